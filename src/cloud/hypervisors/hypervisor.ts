@@ -1,0 +1,58 @@
+/** One NIC of a guest, as its Neutron port describes it. */
+export interface GuestNic {
+  portId: string;
+  networkId: string;
+  mac: string;
+  /** Bytes. */
+  mtu: number;
+}
+
+/** Everything a hypervisor needs to make and boot one guest. */
+export interface GuestSpec {
+  /** The Nova server's id. */
+  id: string;
+  hostname: string;
+  /** Glance image id; a hypervisor that boots real guests finds the image's root tree by it, see {@link ImageStore}. */
+  imageId: string;
+  vcpus: number;
+  ramMb: number;
+  diskGb: number;
+  /** In the order of the server's interfaces. */
+  nics: GuestNic[];
+  /** The config drive: content by path below its root, e.g. `openstack/latest/meta_data.json`. */
+  configDrive: Record<string, string | Uint8Array>;
+}
+
+/** `running`: booted and alive; `stopped`: its disk exists, no process; `absent`: nothing of it exists. */
+export type GuestState = "running" | "stopped" | "absent";
+
+/** Where a hypervisor finds images: answers the folder (container guests) or file that holds an image's content. */
+export interface ImageStore {
+  pathOf(imageId: string): Promise<string>;
+}
+
+/**
+ * The seam below Nova. A hypervisor makes guests and nothing else: addresses, security groups and floating IPs are the
+ * {@link Dataplane}'s. All methods are idempotent, may be called for any guest id, and throw an Error whose message becomes the
+ * server's `fault.message`.
+ */
+export interface Hypervisor {
+  readonly kind: "nspawn" | "qemu" | "fake";
+  /** Whether guests can run here, tried and not guessed; `reason` says what is missing or what was found. */
+  probe(): Promise<{ usable: boolean; reason: string }>;
+  /** Makes the guest's disk where it has none, boots it, and returns once it runs. A running guest is left alone. */
+  boot(spec: GuestSpec): Promise<void>;
+  /** Ends the guest, its disk stays. `soft` asks it to shut down and falls back to a hard stop after `timeoutMs`. */
+  stop(id: string, how: { soft: boolean; timeoutMs: number }): Promise<void>;
+  /** Ends the guest and deletes its disk, console log, cgroups and mounts. */
+  destroy(id: string): Promise<void>;
+  state(id: string): Promise<GuestState>;
+  /** The console log's text (escape codes removed), whole or its last `lines`. Empty for a guest that never ran. */
+  console(id: string, lines?: number): Promise<string>;
+  /** Called when a guest ends by itself (`poweroff` inside, crash). A reboot from inside restarts the guest and is not reported. */
+  onExit(listener: (id: string) => void): void;
+  /** After a restart of the daemon: adopts guests that still run, forgets nothing, ends guests that are not in `known`. */
+  recover(known: GuestSpec[]): Promise<void>;
+  /** Stops watching; running guests stay (the daemon may be restarted). */
+  close(): Promise<void>;
+}

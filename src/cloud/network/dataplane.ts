@@ -1,0 +1,67 @@
+/** A tenant network as the data plane must make it. All CIDRs and addresses are IPv4 text. */
+export interface NetworkPlan {
+  id: string;
+  mtu: number;
+  subnets: { id: string; cidr: string; gatewayIp: string | null }[];
+}
+
+/** A router: its leg in the external network, its legs in tenant networks, and the floating IPs that it translates. */
+export interface RouterPlan {
+  id: string;
+  /** The router's own address on the external network; null without a gateway. */
+  externalIp: string | null;
+  /** Without it, only guests that have a floating IP get an external source address. */
+  enableSnat: boolean;
+  interfaces: { networkId: string; ip: string; cidr: string }[];
+  floatingIps: { floatingIp: string; fixedIp: string }[];
+}
+
+/** One rule of a security group, Neutron's fields. */
+export interface SecurityRulePlan {
+  direction: "ingress" | "egress";
+  ethertype: "IPv4" | "IPv6";
+  /** Protocol name or number; null = any. */
+  protocol: string | null;
+  portMin: number | null;
+  portMax: number | null;
+  remoteCidr: string | null;
+  remoteGroupId: string | null;
+}
+
+/** A guest's port. */
+export interface PortPlan {
+  id: string;
+  networkId: string;
+  mac: string;
+  fixedIps: string[];
+  /** Further addresses that the port may use as a source (allowed address pairs). */
+  allowedAddresses: string[];
+  /** False: no security groups and no anti-spoofing. */
+  portSecurity: boolean;
+  securityGroupIds: string[];
+  /** The server that the port is plugged into; null = not plugged, nothing to make. */
+  serverId: string | null;
+}
+
+/** What the network of the whole cloud shall look like. */
+export interface NetworkingPlan {
+  networks: NetworkPlan[];
+  routers: RouterPlan[];
+  ports: PortPlan[];
+  securityGroups: { id: string; rules: SecurityRulePlan[] }[];
+}
+
+/**
+ * The seam below Neutron: makes namespaces, links, addresses, translation and filters be as a plan says. `apply` compares with what
+ * exists and changes the difference, so that it can be called after every API call and after a restart of the daemon. Calls are
+ * serialized by the implementation; the last plan wins.
+ */
+export interface Dataplane {
+  /** The external network that this cloud owns: CIDR, and the machine's own address in it (gateway; the object store listens there). */
+  readonly external: { cidr: string; gatewayIp: string };
+  /** Makes the external bridge and its link to the machine. */
+  start(): Promise<void>;
+  apply(plan: NetworkingPlan): Promise<void>;
+  /** Removes everything that this cloud made on the machine. */
+  destroy(): Promise<void>;
+}

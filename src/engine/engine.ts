@@ -1,0 +1,84 @@
+/** Where a program and its state are, and who may read its secrets. */
+export interface StackReference {
+  /** Folder of Pulumi.yaml. */
+  projectRoot: string;
+  /** Project name from Pulumi.yaml. */
+  project: string;
+  stack: string;
+  /** `file://` address of the state; its layout is Pulumi's own. */
+  backendUrl: string;
+  passphrase: string;
+  /** Overrides of the stack file's configuration, `namespace:key` → text (for this run, recorded nowhere but in provider inputs). */
+  configOverrides?: Record<string, string>;
+  /** Added to the program's environment. */
+  env?: Record<string, string>;
+}
+
+/** The operation of one step, Pulumi's names. */
+export type StepOperation =
+  | "same"
+  | "create"
+  | "update"
+  | "delete"
+  | "replace"
+  | "create-replacement"
+  | "delete-replaced"
+  | "read"
+  | "read-replacement";
+
+/** What happened to one resource, for progress displays. Secrets are already masked. */
+export interface StepEvent {
+  kind: "step";
+  phase: "start" | "done" | "failed";
+  operation: StepOperation;
+  urn: string;
+  type: string;
+  name: string;
+  /** In a preview or update: the changed properties with their old and new values as JSON text. */
+  diff?: { path: string; kind: string; before?: string; after?: string }[];
+  /** Why a resource is replaced: the property names. */
+  replaceReasons?: string[];
+  message?: string;
+  /** Milliseconds, with `done` and `failed`. */
+  durationMs?: number;
+}
+
+/** A message of the program or the engine. */
+export interface MessageEvent {
+  kind: "message";
+  severity: "info" | "warning" | "error";
+  message: string;
+  urn?: string;
+}
+
+export type EngineEvent = StepEvent | MessageEvent;
+
+/** How to run an operation. */
+export interface OperationOptions {
+  onEvent?: (event: EngineEvent) => void;
+  signal?: AbortSignal;
+  parallel?: number;
+}
+
+/** How an operation ended. A failed one throws SlipwayError instead. */
+export interface OperationResult {
+  /** Number of resources by operation, providers not counted. */
+  changes: Partial<Record<StepOperation, number>>;
+  /** The stack's outputs; secrets in clear. */
+  outputs: Record<string, unknown>;
+  durationMs: number;
+}
+
+/**
+ * Who runs the program.
+ * Errors: E_LOCKED, E_STATE_DAMAGED, E_PASSPHRASE_WRONG, E_STACK_UNKNOWN, E_CONFIG_INVALID, E_PROGRAM_FAILED, E_UPDATE_FAILED,
+ * E_LOOKUP, E_UNSUPPORTED, E_INTERRUPTED.
+ */
+export interface Engine {
+  readonly kind: "embedded" | "official";
+  preview(stack: StackReference, options?: OperationOptions): Promise<OperationResult>;
+  up(stack: StackReference, options?: OperationOptions): Promise<OperationResult>;
+  destroy(stack: StackReference, options?: OperationOptions): Promise<OperationResult>;
+  /** The outputs as the state has them, secrets in clear; undefined where the stack has no state yet. */
+  outputs(stack: StackReference): Promise<Record<string, unknown> | undefined>;
+}

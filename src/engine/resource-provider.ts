@@ -1,0 +1,133 @@
+/**
+ * The seam between an engine and a provider, shaped like Pulumi's `ResourceProvider` gRPC service
+ * (pulumi/pulumi, proto/pulumi/provider.proto), so that real plugins and serving ours as a plugin are adapters.
+ */
+
+/** A property value between engine and provider: JSON, or {@link unknown} in previews. Secrets are unwrapped by the engine. */
+export type PropertyValue =
+  | null
+  | boolean
+  | number
+  | string
+  | PropertyValue[]
+  | { [key: string]: PropertyValue }
+  | typeof unknown;
+
+/** Named property values. */
+export type PropertyMap = { [key: string]: PropertyValue };
+
+/** A value that is not known before an update has run. */
+export const unknown: unique symbol = Symbol("unknown");
+
+/** Identifies the resource a call is about. */
+export interface ResourceIdentity {
+  urn: string;
+  /** Pulumi type token, e.g. `openstack:networking/network:Network`. */
+  type: string;
+  name: string;
+}
+
+/** A property that a provider refuses; `property` is empty when the whole resource is meant. */
+export interface CheckFailure {
+  property: string;
+  reason: string;
+}
+
+/** The kind of change of one property; the `-replace` kinds demand a new resource. */
+export type DiffKind = "add" | "add-replace" | "delete" | "delete-replace" | "update" | "update-replace";
+
+/** What a provider says of the difference between a resource's state and its new inputs. */
+export interface DiffResult {
+  changes: boolean;
+  /** Properties that force a replacement. */
+  replaces: string[];
+  deleteBeforeReplace: boolean;
+  /** By property path. */
+  detailedDiff: Record<string, { kind: DiffKind; inputDiff: boolean }>;
+}
+
+/** A resource as the cloud has it. */
+export interface ReadResult {
+  /** Empty: it does not exist (any more). */
+  id: string;
+  outputs: PropertyMap;
+  inputs: PropertyMap;
+}
+
+/** Thrown by create and update when the resource exists but is not what it should be: the engine keeps it with the reasons. */
+export class InitializationFailed extends Error {
+  override readonly name = "InitializationFailed";
+  readonly id: string;
+  readonly outputs: PropertyMap;
+  readonly reasons: string[];
+
+  constructor(id: string, outputs: PropertyMap, reasons: string[]) {
+    super(reasons.join("; "));
+    this.id = id;
+    this.outputs = outputs;
+    this.reasons = reasons;
+  }
+}
+
+/** Timeouts in seconds, 0 = the provider's own default. `signal` ends waiting, not the request in flight. */
+export interface CallOptions {
+  timeoutSeconds?: number;
+  signal?: AbortSignal;
+}
+
+/** One configured provider. Every method may throw; the message is shown to the user with the resource's URN. */
+export interface ResourceProvider {
+  /** @param variables configuration by name without the package's namespace, e.g. `cloud`, `authUrl`; values as text */
+  configure(variables: Record<string, string>): Promise<void>;
+  check(
+    r: ResourceIdentity,
+    olds: PropertyMap,
+    news: PropertyMap,
+  ): Promise<{ inputs: PropertyMap; failures: CheckFailure[] }>;
+  /** @param olds the state's outputs (not its inputs) */
+  diff(
+    r: ResourceIdentity,
+    id: string,
+    olds: PropertyMap,
+    oldInputs: PropertyMap,
+    news: PropertyMap,
+    ignoreChanges: string[],
+  ): Promise<DiffResult>;
+  /** With `preview`, makes nothing and answers the outputs that can be foreseen, {@link unknown} elsewhere. */
+  create(
+    r: ResourceIdentity,
+    inputs: PropertyMap,
+    preview: boolean,
+    options: CallOptions,
+  ): Promise<{ id: string; outputs: PropertyMap }>;
+  update(
+    r: ResourceIdentity,
+    id: string,
+    olds: PropertyMap,
+    oldInputs: PropertyMap,
+    news: PropertyMap,
+    preview: boolean,
+    options: CallOptions,
+  ): Promise<PropertyMap>;
+  read(
+    r: ResourceIdentity,
+    id: string,
+    outputs: PropertyMap,
+    inputs: PropertyMap,
+    options: CallOptions,
+  ): Promise<ReadResult>;
+  delete(
+    r: ResourceIdentity,
+    id: string,
+    outputs: PropertyMap,
+    oldInputs: PropertyMap,
+    options: CallOptions,
+  ): Promise<void>;
+  invoke(token: string, args: PropertyMap): Promise<{ result: PropertyMap; failures: CheckFailure[] }>;
+  /** Output properties that are secret whatever the program says. */
+  secretOutputs(type: string): string[];
+  close(): Promise<void>;
+}
+
+/** How the engine finds providers: by package name and version, e.g. `openstack`, `3.15.2`. */
+export type ProviderFactory = (packageName: string, version: string) => ResourceProvider | undefined;

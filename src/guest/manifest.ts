@@ -1,0 +1,40 @@
+import { type KeyObject, sign, verify } from "node:crypto";
+import { z } from "zod";
+
+const digest = z.templateLiteral([z.literal("sha256:"), z.string().regex(/^[0-9a-f]{64}$/)]);
+/** A file below the source URL, fetched by digest. `path` is relative, e.g. `layers/<hex>.tar.gz`. */
+const fileRef = z.object({ path: z.string(), digest, size: z.number().int().nonnegative() });
+
+/** What a stack's hosts shall run: published beside the layers, signed with the stack's key. Hosts follow the highest sequence. */
+export const manifestSchema = z.object({
+  schemaVersion: z.literal(1),
+  stack: z.string(),
+  /** Grows with every publication; a host never follows a lower one. */
+  sequence: z.number().int().positive(),
+  /** The digest that names the payload: over its layers' digests. */
+  payload: z.object({ digest, runtime: fileRef, app: fileRef }),
+  /** The first is the default model. `version` counts the stack's publications of that name from "1". */
+  models: z.array(z.object({ name: z.string(), version: z.string() }).extend(fileRef.shape)).min(1),
+});
+
+export type Manifest = z.infer<typeof manifestSchema>;
+
+const HEADER = "slipway-manifest/1";
+
+/** The signed document: a first line `slipway-manifest/1 <base64 Ed25519 signature of the rest>`, then the manifest's JSON. */
+export function sealManifest(manifest: Manifest, key: KeyObject): string {
+  const body = `${JSON.stringify(manifest)}\n`;
+  return `${HEADER} ${sign(null, Buffer.from(body), key).toString("base64")}\n${body}`;
+}
+
+/** The manifest in a signed document. Throws an Error saying what is wrong with it. */
+export function openManifest(document: string, publicKey: KeyObject): Manifest {
+  const end = document.indexOf("\n");
+  const [header, signature] = document.slice(0, end).split(" ");
+  const body = document.slice(end + 1);
+  if (header !== HEADER || signature === undefined) throw new Error("not a slipway manifest");
+  if (!verify(null, Buffer.from(body), publicKey, Buffer.from(signature, "base64"))) {
+    throw new Error("the manifest's signature does not fit the stack's key");
+  }
+  return manifestSchema.parse(JSON.parse(body));
+}

@@ -1,0 +1,50 @@
+/** An answer of the cloud that is not what the call expects. Message: method, URL, status, the cloud's own words, request id. */
+export class OpenStackError extends Error {
+  override readonly name = "OpenStackError";
+  readonly status: number;
+  readonly method: string;
+  readonly url: string;
+  /** The answer's body, as text. */
+  readonly body: string;
+  readonly requestId: string | undefined;
+  /** Seconds, from `Retry-After`. */
+  readonly retryAfter: number | undefined;
+
+  constructor(answer: {
+    status: number;
+    method: string;
+    url: string;
+    body: string;
+    requestId?: string;
+    retryAfter?: number;
+  }) {
+    const id = answer.requestId === undefined ? "" : ` (${answer.requestId})`;
+    super(`${answer.method} ${answer.url} answered ${answer.status}: ${faultText(answer.body)}${id}`);
+    this.status = answer.status;
+    this.method = answer.method;
+    this.url = answer.url;
+    this.body = answer.body;
+    this.requestId = answer.requestId;
+    this.retryAfter = answer.retryAfter;
+  }
+}
+
+/** The human part of an error body: Nova wraps `{<kind>: {message}}`, Neutron `{NeutronError: {message}}`, Keystone `{error: {message}}`. */
+export function faultText(body: string): string {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    if (typeof parsed === "object" && parsed !== null) {
+      for (const value of [parsed, ...Object.values(parsed)]) {
+        const message = (value as { message?: unknown } | null)?.message;
+        if (typeof message === "string") return message;
+      }
+    }
+  } catch {
+    // not JSON: proxies and WSGI servers answer plain text or HTML
+  }
+  return body
+    .replace(/<[^>]*>/g, " ")
+    .replace(/\s+/g, " ")
+    .trim()
+    .slice(0, 300);
+}

@@ -18,6 +18,7 @@ const entry = (exitCode: number, title: string) => ({ exitCode, title });
 /** Every error code with its exit code and a title. Each has a page `docs/errors/<code>.md`; a test compares the two lists. */
 export const errorCatalogue = {
   // usage and configuration
+  E_USAGE: entry(ExitCode.usage, "The command line is not understood"),
   E_CONFIG_INVALID: entry(ExitCode.usage, "The stack's configuration is not valid"),
   E_STACK_UNKNOWN: entry(ExitCode.usage, "There is no such stack"),
   E_CLOUD_MISMATCH: entry(ExitCode.usage, "The stack belongs to another cloud"),

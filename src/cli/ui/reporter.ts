@@ -1,0 +1,121 @@
+import { stripVTControlCharacters } from "node:util";
+import { SlipwayError } from "../../common/errors.ts";
+
+/** How a verb shows what it does. Results go to stdout, progress to stderr; with `--json` both are JSON lines on stdout. */
+export interface OutputOptions {
+  json: boolean;
+  quiet: boolean;
+  verbose: boolean;
+}
+
+/** One step of a verb as a user sees it. `note` adds a line below it, `detail` one that only `--verbose` shows. */
+export interface Progress {
+  note(text: string): void;
+  detail(text: string): void;
+}
+
+/** Shows phases with their times, and remembers the times for the final object. */
+export class Reporter {
+  /** Milliseconds by phase, in order. */
+  readonly timings: Record<string, number> = {};
+  private readonly options: OutputOptions;
+  private readonly colour: boolean;
+
+  constructor(options: OutputOptions, env: NodeJS.ProcessEnv = process.env) {
+    this.options = options;
+    this.colour = process.stderr.isTTY === true && env.NO_COLOR === undefined && env.TERM !== "dumb";
+  }
+
+  /** Runs a phase; its end is shown with the time it took, its failure is passed on. */
+  async phase<T>(key: string, title: string, run: (progress: Progress) => Promise<T>): Promise<T> {
+    const start = performance.now();
+    this.event({ type: "phase", phase: key, state: "start" });
+    this.transient(`… ${title}`);
+    try {
+      const result = await run({ note: (text) => this.note(text), detail: (text) => this.detail(text) });
+      const ms = Math.round(performance.now() - start);
+      this.timings[key] = (this.timings[key] ?? 0) + ms;
+      this.event({ type: "phase", phase: key, state: "done", ms });
+      this.line(`${this.paint(32, "✔")} ${title} ${this.paint(2, seconds(ms))}`);
+      return result;
+    } catch (error) {
+      const ms = Math.round(performance.now() - start);
+      this.event({ type: "phase", phase: key, state: "failed", ms });
+      this.line(`${this.paint(31, "✖")} ${title} ${this.paint(2, seconds(ms))}`);
+      throw error;
+    }
+  }
+
+  /** A line that everybody should see. */
+  note(text: string): void {
+    this.event({ type: "note", text });
+    this.line(`  ${text}`);
+  }
+
+  /** A line for `--verbose`; always an event. */
+  detail(text: string): void {
+    this.event({ type: "detail", text });
+    if (this.options.verbose) this.line(`  ${this.paint(2, text)}`);
+  }
+
+  /** The verb's result: `text` for people, `object` as the last JSON line. */
+  result(object: Record<string, unknown>, text: string): void {
+    if (this.options.json) process.stdout.write(`${JSON.stringify({ schemaVersion: 1, ...object })}\n`);
+    else if (text !== "") process.stdout.write(`${text}\n`);
+  }
+
+  /** The end of a verb that failed. */
+  failure(error: unknown): void {
+    const known = error instanceof SlipwayError ? error : undefined;
+    const message = printable(error instanceof Error ? error.message : String(error));
+    if (this.options.json) {
+      const code = known?.code ?? "E_BUG";
+      const { hint, requestId, details, exitCode = 1 } = known ?? {};
+      this.result(
+        { ok: false, error: { code, exitCode, message, hint, requestId, details, docs: `docs/errors/${code}.md` } },
+        "",
+      );
+      return;
+    }
+    const stderr = (text: string) => process.stderr.write(`${text}\n`);
+    this.clear();
+    stderr(`${this.paint(31, known?.code ?? "bug")}: ${message}`);
+    for (const line of known?.details ?? []) stderr(`    ${printable(line)}`);
+    if (known?.hint !== undefined) stderr(`  → ${known.hint}`);
+    if (known === undefined && error instanceof Error && error.stack !== undefined) stderr(this.paint(2, error.stack));
+  }
+
+  private event(event: Record<string, unknown>): void {
+    if (this.options.json) process.stdout.write(`${JSON.stringify({ at: new Date().toISOString(), ...event })}\n`);
+  }
+
+  private line(text: string): void {
+    if (this.options.json || this.options.quiet) return;
+    this.clear();
+    process.stderr.write(`${text}\n`);
+  }
+
+  // On a terminal the running phase stands on the last line until the next line replaces it.
+  private transient(text: string): void {
+    if (this.colour && !this.options.json && !this.options.quiet) process.stderr.write(`\r\x1b[2K${text}`);
+  }
+
+  private clear(): void {
+    if (this.colour) process.stderr.write("\r\x1b[2K");
+  }
+
+  private paint(sgr: number, text: string): string {
+    return this.colour ? `\x1b[${sgr}m${text}\x1b[0m` : text;
+  }
+}
+
+/** Text of a guest or a cloud made safe for a terminal: no escape codes, no control characters but line breaks. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to remove
+  return stripVTControlCharacters(text).replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/g, " ");
+}
+
+/** Milliseconds as people read them. */
+export function seconds(ms: number): string {
+  return ms < 950 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,74 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf, SlipwayError } from "../common/errors.ts";
+import { type JournalEntry, type JournalLine, parseJournal } from "../guest/journal.ts";
+
+/** The end of a contextualization or release as the host itself tells it. */
+export type Verdict = Extract<JournalEntry, { type: "verdict" }>;
+
+/** What to follow, and how long. */
+export interface FollowOptions {
+  /** The console log as the cloud has it now. */
+  readConsole: () => Promise<string>;
+  /** Publications before this one are history. */
+  sequence: number;
+  timeoutMs: number;
+  onLine?: (line: JournalLine) => void;
+  signal?: AbortSignal;
+}
+
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 2000;
+/** A cloud that refuses the call so often in a row will not answer it at all. */
+const REFUSALS = 5;
+
+/**
+ * Reads a host's journal off its console log, without a way into the host, until the verdict on publication `sequence` or a later one.
+ * @returns the verdict; undefined when the cloud keeps refusing the console log, so that the caller must probe instead
+ * @throws SlipwayError E_TIMEOUT, with the last step seen
+ */
+export async function followJournal(options: FollowOptions): Promise<Verdict | undefined> {
+  const { readConsole, sequence, timeoutMs, onLine, signal } = options;
+  const seen = new Set<string>();
+  const deadline = performance.now() + timeoutMs;
+  let last = "nothing was heard of it";
+  let refusals = 0;
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.2, LONGEST_PAUSE_MS)) {
+    signal?.throwIfAborted();
+    let console = "";
+    try {
+      console = await readConsole();
+      refusals = 0;
+    } catch (error) {
+      refusals += 1;
+      last = `the console log cannot be read: ${messageOf(error)}`;
+      if (refusals >= REFUSALS) return undefined;
+    }
+    for (const line of parseJournal(console)) {
+      const key = `${line.boot} ${line.seq}`;
+      if (seen.has(key)) continue;
+      seen.add(key);
+      pause = FIRST_PAUSE_MS; // something happens: look closely again
+      onLine?.(line);
+      last = describe(line.entry);
+      if (line.entry.type === "verdict" && line.entry.sequence >= sequence) return line.entry;
+    }
+    if (performance.now() + pause > deadline) {
+      throw new SlipwayError(
+        "E_TIMEOUT",
+        `the host gave no verdict in ${Math.round(timeoutMs / 1000)} s; last: ${last}`,
+        {
+          hint: "read its console with `slipway logs --console`, then run `slipway up` again: it goes on where the host is",
+        },
+      );
+    }
+    await sleep(pause, undefined, signal ? { signal } : undefined);
+  }
+}
+
+/** A journal entry in a few words. */
+export function describe(entry: JournalEntry): string {
+  if (entry.type === "verdict")
+    return entry.ok ? "the host passed its gate" : `the host failed: ${entry.failure?.reason ?? "no reason given"}`;
+  if (entry.state === "start") return `step ${entry.step} began`;
+  return entry.code === 0 ? `step ${entry.step} done` : `step ${entry.step} failed with ${entry.code}`;
+}

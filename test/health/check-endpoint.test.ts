@@ -1,0 +1,63 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { checkEndpoint } from "../../src/health/check-endpoint.ts";
+
+const expected = { digest: "sha256:aa", rows: [[1], [2]], outputs: [0.25, 0.75], tolerance: 1e-5 };
+const good = {
+  model: { name: "m", version: "1", digest: "sha256:aa" },
+  predictions: [
+    { probability: 0.25, class: 0 },
+    { probability: 0.75, class: 1 },
+  ],
+};
+
+let server: Server | undefined;
+afterEach(() => server?.close());
+
+/** An endpoint that answers by path; a number is a bare status. */
+async function endpoint(answers: Record<string, unknown>): Promise<string> {
+  server = createServer((request, response) => {
+    const answer = answers[request.url ?? ""] ?? 404;
+    response.statusCode = typeof answer === "number" ? answer : 200;
+    response.end(typeof answer === "string" ? answer : JSON.stringify(answer));
+  });
+  await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const well = { "/v2/health/live": { live: true }, "/v2/health/ready": { ready: true }, "/v1/predict": good };
+
+describe("the check of an endpoint", () => {
+  it("passes when it lives, is ready and predicts the golden rows with the expected model", async () => {
+    expect(await checkEndpoint(await endpoint(well), expected)).toMatchObject({
+      model: good.model,
+      predictions: good.predictions,
+    });
+  });
+
+  it.each([
+    ["is not live", { ...well, "/v2/health/live": 500 }],
+    ["is not ready", { ...well, "/v2/health/ready": 503 }],
+    ["does not predict", { ...well, "/v1/predict": 500 }],
+    ["does not predict", { ...well, "/v1/predict": "<h1>another server</h1>" }],
+    ["serves model sha256:bb", { ...well, "/v1/predict": { ...good, model: { ...good.model, digest: "sha256:bb" } } }],
+    ["predicts otherwise", { ...well, "/v1/predict": { ...good, predictions: [...good.predictions].reverse() } }],
+    ["predicts otherwise", { ...well, "/v1/predict": { ...good, predictions: good.predictions.slice(1) } }],
+  ])("fails when it %s", async (reason, answers) => {
+    await expect(checkEndpoint(await endpoint(answers), expected)).rejects.toMatchObject({
+      code: "E_UNHEALTHY",
+      exitCode: 6,
+      message: expect.stringContaining(reason),
+    });
+  });
+
+  it("fails when nothing listens, and when nothing answers in time", async () => {
+    await expect(checkEndpoint("http://127.0.0.1:1", expected)).rejects.toMatchObject({ code: "E_UNHEALTHY" });
+    server = createServer(() => undefined);
+    await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
+    const silent = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await expect(checkEndpoint(silent, expected, 200)).rejects.toMatchObject({ code: "E_UNHEALTHY" });
+    server.closeAllConnections();
+  });
+});

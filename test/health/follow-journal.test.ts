@@ -1,0 +1,60 @@
+import { expect, describe as group, it } from "vitest";
+import { formatJournalLine, type JournalEntry } from "../../src/guest/journal.ts";
+import { followJournal } from "../../src/health/follow-journal.ts";
+
+const at = "2026-01-02T03:04:05.000Z";
+const line = (seq: number, entry: JournalEntry, boot = "b0") => `${formatJournalLine({ boot, seq, entry })}\n`;
+const began = (step: string): JournalEntry => ({ type: "step", at, step, state: "start" });
+const verdict = (sequence: number, ok = true): JournalEntry => ({ type: "verdict", at, sequence, ok, ms: 5 });
+
+/** A console that shows one more text at each look. */
+function growing(...parts: string[]) {
+  let shown = 0;
+  return async () => parts.slice(0, ++shown).join("");
+}
+
+group("following a host's journal", () => {
+  it("reports every line once and ends with the verdict", async () => {
+    const seen: number[] = [];
+    const readConsole = growing("[ 0.1] kernel\n", line(1, began("queue")), line(2, verdict(3)));
+    const end = await followJournal({
+      readConsole,
+      sequence: 3,
+      timeoutMs: 20_000,
+      onLine: ({ seq }) => seen.push(seq),
+    });
+    expect(end).toMatchObject({ ok: true, sequence: 3 });
+    expect(seen).toEqual([1, 2]);
+  });
+
+  it("passes over the verdict on an earlier publication", async () => {
+    const readConsole = growing(line(1, verdict(1)), line(2, verdict(2, false)));
+    expect(await followJournal({ readConsole, sequence: 2, timeoutMs: 20_000 })).toMatchObject({
+      ok: false,
+      sequence: 2,
+    });
+  });
+
+  it("survives a console that fails now and then", async () => {
+    let look = 0;
+    const readConsole = async () => {
+      look += 1;
+      if (look < 3) throw new Error("503");
+      return line(1, verdict(1));
+    };
+    expect(await followJournal({ readConsole, sequence: 1, timeoutMs: 20_000 })).toMatchObject({ ok: true });
+  });
+
+  it("gives up on a cloud that keeps refusing, so that the caller can probe", async () => {
+    const readConsole = async () => Promise.reject(new Error("403 Forbidden"));
+    expect(await followJournal({ readConsole, sequence: 1, timeoutMs: 60_000 })).toBeUndefined();
+  });
+
+  it("names the last step when the deadline passes", async () => {
+    const readConsole = async () => line(1, began("model"));
+    await expect(followJournal({ readConsole, sequence: 1, timeoutMs: 100 })).rejects.toMatchObject({
+      code: "E_TIMEOUT",
+      message: expect.stringContaining("step model began"),
+    });
+  });
+});

@@ -1,0 +1,32 @@
+import { gzipSync } from "node:zlib";
+import { SlipwayError } from "../common/errors.ts";
+
+/** Nova's limit on `user_data` as it stands in the request: base64 text, bytes. */
+export const USER_DATA_LIMIT = 65_535;
+
+/**
+ * The document in the form that fits: plain, or base64 of its gzip when only that does (the provider passes base64 through, cloud-init
+ * unpacks it).
+ * @throws SlipwayError E_USERDATA_TOO_LARGE with the biggest parts
+ */
+export function fitUserData(document: string, parts: { name: string; text: string }[]): string {
+  if (base64Length(Buffer.byteLength(document)) <= USER_DATA_LIMIT) return document;
+  const packed = gzipSync(document, { level: 9 }).toString("base64");
+  if (packed.length <= USER_DATA_LIMIT) return packed;
+  throw new SlipwayError(
+    "E_USERDATA_TOO_LARGE",
+    `the user-data has ${packed.length} bytes as base64 of its gzip, Nova accepts ${USER_DATA_LIMIT}`,
+    {
+      hint: "move large content out of the templates: the bootstrap can fetch it",
+      details: parts
+        .map(({ name, text }) => ({ name, size: Buffer.byteLength(text) }))
+        .sort((a, b) => b.size - a.size)
+        .slice(0, 5)
+        .map(({ name, size }) => `${name}: ${size} bytes before compression`),
+    },
+  );
+}
+
+function base64Length(bytes: number): number {
+  return Math.ceil(bytes / 3) * 4;
+}

@@ -1,0 +1,72 @@
+import { messageOf } from "../common/errors.ts";
+import { converge } from "./converge.ts";
+import type { Host } from "./host.ts";
+import type { Manifest } from "./manifest.ts";
+import { defaultModel } from "./model.ts";
+import { type ReleaseRecord, writeReleaseRecord } from "./release-record.ts";
+import type { Service } from "./units.ts";
+import { failureOf, upgradePayload } from "./upgrade.ts";
+
+/**
+ * Puts a release into service: a new model by restarting the runtime, a new payload by its own bootstrap. When it does not pass the
+ * gate the host goes back to what served before. The verdict is journalled when the outcome stands.
+ * @returns what the host remembers from now on
+ */
+export async function deploy(
+  host: Host,
+  record: ReleaseRecord,
+  manifest: Manifest,
+  document: string,
+): Promise<Omit<ReleaseRecord, "schemaVersion">> {
+  const began = performance.now();
+  const { sequence } = manifest;
+  const ms = () => Math.round(performance.now() - began);
+  const restart = servicesToRestart(record.manifest, manifest);
+  try {
+    const outputs =
+      restart === "all" ? await upgradePayload(host, manifest, document) : await converge(host, manifest, restart);
+    const next = { sequence, manifest };
+    await writeReleaseRecord(host.paths, next);
+    host.journal.verdict({ sequence, ok: true, model: nameOf(manifest), outputs, ms: ms() });
+    return next;
+  } catch (error) {
+    const failure = failureOf(error);
+    const served = await goBack(host, record.manifest, restart);
+    const next = { sequence, manifest: record.manifest };
+    await writeReleaseRecord(host.paths, next);
+    const lines = served.ok ? failure.lines : [...failure.lines, `and the way back failed: ${served.reason}`];
+    host.journal.verdict({
+      sequence,
+      ok: false,
+      ...(served.ok ? { model: nameOf(record.manifest) } : {}),
+      failure: { ...failure, lines },
+      ms: ms(),
+    });
+    return next;
+  }
+}
+
+/** What a change from one manifest to another makes necessary to start anew. */
+export function servicesToRestart(from: Manifest, to: Manifest): "all" | Service[] {
+  if (from.payload.digest !== to.payload.digest) return "all";
+  const [old, next] = [defaultModel(from), defaultModel(to)];
+  return old.digest === next.digest && old.name === next.name && old.version === next.version ? [] : ["runtime"];
+}
+
+async function goBack(
+  host: Host,
+  manifest: Manifest,
+  restart: "all" | Service[],
+): Promise<{ ok: true } | { ok: false; reason: string }> {
+  try {
+    await converge(host, manifest, restart);
+    return { ok: true };
+  } catch (error) {
+    return { ok: false, reason: messageOf(error) };
+  }
+}
+
+function nameOf(manifest: Manifest): { name: string; version: string; digest: string } {
+  const { name, version, digest } = defaultModel(manifest);
+  return { name, version, digest };
+}

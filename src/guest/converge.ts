@@ -1,0 +1,85 @@
+import { writeFileAtomic } from "../common/files.ts";
+import type { ServingConfig } from "../serving/config.ts";
+import { frontendUrl, passGate } from "./gate.ts";
+import type { Host } from "./host.ts";
+import type { Manifest } from "./manifest.ts";
+import { activateModel, defaultModel, ensureModel, readGolden } from "./model.ts";
+import { activatePayload, ensurePayload } from "./payload.ts";
+import { ensureQueueConfig, ensureQueueServer } from "./queue.ts";
+import { collapsedService, ensureRunning, ensureUnits } from "./services.ts";
+import { SERVICE_USER, type Service } from "./units.ts";
+
+const GATE_TIMEOUT_MS = 60_000;
+
+/**
+ * Makes the host run what a manifest says and shows that it does: a transaction of re-runnable, journalled steps. The same steps make
+ * a first boot, a new model, a new payload, and the way back from either.
+ * @param restart services that must run anew even if nothing of theirs changed on disk
+ * @returns the golden rows' probabilities as served
+ * @throws StepFailed
+ */
+export async function converge(host: Host, manifest: Manifest, restart: "all" | Service[]): Promise<number[]> {
+  const { config, paths, journal } = host;
+  const model = defaultModel(manifest);
+  await journal.step("payload", async () => {
+    await ensurePayload(paths, config.sourceUrl, manifest.payload);
+    await activatePayload(paths, manifest.payload);
+  });
+  await journal.step("users", () => ensureServiceUser(host));
+  const queueServer = await journal.step("queue", () => ensureQueue(host));
+  await journal.step("model", async () => {
+    await ensureModel(paths, config.sourceUrl, model);
+    await activateModel(paths, model);
+  });
+  await journal.step("units", async () => {
+    await writeFileAtomic(paths.serving, `${JSON.stringify(servingConfigOf(host, manifest), null, 2)}\n`, 0o644);
+    await ensureUnits(host, queueServer);
+  });
+  await journal.step("start", () => ensureRunning(host, restart));
+  return journal.step("gate", async () => {
+    const port = config.roles.frontend?.port;
+    if (port === undefined) return [];
+    const expected = { payload: manifest.payload.digest, model: model.digest, golden: await readGolden(paths, model) };
+    return passGate(frontendUrl(port), expected, () => collapsedService(host), GATE_TIMEOUT_MS);
+  });
+}
+
+async function ensureServiceUser({ run }: Host): Promise<void> {
+  try {
+    await run("getent", ["passwd", SERVICE_USER]);
+  } catch {
+    // getent's way to say that there is none; should it be something else, useradd says so
+    await run("useradd", [
+      "--system",
+      "--user-group",
+      "--home-dir",
+      "/var/lib/slipway",
+      "--shell",
+      "/usr/sbin/nologin",
+      SERVICE_USER,
+    ]);
+  }
+}
+
+/** The path of the queue's server; empty on a host without a queue. */
+async function ensureQueue(host: Host): Promise<string> {
+  const queue = host.config.roles.queue;
+  if (queue === undefined) return "";
+  const server = await ensureQueueServer(host);
+  await ensureQueueConfig(host, queue.port);
+  return server;
+}
+
+function servingConfigOf({ config, paths }: Host, manifest: Manifest): ServingConfig {
+  const { queue, frontend } = config.roles;
+  return {
+    payload: manifest.payload.digest,
+    stack: config.stack,
+    host: config.host,
+    generation: config.generation,
+    frontend: { host: "0.0.0.0", port: frontend?.port ?? 5100 },
+    runtimeSocket: paths.runtimeSocket,
+    modelsDir: paths.models,
+    ...(queue ? { queue: { host: "127.0.0.1", port: queue.port, passwordFile: paths.queuePassword } } : {}),
+  };
+}

@@ -1,0 +1,18 @@
+import { run } from "../common/process.ts";
+import { type HostConfig, readHostConfig } from "./host-config.ts";
+import { JournalWriter } from "./journal-writer.ts";
+import { type GuestPaths, guestPaths } from "./paths.ts";
+
+/** The host that a bootstrap or an agent works on. `run` runs its commands; tests put their own there. */
+export interface Host {
+  config: HostConfig;
+  paths: GuestPaths;
+  journal: JournalWriter;
+  run: typeof run;
+}
+
+/** The host on which this process runs. */
+export async function thisHost(): Promise<Host> {
+  const paths = guestPaths();
+  return { config: await readHostConfig(paths), paths, journal: new JournalWriter(paths.journal), run };
+}

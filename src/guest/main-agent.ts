@@ -1,0 +1,20 @@
+/** The agent: follows the stack's manifest and puts each higher release into service. systemd starts it again when it ends. */
+import { deploy } from "./agent.ts";
+import { thisHost } from "./host.ts";
+import { ManifestWatch } from "./manifest-watch.ts";
+import { readReleaseRecord } from "./release-record.ts";
+
+const LONGEST_WATCH_MS = 3_600_000;
+
+const host = await thisHost();
+const watch = new ManifestWatch(host.config);
+let record = await readReleaseRecord(host.paths);
+if (record === undefined) throw new Error(`${host.paths.release} is missing: the bootstrap has not finished`);
+for (;;) {
+  const found = await watch.next(record.sequence, LONGEST_WATCH_MS);
+  if (found === undefined) continue;
+  const payload: string = record.manifest.payload.digest;
+  record = { schemaVersion: 1, ...(await deploy(host, record, found.manifest, found.document)) };
+  // a new payload brings a new agent: systemd starts it
+  if (record.manifest.payload.digest !== payload) break;
+}

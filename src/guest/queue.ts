@@ -1,0 +1,70 @@
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { chmod } from "node:fs/promises";
+import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
+import type { Host } from "./host.ts";
+import { SERVICE_USER } from "./units.ts";
+
+const servers = ["/usr/bin/valkey-server", "/usr/bin/redis-server"];
+/** Debian and Ubuntu call the package as the server; Valkey is younger. */
+const packages = ["valkey-server", "redis-server"];
+const INSTALL_TIMEOUT_MS = 300_000;
+
+/** The path of the host's Valkey or Redis; installs one where there is none. The distribution's own instance is switched off. */
+export async function ensureQueueServer({ run }: Host, exists = existsSync): Promise<string> {
+  if (!servers.some((path) => exists(path))) await installQueueServer(run);
+  const server = servers.find((path) => exists(path));
+  if (server === undefined) throw new Error("the package installed neither valkey-server nor redis-server");
+  const own = packages.filter((name) => exists(`/lib/systemd/system/${name}.service`));
+  if (own.length > 0) await run("systemctl", ["disable", "--now", "--quiet", ...own.map((name) => `${name}.service`)]);
+  return server;
+}
+
+async function installQueueServer(run: Host["run"]): Promise<void> {
+  const apt = (...args: string[]) =>
+    // other first-boot jobs may hold dpkg's lock for a while
+    run("apt-get", ["-q", "-y", "-o", "DPkg::Lock::Timeout=120", ...args], {
+      timeoutMs: INSTALL_TIMEOUT_MS,
+      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+    });
+  await apt("update");
+  const reasons: string[] = [];
+  for (const name of packages) {
+    try {
+      await apt("install", "--no-install-recommends", name);
+      return;
+    } catch (error) {
+      reasons.push(String(error));
+    }
+  }
+  throw new Error(`no queue server can be installed\n${reasons.join("\n")}`);
+}
+
+/** Writes the queue's configuration, with a password that is made here once and never leaves the host. */
+export async function ensureQueueConfig({ paths, run }: Host, port: number): Promise<void> {
+  let password = (await readTextIfExists(paths.queuePassword))?.trim();
+  if (password === undefined || password === "") {
+    password = randomBytes(32).toString("base64url");
+    await writeFileAtomic(paths.queuePassword, `${password}\n`);
+  }
+  await writeFileAtomic(paths.queueConfig, queueConfig(port, password, "/var/lib/slipway/queue"));
+  const files = [paths.queuePassword, paths.queueConfig];
+  await run("chown", [`root:${SERVICE_USER}`, ...files]);
+  for (const file of files) await chmod(file, 0o640);
+}
+
+/** Loopback only; jobs survive a crash with the loss of at most one second; never evicts what BullMQ keeps. */
+export function queueConfig(port: number, password: string, folder: string): string {
+  return [
+    "bind 127.0.0.1",
+    `port ${port}`,
+    `requirepass ${password}`,
+    `dir ${folder}`,
+    "daemonize no",
+    "appendonly yes",
+    "appendfsync everysec",
+    'save ""',
+    "maxmemory-policy noeviction",
+    "",
+  ].join("\n");
+}

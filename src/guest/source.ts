@@ -1,0 +1,85 @@
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, open, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Digest } from "../common/digest.ts";
+import { messageOf } from "../common/errors.ts";
+import { run } from "../common/process.ts";
+
+/** A file below the stack's source URL. */
+export interface FileRef {
+  path: string;
+  digest: Digest;
+  size: number;
+}
+
+/** An answer that trying again does not change. */
+class Refused extends Error {}
+
+const TRY_TIMEOUT_MS = 120_000;
+const PAUSE_MS = 1000;
+
+/**
+ * Fetches a file and checks that it is what its digest says, then unpacks it into `folder`, which appears whole or not at all.
+ * A folder that is there already is left alone.
+ */
+export async function ensureUnpacked(
+  sourceUrl: string,
+  ref: FileRef,
+  folder: string,
+  timeoutMs: number,
+): Promise<void> {
+  await mkdir(dirname(folder), { recursive: true });
+  const work = await mkdtemp(`${folder}.`);
+  try {
+    const archive = join(work, "archive");
+    const tree = join(work, "tree");
+    await download(`${sourceUrl}/${ref.path}`, ref, archive, timeoutMs);
+    await mkdir(tree);
+    await run("tar", ["-x", "-f", archive, "-C", tree, "--no-same-owner"], { timeoutMs });
+    await rename(tree, folder);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** Network errors, 408, 429 and 5xx are tried again until the deadline; every other answer ends it at once. */
+async function download(url: string, ref: FileRef, file: string, timeoutMs: number): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    try {
+      return await downloadOnce(url, ref, file);
+    } catch (error) {
+      if (error instanceof Refused) throw error;
+      if (performance.now() + PAUSE_MS > deadline) {
+        throw new Error(`gave up fetching ${url} after ${Math.round(timeoutMs / 1000)} s: ${causeOf(error)}`);
+      }
+      await sleep(PAUSE_MS);
+    }
+  }
+}
+
+async function downloadOnce(url: string, ref: FileRef, file: string): Promise<void> {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(TRY_TIMEOUT_MS) });
+  if (!answer.ok || answer.body === null) {
+    const reason = `${url} answered ${answer.status}`;
+    throw [408, 429].includes(answer.status) || answer.status >= 500 ? new Error(reason) : new Refused(reason);
+  }
+  const hash = createHash("sha256");
+  const handle = await open(file, "w", 0o600);
+  try {
+    for await (const chunk of answer.body) {
+      hash.update(chunk);
+      await handle.writeFile(chunk);
+    }
+  } finally {
+    await handle.close();
+  }
+  const digest = `sha256:${hash.digest("hex")}`;
+  if (digest !== ref.digest) throw new Refused(`${url} has the digest ${digest}, the manifest names ${ref.digest}`);
+}
+
+/** What `fetch` hides behind "fetch failed". */
+export function causeOf(error: unknown): string {
+  return error instanceof Error && error.cause !== undefined ? messageOf(error.cause) : messageOf(error);
+}

@@ -1,0 +1,122 @@
+import type { HostConfig } from "./host-config.ts";
+
+/** The services of a host. `queue` … `worker` follow the host's roles; every host has an agent. */
+export type Service = "queue" | "runtime" | "frontend" | "worker" | "agent";
+
+export const SERVICE_USER = "slipway";
+
+/** The name of a service's unit. */
+export function unitName(service: Service): string {
+  return `slipway-${service}.service`;
+}
+
+/** The services that serve on a host of these roles, in the order in which they start. */
+export function servingServices(host: HostConfig): Service[] {
+  return (["queue", "runtime", "frontend", "worker"] as const).filter((role) => host.roles[role] !== undefined);
+}
+
+// What no service of ours needs; each was tried in a container guest, where some are without effect but none does harm.
+const hardening = [
+  "NoNewPrivileges=yes",
+  "ProtectSystem=strict",
+  "ProtectHome=yes",
+  "PrivateTmp=yes",
+  "ProtectKernelTunables=yes",
+  "ProtectKernelModules=yes",
+  "ProtectKernelLogs=yes",
+  "ProtectControlGroups=yes",
+  "ProtectClock=yes",
+  "ProtectHostname=yes",
+  "RestrictNamespaces=yes",
+  "RestrictRealtime=yes",
+  "RestrictSUIDSGID=yes",
+  "LockPersonality=yes",
+  "SystemCallArchitectures=native",
+];
+const unprivileged = [
+  `User=${SERVICE_USER}`,
+  `Group=${SERVICE_USER}`,
+  "UMask=0027",
+  "PrivateDevices=yes",
+  "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
+  "CapabilityBoundingSet=",
+  "SystemCallFilter=@system-service",
+  "SystemCallErrorNumber=EPERM",
+];
+
+/** The text of a unit file. `queueServer` is the path of Valkey's or Redis' server. */
+export function unitText(service: Service, host: HostConfig, queueServer: string): string {
+  switch (service) {
+    case "queue":
+      return unit("Slipway queue", "network.target", [
+        `ExecStart=${queueServer} /etc/slipway/queue.conf`,
+        "StateDirectory=slipway/queue",
+        "StateDirectoryMode=0700",
+        ...unprivileged,
+        "MemoryDenyWriteExecute=yes",
+      ]);
+    case "runtime":
+      return unit("Slipway model runtime", "network.target", [
+        ...nodeService("runtime"),
+        // the socket's folder outlives restarts, so that the frontend finds the new socket at the old place
+        "RuntimeDirectory=slipway",
+        "RuntimeDirectoryMode=0750",
+        "RuntimeDirectoryPreserve=yes",
+        ...unprivileged,
+        "PrivateNetwork=yes",
+      ]);
+    case "frontend":
+      return unit("Slipway frontend", "network-online.target slipway-runtime.service", [
+        ...nodeService("frontend"),
+        ...(lowPort(host) ? unprivileged.filter((line) => line !== "CapabilityBoundingSet=") : unprivileged),
+        ...(lowPort(host)
+          ? ["CapabilityBoundingSet=CAP_NET_BIND_SERVICE", "AmbientCapabilities=CAP_NET_BIND_SERVICE"]
+          : []),
+      ]);
+    case "worker":
+      return unit("Slipway worker", "network-online.target slipway-queue.service slipway-runtime.service", [
+        ...nodeService("worker"),
+        ...unprivileged,
+      ]);
+    case "agent":
+      return unit("Slipway agent", "network-online.target", [
+        // Root: it restarts the units above and writes what they run from. Everything else is taken from it.
+        ...nodeService("agent"),
+        "ReadWritePaths=/etc/slipway /etc/systemd/system /opt/slipway /var/lib/slipway /var/log/slipway",
+        "CapabilityBoundingSet=CAP_CHOWN CAP_FOWNER CAP_DAC_OVERRIDE",
+        "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+      ]);
+  }
+}
+
+function unit(description: string, after: string, service: string[]): string {
+  return [
+    "[Unit]",
+    `Description=${description}`,
+    `After=${after}`,
+    ...(after.includes("network-online.target") ? ["Wants=network-online.target"] : []),
+    "StartLimitIntervalSec=0",
+    "",
+    "[Service]",
+    "Type=exec",
+    ...service,
+    ...hardening,
+    "Restart=always",
+    "RestartSec=1",
+    "",
+    "[Install]",
+    "WantedBy=multi-user.target",
+    "",
+  ].join("\n");
+}
+
+function nodeService(entry: string): string[] {
+  return [
+    `ExecStart=/opt/slipway/current/runtime/bin/node /opt/slipway/current/app/${entry}.mjs`,
+    "Environment=NODE_ENV=production",
+  ];
+}
+
+function lowPort(host: HostConfig): boolean {
+  return (host.roles.frontend?.port ?? 1024) < 1024;
+}

@@ -1,0 +1,63 @@
+import { readFile } from "node:fs/promises";
+import { z } from "zod";
+import { SlipwayError } from "../../common/errors.ts";
+import { type ModelCard, outputOfWidth } from "./card.ts";
+import { parseKerasNetwork } from "./keras-network.ts";
+import { CONVERTED_INPUT, CONVERTED_OUTPUT, convertToOnnx, forward } from "./keras-onnx.ts";
+import { pairNetwork } from "./keras-pair.ts";
+import { readKerasFile } from "./keras-weights.ts";
+import { openOnnxModel } from "./onnx-model.ts";
+import { parsed } from "./package.ts";
+import type { ModelSources } from "./sources.ts";
+
+/** A model in the form that serves. */
+export interface ConvertedModel {
+  onnx: Uint8Array;
+  format: ModelCard["source"]["format"];
+  input: { name: string; features: number };
+  output: ModelCard["output"];
+  /** A row's outputs computed without ONNX: what the conversion is compared with. None where there was no conversion. */
+  reference: ((row: number[]) => number[]) | undefined;
+}
+
+/** Reads the sources as an ONNX model, converting from Keras. Throws SlipwayError E_MODEL_INVALID, E_MODEL_LAYER_UNKNOWN, E_MODEL_MISMATCH. */
+export async function convertModel({ onnx, description, weights }: ModelSources): Promise<ConvertedModel> {
+  if (onnx !== undefined) return asItIs(await readFile(onnx));
+  if (weights === undefined) throw new SlipwayError("E_MODEL_INVALID", "the model has no weights");
+  const file = await readKerasFile(weights);
+  const network = pairNetwork(
+    parseKerasNetwork(
+      description === undefined
+        ? requireDescription(file.description)
+        : parsed(z.unknown(), "model.json", await readFile(description, "utf8")),
+    ),
+    file.weights,
+  );
+  return {
+    onnx: convertToOnnx(network),
+    format: description === undefined ? "keras-h5" : "keras-json+h5",
+    input: { name: CONVERTED_INPUT, features: network.features },
+    output: outputOfWidth(CONVERTED_OUTPUT, network.outputs),
+    reference: (row) => forward(network, row),
+  };
+}
+
+async function asItIs(onnx: Uint8Array): Promise<ConvertedModel> {
+  const model = await openOnnxModel(onnx);
+  const { input, output } = model;
+  await model.close();
+  return {
+    onnx,
+    format: "onnx",
+    input: { name: input.name, features: input.width },
+    output: outputOfWidth(output.name, output.width),
+    reference: undefined,
+  };
+}
+
+function requireDescription(description: unknown): unknown {
+  if (description !== undefined) return description;
+  throw new SlipwayError("E_MODEL_INVALID", "model.h5 holds weights alone and there is no model.json beside it", {
+    hint: "Write the description with Keras' model.to_json(), or the whole model with model.save('model.h5').",
+  });
+}

@@ -1,0 +1,86 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { pack } from "tar-stream";
+import type { z } from "zod";
+import { type Digest, digestOf } from "../../common/digest.ts";
+import { messageOf, SlipwayError } from "../../common/errors.ts";
+import { readTextIfExists } from "../../common/files.ts";
+import { type ModelCard, packedCardSchema } from "./card.ts";
+import { type Golden, goldenSchema } from "./golden.ts";
+
+const CARD = "slipway-model.json";
+const MODEL = "model.onnx";
+const GOLDEN = "golden.json";
+const DATA = "data.csv";
+
+/** A model as it travels to a host and lies there: a few files in one folder. */
+export interface ModelPackage {
+  card: ModelCard;
+  onnx: Uint8Array;
+  golden: Golden;
+  /** The text of the CSV file that travels with the model. */
+  data: string | undefined;
+}
+
+/** The package's files by name, `slipway-model.json` with the digests of the others among them. */
+function packageFiles({ card, onnx, golden, data }: ModelPackage): Map<string, Uint8Array> {
+  const content = new Map<string, Uint8Array>([
+    [MODEL, onnx],
+    [GOLDEN, Buffer.from(`${JSON.stringify(golden)}\n`)],
+    ...(data === undefined ? [] : [[DATA, Buffer.from(data)] as const]),
+  ]);
+  const files = [...content].map(([name, bytes]) => ({ name, digest: digestOf(bytes) }));
+  return content.set(CARD, Buffer.from(`${JSON.stringify({ ...card, files }, null, 2)}\n`));
+}
+
+/** The package as one uncompressed tar, the same bytes for the same model on every machine; its digest is the model's digest. */
+export async function packageTar(model: ModelPackage): Promise<{ bytes: Uint8Array; digest: Digest }> {
+  const archive = pack();
+  for (const [name, content] of [...packageFiles(model)].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    archive.entry({ name, mode: 0o644, mtime: new Date(0), uid: 0, gid: 0 }, Buffer.from(content));
+  }
+  archive.finalize();
+  const bytes = await buffer(archive);
+  return { bytes, digest: digestOf(bytes) };
+}
+
+/**
+ * Reads an unpacked package.
+ * @throws SlipwayError E_MODEL_INVALID when a file is missing or is not the one that was packed
+ */
+export async function readPackage(folder: string): Promise<ModelPackage> {
+  const { files, ...card } = parsed(
+    packedCardSchema,
+    CARD,
+    await readFile(join(folder, CARD), "utf8").catch(torn(CARD)),
+  );
+  for (const { name, digest } of files) {
+    const found = digestOf(await readFile(join(folder, name)).catch(torn(name)));
+    if (found !== digest) torn(name)(new Error(`it has the digest ${found}, not ${digest}`));
+  }
+  return {
+    card,
+    onnx: await readFile(join(folder, MODEL)).catch(torn(MODEL)),
+    golden: parsed(goldenSchema, GOLDEN, await readFile(join(folder, GOLDEN), "utf8").catch(torn(GOLDEN))),
+    data: await readTextIfExists(join(folder, DATA)),
+  };
+}
+
+/** Parses one of the package's JSON files. */
+export function parsed<T>(schema: z.ZodType<T>, name: string, text: string): T {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new SlipwayError("E_MODEL_INVALID", `${name}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function torn(name: string): (cause: unknown) => never {
+  return (cause) => {
+    throw new SlipwayError("E_MODEL_INVALID", `the model package is torn at ${name}: ${messageOf(cause)}`, {
+      hint: "Deliver the package again.",
+      cause,
+    });
+  };
+}

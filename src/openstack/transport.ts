@@ -1,0 +1,114 @@
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { Readable } from "node:stream";
+import type { TlsSettings } from "./credentials.ts";
+
+/** What is sent: text, bytes, or a function that opens a stream (called again for each attempt). */
+export type RequestBody = string | Uint8Array | (() => Readable);
+
+/** One HTTP exchange to make. */
+export interface Exchange {
+  method: string;
+  url: URL;
+  headers: Record<string, string>;
+  body?: RequestBody;
+  /** Milliseconds from start to the last byte of the answer. */
+  timeoutMs: number;
+  signal?: AbortSignal;
+}
+
+/** An HTTP answer, read to its end. Header names in lower case. */
+export interface RawAnswer {
+  status: number;
+  headers: Record<string, string>;
+  bytes: Buffer;
+}
+
+/** No answer came: refused, reset, name unknown, TLS failure, or too slow. `code` is Node's, or `TIMEOUT`. */
+export class TransportError extends Error {
+  override readonly name = "TransportError";
+  readonly code: string;
+  /** True where the request cannot have reached the service. */
+  readonly notSent: boolean;
+
+  constructor(method: string, url: URL, code: string, reason: string, notSent: boolean) {
+    super(`${method} ${url.origin}${url.pathname}: ${reason}`);
+    this.code = code;
+    this.notSent = notSent;
+  }
+}
+
+/** Makes HTTP exchanges over kept connections. */
+export interface Transport {
+  exchange(exchange: Exchange): Promise<RawAnswer>;
+  close(): void;
+}
+
+const notSentCodes = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"]);
+
+/** A transport of node:http(s), which unlike `fetch` takes a CA, a client certificate and a deadline per call. */
+export function createTransport(tls: TlsSettings): Transport {
+  const http = new HttpAgent({ keepAlive: true });
+  const https = new HttpsAgent({
+    keepAlive: true,
+    rejectUnauthorized: tls.verify,
+    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+    ...(tls.cert === undefined ? {} : { cert: tls.cert }),
+    ...(tls.key === undefined ? {} : { key: tls.key }),
+  });
+  return {
+    exchange: (exchange) => exchangeOnce(exchange, exchange.url.protocol === "https:" ? https : http),
+    close: () => {
+      http.destroy();
+      https.destroy();
+    },
+  };
+}
+
+function exchangeOnce(exchange: Exchange, agent: HttpAgent | HttpsAgent): Promise<RawAnswer> {
+  const { method, url, body, timeoutMs, signal } = exchange;
+  const deadline = AbortSignal.timeout(timeoutMs);
+  const options: RequestOptions = {
+    method,
+    agent,
+    headers: { ...exchange.headers, ...lengthOf(method, body) },
+    signal: signal === undefined ? deadline : AbortSignal.any([deadline, signal]),
+  };
+  return new Promise((resolve, reject) => {
+    const fail = (error: NodeJS.ErrnoException) => {
+      if (signal?.aborted) return reject(signal.reason);
+      if (deadline.aborted) {
+        return reject(new TransportError(method, url, "TIMEOUT", `no answer within ${timeoutMs / 1000} s`, false));
+      }
+      const code = error.code ?? "UNKNOWN";
+      reject(new TransportError(method, url, code, error.message || code, notSentCodes.has(code)));
+    };
+    const start = url.protocol === "https:" ? httpsRequest : httpRequest;
+    const request = start(url, options, (answer) => {
+      answer.on("error", fail);
+      readAll(answer).then(resolve, fail);
+    });
+    request.on("error", fail);
+    if (typeof body === "function") {
+      const stream = body();
+      stream.on("error", (error) => request.destroy(error));
+      stream.pipe(request);
+    } else {
+      request.end(body);
+    }
+  });
+}
+
+function lengthOf(method: string, body: RequestBody | undefined): Record<string, string> {
+  if (typeof body === "function") return {};
+  if (body !== undefined) return { "content-length": String(Buffer.byteLength(body)) };
+  return method === "POST" || method === "PUT" ? { "content-length": "0" } : {};
+}
+
+async function readAll(answer: IncomingMessage): Promise<RawAnswer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of answer) chunks.push(chunk as Buffer);
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(answer.headers)) headers[name] = String(value);
+  return { status: answer.statusCode ?? 0, headers, bytes: Buffer.concat(chunks) };
+}

@@ -1,0 +1,79 @@
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { Collection, Store } from "../store/store.ts";
+
+/** The only domain. */
+export const defaultDomain = { id: "default", name: "Default" } as const;
+
+export interface Project {
+  id: string;
+  name: string;
+  description: string;
+}
+
+export interface User {
+  id: string;
+  name: string;
+  /** SHA-256 over salt and password. Passwords are made by {@link newPassword}, 192 random bits: a slow hash would add nothing. */
+  passwordHash: string;
+  salt: string;
+  defaultProjectId: string;
+}
+
+export interface RoleAssignment {
+  id: string;
+  userId: string;
+  projectId: string;
+  roles: string[];
+}
+
+/** Keystone's own tables. */
+export interface Accounts {
+  projects: Collection<Project>;
+  users: Collection<User>;
+  assignments: Collection<RoleAssignment>;
+}
+
+export function accountsOf(store: Store): Accounts {
+  return {
+    projects: store.collection("project"),
+    users: store.collection("user"),
+    assignments: store.collection("role-assignment"),
+  };
+}
+
+/** Keystone's ids are UUIDs without dashes. */
+export function newId(): string {
+  return randomBytes(16).toString("hex");
+}
+
+export function newPassword(): string {
+  return randomBytes(24).toString("base64url");
+}
+
+function hash(password: string, salt: string): string {
+  return createHash("sha256").update(salt).update(password).digest("hex");
+}
+
+/** Makes a project with one user of its own. */
+export function addAccount(accounts: Accounts, name: string, password: string, roles: string[]): void {
+  const project = accounts.projects.put({ id: newId(), name, description: "" });
+  const salt = randomBytes(16).toString("hex");
+  const passwordHash = hash(password, salt);
+  const user = accounts.users.put({ id: newId(), name, passwordHash, salt, defaultProjectId: project.id });
+  accounts.assignments.put({ id: newId(), userId: user.id, projectId: project.id, roles });
+}
+
+export function passwordMatches(user: User, password: string): boolean {
+  return timingSafeEqual(Buffer.from(user.passwordHash, "hex"), Buffer.from(hash(password, user.salt), "hex"));
+}
+
+/** The user's roles in a project; empty for a stranger. */
+export function rolesOf(accounts: Accounts, userId: string, projectId: string): string[] {
+  return accounts.assignments.find((a) => a.userId === userId && a.projectId === projectId)?.roles ?? [];
+}
+
+/** The projects that a user may log in to. */
+export function projectsOf(accounts: Accounts, userId: string): Project[] {
+  const ids = new Set(accounts.assignments.list((a) => a.userId === userId).map((a) => a.projectId));
+  return accounts.projects.list((project) => ids.has(project.id));
+}

@@ -1,0 +1,79 @@
+import { createHash, randomBytes } from "node:crypto";
+import type { FastifyRequest } from "fastify";
+import { ApiError, unauthorized } from "../http/api-error.ts";
+import type { Collection, Store } from "../store/store.ts";
+import type { Scope } from "./scope.ts";
+
+/** A token as it is kept: by the hash of its text, so that the state file holds no usable token. */
+export interface TokenRecord {
+  id: string;
+  scope: Scope;
+  methods: string[];
+  auditId: string;
+  issuedAt: number;
+  expiresAt: number;
+}
+
+const idOf = (token: string) => createHash("sha256").update(token).digest("hex");
+
+/** Issues tokens and says what they are worth. Tokens survive a restart of the cloud. */
+export class Tokens {
+  readonly #records: Collection<TokenRecord>;
+  readonly #lifetimeMs: number;
+
+  constructor(store: Store, lifetimeMs: number) {
+    this.#records = store.collection("token");
+    this.#lifetimeMs = lifetimeMs;
+  }
+
+  /** @param notAfter the end of the token that this one was made from: a renewed token lives no longer */
+  issue(scope: Scope, methods: string[], notAfter = Number.POSITIVE_INFINITY): { token: string; record: TokenRecord } {
+    const now = Date.now();
+    for (const old of this.#records.list((record) => record.expiresAt < now)) this.#records.delete(old.id);
+    const token = `gAAAAA${randomBytes(48).toString("base64url")}`;
+    const record = this.#records.put({
+      id: idOf(token),
+      scope,
+      methods,
+      auditId: randomBytes(16).toString("base64url"),
+      issuedAt: now,
+      expiresAt: Math.min(now + this.#lifetimeMs, notAfter),
+    });
+    return { token, record };
+  }
+
+  /** The token's record while it is valid, else undefined. */
+  find(token: string | undefined): TokenRecord | undefined {
+    if (token === undefined) return undefined;
+    const record = this.#records.get(idOf(token));
+    return record !== undefined && record.expiresAt > Date.now() ? record : undefined;
+  }
+
+  revoke(token: string): void {
+    this.#records.delete(idOf(token));
+  }
+}
+
+/** The text of a header that may be sent once. */
+export function header(request: FastifyRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/** A hook that lets only requests with a valid token pass. @param scoped also demand a project, as every service but Keystone does */
+export function requireToken(tokens: Tokens, scoped: boolean): (request: FastifyRequest) => Promise<void> {
+  return async (request) => {
+    const record = tokens.find(header(request, "x-auth-token"));
+    if (record === undefined) throw unauthorized();
+    if (scoped && record.scope.project === undefined) {
+      throw new ApiError(403, "This request needs a token that is scoped to a project.");
+    }
+    request.scope = record.scope;
+  };
+}
+
+/** The project that a scoped request works in. */
+export function projectOf(scope: Scope): { id: string; name: string } {
+  if (scope.project === undefined) throw new ApiError(403, "This request needs a token that is scoped to a project.");
+  return scope.project;
+}

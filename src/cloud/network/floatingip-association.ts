@@ -1,0 +1,58 @@
+import { owns, type Scope } from "../identity/scope.ts";
+import { neutron } from "./errors.ts";
+import { deviceOwner, type FloatingIp, type NetworkTables, type Port } from "./records.ts";
+import { revised } from "./resource.ts";
+
+/** What an associated floating IP leads to. */
+export type Association = Pick<FloatingIp, "portId" | "fixedIp" | "routerId">;
+
+export const unassociated: Association = { portId: null, fixedIp: null, routerId: null };
+
+/**
+ * Finds the way from a floating IP to a port: the port's address, and the router that has a leg in its subnet and a gateway on the
+ * floating IP's network.
+ * @throws ApiError 404 without such a router, 409 when the address has a floating IP already, 400 for an address that is not the port's
+ */
+export function associationTo(
+  tables: NetworkTables,
+  scope: Scope,
+  floating: Pick<FloatingIp, "id" | "address" | "networkId">,
+  portId: string,
+  wantedIp: string | undefined,
+): Association {
+  const port = tables.ports.get(portId);
+  if (port === undefined || !owns(scope, port.projectId)) throw neutron.portNotFound(portId);
+  const ip = wantedIp === undefined ? port.fixedIps[0] : port.fixedIps.find((item) => item.ipAddress === wantedIp);
+  if (ip === undefined) {
+    throw neutron.badRequest(
+      wantedIp === undefined
+        ? `Bad floatingip request: Cannot add floating IP to port ${portId} that has no fixed IPv4 addresses.`
+        : `Bad floatingip request: Port ${portId} does not have fixed ip ${wantedIp}.`,
+    );
+  }
+  const routerId = routerBetween(tables, ip.subnetId, floating.networkId);
+  if (routerId === undefined) throw neutron.externalGatewayNotFound(floating.networkId, ip.subnetId, portId);
+  const rival = tables.floatingIps.find(
+    (other) => other.id !== floating.id && other.portId === portId && other.fixedIp === ip.ipAddress,
+  );
+  if (rival !== undefined) {
+    throw neutron.floatingIpTaken(floating.address, floating.id, portId, ip.ipAddress, floating.networkId);
+  }
+  return { portId, fixedIp: ip.ipAddress, routerId };
+}
+
+function routerBetween(tables: NetworkTables, subnetId: string, externalNetworkId: string): string | undefined {
+  const legs = tables.ports.list(
+    (port) => port.deviceOwner === deviceOwner.routerInterface && port.fixedIps.some((ip) => ip.subnetId === subnetId),
+  );
+  return legs
+    .map((leg) => tables.routers.get(leg.deviceId))
+    .find((router) => router?.gateway?.networkId === externalNetworkId)?.id;
+}
+
+/** Takes every floating IP off a port that goes away. */
+export function releaseFloatingIps(tables: NetworkTables, portId: Port["id"]): void {
+  for (const floating of tables.floatingIps.list((item) => item.portId === portId)) {
+    tables.floatingIps.put(revised(floating, unassociated));
+  }
+}

@@ -1,0 +1,69 @@
+import type { NetworkingPlan, PortPlan, RouterPlan } from "./dataplane.ts";
+import type { NetworkTables, Port, Router } from "./records.ts";
+import { gatewayAddress, interfacesOf } from "./routers.ts";
+
+/** What the data plane shall look like, computed from Neutron's tables alone. The external network is the data plane's own. */
+export function networkingPlan(tables: NetworkTables): NetworkingPlan {
+  const tenantNetworks = tables.networks.list((network) => !network.external);
+  const tenantIds = new Set(tenantNetworks.map((network) => network.id));
+  return {
+    networks: tenantNetworks.map((network) => ({
+      id: network.id,
+      mtu: network.mtu,
+      subnets: tables.subnets
+        .list((subnet) => subnet.networkId === network.id)
+        .map((subnet) => ({ id: subnet.id, cidr: subnet.cidr, gatewayIp: subnet.gatewayIp })),
+    })),
+    routers: tables.routers.list().map((router) => routerPlan(tables, router)),
+    ports: tables.ports
+      .list((port) => tenantIds.has(port.networkId) && !port.deviceOwner.startsWith("network:"))
+      .map(portPlan),
+    securityGroups: tables.securityGroups.list().map((group) => ({
+      id: group.id,
+      rules: tables.securityGroupRules
+        .list((rule) => rule.securityGroupId === group.id)
+        .map((rule) => ({
+          direction: rule.direction,
+          ethertype: rule.ethertype,
+          protocol: rule.protocol,
+          portMin: rule.portRangeMin,
+          portMax: rule.portRangeMax,
+          remoteCidr: rule.remoteIpPrefix,
+          remoteGroupId: rule.remoteGroupId,
+        })),
+    })),
+  };
+}
+
+function routerPlan(tables: NetworkTables, router: Router): RouterPlan {
+  const up = router.adminStateUp;
+  return {
+    id: router.id,
+    externalIp: up ? gatewayAddress(tables, router.gateway) : null,
+    enableSnat: router.gateway?.enableSnat ?? false,
+    interfaces: (up ? interfacesOf(tables, router.id) : []).flatMap((leg) =>
+      leg.fixedIps.map((ip) => ({
+        networkId: leg.networkId,
+        ip: ip.ipAddress,
+        cidr: tables.subnets.get(ip.subnetId)?.cidr ?? `${ip.ipAddress}/32`,
+      })),
+    ),
+    floatingIps: (up ? tables.floatingIps.list((floating) => floating.routerId === router.id) : []).flatMap(
+      (floating) => (floating.fixedIp === null ? [] : [{ floatingIp: floating.address, fixedIp: floating.fixedIp }]),
+    ),
+  };
+}
+
+function portPlan(port: Port): PortPlan {
+  const plugged = port.deviceOwner.startsWith("compute:") && port.adminStateUp;
+  return {
+    id: port.id,
+    networkId: port.networkId,
+    mac: port.mac,
+    fixedIps: port.fixedIps.map((ip) => ip.ipAddress),
+    allowedAddresses: port.allowedAddressPairs.map((pair) => pair.ip_address),
+    portSecurity: port.portSecurityEnabled,
+    securityGroupIds: port.securityGroupIds,
+    serverId: plugged && port.deviceId !== "" ? port.deviceId : null,
+  };
+}

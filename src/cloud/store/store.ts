@@ -1,0 +1,136 @@
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+
+/** Anything that a service keeps: plain JSON data with an id that is unique within its kind. */
+export interface StoredRecord {
+  id: string;
+}
+
+/**
+ * The cloud's memory: JSON records by kind in one SQLite file. One process owns the file (see lock.ts), calls are synchronous, so
+ * that a request's look, decision and write are one step that nothing can get between.
+ *
+ * WAL with `synchronous=NORMAL`: a killed process loses nothing; a power cut may lose the last moments, as it loses the guests and
+ * the network namespaces that the records describe, and never leaves a torn file.
+ */
+export class Store {
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  #depth = 0;
+
+  constructor(path: string) {
+    this.#db = new DatabaseSync(path);
+    this.#db.exec(`
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = NORMAL;
+      PRAGMA busy_timeout = 5000;
+      CREATE TABLE IF NOT EXISTS records (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (kind, id)
+      );
+      CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+    `);
+  }
+
+  /** The records of one kind. */
+  collection<T extends StoredRecord>(kind: string): Collection<T> {
+    return new Collection<T>(this, kind);
+  }
+
+  /** A value that belongs to the cloud as a whole (its instance id, its port), or undefined. */
+  setting(name: string): string | undefined {
+    const row = this.statement("SELECT value FROM settings WHERE name = ?").get(name);
+    return row === undefined ? undefined : String(row.value);
+  }
+
+  setSetting(name: string, value: string): void {
+    this.statement("INSERT INTO settings VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value").run(
+      name,
+      value,
+    );
+  }
+
+  /** The stored value, made and stored when there is none yet. */
+  settingOr(name: string, make: () => string): string {
+    const found = this.setting(name);
+    if (found !== undefined) return found;
+    const made = make();
+    this.setSetting(name, made);
+    return made;
+  }
+
+  /** Runs `work` so that all of its writes are kept, or, when it throws, none. Nested calls join the outer one. */
+  transaction<T>(work: () => T): T {
+    if (this.#depth > 0) return work();
+    this.#db.exec("BEGIN IMMEDIATE");
+    this.#depth++;
+    try {
+      const result = work();
+      this.#db.exec("COMMIT");
+      return result;
+    } catch (error) {
+      this.#db.exec("ROLLBACK");
+      throw error;
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  /** A prepared statement, prepared once. */
+  statement(sql: string): StatementSync {
+    let prepared = this.#statements.get(sql);
+    if (prepared === undefined) {
+      prepared = this.#db.prepare(sql);
+      this.#statements.set(sql, prepared);
+    }
+    return prepared;
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.#db.close();
+  }
+}
+
+/** The records of one kind, in the order in which they were made. */
+export class Collection<T extends StoredRecord> {
+  readonly #store: Store;
+  readonly #kind: string;
+
+  constructor(store: Store, kind: string) {
+    this.#store = store;
+    this.#kind = kind;
+  }
+
+  get(id: string): T | undefined {
+    const row = this.#store.statement("SELECT body FROM records WHERE kind = ? AND id = ?").get(this.#kind, id);
+    return row === undefined ? undefined : (JSON.parse(String(row.body)) as T);
+  }
+
+  list(where: (record: T) => boolean = () => true): T[] {
+    const rows = this.#store.statement("SELECT body FROM records WHERE kind = ? ORDER BY seq").all(this.#kind);
+    return rows.map((row) => JSON.parse(String(row.body)) as T).filter(where);
+  }
+
+  find(where: (record: T) => boolean): T | undefined {
+    return this.list(where)[0];
+  }
+
+  /** Inserts the record, or replaces the one with the same id (which keeps its place in lists). */
+  put(record: T): T {
+    this.#store
+      .statement(
+        "INSERT INTO records (kind, id, body) VALUES (?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body",
+      )
+      .run(this.#kind, record.id, JSON.stringify(record));
+    return record;
+  }
+
+  /** Changes some fields of a stored record; undefined when it is gone. */
+  patch(id: string, change: Partial<T>): T | undefined {
+    const found = this.get(id);
+    return found === undefined ? undefined : this.put({ ...found, ...change });
+  }
+
+  delete(id: string): void {
+    this.#store.statement("DELETE FROM records WHERE kind = ? AND id = ?").run(this.#kind, id);
+  }
+}

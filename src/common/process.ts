@@ -10,6 +10,9 @@ export interface RunOptions {
   cwd?: string;
 }
 
+/** How long the streams of a command that has ended may stay open: a child that it left behind may hold them for ever. */
+const STREAM_GRACE_MS = 1000;
+
 /** A command that could not be started, exited with a status other than 0, or ran past its time. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
@@ -46,22 +49,27 @@ export function run(
     child.stderr.on("data", (chunk: Buffer) => err.push(chunk));
     child.stdin.on("error", () => undefined); // the command may end without reading its input; its status tells
     child.on("error", (error) => reject(new CommandError(command, args, error.message, null)));
+    child.on("exit", () => {
+      const grace = setTimeout(() => {
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, STREAM_GRACE_MS);
+      child.on("close", () => clearTimeout(grace));
+    });
     child.on("close", (status, signal) => {
       const stdout = Buffer.concat(out).toString("utf8");
       const stderr = Buffer.concat(err).toString("utf8");
       if (status === 0) resolve({ stdout, stderr });
       else
         reject(
-          new CommandError(
-            command,
-            args,
-            signal ? `ended by ${signal}` : `exit status ${status}`,
-            status,
-            stdout,
-            stderr,
-          ),
+          new CommandError(command, args, reason(status, signal, child.killed, timeoutMs), status, stdout, stderr),
         );
     });
     child.stdin.end(input);
   });
+}
+
+function reason(status: number | null, signal: NodeJS.Signals | null, timedOut: boolean, timeoutMs: number): string {
+  if (timedOut) return `ran past its ${timeoutMs / 1000} s`;
+  return signal ? `ended by ${signal}` : `exit status ${status}`;
 }

@@ -45,25 +45,41 @@ export function formatJournalLine({ boot, seq, entry }: JournalLine): string {
   return `slipway/1 ${boot} ${seq} ${JSON.stringify(entry)}`;
 }
 
+const HEAD = /slipway\/1 ([0-9a-f-]{1,64}) (\d{1,9}) (?=\{)/g;
+
 /**
- * The journal lines in a console log, in order, once each. Everything else in it — kernel lines, a cut first line, text that a guest
- * made up — is passed over.
+ * The journal lines in a console log, in order, once each. Everything else in it — kernel lines, also on an entry's own line, a cut
+ * first line, text that a guest made up — is passed over.
  */
 export function parseJournal(console: string): JournalLine[] {
   const lines = new Map<string, JournalLine>();
-  for (const match of console.matchAll(/slipway\/1 ([0-9a-f-]{1,64}) (\d{1,9}) (\{.*\})/g)) {
-    const [, boot, seq, json] = match as unknown as [string, string, string, string];
-    const entry = journalEntry.safeParse(parsed(json));
+  for (const head of console.matchAll(HEAD)) {
+    const [prefix, boot, seq] = head as unknown as [string, string, string];
+    const entry = journalEntry.safeParse(objectAt(console, head.index + prefix.length));
     if (entry.success && !lines.has(`${boot} ${seq}`))
       lines.set(`${boot} ${seq}`, { boot, seq: Number(seq), entry: entry.data });
   }
   return [...lines.values()];
 }
 
+/** The JSON object that begins at `start`, undefined where there is no whole one before the line's end. */
+function objectAt(text: string, start: number): unknown {
+  let depth = 0;
+  let quoted = false;
+  for (let at = start; at < text.length && text[at] !== "\n"; at++) {
+    const char = text[at];
+    if (quoted && char === "\\") at++;
+    else if (char === '"') quoted = !quoted;
+    else if (!quoted && char === "{") depth++;
+    else if (!quoted && char === "}" && --depth === 0) return parsed(text.slice(start, at + 1));
+  }
+  return undefined;
+}
+
 function parsed(json: string): unknown {
   try {
     return JSON.parse(json);
   } catch {
-    return undefined;
+    return undefined; // not an entry: a cut line, or noise that looks like one
   }
 }

@@ -1,11 +1,9 @@
 import { networkInterfaces } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import type { Golden } from "./model.ts";
+import { GOLDEN_TOLERANCE, type Golden } from "../serving/models/golden.ts";
 import { causeOf } from "./source.ts";
 
-/** Largest difference between a golden probability and the served one. */
-const TOLERANCE = 1e-5;
 const REQUEST_TIMEOUT_MS = 5000;
 const PAUSE_MS = 50;
 
@@ -14,7 +12,7 @@ export interface Expectation {
   payload: string;
   /** Digest of the model. */
   model: string;
-  golden: Golden;
+  golden: Pick<Golden, "rows" | "outputs">;
 }
 
 const versionAnswer = z.object({ payload: z.string(), model: z.object({ digest: z.string() }) });
@@ -56,7 +54,7 @@ export function compare(outputs: number[], golden: number[]): void {
     throw new Error(`${outputs.length} predictions for ${golden.length} golden rows`);
   golden.forEach((value, row) => {
     const served = outputs[row] ?? Number.NaN;
-    if (!(Math.abs(served - value) <= TOLERANCE)) {
+    if (!(Math.abs(served - value) <= GOLDEN_TOLERANCE)) {
       throw new Error(`golden row ${row + 1}: ${served} is served, ${value} expected`);
     }
   });

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { z } from "zod";
 import { hexOf } from "../common/digest.ts";
 import { writeFileAtomic } from "../common/files.ts";
+import { type Golden, goldenSchema } from "../serving/models/golden.ts";
 import { pointLink } from "./links.ts";
 import type { Manifest } from "./manifest.ts";
 import type { GuestPaths } from "./paths.ts";
@@ -12,14 +12,6 @@ import { ensureUnpacked } from "./source.ts";
 type Model = Manifest["models"][number];
 
 const MODEL_TIMEOUT_MS = 300_000;
-const goldenSchema = z.object({
-  rows: z.array(z.array(z.number())).min(1),
-  outputs: z.array(z.number()),
-});
-
-/** Rows with the probabilities that the model's maker computed for them. */
-export type Golden = z.infer<typeof goldenSchema>;
-
 /** The model that a manifest's hosts serve. */
 export function defaultModel(manifest: Manifest): Model {
   return manifest.models[0] as Model; // the schema wants at least one

@@ -1,0 +1,145 @@
+import { createPublicKey, type KeyObject } from "node:crypto";
+import { rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { type Digest, digestOf, digestOfFile, hexOf } from "../common/digest.ts";
+import { SlipwayError } from "../common/errors.ts";
+import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
+import { type Manifest, openManifest, sealManifest } from "../guest/manifest.ts";
+import type { Layer } from "./layer-cache.ts";
+import { caughtUp, isRelease, nextManifest, type Release, readCounters, writeCounters } from "./manifest-counters.ts";
+import type { ObjectContent, ObjectStore } from "./object-store.ts";
+import type { Payload } from "./payload.ts";
+import { containerName, ensureSigningKey, publicKeyText } from "./signing-key.ts";
+
+const FILE = "publication.json";
+const MANIFEST = "manifest";
+
+const publicationSchema = z.object({
+  schemaVersion: z.literal(1),
+  /** Base URL of what the hosts fetch; without a slash at its end. */
+  sourceUrl: z.string(),
+  /** Base64 of SPKI DER. */
+  publicKey: z.string(),
+});
+
+/** Where a stack's hosts find their release: `publication.json` in the stack's home, which the Pulumi program reads. */
+export type Publication = z.infer<typeof publicationSchema>;
+
+/** What to publish, and where. */
+export interface PublishOptions {
+  store: ObjectStore;
+  stack: string;
+  payload: Payload;
+  model: { name: string; content: Uint8Array | { file: string } };
+  /** The stack's home. */
+  home: string;
+  log?: (message: string) => void;
+}
+
+/**
+ * Publishes a release: layers and model by digest where the store has none of them, then the signed manifest. The sequence grows only
+ * when the release is another one.
+ */
+export async function publish(
+  options: PublishOptions,
+): Promise<Publication & { manifest: Manifest; changed: boolean }> {
+  const { store, stack, payload, home } = options;
+  const key = await ensureSigningKey(home);
+  const container = containerName(stack, key);
+  const sourceUrl = await store.ensurePublicContainer(container);
+  const files = {
+    runtime: layerFile(payload.runtime),
+    app: layerFile(payload.app),
+    model: await modelFile(options.model),
+  };
+  await Promise.all(Object.values(files).map((file) => ensureObject(options, container, file)));
+
+  const published = await publishedManifest(store, container, key);
+  const remembered = await readCounters(home);
+  const counters = published === undefined ? remembered : caughtUp(remembered, published);
+  const release: Release = {
+    payload: { digest: payload.digest, runtime: refOf(files.runtime), app: refOf(files.app) },
+    model: refOf(files.model),
+  };
+  const changed = published === undefined || !isRelease(published, options.model.name, release);
+  const manifest = changed ? nextManifest(counters, stack, options.model.name, release) : published;
+  if (changed) {
+    // counted before it is published: a number that a host may have seen is never given twice
+    await writeCounters(home, caughtUp(counters, manifest));
+    await store.put(container, MANIFEST, sealManifest(manifest, key), { contentType: "text/plain; charset=utf-8" });
+  }
+  const publication: Publication = { schemaVersion: 1, sourceUrl, publicKey: publicKeyText(key) };
+  await writeFileAtomic(join(home, FILE), `${JSON.stringify(publication, null, 2)}\n`);
+  return { ...publication, manifest, changed };
+}
+
+/**
+ * What was published for a stack.
+ * @throws SlipwayError E_PAYLOAD_MISSING when nothing was
+ */
+export async function readPublication(home: string): Promise<Publication> {
+  const text = await readTextIfExists(join(home, FILE));
+  if (text === undefined) {
+    throw new SlipwayError("E_PAYLOAD_MISSING", "nothing is published for the stack's hosts to install", {
+      hint: "run `slipway payload push`, or let `slipway up` do all of it",
+    });
+  }
+  return publicationSchema.parse(JSON.parse(text));
+}
+
+/** Removes the stack's container and the note of it; the stack's key and counters stay for its next life. */
+export async function unpublish({
+  store,
+  stack,
+  home,
+}: Pick<PublishOptions, "store" | "stack" | "home">): Promise<void> {
+  await store.removeContainer(containerName(stack, await ensureSigningKey(home)));
+  await rm(join(home, FILE), { force: true });
+}
+
+interface PublishedFile {
+  path: string;
+  digest: Digest;
+  size: number;
+  content: ObjectContent;
+}
+
+async function modelFile({ content }: PublishOptions["model"]): Promise<PublishedFile> {
+  const inMemory = content instanceof Uint8Array;
+  const digest = inMemory ? digestOf(content) : await digestOfFile(content.file);
+  const size = inMemory ? content.length : (await stat(content.file)).size;
+  return { path: `models/${hexOf(digest)}.tar`, digest, size, content };
+}
+
+function layerFile(layer: Layer): PublishedFile {
+  return {
+    path: `layers/${hexOf(layer.digest)}.tar.gz`,
+    digest: layer.digest,
+    size: layer.size,
+    content: { file: layer.file },
+  };
+}
+
+function refOf({ path, digest, size }: PublishedFile): { path: string; digest: Digest; size: number } {
+  return { path, digest, size };
+}
+
+/** Objects are named by digest: one of the right size is the right one. */
+async function ensureObject({ store, log }: PublishOptions, container: string, file: PublishedFile): Promise<void> {
+  const found = await store.head(container, file.path);
+  if (found?.size === file.size) return;
+  log?.(`uploading ${file.path}, ${(file.size / 1e6).toFixed(1)} MB`);
+  await store.put(container, file.path, file.content, { contentType: "application/octet-stream" });
+}
+
+/** The manifest that hosts see now; undefined where there is none of this stack's key. */
+async function publishedManifest(store: ObjectStore, container: string, key: KeyObject): Promise<Manifest | undefined> {
+  const document = await store.get(container, MANIFEST);
+  if (document === undefined) return undefined;
+  try {
+    return openManifest(Buffer.from(document).toString("utf8"), createPublicKey(key));
+  } catch {
+    return undefined; // hosts refuse it as well; a good one replaces it
+  }
+}

@@ -1,0 +1,97 @@
+import { readdir, readFile } from "node:fs/promises";
+import { findPackageJSON } from "node:module";
+import { dirname, join, relative } from "node:path";
+import { pathToFileURL } from "node:url";
+import { SlipwayError } from "../common/errors.ts";
+import type { ArchiveEntry } from "./archive.ts";
+
+/** Architectures that both Node and ONNX Runtime are packaged for, by Node's names. */
+export type Architecture = "x64" | "arm64";
+
+/** What the runtime layer is made of: installed npm packages, each with the parts that a host needs. */
+interface Part {
+  package: string;
+  version: string;
+  /** The package's folder. */
+  from: string;
+  /** Folder in the layer. */
+  to: string;
+  wanted: (path: string) => boolean;
+}
+
+/** Node and ONNX Runtime for Linux, as the lockfile pins them. */
+export async function runtimeParts(projectRoot: string, arch: Architecture): Promise<Part[]> {
+  const licence = /^LICEN[CS]E/i;
+  const parts: Omit<Part, "version" | "from">[] = [
+    { package: `node-linux-${arch}`, to: "", wanted: (path) => path === "bin/node" || licence.test(path) },
+    {
+      package: "onnxruntime-node",
+      to: "node_modules/onnxruntime-node/",
+      // CUDA's provider libraries, where someone put them, are no part of this layer
+      wanted: (path) =>
+        path === "package.json" ||
+        licence.test(path) ||
+        /^dist\/.*\.js$/.test(path) ||
+        new RegExp(`^bin/napi-v\\d+/linux/${arch}/(?:libonnxruntime\\.so[.\\d]*|onnxruntime_binding\\.node)$`).test(
+          path,
+        ),
+    },
+    {
+      package: "onnxruntime-common",
+      to: "node_modules/onnxruntime-common/",
+      wanted: (path) =>
+        /^(?:dist\/cjs\/)?package\.json$/.test(path) || licence.test(path) || /^dist\/cjs\/.*\.js$/.test(path),
+    },
+  ];
+  return Promise.all(
+    parts.map(async (part) => {
+      const from = folderOf(projectRoot, part.package);
+      const { version } = JSON.parse(await readFile(join(from, "package.json"), "utf8")) as { version: string };
+      return { ...part, from, version };
+    }),
+  );
+}
+
+/** Everything that the layer's content depends on. */
+export function runtimeRecipe(parts: Part[]): string {
+  // the first number counts changes of the layout above
+  return JSON.stringify([1, process.versions.zlib, parts.map((part) => [part.package, part.version, part.to])]);
+}
+
+export async function runtimeEntries(parts: Part[]): Promise<ArchiveEntry[]> {
+  const entries = await Promise.all(
+    parts.map(async ({ from, to, wanted }) => {
+      const files = await filesBelow(from);
+      return files.filter(wanted).map((path) => ({
+        name: `${to}${path}`,
+        content: { file: join(from, path) },
+        executable: path === "bin/node",
+      }));
+    }),
+  );
+  return entries.flat();
+}
+
+/** The paths of all files below a folder, relative to it, without packages nested in it. */
+async function filesBelow(folder: string): Promise<string[]> {
+  const found = await readdir(folder, { recursive: true, withFileTypes: true });
+  return found
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    .filter((path) => !path.startsWith("node_modules/"));
+}
+
+function folderOf(projectRoot: string, name: string): string {
+  try {
+    // resolves past a package's `exports`, which may hide its package.json
+    const found = findPackageJSON(name, pathToFileURL(join(projectRoot, "package.json")));
+    if (found !== undefined) return dirname(found);
+  } catch {
+    // it throws for a package that is not there
+  }
+  throw new SlipwayError(
+    "E_PAYLOAD_MISSING",
+    `the npm package ${name} is not installed: hosts cannot be given their runtime`,
+    { hint: "run `npm ci`, or build the payload on a Linux machine of the hosts' architecture" },
+  );
+}

@@ -1,0 +1,76 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { SlipwayError } from "../common/errors.ts";
+import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
+
+const FILE = "stack.json";
+
+const cloudSchema = z.object({
+  /** Keystone's URL. */
+  authUrl: z.string(),
+  projectId: z.string(),
+});
+
+const recordSchema = z.object({
+  schemaVersion: z.literal(1),
+  cloud: cloudSchema,
+  /** Chosen when the stack was created. */
+  engine: z.enum(["embedded", "official"]),
+  /** The last release that passed its gate. */
+  release: z
+    .object({
+      sequence: z.number().int(),
+      payload: z.string(),
+      model: z.object({ name: z.string(), version: z.string(), digest: z.string() }),
+      at: z.iso.datetime(),
+    })
+    .optional(),
+});
+
+/** What a stack remembers: `stack.json` in the stack's home. */
+export type StackRecord = z.infer<typeof recordSchema>;
+
+/** The record; undefined for a stack that was never bound to a cloud. */
+export async function readStackRecord(home: string): Promise<StackRecord | undefined> {
+  const text = await readTextIfExists(join(home, FILE));
+  return text === undefined ? undefined : recordSchema.parse(JSON.parse(text));
+}
+
+/**
+ * Ties a stack to its cloud on its first use; later only the same cloud is accepted. The engine of the first use stays.
+ * @throws SlipwayError E_CLOUD_MISMATCH for another cloud, before anything is touched
+ */
+export async function bindStack(home: string, binding: Pick<StackRecord, "cloud" | "engine">): Promise<StackRecord> {
+  const record = await readStackRecord(home);
+  if (record === undefined) return write(home, { schemaVersion: 1, cloud: binding.cloud, engine: binding.engine });
+  const [own, given] = [record.cloud, binding.cloud];
+  if (comparable(own.authUrl) === comparable(given.authUrl) && own.projectId === given.projectId) return record;
+  throw new SlipwayError(
+    "E_CLOUD_MISMATCH",
+    `the stack lives in the project ${own.projectId} at ${own.authUrl}, the credentials are for ${given.projectId} at ${given.authUrl}`,
+    { hint: "choose the stack's own cloud with --os-cloud, or another stack with --stack" },
+  );
+}
+
+/** Remembers a release that passed its gate. */
+export async function recordRelease(home: string, release: NonNullable<StackRecord["release"]>): Promise<StackRecord> {
+  const record = await readStackRecord(home);
+  if (record === undefined) throw new Error(`${home} is not bound to a cloud`);
+  return write(home, { ...record, release });
+}
+
+/** After a teardown that left nothing: the stack may live in another cloud next time. */
+export async function forgetStack(home: string): Promise<void> {
+  await rm(join(home, FILE), { force: true });
+}
+
+async function write(home: string, record: StackRecord): Promise<StackRecord> {
+  await writeFileAtomic(join(home, FILE), `${JSON.stringify(record, null, 2)}\n`);
+  return record;
+}
+
+/** Clients write the same Keystone with and without `/v3` and a last slash. */
+function comparable(authUrl: string): string {
+  return authUrl.replace(/\/+$/, "").replace(/\/v3$/, "").toLowerCase();
+}

@@ -3,7 +3,7 @@ import { z } from "zod";
 const fileDigest = z.object({ name: z.string(), digest: z.templateLiteral([z.literal("sha256:"), z.string()]) });
 
 /** What a model takes, what it answers and where it comes from. */
-const modelCardSchema = z.object({
+export const modelCardSchema = z.object({
   schemaVersion: z.literal(1),
   input: z.object({
     /** The ONNX graph's input tensor, float32 `[rows, features]`. */

@@ -1,0 +1,48 @@
+import type { FastifyError } from "fastify";
+import { RuntimeError, type RuntimeFailure } from "../runtime/client.ts";
+
+/** An error answer of the HTTP interface; docs/reference/serving-api.md lists the codes. */
+export class HttpError extends Error {
+  override readonly name = "HttpError";
+  readonly statusCode: number;
+  readonly code: string;
+  /** Seconds after which asking again makes sense. */
+  readonly retryAfter: number | undefined;
+
+  constructor(statusCode: number, code: string, message: string, retryAfter?: number) {
+    super(message);
+    this.statusCode = statusCode;
+    this.code = code;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** The runtime is being replaced or restarted when it is away: a matter of a second. */
+const RETRY_AFTER_S = 1;
+
+const runtimeFailures: Record<RuntimeFailure, { statusCode: number; code: string; retryAfter?: number }> = {
+  unavailable: { statusCode: 503, code: "RUNTIME_UNAVAILABLE", retryAfter: RETRY_AFTER_S },
+  overloaded: { statusCode: 503, code: "OVERLOADED", retryAfter: RETRY_AFTER_S },
+  deadline: { statusCode: 504, code: "DEADLINE" },
+  // The rows fitted the model when they were checked: it was exchanged under way, and asking again finds the new one.
+  invalid: { statusCode: 503, code: "MODEL_CHANGED", retryAfter: RETRY_AFTER_S },
+  failed: { statusCode: 500, code: "INFERENCE_FAILED" },
+};
+
+/** Any thrown value as an answer. What is not meant for users is told as "internal error" and stays in the log. */
+export function httpErrorOf(error: FastifyError | Error): HttpError {
+  if (error instanceof HttpError) return error;
+  if (error instanceof RuntimeError) {
+    const { statusCode, code, retryAfter } = runtimeFailures[error.reason];
+    return new HttpError(statusCode, code, error.message, retryAfter);
+  }
+  const { statusCode, code } = error as Partial<FastifyError>;
+  if (statusCode !== undefined && statusCode < 500)
+    return new HttpError(statusCode, code ?? "BAD_REQUEST", error.message);
+  return new HttpError(500, "INTERNAL", "internal error");
+}
+
+/** No runtime is connected, and without it nothing is known of the model. */
+export function runtimeAway(): HttpError {
+  return httpErrorOf(new RuntimeError("unavailable", "the model runtime is not there"));
+}

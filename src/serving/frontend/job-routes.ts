@@ -1,0 +1,47 @@
+import type { FastifyInstance } from "fastify";
+import type { JobQueue } from "../jobs/queue.ts";
+import type { FrontendContext } from "./context.ts";
+import { HttpError, runtimeAway } from "./errors.ts";
+import { requireRows } from "./rows.ts";
+
+const QUEUE_RETRY_S = 5;
+const MAX_KEY_LENGTH = 200;
+
+/** `POST /v1/jobs` and `GET /v1/jobs/:id`: predictions that may take their time. */
+export function jobRoutes(app: FastifyInstance, context: FrontendContext, maxBodyBytes: number): void {
+  app.post("/v1/jobs", { bodyLimit: maxBodyBytes }, async ({ body, headers }, reply) => {
+    const jobs = requireQueue(context);
+    // The runtime may be away for a moment: the job waits for it. What the model takes is known from when it was there.
+    const hello = context.runtime.lastHello;
+    if (!hello) throw runtimeAway();
+    requireRows(body, hello.card.input, context.limits.jobRows);
+    const key = headers["idempotency-key"];
+    if (Array.isArray(key) || (key !== undefined && key.length > MAX_KEY_LENGTH)) {
+      throw new HttpError(400, "KEY_INVALID", `Idempotency-Key is one text of at most ${MAX_KEY_LENGTH} characters`);
+    }
+    const job = await asked(jobs.add((body as { rows: number[][] }).rows, key));
+    if (!job) throw new HttpError(503, "QUEUE_FULL", "too many jobs wait", QUEUE_RETRY_S);
+    return reply.code(202).header("location", `/v1/jobs/${job.id}`).send(job);
+  });
+
+  app.get<{ Params: { id: string } }>("/v1/jobs/:id", async ({ params }) => {
+    const job = await asked(requireQueue(context).find(params.id));
+    if (!job) throw new HttpError(404, "JOB_UNKNOWN", "there is no such job, or its result was kept long enough");
+    return job;
+  });
+
+  /** The queue's own failures are no bug of ours: the server is away. */
+  async function asked<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      app.log.warn({ err: error }, "queue");
+      throw new HttpError(503, "QUEUE_UNAVAILABLE", "the job queue does not answer", QUEUE_RETRY_S);
+    }
+  }
+}
+
+function requireQueue({ jobs }: FrontendContext): JobQueue {
+  if (jobs) return jobs;
+  throw new HttpError(503, "QUEUE_ABSENT", "this host has no job queue");
+}

@@ -1,0 +1,104 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { type Job, Queue } from "bullmq";
+import { Redis } from "ioredis";
+import type { ServingConfig } from "../config.ts";
+import type { Prediction } from "../models/card.ts";
+import type { ModelIdentity } from "../models/current.ts";
+
+/** The BullMQ queue that frontends and workers share. */
+export const PREDICTION_QUEUE = "predictions";
+
+export interface PredictionJob {
+  rows: number[][];
+}
+
+/** What a finished job answers; the model is the one that served when the job ran. */
+export interface PredictionResult {
+  model: ModelIdentity;
+  predictions: Prediction[];
+}
+
+/** A job as `GET /v1/jobs/:id` tells it. */
+export interface JobReport {
+  id: string;
+  state: "waiting" | "active" | "completed" | "failed";
+  result?: PredictionResult;
+  /** Why it failed. */
+  reason?: string;
+}
+
+/** Accepts jobs and tells what became of them. Methods reject while the queue's server is away. */
+export interface JobQueue {
+  /** Accepts a job; the same key within a job's lifetime is the same job. Undefined when too many wait. */
+  add(rows: number[][], key?: string): Promise<JobReport | undefined>;
+  find(id: string): Promise<JobReport | undefined>;
+  close(): Promise<void>;
+}
+
+const HOUR_S = 3600;
+const COMMAND_TIMEOUT_MS = 2000;
+
+/**
+ * A connection to the host's queue. `blocking` is for workers: it waits for a server that is away, while a frontend must fail at once.
+ */
+export async function connectQueue(
+  { host, port, passwordFile }: NonNullable<ServingConfig["queue"]>,
+  { blocking }: { blocking: boolean },
+): Promise<Redis> {
+  const password = (await readFile(passwordFile, "utf8")).trim();
+  return new Redis({
+    host,
+    port,
+    password,
+    retryStrategy: (attempt) => Math.min(50 * 2 ** attempt, 1000) * (0.5 + Math.random() / 2),
+    ...(blocking
+      ? { maxRetriesPerRequest: null }
+      : { maxRetriesPerRequest: 0, enableOfflineQueue: false, commandTimeout: COMMAND_TIMEOUT_MS }),
+  });
+}
+
+/** The queue as a frontend uses it. */
+export function openJobQueue(connection: Redis, waitingJobs: number): JobQueue {
+  const queue = new Queue<PredictionJob, PredictionResult>(PREDICTION_QUEUE, {
+    connection,
+    skipWaitingForReady: true, // a call fails at once while the server is away
+    defaultJobOptions: {
+      attempts: 8, // over a minute: longer than a runtime is away
+      backoff: { type: "exponential", delay: 500, jitter: 0.5 },
+      removeOnComplete: { age: HOUR_S, count: 1000 },
+      removeOnFail: { age: 24 * HOUR_S, count: 1000 },
+    },
+  });
+  queue.on("error", () => undefined); // each call rejects by itself
+  const find = async (id: string): Promise<JobReport | undefined> => {
+    const state = await queue.getJobState(id); // before the job itself: a completed one has its result
+    const job = await queue.getJob(id);
+    return job && reportOf(job, state);
+  };
+  return {
+    add: async (rows, key) => {
+      if ((await queue.getWaitingCount()) >= waitingJobs) return undefined;
+      const { id } = await queue.add("predict", { rows }, key === undefined ? {} : { jobId: idOfKey(key) });
+      return find(id as string);
+    },
+    find,
+    close: async () => {
+      await queue.close();
+      connection.disconnect();
+    },
+  };
+}
+
+/** A caller's key is free text; BullMQ's ids are not. */
+function idOfKey(key: string): string {
+  return `key-${createHash("sha256").update(key).digest("hex").slice(0, 32)}`;
+}
+
+function reportOf(job: Job<PredictionJob, PredictionResult>, state: string): JobReport {
+  const id = job.id as string;
+  if (state === "completed") return { id, state, result: job.returnvalue };
+  if (state === "failed") return { id, state, reason: job.failedReason };
+  if (state === "active") return { id, state };
+  return { id, state: "waiting" }; // "delayed", too: before another attempt
+}

@@ -1,0 +1,48 @@
+import { type Logger, pino } from "pino";
+import { SlipwayError } from "../common/errors.ts";
+import { readServingConfig, type ServingConfig } from "./config.ts";
+
+/** A serving process that is up. */
+export interface RunningProcess {
+  /** Finishes what has begun and takes nothing more. */
+  close: () => Promise<void>;
+}
+
+/** After SIGTERM; systemd's own limit is far above. */
+const DRAIN_MS = 10_000;
+
+/**
+ * Runs a serving process from start to SIGTERM (or SIGINT): reads the configuration, logs one JSON line an event to standard output,
+ * drains, exits with 0. A failed start exits with the error's exit code; the unit starts it again.
+ */
+export async function runServingProcess(
+  name: string,
+  start: (config: ServingConfig, log: Logger) => Promise<RunningProcess>,
+): Promise<void> {
+  const log = pino({ name, base: { pid: process.pid } });
+  try {
+    const config = await readServingConfig();
+    const running = await start(config, log);
+    let stopping = false;
+    const stop = (signal: NodeJS.Signals) => {
+      if (stopping) return;
+      stopping = true;
+      log.info({ signal }, "stopping");
+      setTimeout(() => {
+        log.error("did not drain in time");
+        process.exit(1);
+      }, DRAIN_MS).unref();
+      running.close().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          log.error({ err: error }, "did not stop well");
+          process.exit(1);
+        },
+      );
+    };
+    process.on("SIGTERM", stop).on("SIGINT", stop);
+  } catch (error) {
+    log.fatal({ err: error, code: error instanceof SlipwayError ? error.code : undefined }, "cannot start");
+    process.exit(error instanceof SlipwayError ? error.exitCode : 1);
+  }
+}

@@ -14,7 +14,7 @@ await runServingProcess("slipway-frontend", async (config, log) => {
     onChange: (hello) => log.info({ model: hello?.model ?? null }, hello ? "runtime connected" : "runtime lost"),
   });
   const connection = config.queue && (await connectQueue(config.queue, { blocking: false }));
-  connection?.on("error", (error) => log.warn({ err: error }, "queue connection"));
+  connection?.on("error", (error) => log.warn({ reason: error.message }, "queue connection"));
   const jobs = connection && openJobQueue(connection, limits.waitingJobs);
   const app = buildFrontend({ config, limits, runtime, jobs }, log);
   await app.listen({ host: config.frontend.host, port: config.frontend.port });

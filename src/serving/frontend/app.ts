@@ -1,4 +1,10 @@
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from "fastify";
 import type { FrontendContext } from "./context.ts";
 import { HttpError, httpErrorOf } from "./errors.ts";
 import { jobRoutes } from "./job-routes.ts";
@@ -16,7 +22,8 @@ const REQUEST_TIMEOUT_MS = 15_000;
 export function buildFrontend(context: FrontendContext, log: FastifyBaseLogger): FastifyInstance {
   const app = Fastify({
     loggerInstance: log,
-    disableRequestLogging: true, // two lines a request would cost more than the prediction
+    // two lines a request would cost more than the prediction
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: "idle",
@@ -24,7 +31,9 @@ export function buildFrontend(context: FrontendContext, log: FastifyBaseLogger):
   });
   app.setErrorHandler<Error>((error, request, reply) => {
     const failure = httpErrorOf(error);
-    if (failure.statusCode >= 500) log.warn({ method: request.method, url: request.url, err: error }, "request failed");
+    if (failure.statusCode === 500)
+      log.error({ method: request.method, url: request.url, err: error }, "request failed");
+    else if (failure.statusCode > 500) log.warn({ url: request.url, code: failure.code }, failure.message);
     return sendFailure(context, request, reply, failure);
   });
   app.setNotFoundHandler((request, reply) =>

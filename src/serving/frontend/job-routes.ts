@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import { messageOf } from "../../common/errors.ts";
 import type { JobQueue } from "../jobs/queue.ts";
 import type { FrontendContext } from "./context.ts";
 import { HttpError, runtimeAway } from "./errors.ts";
@@ -35,7 +36,7 @@ export function jobRoutes(app: FastifyInstance, context: FrontendContext, maxBod
     try {
       return await answer;
     } catch (error) {
-      app.log.warn({ err: error }, "queue");
+      app.log.warn({ reason: messageOf(error) }, "the job queue failed");
       throw new HttpError(503, "QUEUE_UNAVAILABLE", "the job queue does not answer", QUEUE_RETRY_S);
     }
   }

@@ -36,6 +36,8 @@ export interface JobQueue {
   close(): Promise<void>;
 }
 
+type PredictionQueue = Queue<PredictionJob, PredictionResult, "predict">;
+
 const HOUR_S = 3600;
 const COMMAND_TIMEOUT_MS = 2000;
 
@@ -60,9 +62,39 @@ export async function connectQueue(
 
 /** The queue as a frontend uses it. */
 export function openJobQueue(connection: Redis, waitingJobs: number): JobQueue {
-  const queue = new Queue<PredictionJob, PredictionResult>(PREDICTION_QUEUE, {
+  let opened: Promise<PredictionQueue> | undefined;
+  // BullMQ looks at the server's version once and remembers a failure: it must not begin before there is a server.
+  const queue = (): Promise<PredictionQueue> => {
+    opened ??= openQueue(connection).catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    return opened;
+  };
+  const find = async (id: string): Promise<JobReport | undefined> => {
+    const state = await (await queue()).getJobState(id); // before the job itself: a completed one has its result
+    const job = await (await queue()).getJob(id);
+    return job && reportOf(job, state);
+  };
+  return {
+    add: async (rows, key) => {
+      const jobs = await queue();
+      if ((await jobs.getWaitingCount()) >= waitingJobs) return undefined;
+      const { id } = await jobs.add("predict", { rows }, key === undefined ? {} : { jobId: idOfKey(key) });
+      return find(id as string);
+    },
+    find,
+    close: async () => {
+      await (await opened)?.close();
+      connection.disconnect();
+    },
+  };
+}
+
+async function openQueue(connection: Redis): Promise<PredictionQueue> {
+  if (connection.status !== "ready") throw new Error("the queue's server is not connected");
+  const queue: PredictionQueue = new Queue(PREDICTION_QUEUE, {
     connection,
-    skipWaitingForReady: true, // a call fails at once while the server is away
     defaultJobOptions: {
       attempts: 8, // over a minute: longer than a runtime is away
       backoff: { type: "exponential", delay: 500, jitter: 0.5 },
@@ -71,23 +103,8 @@ export function openJobQueue(connection: Redis, waitingJobs: number): JobQueue {
     },
   });
   queue.on("error", () => undefined); // each call rejects by itself
-  const find = async (id: string): Promise<JobReport | undefined> => {
-    const state = await queue.getJobState(id); // before the job itself: a completed one has its result
-    const job = await queue.getJob(id);
-    return job && reportOf(job, state);
-  };
-  return {
-    add: async (rows, key) => {
-      if ((await queue.getWaitingCount()) >= waitingJobs) return undefined;
-      const { id } = await queue.add("predict", { rows }, key === undefined ? {} : { jobId: idOfKey(key) });
-      return find(id as string);
-    },
-    find,
-    close: async () => {
-      await queue.close();
-      connection.disconnect();
-    },
-  };
+  await queue.waitUntilReady();
+  return queue;
 }
 
 /** A caller's key is free text; BullMQ's ids are not. */

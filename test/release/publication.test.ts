@@ -1,0 +1,121 @@
+import { createPublicKey } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Digest, digestOf } from "../../src/common/digest.ts";
+import { openManifest } from "../../src/guest/manifest.ts";
+import { type Payload, payloadDigest } from "../../src/release/payload.ts";
+import { publish, readPublication, unpublish } from "../../src/release/publication.ts";
+import { MemoryStore } from "./memory-store.ts";
+
+let home: string;
+let store: MemoryStore;
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "slipway-publication-"));
+  store = new MemoryStore();
+});
+afterEach(() => rmSync(home, { recursive: true }));
+
+function layer(content: string): { file: string; digest: Digest; size: number } {
+  const file = join(home, `${content}.tar.gz`);
+  writeFileSync(file, content);
+  return { file, digest: digestOf(content), size: content.length };
+}
+
+function payload(version = "1"): Payload {
+  const [runtime, app] = [layer("runtime"), layer(`app${version}`)];
+  return { digest: payloadDigest(runtime, app), runtime, app };
+}
+
+const release = (model: string, name = "diabetes", of = payload()) =>
+  publish({ store, stack: "production", home, payload: of, model: { name, content: Buffer.from(model) } });
+
+const container = () => [...store.containers.keys()][0] ?? "";
+
+describe("publish", () => {
+  it("puts layers and model by digest, the manifest last, and notes where", async () => {
+    const { manifest, sourceUrl, publicKey, changed } = await release("weights");
+    expect(changed).toBe(true);
+    expect(store.writes).toHaveLength(4);
+    expect(store.writes.at(-1)).toBe("manifest");
+    const key = createPublicKey({ key: Buffer.from(publicKey, "base64"), format: "der", type: "spki" });
+    const document = Buffer.from((await store.get(container(), "manifest")) ?? []).toString();
+    expect(openManifest(document, key)).toEqual(manifest);
+    expect(manifest).toMatchObject({ sequence: 1, models: [{ name: "diabetes", version: "1", size: 7 }] });
+    const [model] = manifest.models;
+    expect(await store.get(container(), model?.path ?? "")).toEqual(Buffer.from("weights"));
+    expect(await readPublication(home)).toEqual({ schemaVersion: 1, sourceUrl, publicKey });
+  });
+
+  it("changes nothing when it is the same release", async () => {
+    const first = await release("weights");
+    store.writes.length = 0;
+    const again = await release("weights");
+    expect(again).toEqual({ ...first, changed: false });
+    expect(store.writes).toEqual([]);
+  });
+
+  it("counts publications, and versions by model name", async () => {
+    const numbers: string[] = [];
+    for (const [model, name] of [["a"], ["b"], ["b", "other"], ["b"], ["a"]] as const) {
+      const { manifest } = await release(model, name);
+      numbers.push(`${manifest.sequence} ${manifest.models[0]?.name} ${manifest.models[0]?.version}`);
+    }
+    expect(numbers).toEqual(["1 diabetes 1", "2 diabetes 2", "3 other 1", "4 diabetes 2", "5 diabetes 3"]);
+  });
+
+  it("publishes a new payload with the old model, uploading the new layer alone", async () => {
+    await release("weights");
+    store.writes.length = 0;
+    const { manifest } = await release("weights", "diabetes", payload("2"));
+    expect(manifest).toMatchObject({ sequence: 2, models: [{ version: "1" }] });
+    expect(store.writes).toHaveLength(2);
+  });
+
+  it("puts an object again that an interrupted upload left short", async () => {
+    const { manifest } = await release("weights");
+    await store.put(container(), manifest.payload.app.path, "ap");
+    store.writes.length = 0;
+    await release("weights");
+    expect(store.writes).toEqual([manifest.payload.app.path]);
+  });
+
+  it("never gives a sequence twice, even when the store lost the manifest", async () => {
+    await release("a");
+    await store.removeContainer(container());
+    expect((await release("a")).manifest.sequence).toBe(2);
+  });
+
+  it("goes on from a manifest that another machine published with the same key", async () => {
+    await release("a");
+    await release("b");
+    rmSync(join(home, "counters.json"));
+    expect((await release("c")).manifest).toMatchObject({ sequence: 3, models: [{ version: "3" }] });
+  });
+
+  it("takes a container that nobody can guess and that stays the same", async () => {
+    await release("a");
+    await release("b");
+    expect([...store.containers.keys()]).toEqual([expect.stringMatching(/^slipway-production-[0-9a-f]{32}$/)]);
+  });
+
+  it("keeps the signing key to its owner", async () => {
+    await release("a");
+    const key = join(home, "signing-key.pem");
+    expect(statSync(key).mode & 0o777).toBe(0o600);
+    expect(readFileSync(key, "utf8")).toContain("PRIVATE");
+    for (const objects of store.containers.values()) {
+      for (const content of objects.values()) expect(Buffer.from(content).toString()).not.toContain("PRIVATE");
+    }
+  });
+});
+
+describe("unpublish", () => {
+  it("removes the container and the note, and may be repeated", async () => {
+    await release("a");
+    for (let times = 0; times < 2; times++) await unpublish({ store, stack: "production", home });
+    expect(store.containers.size).toBe(0);
+    await expect(readPublication(home)).rejects.toMatchObject({ code: "E_PAYLOAD_MISSING", exitCode: 3 });
+  });
+});

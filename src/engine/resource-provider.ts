@@ -124,6 +124,11 @@ export interface ResourceProvider {
     options: CallOptions,
   ): Promise<void>;
   invoke(token: string, args: PropertyMap): Promise<{ result: PropertyMap; failures: CheckFailure[] }>;
+  /**
+   * Looks for the one object that an interrupted {@link create} with these inputs made, e.g. by name or tag, so that it is adopted
+   * instead of made twice. Undefined when there is none, or more than one that it could be. Left out: the engine only warns.
+   */
+  findInterrupted?(r: ResourceIdentity, inputs: PropertyMap): Promise<{ id: string; outputs: PropertyMap } | undefined>;
   /** Output properties that are secret whatever the program says. */
   secretOutputs(type: string): string[];
   close(): Promise<void>;

@@ -1,0 +1,42 @@
+import { SlipwayError } from "../../../common/errors.ts";
+import type { ResourceState } from "../state/resource-state.ts";
+import { planDeletions, runPlan } from "../steps/deletions.ts";
+import type { Context } from "./context.ts";
+import { Stopped } from "./failures.ts";
+import { adoptUnregistered } from "./interrupted.ts";
+import { remove } from "./provider-steps.ts";
+
+/** Deletes what the program no longer names and what was replaced, dependents first. Only after a program that ended well. */
+export async function deleteUnregistered(context: Context): Promise<void> {
+  const { snapshot, registered, failures } = context;
+  await adoptUnregistered(context);
+  for (const state of snapshot.remaining()) {
+    // Its deletion was done before an interrupted replacement could go on, and now it is not wanted any more.
+    if (state.pendingReplacement && !registered.has(state.urn)) snapshot.remove(state);
+  }
+  const doomed = new Set(snapshot.remaining().filter((state) => state.delete || !registered.has(state.urn)));
+  if (refuseProtected(context, doomed)) return;
+  const plan = planDeletions(snapshot.resources(), doomed);
+  const gone = (urn: string | undefined) => urn !== undefined && [...doomed].some((state) => state.urn === urn);
+  await runPlan(plan, async (state) => {
+    try {
+      await remove(context, state, state.delete ? "delete-replaced" : "delete", "removed", gone(state.deletedWith));
+      return true;
+    } catch (error) {
+      if (!(error instanceof Stopped)) failures.step(state.urn, error);
+      return false;
+    }
+  });
+}
+
+function refuseProtected(context: Context, doomed: ReadonlySet<ResourceState>): boolean {
+  const kept = [...doomed].filter((state) => state.protect && !state.delete);
+  for (const { urn } of kept) {
+    const hint = "Remove protect from its options and run up once before deleting it.";
+    context.failures.step(
+      urn,
+      new SlipwayError("E_UPDATE_FAILED", `${urn} is protected and cannot be deleted`, { hint }),
+    );
+  }
+  return kept.length > 0;
+}

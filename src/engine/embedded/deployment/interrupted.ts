@@ -1,0 +1,63 @@
+import type { UsableProvider } from "../providers/provider-registry.ts";
+import type { ResourceState } from "../state/resource-state.ts";
+import { nameOf } from "../urn.ts";
+import { mapToProvider } from "../values/provider-values.ts";
+import { type Context, identityOf, now } from "./context.ts";
+import { outputsOf } from "./new-state.ts";
+
+/** Says what the last operation began and did not end, in the official engine's words. */
+export function warnOfPending(context: Context): void {
+  const pending = context.snapshot.pendingCreations();
+  if (pending.length === 0) return;
+  const lines = pending.map(({ resource }) => `  * ${resource.urn}, interrupted while creating`);
+  context.reporter.message(
+    "warning",
+    `Attempting to deploy or update resources with ${pending.length} pending operations from previous deployment.\n${lines.join("\n")}`,
+  );
+}
+
+/**
+ * If an interrupted run was making this resource, asks the provider what became of it and takes the object into the state, so that
+ * the registration goes on as if that run had ended well. A provider that cannot tell leaves the warning standing, as the
+ * official engine does.
+ */
+export async function adoptInterrupted(context: Context, urn: string, usable: UsableProvider): Promise<void> {
+  const { snapshot } = context;
+  for (const pending of snapshot.pendingCreations()) {
+    const made = pending.resource;
+    if (made.urn !== urn || usable.provider?.findInterrupted === undefined) continue;
+    const found = await usable.provider.findInterrupted(identityOf(made), mapToProvider(made.inputs));
+    const known = snapshot.resources().some((state) => state.urn === urn && state.id === found?.id);
+    if (found !== undefined && !known) take(context, made, found, usable);
+    snapshot.end(pending);
+    await snapshot.save();
+  }
+}
+
+/** {@link adoptInterrupted} for everything that the program has not registered, before deletions are planned. */
+export async function adoptUnregistered(context: Context): Promise<void> {
+  for (const { resource } of context.snapshot.pendingCreations()) {
+    if (context.registered.has(resource.urn) || resource.provider === undefined) continue;
+    await adoptInterrupted(context, resource.urn, await context.registry.forState(resource));
+  }
+}
+
+function take(
+  context: Context,
+  made: ResourceState,
+  found: { id: string; outputs: ResourceState["outputs"] },
+  usable: UsableProvider,
+): void {
+  const predecessor = context.snapshot.old(made.urn);
+  if (predecessor?.pendingReplacement) context.snapshot.remove(predecessor);
+  else if (predecessor !== undefined) predecessor.delete = true;
+  const state: ResourceState = { ...made, id: found.id, initErrors: [], created: now(), modified: now() };
+  state.outputs = outputsOf(found.outputs, state, usable);
+  context.reporter.redactor.learn(state.outputs);
+  context.snapshot.adopt(state);
+  context.reporter.message(
+    "info",
+    `adopted ${nameOf(made.urn)} (${found.id}), which an interrupted run had made`,
+    made.urn,
+  );
+}

@@ -1,0 +1,44 @@
+import type { UsableProvider } from "../providers/provider-registry.ts";
+import type { ResourceState } from "../state/resource-state.ts";
+import type { Goal } from "../steps/goal.ts";
+import { withSecretKeys, withSecretsOf } from "../values/provider-values.ts";
+import type { ValueMap } from "../values/value.ts";
+
+/** The state that a registration asks for; what `old` alone knows (id, outputs, times) is carried over. */
+export function stateOf(
+  urn: string,
+  goal: Goal,
+  inputs: ValueMap,
+  provider: string,
+  old?: ResourceState,
+): ResourceState {
+  return {
+    urn,
+    type: goal.type,
+    custom: goal.custom,
+    inputs,
+    outputs: old?.outputs ?? {},
+    dependencies: goal.dependencies,
+    propertyDependencies: goal.propertyDependencies,
+    additionalSecretOutputs: goal.additionalSecretOutputs,
+    initErrors: [],
+    ignoreChanges: goal.ignoreChanges,
+    replaceOnChanges: goal.replaceOnChanges,
+    rest: old?.rest ?? {},
+    ...(old?.id === undefined ? {} : { id: old.id }),
+    ...(old?.created === undefined ? {} : { created: old.created }),
+    ...(old?.modified === undefined ? {} : { modified: old.modified }),
+    ...(goal.parent === "" ? {} : { parent: goal.parent }),
+    ...(provider === "" ? {} : { provider }),
+    ...(goal.protect ? { protect: true } : {}),
+    ...(goal.retainOnDelete ? { retainOnDelete: true } : {}),
+    ...(goal.deletedWith === "" ? {} : { deletedWith: goal.deletedWith }),
+    ...(Object.keys(goal.customTimeouts).length === 0 ? {} : { customTimeouts: goal.customTimeouts }),
+  };
+}
+
+/** A provider's answer as outputs: secret where the input of that name is, and where program or provider say so. */
+export function outputsOf(answer: ValueMap, state: ResourceState, usable: UsableProvider): ValueMap {
+  const named = [...state.additionalSecretOutputs, ...(usable.provider?.secretOutputs(state.type) ?? [])];
+  return withSecretKeys(withSecretsOf(answer, state.inputs), named);
+}

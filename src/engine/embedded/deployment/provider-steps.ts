@@ -1,0 +1,158 @@
+import type { StepEvent, StepOperation } from "../../engine.ts";
+import { InitializationFailed, unknown } from "../../resource-provider.ts";
+import type { UsableProvider } from "../providers/provider-registry.ts";
+import type { ResourceState } from "../state/resource-state.ts";
+import { isProviderType } from "../urn.ts";
+import { mapToProvider } from "../values/provider-values.ts";
+import { mapValues, type ValueMap } from "../values/value.ts";
+import { assertRunning, type Context, identityOf, now } from "./context.ts";
+import { outputsOf } from "./new-state.ts";
+
+/** What is shown of a step. */
+export type Facts = Pick<StepEvent, "diff" | "replaceReasons">;
+
+/** A resource to be made. */
+export interface Creation {
+  state: ResourceState;
+  usable: UsableProvider;
+  operation: "create" | "create-replacement";
+  facts: Facts;
+  /** Leaves the state with the creation: it was deleted before. */
+  supersedes?: ResourceState;
+  /** Stays in the state to be deleted after the program has run. */
+  retires?: ResourceState;
+}
+
+/** Makes a resource; pending on disk before the provider is asked, saved after. In a preview, foresees its outputs. */
+export async function create(context: Context, creation: Creation): Promise<void> {
+  const { state, usable, operation, facts, supersedes, retires } = creation;
+  const { snapshot } = context;
+  const settle = (id: string, outputs: ValueMap) => {
+    if (id !== "") state.id = id;
+    state.outputs = outputsOf(outputs, state, usable);
+    state.created = state.modified = now();
+    context.reporter.redactor.learn(state.outputs);
+    if (retires !== undefined) retires.delete = true;
+    snapshot.put(state, supersedes);
+  };
+  await step(context, operation, state, facts, async () => {
+    const options = { timeoutSeconds: state.customTimeouts?.create ?? 0 };
+    const inputs = mapToProvider(state.inputs);
+    if (context.preview) {
+      const answer = await usable.provider?.create(identityOf(state), inputs, true, options);
+      return settle("", answer?.outputs ?? mapValues(state.inputs, () => unknown));
+    }
+    const pending = await snapshot.begin("creating", state);
+    try {
+      const answer = await providerOf(usable).create(identityOf(state), inputs, false, options);
+      settle(answer.id, answer.outputs);
+    } catch (error) {
+      if (error instanceof InitializationFailed) {
+        settle(error.id, error.outputs);
+        state.initErrors = error.reasons;
+      }
+      throw error;
+    } finally {
+      snapshot.end(pending);
+      await snapshot.save();
+    }
+  });
+}
+
+/** Changes a resource in place. */
+export async function update(
+  context: Context,
+  { state, old, usable, facts }: { state: ResourceState; old: ResourceState; usable: UsableProvider; facts: Facts },
+): Promise<void> {
+  const { snapshot } = context;
+  const settle = (outputs: ValueMap) => {
+    state.outputs = outputsOf(outputs, state, usable);
+    state.modified = now();
+    context.reporter.redactor.learn(state.outputs);
+    snapshot.put(state, old);
+  };
+  const call = (preview: boolean) =>
+    providerOf(usable).update(
+      identityOf(state),
+      old.id ?? "",
+      mapToProvider(old.outputs),
+      mapToProvider(old.inputs),
+      mapToProvider(state.inputs),
+      preview,
+      { timeoutSeconds: state.customTimeouts?.update ?? 0 },
+    );
+  await step(context, "update", state, facts, async () => {
+    if (context.preview)
+      return settle(usable.provider === undefined ? mapValues(old.outputs, () => unknown) : await call(true));
+    const pending = await snapshot.begin("updating", state);
+    try {
+      settle(await call(false));
+    } catch (error) {
+      if (error instanceof InitializationFailed) {
+        settle(error.outputs);
+        state.initErrors = error.reasons;
+      }
+      throw error;
+    } finally {
+      snapshot.end(pending);
+      await snapshot.save();
+    }
+  });
+}
+
+/** How a deleted resource leaves: for good, or remembered as to be made again. */
+export type Departure = "removed" | "to be replaced";
+
+/** Deletes a resource, unless there is nothing to ask a provider for: components, providers, what is not owned or to be kept. */
+export async function remove(
+  context: Context,
+  state: ResourceState,
+  operation: "delete" | "delete-replaced",
+  departure: Departure,
+  goesWithAnother = false,
+): Promise<void> {
+  const { snapshot } = context;
+  const depart = () => {
+    if (departure === "removed") snapshot.remove(state);
+    else state.pendingReplacement = true;
+  };
+  await step(context, operation, state, {}, async () => {
+    if (context.preview) return depart();
+    if (state.custom && !isProviderType(state.type) && !state.external && !state.retainOnDelete && !goesWithAnother) {
+      const usable = await context.registry.forState(state);
+      const pending = await snapshot.begin("deleting", state);
+      try {
+        const options = { timeoutSeconds: state.customTimeouts?.delete ?? 0 };
+        const [outputs, inputs] = [mapToProvider(state.outputs), mapToProvider(state.inputs)];
+        await providerOf(usable).delete(identityOf(state), state.id ?? "", outputs, inputs, options);
+        depart();
+      } finally {
+        snapshot.end(pending);
+        await snapshot.save();
+      }
+    } else {
+      depart();
+      await snapshot.save();
+    }
+  });
+}
+
+/** One step of the operation: it starts only while the operation runs, and no more than the limit at a time. */
+function step(
+  context: Context,
+  operation: StepOperation,
+  state: ResourceState,
+  facts: Facts,
+  action: () => Promise<void>,
+) {
+  return context.limit.run(() => {
+    assertRunning(context);
+    return context.reporter.step(operation, state, facts, action);
+  });
+}
+
+function providerOf(usable: UsableProvider) {
+  if (usable.provider === undefined)
+    throw new Error(`the configuration of the provider ${usable.reference} is not known`);
+  return usable.provider;
+}

@@ -1,0 +1,27 @@
+import type { Engine } from "../engine.ts";
+import type { ProviderFactory } from "../resource-provider.ts";
+import { destroy } from "./operations/destroy.ts";
+import { outputs } from "./operations/outputs.ts";
+import { preview, up } from "./operations/update.ts";
+
+/**
+ * The engine that needs no Pulumi CLI: it runs unmodified Pulumi programs for Node against providers in this process, and keeps
+ * their state as the CLI does, so that a stack can move between the two.
+ * @param nodePath the Node that runs programs; this process's own unless told otherwise
+ */
+export function createEmbeddedEngine({
+  providers,
+  nodePath = process.execPath,
+}: {
+  providers: ProviderFactory;
+  nodePath?: string;
+}): Engine {
+  const setting = { providers, nodePath };
+  return {
+    kind: "embedded",
+    preview: (stack, options = {}) => preview(setting, stack, options),
+    up: (stack, options = {}) => up(setting, stack, options),
+    destroy: (stack, options = {}) => destroy(setting, stack, options),
+    outputs,
+  };
+}

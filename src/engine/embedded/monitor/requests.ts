@@ -1,0 +1,94 @@
+import type { Alias } from "@pulumi/pulumi/proto/alias_pb.js";
+import type { ReadResourceRequest, RegisterResourceRequest } from "@pulumi/pulumi/proto/resource_pb.js";
+import { type AliasSpec, type Goal, parseDuration, type ReadGoal } from "../steps/goal.ts";
+import { mapFromStruct } from "../values/wire.ts";
+
+/** A registration as the program's SDK sends it, as the engine's own words. */
+export function goalFrom(request: RegisterResourceRequest): Goal {
+  const propertyDependencies: Record<string, string[]> = {};
+  for (const [key, value] of request.getPropertydependenciesMap().entries()) {
+    propertyDependencies[key] = value.getUrnsList();
+  }
+  return {
+    type: request.getType(),
+    name: request.getName(),
+    custom: request.getCustom(),
+    parent: request.getParent(),
+    inputs: mapFromStruct(request.getObject()),
+    provider: request.getProvider(),
+    version: request.getVersion(),
+    dependencies: request.getDependenciesList(),
+    propertyDependencies,
+    protect: request.getProtect() ?? false,
+    retainOnDelete: request.getRetainondelete() ?? false,
+    deletedWith: request.getDeletedwith(),
+    deleteBeforeReplace: request.getDeletebeforereplacedefined() ? request.getDeletebeforereplace() : undefined,
+    ignoreChanges: request.getIgnorechangesList(),
+    replaceOnChanges: request.getReplaceonchangesList(),
+    additionalSecretOutputs: request.getAdditionalsecretoutputsList(),
+    customTimeouts: timeoutsFrom(request),
+    aliases: [...request.getAliasurnsList().map((urn) => ({ urn })), ...request.getAliasesList().map(aliasFrom)],
+  };
+}
+
+/** A read as the program's SDK sends it. */
+export function readGoalFrom(request: ReadResourceRequest): ReadGoal {
+  return {
+    id: request.getId(),
+    type: request.getType(),
+    name: request.getName(),
+    parent: request.getParent(),
+    provider: request.getProvider(),
+    version: request.getVersion(),
+    inputs: mapFromStruct(request.getProperties()),
+    dependencies: request.getDependenciesList(),
+    additionalSecretOutputs: request.getAdditionalsecretoutputsList(),
+  };
+}
+
+/** The options of a registration that this engine would have to ignore. */
+export function unsupportedOptions(request: RegisterResourceRequest): string[] {
+  const used: [string, boolean][] = [
+    ["remote components", request.getRemote()],
+    ["import of existing resources", request.getImportid() !== ""],
+    ["replaceWith", request.getReplaceWithList().length > 0],
+    ["replacementTrigger", request.getReplacementTrigger() !== undefined],
+    ["resource transforms", request.getTransformsList().length > 0],
+    ["resource hooks", hasHooks(request)],
+    ["parameterized packages", request.getPackageref() !== ""],
+    ["plugin download addresses", request.getPlugindownloadurl() !== ""],
+    ["state migrations", request.getStateMigrationsList().length > 0],
+    ["environment variable mappings", request.getEnvvarmappingsMap().getLength() > 0],
+  ];
+  return used.filter(([, is]) => is).map(([name]) => name);
+}
+
+function hasHooks(request: RegisterResourceRequest): boolean {
+  const hooks = request.getHooks();
+  return hooks !== undefined && Object.values(hooks.toObject()).some((names) => names.length > 0);
+}
+
+function timeoutsFrom(request: RegisterResourceRequest): Record<string, number> {
+  const timeouts = request.getCustomtimeouts();
+  const texts = {
+    create: timeouts?.getCreate() ?? "",
+    update: timeouts?.getUpdate() ?? "",
+    delete: timeouts?.getDelete() ?? "",
+    read: timeouts?.getRead() ?? "",
+  };
+  const given = Object.entries(texts).filter(([, text]) => text !== "");
+  return Object.fromEntries(given.map(([operation, text]) => [operation, parseDuration(text)]));
+}
+
+function aliasFrom(alias: Alias): AliasSpec {
+  const spec = alias.getSpec();
+  if (spec === undefined) return { urn: alias.getUrn() };
+  return {
+    name: spec.getName(),
+    type: spec.getType(),
+    stack: spec.getStack(),
+    project: spec.getProject(),
+    parentUrn: spec.getParenturn(),
+    noParent: spec.getNoparent(),
+  };
+}

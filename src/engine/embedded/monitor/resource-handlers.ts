@@ -1,0 +1,93 @@
+import type { UntypedServiceImplementation } from "@grpc/grpc-js";
+import provider from "@pulumi/pulumi/proto/provider_pb.js";
+import type {
+  ReadResourceRequest,
+  RegisterResourceOutputsRequest,
+  RegisterResourceRequest,
+  ResourceInvokeRequest,
+  SupportsFeatureRequest,
+} from "@pulumi/pulumi/proto/resource_pb.js";
+import resource from "@pulumi/pulumi/proto/resource_pb.js";
+import empty from "google-protobuf/google/protobuf/empty_pb.js";
+import type { Deployment } from "../deployment/deployment.ts";
+import { isProviderType } from "../urn.ts";
+import { mapFromStruct, structFromMap } from "../values/wire.ts";
+import type { Unary } from "./monitor-server.ts";
+import { goalFrom, readGoalFrom, unsupportedOptions } from "./requests.ts";
+
+const feature = resource.ResourceMonitorFeature;
+
+/** What this engine offers, by the name that older SDKs ask for and the number that newer ones read. */
+const features = new Map<string, number>([
+  ["secrets", feature.RESOURCE_MONITOR_FEATURE_SECRETS],
+  ["resourceReferences", feature.RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES],
+  ["aliasSpecs", feature.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS],
+  ["deletedWith", feature.RESOURCE_MONITOR_FEATURE_DELETED_WITH],
+]);
+
+/** Calls that belong to features which are not offered; an SDK that sends one all the same gets a clear refusal. */
+const refused: Record<string, string> = {
+  call: "methods of resources",
+  existsResource: "resource existence checks",
+  registerStackTransform: "stack transforms",
+  registerStackInvokeTransform: "invoke transforms",
+  registerResourceHook: "resource hooks",
+  registerErrorHook: "error hooks",
+  registerPackage: "parameterized packages",
+};
+
+/** The ResourceMonitor service. */
+export function resourceHandlers(ready: Promise<Deployment>, unary: Unary): UntypedServiceImplementation {
+  const refusing = Object.entries(refused).map(([name, what]) => [name, unary(async () => (await ready).refuse(what))]);
+  return {
+    ...Object.fromEntries(refusing),
+    supportsFeature: unary((request: SupportsFeatureRequest) =>
+      new resource.SupportsFeatureResponse().setHassupport(features.has(request.getId())),
+    ),
+    getDeploymentInfo: unary(() => new resource.DeploymentInfo().setSupportedfeaturesList([...features.values()])),
+    signalAndWaitForShutdown: unary(() => new empty.Empty()),
+    registerResource: unary((request: RegisterResourceRequest) => register(ready, request)),
+    registerResourceOutputs: unary(async (request: RegisterResourceOutputsRequest) => {
+      await (await ready).registerOutputs(request.getUrn(), mapFromStruct(request.getOutputs()));
+      return new empty.Empty();
+    }),
+    readResource: unary((request: ReadResourceRequest) => read(ready, request)),
+    invoke: unary((request: ResourceInvokeRequest) => invoke(ready, request)),
+  };
+}
+
+async function register(ready: Promise<Deployment>, request: RegisterResourceRequest) {
+  const deployment = await ready;
+  const [unsupported] = unsupportedOptions(request);
+  if (unsupported !== undefined) deployment.refuse(`${unsupported} (${request.getType()} ${request.getName()})`);
+  const state = await deployment.register(goalFrom(request));
+  // A component's outputs come from registerOutputs; a provider's are of no use to the program.
+  const outputs = state.custom && !isProviderType(state.type) ? state.outputs : {};
+  return new resource.RegisterResourceResponse()
+    .setUrn(state.urn)
+    .setId(state.id ?? "")
+    .setObject(structFromMap(outputs, request.getSupportspartialvalues()));
+}
+
+async function read(ready: Promise<Deployment>, request: ReadResourceRequest) {
+  const state = await (await ready).read(readGoalFrom(request));
+  return new resource.ReadResourceResponse().setUrn(state.urn).setProperties(structFromMap(state.outputs));
+}
+
+async function invoke(ready: Promise<Deployment>, request: ResourceInvokeRequest) {
+  const answer = await (await ready).invoke({
+    token: request.getTok(),
+    args: mapFromStruct(request.getArgs()),
+    provider: request.getProvider(),
+    version: request.getVersion(),
+  });
+  const response = new resource.ResourceInvokeResponse();
+  if (answer === "unknown") return response.setUnknown(true);
+  return response
+    .setReturn(structFromMap(answer.result))
+    .setFailuresList(
+      answer.failures.map(({ property, reason }) =>
+        new provider.CheckFailure().setProperty(property).setReason(reason),
+      ),
+    );
+}

@@ -1,0 +1,44 @@
+import { SlipwayError } from "../../../common/errors.ts";
+import type { OperationOptions, OperationResult, StackReference } from "../../engine.ts";
+import { deleteUnregistered } from "../deployment/delete-phase.ts";
+import { warnOfPending } from "../deployment/interrupted.ts";
+import { beginOperation, contextOf, type Operation, type Setting, throwIfInterrupted, withLock } from "./operation.ts";
+import { openConfiguration, openState, openVault, readState } from "./stack-files.ts";
+
+/** Deletes every resource of a stack, dependents first, without running its program. Throws SlipwayError E_STACK_UNKNOWN without state. */
+export async function destroy(
+  setting: Setting,
+  stack: StackReference,
+  options: OperationOptions,
+): Promise<OperationResult> {
+  const operation = await beginOperation(setting, stack, options);
+  return withLock(operation, "destroy", () => deleteAll(operation));
+}
+
+async function deleteAll(operation: Operation): Promise<OperationResult> {
+  const startedAt = performance.now();
+  const { stack, files, failures, reporter } = operation;
+  const json = await readState(files);
+  if (json === undefined) {
+    throw new SlipwayError(
+      "E_STACK_UNKNOWN",
+      `the stack ${files.paths.name} has no state: there is nothing to destroy`,
+    );
+  }
+  const [vault, configuration] = await Promise.all([
+    openVault(stack, files.file, json),
+    openConfiguration(stack, files),
+  ]);
+  const context = contextOf(operation, false, openState(files.paths, json, vault), configuration, vault);
+  try {
+    warnOfPending(context);
+    await deleteUnregistered(context);
+    await context.snapshot.save();
+  } finally {
+    await context.registry.close();
+  }
+  const failure = failures.verdict(false);
+  if (failure !== undefined) throw failure;
+  throwIfInterrupted(operation);
+  return { changes: reporter.changes, outputs: {}, durationMs: performance.now() - startedAt };
+}

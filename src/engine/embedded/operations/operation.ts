@@ -1,0 +1,197 @@
+import { availableParallelism } from "node:os";
+import { SlipwayError } from "../../../common/errors.ts";
+import type { OperationOptions, OperationResult, StackReference } from "../../engine.ts";
+import type { ProviderFactory } from "../../resource-provider.ts";
+import type { Context } from "../deployment/context.ts";
+import { registerProvider } from "../deployment/engine-kept.ts";
+import { Failures } from "../deployment/failures.ts";
+import { Reporter } from "../deployment/reporter.ts";
+import type { Configuration } from "../project/configuration.ts";
+import { ProviderRegistry } from "../providers/provider-registry.ts";
+import { Redactor } from "../secrets/redactor.ts";
+import type { Vault } from "../secrets/vault.ts";
+import { writeCheckpoint } from "../state/backend.ts";
+import { formatCheckpoint, type Deployment as StoredDeployment } from "../state/checkpoint.ts";
+import { type HistoryEntry, recordHistory } from "../state/history.ts";
+import { acquireLock } from "../state/lock.ts";
+import type { ResourceState } from "../state/resource-state.ts";
+import { Snapshot } from "../state/snapshot.ts";
+import type { Goal } from "../steps/goal.ts";
+import { Limit } from "../steps/limit.ts";
+import { nameOf, providedPackage } from "../urn.ts";
+import { Secret, type ValueMap } from "../values/value.ts";
+import { assertKnown, readStackFiles, type StackFiles } from "./stack-files.ts";
+
+/** What the engine was made with. */
+export interface Setting {
+  providers: ProviderFactory;
+  /** The Node that runs programs. */
+  nodePath: string;
+}
+
+/** An operation on its way: what it works on and whom it tells. */
+export interface Operation {
+  setting: Setting;
+  stack: StackReference;
+  files: StackFiles;
+  reporter: Reporter;
+  failures: Failures;
+  signal: AbortSignal;
+  parallel: number;
+  /** The checkpoint as last written. */
+  written: { text?: string };
+}
+
+/** Reads the stack's files and prepares to tell; refuses unknown stacks. */
+export async function beginOperation(
+  setting: Setting,
+  stack: StackReference,
+  options: OperationOptions,
+): Promise<Operation> {
+  const files = await readStackFiles(stack);
+  if (files.project.name !== stack.project) {
+    throw new SlipwayError(
+      "E_CONFIG_INVALID",
+      `Pulumi.yaml is of the project ${files.project.name}, not ${stack.project}`,
+    );
+  }
+  await assertKnown(files);
+  const redactor = new Redactor();
+  redactor.learn(Secret.of(stack.passphrase));
+  return {
+    setting,
+    stack,
+    files,
+    reporter: new Reporter(redactor, options.onEvent),
+    failures: new Failures(redactor),
+    signal: options.signal ?? new AbortController().signal,
+    parallel: options.parallel ?? availableParallelism() * 4,
+    written: {},
+  };
+}
+
+/** Holds the stack's lock while `work` changes it, and enters it into the history. */
+export async function withLock(
+  operation: Operation,
+  kind: HistoryEntry["kind"],
+  work: () => Promise<OperationResult>,
+): Promise<OperationResult> {
+  const { files, reporter, stack } = operation;
+  const startedAt = new Date();
+  const lock = await acquireLock(files.paths.locks, (message) => reporter.message("warning", message));
+  let succeeded = false;
+  try {
+    const result = await work();
+    succeeded = true;
+    return result;
+  } finally {
+    try {
+      if (operation.written.text !== undefined) {
+        const { config } = files.file;
+        const facts = { config, succeeded, resourceChanges: { ...reporter.changes } };
+        await recordHistory(
+          files.paths,
+          stack.stack,
+          { kind, startedAt, endedAt: new Date(), ...facts },
+          operation.written.text,
+        );
+      }
+    } finally {
+      await lock.release();
+    }
+  }
+}
+
+/** Puts together what the parts of the operation share. */
+export function contextOf(
+  operation: Operation,
+  preview: boolean,
+  stored: StoredDeployment,
+  configuration: Configuration,
+  vault: Vault,
+): Context {
+  const { setting, files, reporter, failures, signal, parallel, written } = operation;
+  const { paths, project } = files;
+  for (const state of [...stored.resources, ...stored.pending.map((pending) => pending.resource)]) {
+    reporter.redactor.learn(state.inputs);
+    reporter.redactor.learn(state.outputs);
+  }
+  const write = async (deployment: StoredDeployment) => {
+    written.text = formatCheckpoint(paths.name, deployment, vault);
+    await writeCheckpoint(paths, written.text);
+  };
+  const snapshot = new Snapshot(stored, preview ? undefined : write);
+  const registry: ProviderRegistry = new ProviderRegistry({
+    factory: setting.providers,
+    stack: operation.stack.stack,
+    project: project.name,
+    configuration,
+    oldProvider: (urn) => withCurrentConfiguration(snapshot.current(urn), registry, configuration),
+    registerDefault: (urn, type, inputs) => {
+      context.registered.add(urn);
+      return registerProvider(context, urn, providerGoal(urn, type, inputs));
+    },
+  });
+  const context: Context = {
+    preview,
+    stack: operation.stack.stack,
+    project: project.name,
+    snapshot,
+    registry,
+    failures,
+    reporter,
+    limit: new Limit(parallel),
+    signal,
+    registered: new Set(),
+    beingDeleted: new Map(),
+  };
+  return context;
+}
+
+/**
+ * A default provider that the program does not register any more (or a destroy, which runs no program) is still configured as the
+ * stack's configuration says now: a password that was changed since would lock the user out of the clean-up.
+ */
+function withCurrentConfiguration(
+  state: ResourceState | undefined,
+  registry: ProviderRegistry,
+  configuration: Configuration,
+): ResourceState | undefined {
+  if (state === undefined || state.parent !== undefined) return state;
+  const packageName = providedPackage(state.type);
+  const configured = Object.keys(configuration.values).some((key) => key.startsWith(`${packageName}:`));
+  if (!configured) return state;
+  const version = typeof state.inputs.version === "string" ? state.inputs.version : "";
+  return { ...state, inputs: registry.defaultInputs(packageName, version) };
+}
+
+function providerGoal(urn: string, type: string, inputs: ValueMap): Goal {
+  return {
+    type,
+    name: nameOf(urn),
+    custom: true,
+    parent: "",
+    inputs,
+    provider: "",
+    version: "",
+    dependencies: [],
+    propertyDependencies: {},
+    protect: false,
+    retainOnDelete: false,
+    deletedWith: "",
+    deleteBeforeReplace: undefined,
+    ignoreChanges: [],
+    replaceOnChanges: [],
+    additionalSecretOutputs: [],
+    customTimeouts: {},
+    aliases: [],
+  };
+}
+
+/** Throws what ended an operation early. */
+export function throwIfInterrupted(operation: Operation, interrupted = false): void {
+  if (!operation.signal.aborted && !interrupted) return;
+  throw new SlipwayError("E_INTERRUPTED", "interrupted; what had been begun was finished and is in the state", {
+    hint: "Run the command again to go on.",
+  });
+}

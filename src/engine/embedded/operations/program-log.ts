@@ -1,0 +1,39 @@
+import { SlipwayError } from "../../../common/errors.ts";
+import type { Failures } from "../deployment/failures.ts";
+import type { Reporter } from "../deployment/reporter.ts";
+import type { ProgramLog } from "../monitor/engine-handlers.ts";
+import type { ProgramEnd } from "../program/program.ts";
+
+const unhandled = /^Running program '.*' failed with an unhandled exception:\n/;
+
+/** Passes on what a program says, and keeps its errors until it is known whether they are why it failed. */
+export class ProgramMessages {
+  readonly #reporter: Reporter;
+  readonly #errors: { message: string; urn: string }[] = [];
+
+  constructor(reporter: Reporter) {
+    this.#reporter = reporter;
+  }
+
+  readonly log: ProgramLog = (severity, message, urn) => {
+    if (severity === "error") this.#errors.push({ message, urn });
+    else this.#reporter.message(severity, message, urn);
+  };
+
+  /** Shows errors that did not end the program. */
+  showErrors(): void {
+    for (const { message, urn } of this.#errors) this.#reporter.message("error", message, urn);
+  }
+
+  /** Why the program failed, in its own words; what only repeats a failed look-up is left to that failure. */
+  failure(end: ProgramEnd, failures: Failures): SlipwayError {
+    const own = this.#errors.filter(({ message }) => !failures.repeats(message)).map(({ message }) => message);
+    const text = [...own, ...(end.reason === undefined ? [] : [end.reason])].join("\n");
+    const clean = this.#reporter.redactor.clean(text === "" ? "the program failed without saying why" : text);
+    const [first = "", ...rest] = clean.replace(unhandled, "").split("\n");
+    return new SlipwayError("E_PROGRAM_FAILED", first.replace(/^<ref \*1> /, ""), {
+      details: rest.filter((line) => line.trim() !== ""),
+      hint: "Nothing was deleted; what had been made is in the state, and the next up goes on from there.",
+    });
+  }
+}

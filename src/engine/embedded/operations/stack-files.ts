@@ -1,0 +1,65 @@
+import { SlipwayError } from "../../../common/errors.ts";
+import type { StackReference } from "../../engine.ts";
+import { type Configuration, holdsSecrets, resolveConfiguration } from "../project/configuration.ts";
+import { loadProject, type Project } from "../project/project.ts";
+import { loadStackFile, type StackFile, stacksWithFile } from "../project/stack-file.ts";
+import { Vault } from "../secrets/vault.ts";
+import { hasState, readCheckpoint, type StackPaths, stackPaths } from "../state/backend.ts";
+import {
+  type DeploymentJson,
+  damaged,
+  openDeployment,
+  parseCheckpoint,
+  type Deployment as StoredDeployment,
+} from "../state/checkpoint.ts";
+import { integrityProblem } from "../state/integrity.ts";
+
+/** A stack's files, read but not opened: key derivation takes half a second and need not hold up everything. */
+export interface StackFiles {
+  project: Project;
+  file: StackFile;
+  paths: StackPaths;
+}
+
+/** Reads what lies beside Pulumi.yaml. Throws SlipwayError E_CONFIG_INVALID, E_STACK_UNKNOWN, E_UNSUPPORTED. */
+export async function readStackFiles(stack: StackReference): Promise<StackFiles> {
+  const project = await loadProject(stack.projectRoot);
+  const file = await loadStackFile(project, stack.stack);
+  return { project, file, paths: stackPaths(stack.backendUrl, project.name, stack.stack) };
+}
+
+/** Throws SlipwayError E_STACK_UNKNOWN where a stack has neither a file nor state. */
+export async function assertKnown({ project, file, paths }: StackFiles): Promise<void> {
+  if (file.exists || (await hasState(paths))) return;
+  const known = await stacksWithFile(project);
+  throw new SlipwayError("E_STACK_UNKNOWN", `there is no stack ${paths.name}: neither ${file.path} nor state`, {
+    hint: known.length > 0 ? `There are: ${known.join(", ")}.` : `Write ${file.path}.`,
+  });
+}
+
+/** Reads the state with its secrets still sealed; undefined where there is none. Throws SlipwayError E_STATE_DAMAGED, E_UNSUPPORTED. */
+export async function readState({ paths }: StackFiles): Promise<DeploymentJson | undefined> {
+  const text = await readCheckpoint(paths);
+  return text === undefined ? undefined : parseCheckpoint(paths.checkpoint, text);
+}
+
+/** The key of the state. A new state takes the stack file's salt, or makes its own: a run never writes to the stack file. */
+export function openVault(stack: StackReference, file: StackFile, json: DeploymentJson | undefined): Promise<Vault> {
+  return Vault.open(stack.passphrase, json?.secrets_providers?.state?.salt ?? file.encryptionSalt);
+}
+
+/** The configuration; its secrets may be sealed with another salt than the state's. */
+export async function openConfiguration(stack: StackReference, files: StackFiles): Promise<Configuration> {
+  const { project, file } = files;
+  const sealed = holdsSecrets(file.config) && file.encryptionSalt !== undefined;
+  const vault = sealed ? await Vault.open(stack.passphrase, file.encryptionSalt) : undefined;
+  return resolveConfiguration(project, file, vault, stack.configOverrides);
+}
+
+/** Opens the state and checks that it can be worked with. Throws SlipwayError E_STATE_DAMAGED. */
+export function openState(paths: StackPaths, json: DeploymentJson | undefined, vault: Vault): StoredDeployment {
+  const stored = openDeployment(json, vault);
+  const problem = integrityProblem(stored.resources);
+  if (problem !== undefined) throw damaged(paths.checkpoint, problem);
+  return stored;
+}

@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { OperationOptions, OperationResult, StackReference } from "../../engine.ts";
+import type { Context } from "../deployment/context.ts";
+import { deleteUnregistered } from "../deployment/delete-phase.ts";
+import { Deployment } from "../deployment/deployment.ts";
+import { warnOfPending } from "../deployment/interrupted.ts";
+import { startMonitor } from "../monitor/monitor-server.ts";
+import { type ProgramEnd, startProgram } from "../program/program.ts";
+import type { Configuration } from "../project/configuration.ts";
+import { mapToPlain } from "../values/plain.ts";
+import { Secret } from "../values/value.ts";
+import { beginOperation, contextOf, type Operation, type Setting, throwIfInterrupted, withLock } from "./operation.ts";
+import { ProgramMessages } from "./program-log.ts";
+import { openConfiguration, openState, openVault, readState } from "./stack-files.ts";
+
+/** How long a program may go on after a step failed: its SDK stops at its next request, but it may be waiting for something else. */
+const afterFailureMs = 10_000;
+
+/** Runs the program and shows what an update would do. Changes and saves nothing, and takes no lock. */
+export async function preview(
+  setting: Setting,
+  stack: StackReference,
+  options: OperationOptions,
+): Promise<OperationResult> {
+  return runProgram(await beginOperation(setting, stack, options), true);
+}
+
+/** Runs the program and brings the resources to what it registers. */
+export async function up(setting: Setting, stack: StackReference, options: OperationOptions): Promise<OperationResult> {
+  const operation = await beginOperation(setting, stack, options);
+  return withLock(operation, "update", () => runProgram(operation, false));
+}
+
+async function runProgram(operation: Operation, isPreview: boolean): Promise<OperationResult> {
+  const startedAt = performance.now();
+  const { stack, files, reporter } = operation;
+  const json = await readState(files);
+  // The program loads while the key is derived; its first registration waits for the state.
+  const opening = openVault(stack, files.file, json);
+  opening.catch(() => undefined); // awaited with the context, unless the configuration fails first
+  const configuration = await openConfiguration(stack, files);
+  for (const key of configuration.secretKeys) reporter.redactor.learn(Secret.of(configuration.values[key] ?? ""));
+  const context = opening.then((vault) =>
+    contextOf(operation, isPreview, openState(files.paths, json, vault), configuration, vault),
+  );
+  const deployment = context.then((opened) => {
+    warnOfPending(opened);
+    return new Deployment(opened);
+  });
+  deployment.catch(() => undefined); // awaited beside the program, unless that cannot be started
+  const messages = new ProgramMessages(reporter);
+  try {
+    const end = await programEnd(operation, configuration, isPreview, deployment, messages);
+    const outputs = await settle(operation, await context, await deployment, end, messages);
+    return { changes: reporter.changes, outputs, durationMs: performance.now() - startedAt };
+  } finally {
+    await context.then(
+      (opened) => opened.registry.close(),
+      () => undefined, // thrown above already
+    );
+  }
+}
+
+/** Runs the program to its end, and the steps that it began. */
+async function programEnd(
+  operation: Operation,
+  configuration: Configuration,
+  isPreview: boolean,
+  deployment: Promise<Deployment>,
+  messages: ProgramMessages,
+): Promise<ProgramEnd> {
+  const { setting, stack, files, reporter, failures, signal, parallel } = operation;
+  const monitor = await startMonitor(deployment, messages.log);
+  try {
+    const program = await startProgram({
+      project: files.project,
+      stack: stack.stack,
+      configuration,
+      monitor: monitor.address,
+      preview: isPreview,
+      parallel,
+      nodePath: setting.nodePath,
+      env: stack.env ?? {},
+      onOutput: (line) => reporter.message("info", line),
+    });
+    const stop = () => program.stop();
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    try {
+      void failures.first
+        .then(() => monitor.idle())
+        .then(() => sleep(afterFailureMs, undefined, { ref: false }))
+        .then(stop);
+      await deployment; // a wrong passphrase or a damaged state need not wait for the program
+      return await program.ended;
+    } finally {
+      stop();
+      signal.removeEventListener("abort", stop);
+      await program.ended;
+      await monitor.idle();
+    }
+  } finally {
+    monitor.close();
+  }
+}
+
+/** After the program: deletions where it ended well, the stack's outputs, the last save; throws what went wrong. */
+async function settle(
+  operation: Operation,
+  context: Context,
+  deployment: Deployment,
+  end: ProgramEnd,
+  messages: ProgramMessages,
+): Promise<Record<string, unknown>> {
+  const { failures, signal } = operation;
+  if (end.succeeded && !failures.any && !signal.aborted) await deleteUnregistered(context);
+  const outputs = deployment.applyStackOutputs(end.succeeded && !failures.any && !signal.aborted);
+  await context.snapshot.save();
+  const failure = failures.verdict(!end.succeeded);
+  if (failure !== undefined) throw failure;
+  throwIfInterrupted(operation, end.interrupted);
+  if (!end.succeeded) throw messages.failure(end, failures);
+  messages.showErrors();
+  return mapToPlain(outputs);
+}

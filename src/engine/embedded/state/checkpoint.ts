@@ -1,0 +1,130 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { SlipwayError } from "../../../common/errors.ts";
+import type { SecretCodec } from "../values/state-json.ts";
+import type { Json } from "../values/wire.ts";
+import { type ResourceJson, type ResourceState, resourceFromJson, resourceToJson } from "./resource-state.ts";
+
+/** Written into manifests; the official engine accepts any text whose hash is the magic. */
+const engineVersion = "v3.248.0-slipway";
+const newestVersion = 4;
+
+/** What was begun when the file was written. */
+export type PendingType = "creating" | "updating" | "deleting" | "reading" | "importing";
+
+const resource = z.looseObject({ urn: z.string().min(1), type: z.string().min(1), custom: z.boolean().optional() });
+const deploymentSchema = z.looseObject({
+  manifest: z.looseObject({ time: z.string().optional(), magic: z.string(), version: z.string() }),
+  secrets_providers: z
+    .looseObject({ type: z.string(), state: z.looseObject({ salt: z.string().optional() }).optional() })
+    .optional(),
+  resources: z.array(resource).nullish(),
+  pending_operations: z.array(z.looseObject({ resource, type: z.string() })).nullish(),
+  metadata: z.unknown().optional(),
+});
+const fileSchema = z.looseObject({
+  version: z.number(),
+  features: z.array(z.string()).nullish(),
+  checkpoint: z.looseObject({ stack: z.string().optional(), latest: deploymentSchema.nullish() }),
+});
+
+/** A checkpoint's content with its secrets still sealed. */
+export type DeploymentJson = z.infer<typeof deploymentSchema>;
+
+/** A checkpoint's content. */
+export interface Deployment {
+  resources: ResourceState[];
+  pending: PendingOperation[];
+  metadata: unknown;
+}
+
+/** An operation that was begun and not ended. */
+export interface PendingOperation {
+  type: PendingType;
+  resource: ResourceState;
+}
+
+/** Reads a checkpoint file's text, version 3. Throws SlipwayError E_STATE_DAMAGED, E_UNSUPPORTED. */
+export function parseCheckpoint(path: string, text: string): DeploymentJson | undefined {
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch (cause) {
+    throw damaged(path, "it is not JSON", cause);
+  }
+  const parsed = fileSchema.safeParse(content);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw damaged(path, `${issue?.path.join(".") || "the file"}: ${issue?.message}`);
+  }
+  const { version, features, checkpoint } = parsed.data;
+  if (version > newestVersion || version < 3 || (features?.length ?? 0) > 0) {
+    throw new SlipwayError(
+      "E_UNSUPPORTED",
+      `the checkpoint ${path} is of version ${version}${features?.length ? ` with ${features.join(", ")}` : ""}`,
+      { hint: "Run this stack with the official engine." },
+    );
+  }
+  const latest = checkpoint.latest ?? undefined;
+  const provider = latest?.secrets_providers?.type ?? "passphrase";
+  if (provider !== "passphrase") {
+    throw new SlipwayError("E_UNSUPPORTED", `the state's secrets are kept by ${provider}, not by a passphrase`, {
+      hint: "Run this stack with the official engine, or change its secrets provider to passphrase there.",
+    });
+  }
+  if (latest !== undefined && latest.manifest.magic !== magicOf(latest.manifest.version)) {
+    throw damaged(path, "its manifest's magic does not match its version");
+  }
+  return latest;
+}
+
+/** Opens the secrets of a checkpoint. */
+export function openDeployment(json: DeploymentJson | undefined, codec: SecretCodec): Deployment {
+  const resources = (json?.resources ?? []).map((item) => resourceFromJson(item as ResourceJson, codec));
+  const pending = (json?.pending_operations ?? []).map((operation) => ({
+    type: operation.type as PendingType,
+    resource: resourceFromJson(operation.resource as ResourceJson, codec),
+  }));
+  return { resources, pending, metadata: json?.metadata ?? {} };
+}
+
+/** A checkpoint file's text, compact, version 3. */
+export function formatCheckpoint(
+  stackPath: string,
+  deployment: Deployment,
+  codec: SecretCodec & { salt: string },
+): string {
+  const { resources, pending, metadata } = deployment;
+  return JSON.stringify({
+    version: 3,
+    checkpoint: {
+      stack: stackPath,
+      latest: {
+        manifest: { time: new Date().toISOString(), magic: magicOf(engineVersion), version: engineVersion },
+        secrets_providers: { type: "passphrase", state: { salt: codec.salt } },
+        ...(resources.length > 0 ? { resources: resources.map((item) => resourceToJson(item, codec)) } : {}),
+        ...(pending.length > 0
+          ? {
+              pending_operations: pending.map((operation) => ({
+                resource: resourceToJson(operation.resource, codec) as Json,
+                type: operation.type,
+              })),
+            }
+          : {}),
+        metadata,
+      },
+    },
+  });
+}
+
+function magicOf(version: string): string {
+  return createHash("sha256").update(version).digest("hex");
+}
+
+/** The error for a checkpoint that cannot be trusted. */
+export function damaged(path: string, why: string, cause?: unknown): SlipwayError {
+  return new SlipwayError("E_STATE_DAMAGED", `the checkpoint ${path} cannot be used: ${why}`, {
+    cause,
+    hint: `Restore it from ${path}.bak or from .pulumi/backups; nothing was changed.`,
+  });
+}

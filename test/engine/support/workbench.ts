@@ -1,0 +1,101 @@
+import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createEmbeddedEngine } from "../../../src/engine/embedded/embedded-engine.ts";
+import type { Engine, EngineEvent, OperationOptions, StackReference, StepEvent } from "../../../src/engine/engine.ts";
+import { FakeCloud, fakeProvider } from "./fake-provider.ts";
+
+const fixtures = fileURLToPath(new URL("../fixtures/", import.meta.url));
+
+/** An engine, a cloud and a stack in a folder of their own. */
+export class Workbench {
+  readonly cloud = new FakeCloud();
+  readonly engine: Engine;
+  readonly stack: StackReference;
+  readonly state: string;
+  events: EngineEvent[] = [];
+
+  private constructor(fixture: string, state: string, passphrase = "open sesame") {
+    this.state = state;
+    this.engine = createEmbeddedEngine({
+      providers: (name) => (name === "openstack" ? fakeProvider(this.cloud) : undefined),
+    });
+    this.stack = {
+      projectRoot: join(fixtures, fixture),
+      project: fixture,
+      stack: "dev",
+      backendUrl: `file://${state}`,
+      passphrase,
+    };
+  }
+
+  static async of(fixture: string): Promise<Workbench> {
+    return new Workbench(fixture, await mkdtemp(join(tmpdir(), "slipway-engine-")));
+  }
+
+  /** The same stack with other configuration. */
+  with(configOverrides: Record<string, string>): StackReference {
+    return { ...this.stack, configOverrides };
+  }
+
+  options(more: OperationOptions = {}): OperationOptions {
+    this.events = [];
+    return { onEvent: (event) => this.events.push(event), ...more };
+  }
+
+  up(overrides: Record<string, string> = {}, more: OperationOptions = {}) {
+    this.cloud.calls.length = 0;
+    this.cloud.questions.length = 0;
+    return this.engine.up(this.with(overrides), this.options(more));
+  }
+
+  preview(overrides: Record<string, string> = {}) {
+    this.cloud.calls.length = 0;
+    return this.engine.preview(this.with(overrides), this.options());
+  }
+
+  destroy() {
+    this.cloud.calls.length = 0;
+    return this.engine.destroy(this.stack, this.options());
+  }
+
+  /** `create net`, without what stayed the same. */
+  steps(): string[] {
+    return this.events
+      .filter((event): event is StepEvent => event.kind === "step" && event.phase === "done")
+      .filter(({ operation }) => operation !== "same")
+      .map(({ operation, name }) => `${operation} ${name}`);
+  }
+
+  messages(): string[] {
+    return this.events.flatMap((event) => (event.kind === "message" ? [`${event.severity}: ${event.message}`] : []));
+  }
+
+  get checkpointPath(): string {
+    return join(this.state, ".pulumi", "stacks", this.stack.project, "dev.json");
+  }
+
+  get locksPath(): string {
+    return join(this.state, ".pulumi", "locks", "organization", this.stack.project, "dev");
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: the file is looked at as a reader would, without the engine's types
+  async latest(): Promise<any> {
+    return JSON.parse(await readFile(this.checkpointPath, "utf8")).checkpoint.latest;
+  }
+
+  locks(): Promise<string[]> {
+    return readdir(this.locksPath);
+  }
+
+  async copyOfState(): Promise<string> {
+    const copy = await mkdtemp(join(tmpdir(), "slipway-engine-"));
+    await cp(this.state, copy, { recursive: true });
+    return copy;
+  }
+
+  async dispose(): Promise<void> {
+    await rm(this.state, { recursive: true, force: true });
+  }
+}

@@ -14,6 +14,7 @@ export interface Port {
   device_id: string;
   device_owner: string;
   fixed_ips: { subnet_id: string; ip_address: string }[];
+  created_at: string;
   security_groups: string[];
   tags: string[];
 }

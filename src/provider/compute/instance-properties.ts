@@ -1,0 +1,90 @@
+import { createHash } from "node:crypto";
+import type { PropertyValue } from "../../engine/resource-provider.ts";
+import { anObject, aString, flag, integer, list, map, object, type Properties, set, text } from "../schema/property.ts";
+
+const network = anObject({
+  uuid: text({ computed: true, replaces: true }),
+  name: text({ computed: true, replaces: true }),
+  port: text({ computed: true, replaces: true }),
+  fixedIpV4: text({ computed: true, replaces: true }),
+  fixedIpV6: text({ computed: true, replaces: true }),
+  floatingIp: text({ computed: true, deprecated: true }),
+  mac: text({ output: true, computed: true }),
+  accessNetwork: flag({ default: false }),
+});
+
+const blockDevice = anObject({
+  sourceType: text({ field: "source_type", required: true, replaces: true }),
+  uuid: text({ field: "uuid", replaces: true }),
+  volumeSize: integer({ field: "volume_size", replaces: true }),
+  destinationType: text({ field: "destination_type", replaces: true }),
+  bootIndex: integer({ field: "boot_index", replaces: true }),
+  deleteOnTermination: flag({ field: "delete_on_termination", replaces: true, default: false }),
+  guestFormat: text({ field: "guest_format", replaces: true }),
+  volumeType: text({ field: "volume_type", replaces: true }),
+  deviceType: text({ field: "device_type", replaces: true }),
+  diskBus: text({ field: "disk_bus", replaces: true }),
+  multiattach: flag({ replaces: true, default: false }),
+});
+
+const schedulerHint = anObject({
+  group: text({ field: "group", replaces: true }),
+  differentHosts: list(aString, { field: "different_host", replaces: true }),
+  sameHosts: list(aString, { field: "same_host", replaces: true }),
+  queries: list(aString, { field: "query", replaces: true }),
+  targetCell: text({ field: "target_cell", replaces: true }),
+  differentCells: list(aString, { field: "different_cell", replaces: true }),
+  buildNearHostIp: text({ field: "build_near_host_ip", replaces: true }),
+  additionalProperties: map({ replaces: true }),
+});
+
+/** `openstack_compute_instance_v2`. Not here: `personalities`, `volumes` and `floatingIp`, which Nova has given up. */
+export const instanceProperties: Properties = {
+  region: text({ computed: true, replaces: true }),
+  name: text(),
+  imageId: text({ computed: true }),
+  imageName: text({ computed: true }),
+  flavorId: text({ computed: true }),
+  flavorName: text({ computed: true }),
+  keyPair: text({ replaces: true }),
+  userData: text({ kept: true, replaces: true, toState: sha1Of }),
+  metadata: map({ kept: true }),
+  allMetadata: map({ output: true, computed: true }),
+  networks: list(network, { computed: true, replaces: true }),
+  networkMode: text({ kept: true, replaces: true, allowed: ["auto", "none"], conflictsWith: ["networks"] }),
+  securityGroups: set(aString, { computed: true }),
+  availabilityZone: text({ computed: true, replaces: true, conflictsWith: ["availabilityZoneHints"] }),
+  availabilityZoneHints: text({ kept: true, replaces: true, conflictsWith: ["availabilityZone"] }),
+  configDrive: flag({ kept: true, replaces: true }),
+  blockDevices: list(blockDevice, { kept: true, replaces: true }),
+  schedulerHints: set(schedulerHint, { kept: true, replaces: true }),
+  adminPass: text({ kept: true, secret: true }),
+  powerState: text({ default: "active", allowed: ["active", "shutoff", "shelved_offloaded"] }),
+  tags: set(aString),
+  allTags: set(aString, { output: true, computed: true }),
+  accessIpV4: text({ computed: true }),
+  accessIpV6: text({ computed: true }),
+  created: text({ output: true, computed: true }),
+  updated: text({ output: true, computed: true }),
+  forceDelete: flag({ kept: true, default: false }),
+  stopBeforeDestroy: flag({ kept: true, default: false }),
+  vendorOptions: object(
+    {
+      ignoreResizeConfirmation: flag({ default: false }),
+      detachPortsBeforeDestroy: flag({ default: false }),
+    },
+    { kept: true },
+  ),
+};
+
+/** User-data is in the state as its SHA-1, as the official provider writes it. */
+function sha1Of(value: PropertyValue): PropertyValue {
+  return createHash("sha1").update(String(value)).digest("hex");
+}
+
+export const blockDeviceFields = fieldsOf(blockDevice);
+export const schedulerHintFields = fieldsOf(schedulerHint);
+
+function fieldsOf(shape: ReturnType<typeof anObject>): Properties {
+  return shape.is === "object" ? shape.fields : {};
+}

@@ -1,0 +1,84 @@
+import { SlipwayError } from "../../common/errors.ts";
+import type { PropertyMap } from "../../engine/resource-provider.ts";
+import { findServer, listServers, type Server } from "../../openstack/compute/servers.ts";
+import { findPort } from "../../openstack/network/ports.ts";
+import type { Context, ResourceKind } from "../kind.ts";
+import { isMap, textOf } from "../schema/values.ts";
+import { deleteUnlessGone, untilGone, untilStatus } from "../waiting.ts";
+import { createServer } from "./instance-create.ts";
+import { networkEntries } from "./instance-networks.ts";
+import { instanceProperties } from "./instance-properties.ts";
+import { observeServer, readServer } from "./instance-read.ts";
+import { ensurePowerState, updateServer } from "./instance-update.ts";
+
+/** Milliseconds that a server may stay in ERROR with no task after its DELETE before the delete has failed. */
+const failedDeleteMs = 10_000;
+
+/** `openstack_compute_instance_v2`. */
+export const instance: ResourceKind = {
+  type: "openstack:compute/instance:Instance",
+  autoName: true,
+  timeouts: { create: 1800, delete: 1800, update: 1800 },
+  properties: instanceProperties,
+
+  create: async (context, inputs) => ({ id: await createServer(context, inputs) }),
+
+  async settle(context, id, inputs) {
+    const usable = ["ACTIVE", "SHUTOFF", "SHELVED_OFFLOADED"];
+    await untilStatus(context, `server ${textOf(inputs, "name")} (${id})`, usable, () =>
+      observeServer(context.session, id),
+    );
+    await ensurePowerState(context, id, textOf(inputs, "powerState") ?? "active");
+  },
+
+  read: readServer,
+  update: updateServer,
+
+  async delete(context, id, olds) {
+    if (olds.stopBeforeDestroy === true) await ensurePowerState(context, id, "shutoff");
+    const remove =
+      olds.forceDelete === true
+        ? () => context.session.request("compute", "POST", `/servers/${id}/action`, { body: { forceDelete: null } })
+        : () => context.session.request("compute", "DELETE", `/servers/${id}`);
+    await deleteUnlessGone(context, remove);
+    const since = performance.now();
+    await untilGone(context, `server ${id}`, async () => {
+      const server = await findServer(context.session, id);
+      if (server === undefined || server.status === "DELETED" || server.status === "SOFT_DELETED") return undefined;
+      if (performance.now() - since > failedDeleteMs) refuseFailedDelete(server);
+      return { status: server.status };
+    });
+  },
+
+  async candidates({ session }, inputs) {
+    const metadata = isMap(inputs.metadata) ? (inputs.metadata as Record<string, string>) : {};
+    const servers = await listServers(session, { name: textOf(inputs, "name") ?? "", metadata });
+    const mine = await Promise.all(servers.map((server) => isMade({ session }, server, inputs)));
+    return servers.filter((_, index) => mine[index]).map(({ id, created }) => ({ id, createdAt: created }));
+  },
+
+  brokenBy: (olds) => (olds.powerState === "error" ? "powerState" : undefined),
+};
+
+/** True where the server has the ports, the key and the flavor that the inputs name. */
+async function isMade({ session }: Pick<Context, "session">, server: Server, inputs: PropertyMap): Promise<boolean> {
+  if ((server.key_name ?? "") !== (textOf(inputs, "keyPair") ?? "")) return false;
+  const flavorId = textOf(inputs, "flavorId");
+  if (flavorId !== undefined && server.flavor.id !== flavorId) return false;
+  for (const entry of networkEntries(inputs)) {
+    const portId = textOf(entry, "port");
+    if (portId === undefined) continue;
+    const port = await findPort(session, portId);
+    // a server that is still being built has not bound its port yet: only another owner speaks against it
+    if (port !== undefined && port.device_id !== "" && port.device_id !== server.id) return false;
+  }
+  return true;
+}
+
+function refuseFailedDelete(server: Server): void {
+  if (server.status !== "ERROR" || server["OS-EXT-STS:task_state"]) return;
+  const fault = server.fault === undefined ? "" : `: ${server.fault.message}`;
+  throw new SlipwayError("E_UPDATE_FAILED", `server ${server.name} (${server.id}) could not be deleted${fault}`, {
+    hint: "Run the command again; if it stays, ask the cloud's operators with the server's id.",
+  });
+}

@@ -1,0 +1,120 @@
+import type { PropertyMap } from "../../engine/resource-provider.ts";
+import { listAll } from "../../openstack/pages.ts";
+import type { Query } from "../../openstack/session.ts";
+import type { ProviderFunction } from "../function.ts";
+import type { Context } from "../kind.ts";
+import { exactlyOne } from "../lookup.ts";
+import type { ApiObject } from "../schema/api-form.ts";
+import { aString, flag, integer, map, set, text } from "../schema/property.ts";
+import { isMap, isZero, textOf, textsOf } from "../schema/values.ts";
+
+interface Image extends ApiObject {
+  id: string;
+  name: string;
+  created_at: string;
+}
+
+/** Glance's own members of an image; every other text is a property that somebody has set. */
+const ownMembers = new Set(
+  "id name status visibility protected os_hidden checksum owner size virtual_size min_disk min_ram disk_format container_format created_at updated_at tags self file schema locations direct_url".split(
+    " ",
+  ),
+);
+
+/** `openstack_images_image_v2` as a data source. */
+export const getImage: ProviderFunction = {
+  token: "openstack:images/getImage:getImage",
+  args: {
+    name: text({ conflictsWith: ["nameRegex"] }),
+    nameRegex: text({ conflictsWith: ["name"] }),
+    visibility: text({ allowed: ["public", "private", "shared", "community"] }),
+    memberStatus: text({ allowed: ["accepted", "pending", "rejected", "all"] }),
+    owner: text(),
+    hidden: flag({ default: false }),
+    mostRecent: flag({ default: false }),
+    properties: map(),
+    region: text(),
+    sizeMin: integer(),
+    sizeMax: integer(),
+    sortKey: text({ default: "name" }),
+    sortDirection: text({ default: "asc", allowed: ["asc", "desc"] }),
+    tag: text(),
+    tags: set(aString),
+  },
+  async call(context, args) {
+    const listed = await listImages(context, queryOf(args));
+    const matching = listed.filter((image) => hasName(image, args) && hasProperties(image, args));
+    const image = await exactlyOne({
+      what: "image",
+      asked: textOf(args, "name") ?? textOf(args, "nameRegex") ?? JSON.stringify(args),
+      found: args.mostRecent === true ? matching.sort(newestFirst).slice(0, 1) : matching,
+      describe: (one) => `${one.name} (${one.id})`,
+      others: () => listImages(context, { status: "active" }),
+    });
+    return stateOf(image, context, args);
+  },
+};
+
+function listImages({ session }: Context, query: Query): Promise<Image[]> {
+  return listAll<Image>(session, "image", "/images", "images", query);
+}
+
+function queryOf(args: PropertyMap): Query {
+  const tags = [...textsOf(args, "tags"), ...(textOf(args, "tag") === undefined ? [] : [textOf(args, "tag") ?? ""])];
+  return {
+    name: textOf(args, "name"),
+    status: "active",
+    visibility: textOf(args, "visibility"),
+    owner: textOf(args, "owner"),
+    member_status: textOf(args, "memberStatus"),
+    os_hidden: args.hidden === true ? true : undefined,
+    size_min: isZero(args.sizeMin) ? undefined : Number(args.sizeMin),
+    size_max: isZero(args.sizeMax) ? undefined : Number(args.sizeMax),
+    sort_key: textOf(args, "sortKey"),
+    sort_dir: textOf(args, "sortDirection"),
+    tag: tags.length > 0 ? tags : undefined,
+  };
+}
+
+function hasName(image: Image, args: PropertyMap): boolean {
+  const pattern = textOf(args, "nameRegex");
+  return pattern === undefined || new RegExp(pattern).test(image.name);
+}
+
+function hasProperties(image: Image, args: PropertyMap): boolean {
+  const wanted = isMap(args.properties) ? args.properties : {};
+  return Object.entries(wanted).every(([name, value]) => image[name] === value);
+}
+
+function newestFirst(one: Image, other: Image): number {
+  return other.created_at.localeCompare(one.created_at);
+}
+
+function stateOf(image: Image, { region }: Context, args: PropertyMap): PropertyMap {
+  const properties = Object.entries(image).filter(
+    ([name, value]) => !ownMembers.has(name) && typeof value === "string",
+  );
+  return {
+    ...args,
+    id: image.id,
+    name: image.name,
+    checksum: String(image.checksum ?? ""),
+    containerFormat: String(image.container_format ?? ""),
+    diskFormat: String(image.disk_format ?? ""),
+    createdAt: image.created_at,
+    updatedAt: String(image.updated_at ?? ""),
+    file: String(image.file ?? ""),
+    schema: String(image.schema ?? ""),
+    hidden: image.os_hidden === true,
+    protected: image.protected === true,
+    minDiskGb: Number(image.min_disk ?? 0),
+    minRamMb: Number(image.min_ram ?? 0),
+    sizeBytes: Number(image.size ?? 0),
+    owner: String(image.owner ?? ""),
+    visibility: String(image.visibility ?? ""),
+    tags: (image.tags ?? []) as string[],
+    properties: Object.fromEntries(properties) as PropertyMap,
+    metadata: {},
+    region,
+  };
+}

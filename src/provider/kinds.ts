@@ -1,0 +1,36 @@
+import { getFlavor } from "./compute/get-flavor.ts";
+import { instance } from "./compute/instance.ts";
+import { keypair } from "./compute/keypair.ts";
+import type { ProviderFunction } from "./function.ts";
+import { getImage } from "./images/get-image.ts";
+import type { ResourceKind } from "./kind.ts";
+import { floatingIp } from "./networking/floating-ip.ts";
+import { getNetwork } from "./networking/get-network.ts";
+import { network } from "./networking/network.ts";
+import { port } from "./networking/port.ts";
+import { router } from "./networking/router.ts";
+import { routerInterface } from "./networking/router-interface.ts";
+import { securityGroup } from "./networking/security-group.ts";
+import { securityGroupRule } from "./networking/security-group-rule.ts";
+import { subnet } from "./networking/subnet.ts";
+
+const kinds = [
+  keypair,
+  instance,
+  network,
+  subnet,
+  router,
+  routerInterface,
+  port,
+  securityGroup,
+  securityGroupRule,
+  floatingIp,
+];
+
+/** Every resource kind by its type token. */
+export const resourceKinds: ReadonlyMap<string, ResourceKind> = new Map(kinds.map((kind) => [kind.type, kind]));
+
+/** Every function by its token. */
+export const providerFunctions: ReadonlyMap<string, ProviderFunction> = new Map(
+  [getImage, getFlavor, getNetwork].map((one) => [one.token, one]),
+);

@@ -1,0 +1,235 @@
+import { messageOf, SlipwayError } from "../common/errors.ts";
+import {
+  type CallOptions,
+  InitializationFailed,
+  type PropertyMap,
+  type ResourceIdentity,
+  type ResourceProvider,
+} from "../engine/resource-provider.ts";
+import { type CredentialsQuery, findCredentials } from "../openstack/clouds.ts";
+import type { Credentials } from "../openstack/credentials.ts";
+import { openSession, type Session, type SessionOptions } from "../openstack/session.ts";
+import type { ProviderFunction } from "./function.ts";
+import type { Candidate, Context, ResourceKind } from "./kind.ts";
+import { providerFunctions, resourceKinds } from "./kinds.ts";
+import { checkInputs } from "./schema/check.ts";
+import { changedNames } from "./schema/diff.ts";
+import {
+  foreseenOutputs,
+  foreseenUpdate,
+  importedInputs,
+  keptInputs,
+  metaOf,
+  onceOutputs,
+  refreshedInputs,
+  type Timeouts,
+} from "./schema/outputs.ts";
+import { textOf } from "./schema/values.ts";
+import { verdictOn } from "./verdict.ts";
+
+/** Where the provider finds its cloud, beside what `configure` is told. */
+export interface OpenStackProviderOptions extends Pick<CredentialsQuery, "env" | "cwd" | "extraFiles"> {
+  session?: SessionOptions;
+}
+
+/** Seconds for phases that a kind declares no timeout for. */
+const defaultTimeoutSeconds = 1200;
+
+/** How long ago an object may have been made that an interrupted create is taken to have made, milliseconds. */
+const recentMs = 24 * 3_600_000;
+
+/** The resources of `@pulumi/openstack` 3.15.2 that Slipway's programs use, behaving as its own provider's. */
+export function createOpenStackProvider(options: OpenStackProviderOptions = {}): ResourceProvider {
+  const env = options.env ?? process.env;
+  const sessions = new Map<string, Session>();
+  let credentials: Credentials | undefined;
+
+  const sessionIn = (region: string | undefined): Session => {
+    if (credentials === undefined) throw new Error("the OpenStack provider was used before it was configured");
+    const chosen = region ?? credentials.region;
+    const key = chosen ?? "";
+    const session =
+      sessions.get(key) ?? openSession({ ...credentials, ...(chosen && { region: chosen }) }, options.session);
+    sessions.set(key, session);
+    return session;
+  };
+
+  const contextFor = (values: PropertyMap, seconds: number, call: CallOptions = {}): Context => {
+    const session = sessionIn(textOf(values, "region"));
+    return {
+      session,
+      region: session.region ?? "",
+      timeoutMs: (call.timeoutSeconds || seconds) * 1000,
+      env,
+      ...(call.signal === undefined ? {} : { signal: call.signal }),
+    };
+  };
+
+  const callOn = (kind: ResourceKind, phase: keyof Timeouts, values: PropertyMap, call: CallOptions): Context =>
+    contextFor(values, kind.timeouts[phase] ?? defaultTimeoutSeconds, call);
+
+  return {
+    async configure(variables) {
+      credentials = await findCredentials({ ...options, env, variables });
+    },
+
+    async check(r, olds, news) {
+      const kind = kindOf(r);
+      return checkInputs(kind.properties, olds, news, kind.autoName ? { resourceName: r.name } : undefined);
+    },
+
+    async diff(r, _id, olds, _oldInputs, news, ignoreChanges) {
+      return verdictOn(kindOf(r), olds, news, ignoreChanges);
+    },
+
+    async create(r, inputs, preview, call) {
+      const kind = kindOf(r);
+      if (preview) return { id: "", outputs: foreseenOutputs(kind.properties, inputs) };
+      const context = callOn(kind, "create", inputs, call);
+      const { id, outputs: once = {} } = await kind.create(context, inputs);
+      const meta = metaOf(kind.timeouts, call.timeoutSeconds);
+      try {
+        await kind.settle?.(context, id, inputs, {});
+        return { id, outputs: await outputsOf(kind, context, id, inputs, { ...once, ...meta }) };
+      } catch (error) {
+        throw await halfMade(kind, context, id, inputs, { ...once, ...meta }, error);
+      }
+    },
+
+    async update(r, id, olds, _oldInputs, news, preview, call) {
+      const kind = kindOf(r);
+      if (preview) return foreseenUpdate(kind.properties, olds, news);
+      const context = callOn(kind, "update", news, call);
+      const changed = changedNames(kind.properties, olds, news);
+      if (changed.size > 0) await kind.update?.(context, id, { olds, inputs: news, changed });
+      await kind.settle?.(context, id, news, olds);
+      return outputsOf(kind, context, id, news, olds);
+    },
+
+    async read(r, id, outputs, inputs, call) {
+      const kind = kindOf(r);
+      const context = callOn(kind, "create", { ...outputs, ...inputs }, call);
+      const imported = Object.keys(inputs).length === 0;
+      const found = await kind.read(context, id, imported ? outputs : inputs, outputs);
+      if (found === undefined) return { id: "", outputs: {}, inputs: {} };
+      const state = composed(
+        kind,
+        context,
+        id,
+        inputs,
+        { ...(imported ? metaOf(kind.timeouts) : {}), ...outputs },
+        found,
+      );
+      const refreshed = imported
+        ? importedInputs(kind.properties, state)
+        : refreshedInputs(kind.properties, inputs, state);
+      return { id, outputs: state, inputs: refreshed };
+    },
+
+    async delete(r, id, outputs, _oldInputs, call) {
+      const kind = kindOf(r);
+      await kind.delete(callOn(kind, "delete", outputs, call), id, outputs);
+    },
+
+    async findInterrupted(r, inputs) {
+      const kind = kindOf(r);
+      if (kind.candidates === undefined) return undefined;
+      const context = callOn(kind, "create", inputs, {});
+      const recent = (await kind.candidates(context, inputs)).filter(isRecent);
+      const only = recent.length === 1 ? recent[0] : undefined;
+      if (only === undefined) return undefined;
+      await kind.settle?.(context, only.id, inputs, {});
+      return { id: only.id, outputs: await outputsOf(kind, context, only.id, inputs, metaOf(kind.timeouts)) };
+    },
+
+    async invoke(token, args) {
+      const called = functionOf(token);
+      const { inputs, failures } = checkInputs(called.args, {}, args);
+      if (failures.length > 0) return { result: {}, failures };
+      const { __defaults, ...given } = inputs;
+      return { result: await called.call(contextFor(given, defaultTimeoutSeconds), given), failures: [] };
+    },
+
+    secretOutputs(type) {
+      const properties = resourceKinds.get(type)?.properties ?? {};
+      return Object.keys(properties).filter((name) => properties[name]?.secret);
+    },
+
+    async close() {
+      for (const session of sessions.values()) session.close();
+      sessions.clear();
+    },
+  };
+}
+
+/** The state after a call: what the cloud says and the inputs that it is not asked for. */
+async function outputsOf(
+  kind: ResourceKind,
+  context: Context,
+  id: string,
+  inputs: PropertyMap,
+  olds: PropertyMap,
+): Promise<PropertyMap> {
+  const found = await kind.read(context, id, inputs, olds);
+  if (found !== undefined) return composed(kind, context, id, inputs, olds, found);
+  throw new SlipwayError("E_UPDATE_FAILED", `${kind.type} ${id} is gone right after it was made or changed`, {
+    hint: "Run the command again.",
+  });
+}
+
+function composed(
+  { properties }: ResourceKind,
+  { region }: Context,
+  id: string,
+  inputs: PropertyMap,
+  olds: PropertyMap,
+  found: PropertyMap,
+): PropertyMap {
+  const meta: PropertyMap = olds.__meta === undefined ? {} : { __meta: olds.__meta };
+  return { ...meta, id, region, ...keptInputs(properties, inputs), ...onceOutputs(properties, olds), ...found };
+}
+
+/** The object exists but is not what it should be: the engine keeps its id, and what can be known of it. */
+async function halfMade(
+  kind: ResourceKind,
+  context: Context,
+  id: string,
+  inputs: PropertyMap,
+  olds: PropertyMap,
+  cause: unknown,
+): Promise<InitializationFailed> {
+  const planned = keptInputs(Object.fromEntries(Object.entries(kind.properties).map(asKept)), inputs);
+  // only kinds that can break beyond repair are read again: for the others "never read" must stay visible in the state
+  const seen =
+    kind.brokenBy === undefined ? undefined : await kind.read(context, id, inputs, olds).catch(() => undefined);
+  const failure = new InitializationFailed(id, composed(kind, context, id, inputs, olds, { ...planned, ...seen }), [
+    messageOf(cause),
+  ]);
+  failure.cause = cause;
+  return failure;
+}
+
+function asKept([name, property]: [string, ResourceKind["properties"][string]]) {
+  return [name, { ...property, kept: true }] as const;
+}
+
+function isRecent({ createdAt }: Candidate): boolean {
+  const zoned = /(Z|[+-]\d\d:?\d\d)$/.test(createdAt) ? createdAt : `${createdAt}Z`;
+  const time = Date.parse(zoned);
+  return !Number.isNaN(time) && Date.now() - time < recentMs;
+}
+
+function kindOf({ type }: ResourceIdentity): ResourceKind {
+  return resourceKinds.get(type) ?? unsupported(`the resource type ${type}`, [...resourceKinds.keys()]);
+}
+
+function functionOf(token: string): ProviderFunction {
+  return providerFunctions.get(token) ?? unsupported(`the function ${token}`, [...providerFunctions.keys()]);
+}
+
+function unsupported(what: string, known: string[]): never {
+  throw new SlipwayError("E_UNSUPPORTED", `the embedded engine's OpenStack provider does not know ${what}`, {
+    hint: "Use the official engine, or one of the types listed.",
+    details: known.sort(),
+  });
+}

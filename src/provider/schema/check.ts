@@ -1,0 +1,111 @@
+import { randomBytes } from "node:crypto";
+import { type CheckFailure, type PropertyMap, type PropertyValue, unknown } from "../../engine/resource-provider.ts";
+import type { Properties, Property, Shape } from "./property.ts";
+import { defaultsKey, isMap, textsOf } from "./values.ts";
+
+/** What Check answers. */
+export interface Checked {
+  inputs: PropertyMap;
+  failures: CheckFailure[];
+}
+
+/** Whose name is made up when the program gives none. */
+export interface AutoName {
+  resourceName: string;
+}
+
+/**
+ * Fills in defaults, makes a name where the program gives none, and says what is wrong. As in Pulumi's Terraform bridge every
+ * object carries `__defaults`, the sorted names of what was filled in; a made-up name is kept from the old inputs.
+ */
+export function checkInputs(properties: Properties, olds: PropertyMap, news: PropertyMap, auto?: AutoName): Checked {
+  const failures: CheckFailure[] = [];
+  const inputs = checkObject(properties, news, "", failures);
+  if (auto !== undefined && inputs.name === undefined && news.name !== unknown) {
+    inputs.name = keptName(olds) ?? `${auto.resourceName}-${randomBytes(4).toString("hex").slice(0, 7)}`;
+    inputs[defaultsKey] = [...textsOf(inputs, defaultsKey), "name"].sort();
+  }
+  return { inputs, failures };
+}
+
+/** The old name if it was made up; without `__defaults` (a state written by others) every old value may be reused. */
+function keptName(olds: PropertyMap): PropertyValue | undefined {
+  const madeUp = olds[defaultsKey] === undefined || textsOf(olds, defaultsKey).includes("name");
+  return madeUp ? olds.name : undefined;
+}
+
+function checkObject(properties: Properties, given: PropertyMap, path: string, failures: CheckFailure[]): PropertyMap {
+  const inputs: PropertyMap = {};
+  const defaults: string[] = [];
+  const isGiven = (name: string) => given[name] !== undefined && given[name] !== null;
+  for (const name of Object.keys(given)) {
+    const property = properties[name];
+    if (name.startsWith("__") || (property !== undefined && !property.output)) continue;
+    failures.push({ property: path + name, reason: `${path + name} is not an input of this resource` });
+  }
+  for (const [name, property] of Object.entries(properties)) {
+    if (property.output) continue;
+    const conflicting = property.conflictsWith?.find(isGiven);
+    const value = given[name];
+    if (value !== undefined && value !== null) {
+      if (conflicting !== undefined) {
+        failures.push({ property: path + name, reason: `${name} conflicts with ${conflicting}: give only one` });
+      }
+      inputs[name] = checkValue(property, value, path + name, failures);
+    } else if (property.default !== undefined && conflicting === undefined) {
+      inputs[name] = property.default;
+      defaults.push(name);
+    } else if (property.required) {
+      failures.push({ property: path + name, reason: `${path + name} is required and missing` });
+    }
+  }
+  inputs[defaultsKey] = defaults.sort();
+  return inputs;
+}
+
+function checkValue(property: Property, value: PropertyValue, path: string, failures: CheckFailure[]): PropertyValue {
+  if (value === unknown) return value;
+  const before = failures.length;
+  const checked = checkShape(property.shape, value, path, failures);
+  if (failures.length > before) return checked;
+  if (property.allowed !== undefined && !property.allowed.includes(checked)) {
+    const choice = property.allowed.map((one) => JSON.stringify(one)).join(", ");
+    failures.push({ property: path, reason: `${path} must be one of ${choice}, not ${JSON.stringify(value)}` });
+  }
+  const refused = property.refuse?.(checked);
+  if (refused !== undefined) failures.push({ property: path, reason: `${path} ${refused}` });
+  return checked;
+}
+
+function checkShape(shape: Shape, value: PropertyValue, path: string, failures: CheckFailure[]): PropertyValue {
+  if (value === unknown) return value;
+  const wrong = () => {
+    failures.push({ property: path, reason: `${path} must be ${article(shape.is)}, not ${JSON.stringify(value)}` });
+    return value;
+  };
+  switch (shape.is) {
+    case "string":
+      return typeof value === "string" ? value : wrong();
+    case "boolean":
+      if (value === "true" || value === "false") return value === "true";
+      return typeof value === "boolean" ? value : wrong();
+    case "integer":
+    case "number": {
+      const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
+      if (typeof number !== "number" || !Number.isFinite(number)) return wrong();
+      return shape.is === "integer" && !Number.isInteger(number) ? wrong() : number;
+    }
+    case "map":
+      return isMap(value) ? value : wrong();
+    case "list":
+    case "set":
+      if (!Array.isArray(value)) return wrong();
+      return value.map((element, index) => checkShape(shape.of, element, `${path}[${index}]`, failures));
+    case "object":
+      return isMap(value) ? checkObject(shape.fields, value, `${path}.`, failures) : wrong();
+  }
+}
+
+function article(kind: Shape["is"]): string {
+  return /^[aeiou]/.test(kind) ? `an ${kind}` : `a ${kind}`;
+}

@@ -1,0 +1,72 @@
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join, normalize } from "node:path";
+import { z } from "zod";
+import { readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
+import type { ProcessMark } from "./processes.ts";
+
+/** A guest's process as it was started; on disk, so that a later daemon finds it. */
+export interface RunRecord {
+  supervisor: ProcessMark;
+}
+
+const runRecord = z.object({ supervisor: z.object({ pid: z.number().int().positive(), startTime: z.string() }) });
+
+/** The files of one guest. */
+export function guestFiles(folder: string) {
+  return {
+    console: join(folder, "console.log"),
+    run: join(folder, "run.json"),
+    /** Written by the supervisor. */
+    pid: join(folder, "nspawn.pid"),
+    exit: join(folder, "exit"),
+    root: join(folder, "root"),
+  };
+}
+
+export async function guestIds(guestsFolder: string): Promise<string[]> {
+  await mkdir(guestsFolder, { recursive: true, mode: 0o700 });
+  return readdir(guestsFolder);
+}
+
+export async function readRun(folder: string): Promise<RunRecord | undefined> {
+  const text = await readTextIfExists(guestFiles(folder).run);
+  return text === undefined ? undefined : runRecord.parse(JSON.parse(text));
+}
+
+export const writeRun = (folder: string, record: RunRecord) =>
+  writeFileAtomic(guestFiles(folder).run, JSON.stringify(record));
+
+export const forgetRun = (folder: string) => rm(guestFiles(folder).run, { force: true });
+
+/** The id of the guest's nspawn while it runs. */
+export async function nspawnPid(folder: string): Promise<number | undefined> {
+  const text = await readTextIfExists(guestFiles(folder).pid);
+  const pid = Number(text?.trim() || Number.NaN);
+  return Number.isInteger(pid) ? pid : undefined;
+}
+
+/** How the guest ended: the exit status of its nspawn, or undefined where the supervisor could not write it. */
+export const exitStatus = async (folder: string) => (await readTextIfExists(guestFiles(folder).exit))?.trim();
+
+/**
+ * Writes the config drive to where cloud-init looks for it without a block device. Readable by root alone, as a mounted one would be
+ * after cloud-init's own copy.
+ */
+export async function writeConfigDrive(root: string, files: Record<string, string | Uint8Array>): Promise<void> {
+  const seed = join(root, "var/lib/cloud/seed/config_drive");
+  await rm(seed, { recursive: true, force: true });
+  for (const [path, content] of Object.entries(files)) {
+    const target = normalize(join(seed, path));
+    if (!target.startsWith(`${seed}/`)) throw new Error(`the config drive holds a path outside of it: ${path}`);
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(target, content, { mode: 0o600 });
+  }
+  await mkdir(join(seed, "ec2/latest"), { recursive: true }); // cloud-init's ConfigDrive source expects the folder
+  await chmod(seed, 0o700);
+}
+
+/** How many lines a failed boot shows of the console. */
+export async function bootFailure(folder: string): Promise<string> {
+  const text = await readFile(guestFiles(folder).console, "utf8").catch(() => ""); // it may have failed before its first line
+  return text.trim().split("\n").slice(-5).join("\n");
+}

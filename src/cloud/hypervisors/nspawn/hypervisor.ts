@@ -1,0 +1,248 @@
+import { spawn } from "node:child_process";
+import { mkdir, open, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { waitFor } from "../../../common/wait.ts";
+import { guestName, guestNamespace } from "../../network/linux/names.ts";
+import { deleteNamespace, ensureNamespace, listNamespaces, netnsFolder } from "../../network/linux/netns.ts";
+import type { GuestSpec, GuestState, Hypervisor, ImageStore } from "../hypervisor.ts";
+import {
+  type CgroupMode,
+  cgroupMode,
+  guestCgroup,
+  isPopulated,
+  killCgroup,
+  type Limits,
+  prepareCgroup,
+  removeCgroup,
+} from "./cgroups.ts";
+import { readConsole } from "./console.ts";
+import {
+  exitStatus,
+  forgetRun,
+  guestFiles,
+  guestIds,
+  nspawnPid,
+  readRun,
+  writeConfigDrive,
+  writeRun,
+} from "./guest-folder.ts";
+import { type Launch, nspawnEnvironment, supervisorCommand } from "./launch.ts";
+import { diskOf, ensureMounted, unmountBelow } from "./overlay.ts";
+import { probeMachine } from "./probe.ts";
+import { isAlive, markOf, signal } from "./processes.ts";
+
+export interface NspawnOptions {
+  /** Carried in the names of all that is made; the same as the data plane's. */
+  instance: string;
+  /** The instance's folder; guests lie in `guests/<server id>` below it. */
+  stateDir: string;
+  images: ImageStore;
+}
+
+const startTimeoutMs = 20_000;
+const hardStopTimeoutMs = 15_000;
+/** How often the guests are looked at for one that ended by itself. */
+const watchIntervalMs = 500;
+
+/** More than a busy host runs, fewer than would hurt the machine. */
+const maxProcesses = 4096;
+
+const limitsOf = ({ ramMb, vcpus }: Pick<GuestSpec, "ramMb" | "vcpus">): Limits => ({
+  memoryBytes: ramMb * 1024 * 1024,
+  vcpus,
+  processes: maxProcesses,
+});
+const anyLimits = limitsOf({ ramMb: 512, vcpus: 1 }); // for finding a group: its place does not depend on them
+
+/**
+ * Guests as systemd-nspawn containers with a full Debian inside: overlay disk over the image, config drive as a seed folder, limits by
+ * cgroup, the network namespace that the data plane made. Each guest has a supervisor process of its own, so that guests neither end nor
+ * stop rebooting when the daemon does. Disk size is not limited, and a guest sees the machine's total memory.
+ */
+export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOptions): Hypervisor {
+  const guests = join(stateDir, "guests");
+  const folderOf = (id: string) => join(guests, encodeURIComponent(id));
+  const listeners: ((id: string) => void)[] = [];
+  const watched = new Set<string>();
+  const turns = new Map<string, Promise<unknown>>();
+  let mode: Promise<CgroupMode> | undefined;
+  const cgroups = () => {
+    mode ??= cgroupMode();
+    return mode;
+  };
+
+  /** One operation per guest at a time. */
+  function inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
+    const result = (turns.get(id) ?? Promise.resolve()).then(work);
+    const settled = result.catch(() => undefined); // the caller gets the failure
+    turns.set(id, settled);
+    void settled.then(() => turns.get(id) === settled && turns.delete(id));
+    return result;
+  }
+
+  async function isRunning(id: string): Promise<boolean> {
+    const record = await readRun(folderOf(id));
+    return record !== undefined && (await isAlive(record.supervisor));
+  }
+
+  /** After the guest's processes are gone: nothing of it is left but its folder. */
+  async function cleanUp(id: string): Promise<void> {
+    watched.delete(id);
+    await killCgroup(guestCgroup(await cgroups(), instance, id, anyLimits));
+    await removeCgroup(await cgroups(), instance, id);
+    await unmountBelow(folderOf(id));
+    await forgetRun(folderOf(id));
+  }
+
+  async function namespaceFor(spec: GuestSpec): Promise<string> {
+    const name = guestNamespace(instance, spec.id);
+    if (!(await listNamespaces(name)).includes(name)) {
+      if (spec.nics.length > 0)
+        throw new Error(`the network of server ${spec.id} is not plugged: no namespace ${name}`);
+      await ensureNamespace(name);
+    }
+    return name;
+  }
+
+  async function boot(spec: GuestSpec): Promise<void> {
+    if (await isRunning(spec.id)) return;
+    await cleanUp(spec.id);
+    const folder = folderOf(spec.id);
+    const files = guestFiles(folder);
+    const name = guestName(instance, spec.id);
+    const netns = await namespaceFor(spec);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await rm(files.exit, { force: true });
+    await ensureMounted(diskOf(folder, await images.pathOf(spec.imageId)), name);
+    await writeConfigDrive(files.root, spec.configDrive);
+    const cgroup = await prepareCgroup(await cgroups(), instance, spec.id, limitsOf(spec));
+    const launch: Launch = {
+      name,
+      root: files.root,
+      netns: join(netnsFolder, netns),
+      cgroupProcs: cgroup.procs,
+      unifiedCgroup: cgroup.unified,
+      wrapper: cgroup.wrapper,
+      pidFile: files.pid,
+      exitFile: files.exit,
+    };
+    const supervisor = await startDetached(supervisorCommand(launch), files.console);
+    await writeRun(folder, { supervisor });
+    const payload = { ...cgroup, unified: join(cgroup.unified, "payload") };
+    await waitFor(
+      `guest ${spec.id} to start`,
+      async () => {
+        if (!(await isAlive(supervisor))) {
+          const status = await exitStatus(folder);
+          await cleanUp(spec.id);
+          throw new Error(
+            `the guest did not start (nspawn exit ${status ?? "unknown"}): ${await readConsole(files.console, 5)}`,
+          );
+        }
+        return (await isPopulated(payload)) ? true : undefined;
+      },
+      { timeoutMs: startTimeoutMs, intervalMs: 20 },
+    );
+    watched.add(spec.id);
+  }
+
+  /** Ends a guest's processes: politely first where asked, then at once. */
+  async function end(id: string, how: { soft: boolean; timeoutMs: number }): Promise<void> {
+    const folder = folderOf(id);
+    watched.delete(id);
+    const record = await readRun(folder);
+    if (record !== undefined && (await isAlive(record.supervisor))) {
+      const gone = async () => ((await isAlive(record.supervisor)) ? undefined : true);
+      const wait = (timeoutMs: number) =>
+        waitFor(`guest ${id} to end`, gone, { timeoutMs, intervalMs: 20, maxIntervalMs: 250 });
+      const nspawn = how.soft ? await markOf((await nspawnPid(folder)) ?? 0) : undefined;
+      const asked = nspawn !== undefined && (await signal(nspawn, "SIGTERM")); // nspawn asks the guest to power off
+      const endedSoftly = asked && (await wait(how.timeoutMs).catch(() => false));
+      if (!endedSoftly) {
+        await killCgroup(guestCgroup(await cgroups(), instance, id, anyLimits));
+        await wait(hardStopTimeoutMs).catch(() => signal(record.supervisor, "SIGKILL"));
+      }
+    }
+    await cleanUp(id);
+  }
+
+  async function destroy(id: string): Promise<void> {
+    await end(id, { soft: false, timeoutMs: 0 });
+    await rm(folderOf(id), { recursive: true, force: true });
+    const namespace = guestNamespace(instance, id);
+    if ((await listNamespaces(namespace)).includes(namespace)) await deleteNamespace(namespace);
+  }
+
+  async function state(id: string): Promise<GuestState> {
+    if (await isRunning(id)) return "running";
+    return (await guestIds(guests)).includes(encodeURIComponent(id)) ? "stopped" : "absent";
+  }
+
+  async function reportIfEnded(id: string): Promise<void> {
+    const ended = await inTurn(id, async () => {
+      if (!watched.has(id) || (await isRunning(id))) return false;
+      await cleanUp(id);
+      return true;
+    });
+    if (ended) for (const listener of listeners) listener(id);
+  }
+
+  let looking = false;
+  const watch = setInterval(() => {
+    if (looking) return;
+    looking = true;
+    const look = Promise.all([...watched].map(reportIfEnded));
+    void look.catch((error: unknown) => console.error("watching guests:", error)).finally(() => (looking = false));
+  }, watchIntervalMs);
+  watch.unref();
+
+  async function recover(known: GuestSpec[]): Promise<void> {
+    const knownIds = new Set(known.map(({ id }) => id));
+    for (const entry of await guestIds(guests)) {
+      const id = decodeURIComponent(entry);
+      if (!knownIds.has(id)) await inTurn(id, () => destroy(id));
+      else if (await isRunning(id)) watched.add(id);
+      else if ((await readRun(folderOf(id))) !== undefined) watched.add(id); // ended unwatched: the next look cleans up and reports it
+    }
+  }
+
+  return {
+    kind: "nspawn",
+    probe: () => probeMachine(stateDir),
+    boot: (spec) => inTurn(spec.id, () => boot(spec)),
+    stop: (id, how) => inTurn(id, () => end(id, how)),
+    destroy: (id) => inTurn(id, () => destroy(id)),
+    state,
+    console: (id, lines) => readConsole(guestFiles(folderOf(id)).console, lines),
+    onExit: (listener) => void listeners.push(listener),
+    recover,
+    async close() {
+      clearInterval(watch);
+      await Promise.all(turns.values());
+    },
+  };
+}
+
+/** Starts a process that outlives this one, with its output added to a file. */
+async function startDetached(command: string[], outputFile: string) {
+  const output = await open(outputFile, "a", 0o600);
+  try {
+    const [program, ...args] = command as [string, ...string[]];
+    const child = spawn(program, args, {
+      detached: true,
+      stdio: ["ignore", output.fd, output.fd],
+      env: nspawnEnvironment,
+      cwd: "/",
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once("spawn", resolve);
+      child.once("error", reject);
+    });
+    child.unref();
+    const mark = child.pid === undefined ? undefined : await markOf(child.pid);
+    if (mark === undefined) throw new Error(`${program} ended at once`);
+    return mark;
+  } finally {
+    await output.close();
+  }
+}

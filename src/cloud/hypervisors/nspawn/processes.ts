@@ -1,0 +1,38 @@
+import { isErrno } from "../../../common/errors.ts";
+import { readTextIfExists } from "../../../common/files.ts";
+
+/** A process, told from a later one with the same id by its start time (clock ticks since boot, field 22 of /proc/PID/stat). */
+export interface ProcessMark {
+  pid: number;
+  startTime: string;
+}
+
+/** The mark of a live process, or undefined for one that ended (zombies count as ended). */
+export async function markOf(pid: number): Promise<ProcessMark | undefined> {
+  let stat: string | undefined;
+  try {
+    stat = await readTextIfExists(`/proc/${pid}/stat`);
+  } catch (error) {
+    if (isErrno(error, "ESRCH")) return undefined; // ended between open and read
+    throw error;
+  }
+  if (stat === undefined) return undefined;
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" "); // the name before it may hold blanks and brackets
+  const [state, startTime] = [fields[0], fields[19]];
+  return state === "Z" || state === "X" || startTime === undefined ? undefined : { pid, startTime };
+}
+
+export async function isAlive(mark: ProcessMark): Promise<boolean> {
+  return (await markOf(mark.pid))?.startTime === mark.startTime;
+}
+
+/** Sends a signal to that very process; false when it has ended. */
+export async function signal(mark: ProcessMark, name: NodeJS.Signals): Promise<boolean> {
+  if (!(await isAlive(mark))) return false;
+  try {
+    return process.kill(mark.pid, name);
+  } catch (error) {
+    if (isErrno(error, "ESRCH")) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,111 @@
+import { type Digest, digestOf } from "../../common/digest.ts";
+
+/** Name under which the guest image is registered in Glance. */
+export const guestImageName = "debian-13";
+
+/** A Debian archive that the machine's own apt is configured for. */
+export interface DebianMirror {
+  archive: string;
+  /** The archive of security updates, where one is configured. */
+  security?: string;
+}
+
+const suite = "trixie";
+
+/** Why each: systemd and cloud-init make it a cloud image, the rest is what roles and their bootstrap expect to find. */
+const packages = [
+  "systemd",
+  "systemd-sysv",
+  "systemd-resolved",
+  "dbus",
+  "cloud-init",
+  "netplan.io",
+  "iproute2",
+  "iputils-ping",
+  "openssh-server",
+  "sudo",
+  "curl",
+  "ca-certificates",
+  "openssl",
+  "procps",
+  "python3",
+  "valkey-server",
+  "zstd",
+];
+
+/** Documentation and translations: 150 MB that no guest reads. Copyright files stay, licences ask for them. */
+const dpkgOptions = [
+  "force-unsafe-io",
+  "path-exclude=/usr/share/man/*",
+  "path-exclude=/usr/share/locale/*",
+  "path-exclude=/usr/share/doc/*",
+  "path-include=/usr/share/doc/*/copyright",
+];
+
+/**
+ * Container guests find their NIC by its MAC, which a veth reports as its current and not as its permanent address, so netplan must
+ * render for networkd. The only metadata source is the config drive: without the list cloud-init would look for HTTP ones for minutes.
+ */
+const cloudConfig = `datasource_list: [ConfigDrive, None]
+system_info:
+  network:
+    renderers: [networkd]
+manage_etc_hosts: localhost
+ssh_genkeytypes: [ed25519]
+growpart: {mode: "off"}
+resize_rootfs: false
+apt: {preserve_sources_list: true}
+`;
+
+/** Units that wake an idle guest, or that would put a login prompt on a console that only cloud-init and the kernel write to. */
+const maskedUnits = [
+  "apt-daily.timer",
+  "apt-daily-upgrade.timer",
+  "dpkg-db-backup.timer",
+  "e2scrub_all.timer",
+  "fstrim.timer",
+  "console-getty.service",
+];
+
+/** Shell script that turns the installed tree (its first argument) into an image: no identity, no keys, nothing that runs by itself. */
+export function customizeScript(): string {
+  return `set -eu
+root=$1
+cat > "$root/etc/cloud/cloud.cfg.d/90-guest.cfg" <<'END'
+${cloudConfig}END
+chroot "$root" systemctl -q enable systemd-networkd.service systemd-resolved.service ssh.service
+chroot "$root" systemctl -q disable valkey-server.service
+chroot "$root" systemctl -q mask ${maskedUnits.join(" ")}
+rm -f "$root"/etc/ssh/ssh_host_*
+: > "$root/etc/machine-id"
+rm -f "$root/var/lib/dbus/machine-id" "$root/etc/hostname" "$root/etc/resolv.conf"
+ln -s ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
+rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/var/log/*.log "$root"/var/log/apt
+`;
+}
+
+/** The arguments of the mmdebstrap run that makes the image's tree in `target`. Pure: same mirror, same arguments. */
+export function mmdebstrapArguments(mirror: DebianMirror, target: string, keyring?: string): string[] {
+  const source = (uri: string, release: string) =>
+    `deb ${keyring ? `[signed-by=${keyring}] ` : ""}${uri} ${release} main`;
+  return [
+    "--mode=root",
+    "--format=directory",
+    "--variant=minbase",
+    `--include=${packages.join(",")}`,
+    '--aptopt=Acquire::Languages "none"',
+    '--aptopt=Acquire::Retries "3"',
+    ...dpkgOptions.map((option) => `--dpkgopt=${option}`),
+    `--customize-hook=${customizeScript()}`,
+    suite,
+    target,
+    source(mirror.archive, suite),
+    source(mirror.archive, `${suite}-updates`),
+    ...(mirror.security === undefined ? [] : [source(mirror.security, `${suite}-security`)]),
+  ];
+}
+
+/** What names the built image in the cache: a changed recipe is another image, another mirror is not. */
+export function recipeDigest(): Digest {
+  return digestOf(JSON.stringify(mmdebstrapArguments({ archive: "ARCHIVE", security: "SECURITY" }, "TARGET")));
+}

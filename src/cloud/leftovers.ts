@@ -1,0 +1,151 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { isErrno } from "../common/errors.ts";
+import { CommandError, run } from "../common/process.ts";
+import { waitFor } from "../common/wait.ts";
+import { removeGroup } from "./hypervisors/nspawn/cgroups.ts";
+import { listMounts } from "./hypervisors/nspawn/overlay.ts";
+import { reservingTags, withdrawReservation } from "./network/linux/external-network.ts";
+import { hostLink, instanceTag, tagIn, tagInCgroup } from "./network/linux/names.ts";
+import { deleteNamespace, listNamespaces } from "./network/linux/netns.ts";
+
+/** Something on the machine that carries an instance's tag. */
+export interface Leftover {
+  kind: "namespace" | "link" | "mount" | "cgroup" | "process" | "range";
+  /** Its name, mount point, path, or process id with command line. */
+  name: string;
+  /** The tag of the instance that made it. */
+  tag: string;
+}
+
+const cgroupMount = "/sys/fs/cgroup";
+
+/** Everything on this machine that an instance of the embedded cloud made and that still exists. Empty is the proof of a teardown. */
+export async function findLeftovers(instance: string): Promise<Leftover[]> {
+  const tag = instanceTag(instance);
+  return (await findEverything()).filter((leftover) => leftover.tag === tag);
+}
+
+/** The tags of all instances that something on this machine belongs to. */
+export async function findAllInstances(): Promise<string[]> {
+  return [...new Set((await findEverything()).map(({ tag }) => tag))].sort();
+}
+
+/** Removes what is left of an instance whose state is gone or whose daemon is dead; its folder is the caller's. Returns what it found. */
+export async function removeLeftovers(instance: string): Promise<Leftover[]> {
+  const found = await findLeftovers(instance);
+  const of = (kind: Leftover["kind"]) => found.filter((each) => each.kind === kind).map(({ name }) => name);
+  for (const process of of("process")) kill(Number.parseInt(process, 10)); // supervisors first, else they would start guests again
+  for (const group of of("cgroup")) await killGroup(group);
+  for (const group of of("cgroup")) await removeGroup(group);
+  for (const target of of("mount").toReversed()) await run("umount", ["--lazy", target]);
+  for (const namespace of of("namespace")) await deleteNamespace(namespace);
+  for (const link of of("link")) await deleteLink(link);
+  if (of("range").length > 0) await withdrawReservation(instance);
+  return found;
+}
+
+async function findEverything(): Promise<Leftover[]> {
+  if (process.platform !== "linux") return [];
+  const found = await Promise.all([namespaces(), linksOnMachine(), mounts(), cgroups(), processes(), ranges()]);
+  return found.flat();
+}
+
+const tagged = (kind: Leftover["kind"], names: string[], tagOf: (name: string) => string | undefined): Leftover[] =>
+  names.flatMap((name) => {
+    const tag = tagOf(name);
+    return tag === undefined ? [] : { kind, name, tag };
+  });
+
+const namespaces = async () => tagged("namespace", await listNamespaces(""), tagIn);
+
+async function linksOnMachine(): Promise<Leftover[]> {
+  const names = await readdir("/sys/class/net");
+  return tagged("link", names, (name) => (name === hostLink(tagIn(name) ?? "") ? tagIn(name) : undefined));
+}
+
+async function mounts(): Promise<Leftover[]> {
+  return (await listMounts()).flatMap(({ source, target, type }) => {
+    const tag = type === "overlay" ? tagIn(source) : undefined;
+    return tag === undefined ? [] : { kind: "mount" as const, name: target, tag };
+  });
+}
+
+/** Groups are looked for at the top of each hierarchy, and in the slices that systemd makes. */
+async function cgroups(): Promise<Leftover[]> {
+  const hierarchies = (await foldersIn(cgroupMount)).map((name) => join(cgroupMount, name));
+  const found: Leftover[] = [];
+  for (const parent of [cgroupMount, ...hierarchies]) {
+    const paths = (await foldersIn(parent)).map((name) => join(parent, name));
+    found.push(...tagged("cgroup", paths, (path) => tagInCgroup(basename(path).replace(/\.slice$/, ""))));
+  }
+  return found;
+}
+
+/** Supervisors and nspawns carry the guest's name in their command line; what runs in a guest is in its cgroup. */
+async function processes(): Promise<Leftover[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
+  const found = await Promise.all(
+    pids.map(async (pid): Promise<Leftover[]> => {
+      const words = (await readProc(`/proc/${pid}/cmdline`)).split("\0");
+      const name = words
+        .map((word) => /^(?:--machine=)?(sw-[a-z0-9]{4,8}-[0-9a-f]{8})(?:-supervisor)?$/.exec(word)?.[1])
+        .find(Boolean);
+      const tag = name === undefined ? undefined : tagIn(name);
+      return tag === undefined ? [] : [{ kind: "process", name: `${pid} ${words[0] ?? ""} ${name}`, tag }];
+    }),
+  );
+  return found.flat();
+}
+
+const ranges = async () => (await reservingTags()).map((tag): Leftover => ({ kind: "range", name: tag, tag }));
+
+/** A file of /proc; empty when the process ended meanwhile. */
+async function readProc(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (isErrno(error, "ENOENT") || isErrno(error, "ESRCH")) return "";
+    throw error;
+  }
+}
+
+async function foldersIn(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder, { withFileTypes: true }))
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name);
+  } catch (error) {
+    if (isErrno(error, "ENOENT") || isErrno(error, "ENODEV")) return []; // removed while we look
+    throw error;
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!isErrno(error, "ESRCH")) throw error;
+  }
+}
+
+/** Only the unified hierarchy can end a whole group; in the others the same processes are gone then. */
+async function killGroup(folder: string): Promise<void> {
+  try {
+    await writeFile(join(folder, "cgroup.kill"), "1");
+  } catch (error) {
+    if (isErrno(error, "ENOENT") || isErrno(error, "EACCES") || isErrno(error, "EPERM")) return;
+    throw error;
+  }
+  const empty = async () =>
+    (await readProc(join(folder, "cgroup.events"))).includes("populated 1") ? undefined : true;
+  await waitFor(`the processes in ${folder} to end`, empty, { timeoutMs: 10_000, intervalMs: 10 });
+}
+
+async function deleteLink(link: string): Promise<void> {
+  try {
+    await run("ip", ["link", "delete", link]);
+  } catch (error) {
+    if (!(error instanceof CommandError && error.stderr.includes("Cannot find device"))) throw error;
+  }
+}

@@ -1,0 +1,160 @@
+import { digestOf } from "../../../common/digest.ts";
+import { CommandError, run } from "../../../common/process.ts";
+import type { Dataplane, NetworkingPlan } from "../dataplane.ts";
+import { prefixLength } from "./addresses.ts";
+import { connectionCuts } from "./connection-cuts.ts";
+import { externalPlan, guestNamespacesOf, type NamespacePlan, routedPlans, type Site } from "./desired.ts";
+import { claimExternalNetwork, releaseExternalNetwork } from "./external-network.ts";
+import { addressCommands, linkCommands } from "./link-diff.ts";
+import { hostLink, namePrefix } from "./names.ts";
+import {
+  cutConnections,
+  deleteNamespace,
+  ensureNamespace,
+  ipBatch,
+  listNamespaces,
+  loadRuleset,
+  observeLinks,
+  observeRoutes,
+  processesInNamespace,
+  setSysctls,
+} from "./netns.ts";
+
+export interface LinuxDataplaneOptions {
+  /** Carried in the names of all that is made; see names.ts. */
+  instance: string;
+  /** The instance's folder; remembers the external range. */
+  stateDir: string;
+  /** The external range; without it a free one of 172.24.64.0/24 … 172.24.127.0/24 is picked once and kept. */
+  externalCidr?: string;
+  /** TCP ports of this machine that guests may reach at the gateway address (the object store's); all unless told. */
+  hostPorts?: readonly number[];
+}
+
+const emptyPlan: NetworkingPlan = { networks: [], routers: [], ports: [], securityGroups: [] };
+
+/** Guests have no IPv6 beyond their link; looking for duplicates of that address would hold up each boot by 1.5 s. */
+const guestSysctls = {
+  "net.ipv6.conf.all.accept_dad": "0",
+  "net.ipv6.conf.default.accept_dad": "0",
+  "net.ipv6.conf.default.dad_transmits": "0",
+};
+
+/**
+ * The data plane on Linux network namespaces and nftables: one namespace for the external network, one per router, one per network, one
+ * per guest. The machine itself gets one link with one address; its firewall, routes and `ip_forward` are not touched or needed.
+ * @throws SlipwayError E_ADDRESS_RANGE when no external range is free, or the named one is used
+ */
+export async function createLinuxDataplane(options: LinuxDataplaneOptions): Promise<Dataplane> {
+  const { instance, stateDir, hostPorts } = options;
+  const external = await claimExternalNetwork(options);
+  const site: Site = { instance, external: { ...external, ...(hostPorts ? { hostPorts } : {}) } };
+  const loaded = new Map<string, string>(); // namespace → digest of what was loaded into it; cleared where something failed
+  let applied: NetworkingPlan | undefined;
+  let latest: NetworkingPlan = emptyPlan;
+  let asked = 0;
+  let done = 0;
+  let turn: Promise<unknown> = Promise.resolve();
+
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const result = turn.then(work);
+    turn = result.catch(() => undefined); // the caller gets the failure, the next one starts afresh
+    return result;
+  };
+
+  async function loadInto(plan: NamespacePlan): Promise<void> {
+    const digest = digestOf(JSON.stringify(plan));
+    if (loaded.get(plan.name) === digest) return;
+    loaded.delete(plan.name);
+    await setSysctls(plan.name, plan.sysctls);
+    await loadRuleset(plan.name, plan.ruleset);
+  }
+
+  /** Returns whether a link was made or removed. */
+  async function ensureLinks(plan: NamespacePlan): Promise<boolean> {
+    const commands = linkCommands(plan, await observeLinks(plan.name), process.pid);
+    await ipBatch(plan.name, commands);
+    return commands.length > 0;
+  }
+
+  async function ensureAddresses(plan: NamespacePlan): Promise<void> {
+    const [present, routes] = await Promise.all([observeLinks(plan.name), observeRoutes(plan.name)]);
+    await ipBatch(plan.name, addressCommands(plan, present, routes));
+    loaded.set(plan.name, digestOf(JSON.stringify(plan)));
+  }
+
+  /** A guest's namespace goes only when no guest is in it: the hypervisor may still be ending it, or have made it for a guest without NICs. */
+  async function deleteStale(name: string): Promise<void> {
+    const isGuests = name.startsWith(`${namePrefix(instance)}g-`);
+    if (isGuests && (await processesInNamespace(name)).length > 0) return;
+    loaded.delete(name);
+    await deleteNamespace(name);
+  }
+
+  async function applyNow(plan: NetworkingPlan): Promise<void> {
+    const plans = [externalPlan(plan, site), ...routedPlans(plan, site)];
+    const guests = guestNamespacesOf(plan, instance);
+    const wanted = new Set([...plans.map(({ name }) => name), ...guests]);
+    const present = new Set(await listNamespaces(namePrefix(instance)));
+    for (const name of present) if (!wanted.has(name)) await deleteStale(name);
+    for (const name of wanted) {
+      if (present.has(name)) continue;
+      loaded.delete(name);
+      await ensureNamespace(name);
+      if (guests.includes(name)) await setSysctls(name, guestSysctls);
+    }
+    const changed = plans.filter((each) => loaded.get(each.name) !== digestOf(JSON.stringify(each)));
+    await Promise.all(plans.map(loadInto)); // rules before links: nothing is ever open for a moment
+    const moved = (await Promise.all(plans.map(ensureLinks))).includes(true);
+    await Promise.all((moved ? plans : changed).map(ensureAddresses));
+    await ensureHostLink();
+    const before = applied;
+    applied = plan;
+    if (before === undefined) return;
+    for (const cut of connectionCuts(before, plan, instance)) await cutConnections(cut.namespace, cut.arguments);
+  }
+
+  async function ensureHostLink(): Promise<void> {
+    const link = hostLink(instance);
+    const address = `${external.gatewayIp}/${prefixLength(external.cidr)}`;
+    const { stdout } = await run("ip", ["-j", "address", "show", "dev", link]);
+    if (stdout.includes(`"${external.gatewayIp}"`) && stdout.includes('"UP"')) return;
+    const noIpv6 = `net.ipv6.conf.${link}.disable_ipv6=1`;
+    await run("sysctl", ["--quiet", "--ignore", "--write", noIpv6]);
+    await run("ip", ["address", "replace", address, "dev", link]);
+    await run("ip", ["link", "set", link, "up"]);
+  }
+
+  return {
+    external,
+    start: () => inTurn(() => applyNow(latest)),
+    apply(plan) {
+      latest = structuredClone(plan);
+      const version = ++asked;
+      return inTurn(async () => {
+        if (done >= version) return; // a later plan was applied in this one's stead
+        const newest = asked;
+        await applyNow(latest);
+        done = newest;
+      });
+    },
+    destroy: () =>
+      inTurn(async () => {
+        for (const name of await listNamespaces(namePrefix(instance))) await deleteNamespace(name);
+        await deleteLink(hostLink(instance));
+        await releaseExternalNetwork(instance, stateDir);
+        loaded.clear();
+        applied = undefined;
+        latest = emptyPlan;
+      }),
+  };
+}
+
+/** The machine's end goes with its namespace, a moment later; asked for here so that it is gone when this returns. */
+async function deleteLink(link: string): Promise<void> {
+  try {
+    await run("ip", ["link", "delete", link]);
+  } catch (error) {
+    if (!(error instanceof CommandError && /Cannot find device/.test(error.stderr))) throw error;
+  }
+}

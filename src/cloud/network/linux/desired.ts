@@ -1,0 +1,159 @@
+import type { NetworkingPlan, NetworkPlan, RouterPlan } from "../dataplane.ts";
+import { prefixLength } from "./addresses.ts";
+import { externalNamespace, guestNamespace, hostLink, links, networkNamespace, routerNamespace } from "./names.ts";
+import { networkRuleset, pluggedPorts } from "./network-ruleset.ts";
+import { type Egress, routerRuleset } from "./router-ruleset.ts";
+
+/** A veth pair; it is made from the namespace that owns it, the other end appears in `peer.namespace` (null = the machine itself). */
+export interface VethPlan {
+  name: string;
+  mtu: number;
+  /** Bridge of the owning namespace that the link is a port of. */
+  master?: string;
+  peer: { namespace: string | null; name: string; mac?: string };
+}
+
+/** What one network namespace shall hold. */
+export interface NamespacePlan {
+  name: string;
+  bridge?: string;
+  veths: VethPlan[];
+  /** Addresses with prefix length by link; links that are missing here keep what they have. */
+  addresses: Record<string, string[]>;
+  /** Arguments of `ip route replace`. */
+  routes: string[];
+  sysctls: Record<string, string>;
+  ruleset: string;
+}
+
+/** The instance and its external network. */
+export interface Site {
+  instance: string;
+  external: Egress;
+}
+
+const defaultMtu = 1500;
+
+/** Names of the namespaces that guests are booted in; they hold one end of each NIC and nothing else. */
+export function guestNamespacesOf(plan: NetworkingPlan, instance: string): string[] {
+  return [
+    ...new Set(plan.ports.flatMap((port) => (port.serverId === null ? [] : guestNamespace(instance, port.serverId)))),
+  ];
+}
+
+/** The external network's namespace: a bridge that the machine and every router with a gateway are plugged into. */
+export function externalPlan(plan: NetworkingPlan, site: Site): NamespacePlan {
+  const bridge = links.externalBridge;
+  const toHost: VethPlan = {
+    name: links.externalHost,
+    mtu: defaultMtu,
+    master: bridge,
+    peer: { namespace: null, name: hostLink(site.instance) },
+  };
+  const toRouters = plan.routers
+    .filter((router) => router.externalIp !== null)
+    .map((router) => ({
+      name: links.externalPort(router.id),
+      mtu: defaultMtu,
+      master: bridge,
+      peer: { namespace: routerNamespace(site.instance, router.id), name: links.externalLeg },
+    }));
+  return {
+    name: externalNamespace(site.instance),
+    bridge,
+    veths: [toHost, ...toRouters],
+    addresses: {},
+    routes: [],
+    sysctls: { "net.ipv6.conf.all.disable_ipv6": "1", "net.ipv6.conf.default.disable_ipv6": "1" },
+    ruleset: "",
+  };
+}
+
+/** Every namespace of routers and networks. */
+export function routedPlans(plan: NetworkingPlan, site: Site): NamespacePlan[] {
+  return [
+    ...plan.routers.map((router) => routerPlan(router, site)),
+    ...plan.networks.map((network) => networkPlan(network, plan, site)),
+  ];
+}
+
+const forwarding = {
+  "net.ipv4.ip_forward": "1",
+  "net.ipv4.conf.all.rp_filter": "0", // anti-spoofing is by link, MAC and address, and two routers make two ways
+  "net.ipv4.conf.default.rp_filter": "0",
+  "net.ipv4.conf.all.send_redirects": "0",
+  "net.ipv4.conf.default.send_redirects": "0",
+  "net.ipv6.conf.all.disable_ipv6": "1",
+  "net.ipv6.conf.default.disable_ipv6": "1",
+};
+
+function routerPlan(router: RouterPlan, site: Site): NamespacePlan {
+  const addresses: Record<string, string[]> = {};
+  for (const leg of router.interfaces) {
+    const name = links.routerLeg(leg.networkId);
+    addresses[name] = [...(addresses[name] ?? []), `${leg.ip}/${prefixLength(leg.cidr)}`];
+  }
+  if (router.externalIp !== null) {
+    addresses[links.externalLeg] = [
+      `${router.externalIp}/${prefixLength(site.external.cidr)}`,
+      ...new Set(router.floatingIps.map(({ floatingIp }) => `${floatingIp}/32`)),
+    ];
+  }
+  return {
+    name: routerNamespace(site.instance, router.id),
+    veths: [],
+    addresses,
+    routes: [],
+    // Refusals are answered every time: the kernel's limit of one ICMP error a second makes the second try hang.
+    sysctls: { ...forwarding, "net.ipv4.icmp_ratelimit": "0" },
+    ruleset: routerRuleset(router, site.external),
+  };
+}
+
+/**
+ * A tenant network without a bridge: each NIC is a routed link, the namespace answers ARP for all of them (proxy ARP), so that guests see
+ * one Ethernet segment and the filter sees real links. Broadcasts between guests are not carried.
+ */
+function networkPlan(network: NetworkPlan, plan: NetworkingPlan, site: Site): NamespacePlan {
+  const ports = pluggedPorts(plan, network.id);
+  const legs = plan.routers.flatMap((router) =>
+    router.interfaces.filter((leg) => leg.networkId === network.id).map((leg) => ({ router, leg })),
+  );
+  const routerIds = [...new Set(legs.map(({ router }) => router.id))];
+  const gateways = network.subnets.flatMap((subnet) => subnet.gatewayIp ?? []);
+  const exit = legs.find(({ leg }) => gateways.includes(leg.ip));
+  const taps = ports.map((port) => ({
+    name: links.tap(port.id),
+    mtu: network.mtu,
+    peer: {
+      namespace: guestNamespace(site.instance, port.serverId as string),
+      name: links.nic(nicIndex(plan, port.id)),
+      mac: port.mac,
+    },
+  }));
+  const uplinks = routerIds.map((id) => ({
+    name: links.networkLeg(id),
+    mtu: network.mtu,
+    peer: { namespace: routerNamespace(site.instance, id), name: links.routerLeg(network.id) },
+  }));
+  return {
+    name: networkNamespace(site.instance, network.id),
+    veths: [...uplinks, ...taps],
+    addresses: {},
+    routes: [
+      ...ports.flatMap((port) =>
+        port.fixedIps.filter((ip) => !ip.includes(":")).map((ip) => `${ip}/32 dev ${links.tap(port.id)}`),
+      ),
+      ...legs.map(({ router, leg }) => `${leg.ip}/32 dev ${links.networkLeg(router.id)}`),
+      ...(exit ? [`default via ${exit.leg.ip} dev ${links.networkLeg(exit.router.id)} onlink`] : []),
+    ],
+    sysctls: { ...forwarding, "net.ipv4.conf.default.proxy_arp": "1", "net.ipv4.neigh.default.proxy_delay": "0" },
+    ruleset: networkRuleset(plan, network.id, routerIds),
+  };
+}
+
+/** A NIC's number is its place among the server's ports, in the plan's order. */
+function nicIndex(plan: NetworkingPlan, portId: string): number {
+  const serverId = plan.ports.find((port) => port.id === portId)?.serverId;
+  return plan.ports.filter((port) => port.serverId === serverId).findIndex((port) => port.id === portId);
+}

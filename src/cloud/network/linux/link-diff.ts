@@ -1,0 +1,76 @@
+import type { NamespacePlan, VethPlan } from "./desired.ts";
+
+/** A link as `ip -j address` shows it. */
+export interface ObservedLink {
+  ifname: string;
+  ifalias?: string;
+  /** Administrative state, e.g. `UP`. */
+  flags: string[];
+  addr_info: { family: string; local: string; prefixlen: number }[];
+}
+
+/** A route as `ip -j route` shows it. */
+export interface ObservedRoute {
+  dst: string;
+  gateway?: string;
+  dev: string;
+  protocol?: string;
+}
+
+/** Links that the plans make; others (a kernel's fallback tunnels) are not ours to delete. */
+const ownLink = /^(t|q|x)-[0-9a-f]{8}$/;
+
+/** Kept as the link's alias: a link whose other end belongs elsewhere is made anew. */
+const aliasOf = ({ peer }: VethPlan) => [peer.namespace ?? "machine", peer.mac ?? "-"].join("/");
+
+/**
+ * `ip -batch` lines that make a namespace's own links be as planned.
+ * @param machinePid a process in the machine's own network namespace, where a link's end may go
+ */
+export function linkCommands(plan: NamespacePlan, observed: readonly ObservedLink[], machinePid: number): string[] {
+  const commands: string[] = [];
+  const kept = new Set<string>();
+  for (const link of observed) {
+    const veth = plan.veths.find(({ name }) => name === link.ifname);
+    if (veth === undefined ? ownLink.test(link.ifname) : link.ifalias !== aliasOf(veth)) {
+      commands.push(`link delete ${link.ifname}`);
+    } else kept.add(link.ifname);
+  }
+  if (plan.bridge && !kept.has(plan.bridge))
+    commands.push(`link add ${plan.bridge} type bridge stp_state 0 forward_delay 0`);
+  for (const veth of plan.veths.filter(({ name }) => !kept.has(name))) {
+    const { namespace, name, mac } = veth.peer;
+    const end = `name ${name}${mac ? ` address ${mac}` : ""} mtu ${veth.mtu} netns ${namespace ?? machinePid}`;
+    commands.push(`link add ${veth.name} mtu ${veth.mtu} type veth peer ${end}`);
+    commands.push(`link set ${veth.name}${veth.master ? ` master ${veth.master}` : ""} alias ${aliasOf(veth)}`);
+  }
+  return commands;
+}
+
+/** `ip -batch` lines that bring links up and give them their addresses and the namespace its routes. */
+export function addressCommands(
+  plan: NamespacePlan,
+  observed: readonly ObservedLink[],
+  routes: readonly ObservedRoute[],
+): string[] {
+  const commands: string[] = [];
+  for (const link of observed) {
+    if (!link.flags.includes("UP")) commands.push(`link set ${link.ifname} up`);
+    const wanted = plan.addresses[link.ifname];
+    if (wanted === undefined) continue;
+    const present = link.addr_info.filter((row) => row.family === "inet").map((row) => `${row.local}/${row.prefixlen}`);
+    for (const address of present)
+      if (!wanted.includes(address)) commands.push(`address delete ${address} dev ${link.ifname}`);
+    for (const address of wanted)
+      if (!present.includes(address)) commands.push(`address add ${address} dev ${link.ifname}`);
+  }
+  const wantedTargets = new Set(plan.routes.map((route) => targetOf(route.split(" ")[0] as string)));
+  for (const route of routes) {
+    if (route.protocol === "kernel" || wantedTargets.has(targetOf(route.dst))) continue;
+    commands.push(`route delete ${route.dst} dev ${route.dev}`);
+  }
+  return [...commands, ...plan.routes.map((route) => `route replace ${route}`)];
+}
+
+/** `ip` shows a host route without its /32. */
+const targetOf = (destination: string) => destination.replace(/\/32$/, "");

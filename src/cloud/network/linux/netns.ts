@@ -1,0 +1,80 @@
+import { readdir } from "node:fs/promises";
+import { isErrno } from "../../../common/errors.ts";
+import { CommandError, run } from "../../../common/process.ts";
+import type { ObservedLink, ObservedRoute } from "./link-diff.ts";
+
+/** Where `ip netns` keeps the handles of named network namespaces. */
+export const netnsFolder = "/run/netns";
+
+/** Names of the machine's network namespaces that begin with `prefix`. */
+export async function listNamespaces(prefix: string): Promise<string[]> {
+  try {
+    return (await readdir(netnsFolder)).filter((name) => name.startsWith(prefix));
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return [];
+    throw error;
+  }
+}
+
+export async function ensureNamespace(name: string): Promise<void> {
+  try {
+    await run("ip", ["netns", "add", name]);
+  } catch (error) {
+    if (!(error instanceof CommandError && error.stderr.includes("File exists"))) throw error;
+  }
+}
+
+/** Removes a namespace's name, and with it, once no process is inside, the namespace and its links. */
+export async function deleteNamespace(name: string): Promise<void> {
+  try {
+    await run("ip", ["netns", "delete", name]);
+  } catch (error) {
+    if (!(error instanceof CommandError && error.stderr.includes("No such file"))) throw error;
+  }
+}
+
+/** Ids of the processes inside a namespace. */
+export async function processesInNamespace(name: string): Promise<number[]> {
+  const { stdout } = await run("ip", ["netns", "pids", name]);
+  return stdout.split("\n").filter(Boolean).map(Number);
+}
+
+export async function observeLinks(namespace: string): Promise<ObservedLink[]> {
+  const { stdout } = await run("ip", ["-n", namespace, "-j", "address"]);
+  return JSON.parse(stdout.trim() || "[]") as ObservedLink[];
+}
+
+export async function observeRoutes(namespace: string): Promise<ObservedRoute[]> {
+  const { stdout } = await run("ip", ["-n", namespace, "-j", "-4", "route"]);
+  return JSON.parse(stdout.trim() || "[]") as ObservedRoute[];
+}
+
+/** Runs `ip` commands in a namespace, one a line; stops at the first that fails. */
+export async function ipBatch(namespace: string, commands: string[]): Promise<void> {
+  if (commands.length > 0) await run("ip", ["-n", namespace, "-batch", "-"], { input: `${commands.join("\n")}\n` });
+}
+
+/** Runs a command with the namespace's network, and nothing else of it. */
+export function runInNamespace(namespace: string, command: string, args: string[], input?: string) {
+  return run("nsenter", [`--net=${netnsFolder}/${namespace}`, command, ...args], input === undefined ? {} : { input });
+}
+
+export async function setSysctls(namespace: string, values: Record<string, string>): Promise<void> {
+  const settings = Object.entries(values).map(([name, value]) => `${name}=${value}`);
+  // --ignore: a kernel without IPv6 has no switch to turn it off
+  if (settings.length > 0) await runInNamespace(namespace, "sysctl", ["--quiet", "--ignore", "--write", ...settings]);
+}
+
+/** Loads a ruleset in one transaction: all of it or nothing. */
+export async function loadRuleset(namespace: string, ruleset: string): Promise<void> {
+  if (ruleset !== "") await runInNamespace(namespace, "nft", ["-f", "-"], ruleset);
+}
+
+/** Forgets connections; that none matched is no failure. */
+export async function cutConnections(namespace: string, selection: string[]): Promise<void> {
+  try {
+    await runInNamespace(namespace, "conntrack", ["--delete", ...selection]);
+  } catch (error) {
+    if (!(error instanceof CommandError && /\b0 flow entries/.test(error.stderr))) throw error;
+  }
+}

@@ -1,0 +1,145 @@
+import type { NetworkingPlan, PortPlan, SecurityRulePlan } from "../dataplane.ts";
+import { links, shortId } from "./names.ts";
+import { groupSet, matchOf } from "./rule-expression.ts";
+
+/** The filter of one port as text: what decides whether one of its open connections may go on. */
+export interface PortFilter {
+  /** Rules that let packets out of the guest. */
+  egress: string[];
+  /** Rules that let packets in. */
+  ingress: string[];
+}
+
+/** The ports of a network that are plugged into a guest, in a stable order. */
+export function pluggedPorts(plan: NetworkingPlan, networkId: string): PortPlan[] {
+  return plan.ports
+    .filter((port) => port.networkId === networkId && port.serverId !== null)
+    .sort((a, b) => a.id.localeCompare(b.id));
+}
+
+/** What a port's security groups let through; everything else is dropped. */
+export function portFilter(plan: NetworkingPlan, port: PortPlan): PortFilter {
+  const rules = plan.securityGroups
+    .filter((group) => port.securityGroupIds.includes(group.id))
+    .flatMap((group) => group.rules);
+  const lines = (direction: SecurityRulePlan["direction"], verdict: string) =>
+    rules
+      .filter((rule) => rule.direction === direction)
+      .map(matchOf)
+      .filter((match) => match !== undefined)
+      .map((match) => `${match} ${verdict}`.trim());
+  return { egress: unique(lines("egress", "return")), ingress: unique(lines("ingress", "accept")) };
+}
+
+/** Addresses of a group's members, for rules with a remote group. */
+export function membersOf(plan: NetworkingPlan, groupId: string): string[] {
+  return unique(
+    plan.ports
+      .filter((port) => port.securityGroupIds.includes(groupId))
+      .flatMap((port) => port.fixedIps.filter(isIpv4)),
+  );
+}
+
+/** Addresses that a port may use as a source. */
+export function sourcesOf(port: PortPlan): string[] {
+  return unique([...port.fixedIps, ...port.allowedAddresses].filter(isIpv4));
+}
+
+/**
+ * The whole ruleset of a network's namespace. Every port is a routed link there, so that one `inet` table sees both ends of each packet:
+ * first anti-spoofing (link, MAC and source address belong together), then the sender's egress rules, then the receiver's ingress rules.
+ * `routerIds` are the routers with a leg in the network.
+ */
+export function networkRuleset(plan: NetworkingPlan, networkId: string, routerIds: string[]): string {
+  const ports = pluggedPorts(plan, networkId);
+  const secured = ports.filter((port) => port.portSecurity);
+  const filters = secured.map((port) => ({
+    tap: links.tap(port.id),
+    key: shortId(port.id),
+    ...portFilter(plan, port),
+  }));
+  const groups = unique(
+    secured.flatMap((port) =>
+      plan.securityGroups
+        .filter((group) => port.securityGroupIds.includes(group.id))
+        .flatMap((group) => group.rules.flatMap((rule) => rule.remoteGroupId ?? [])),
+    ),
+  ).sort();
+  const allLinks = [...ports.map((port) => links.tap(port.id)), ...routerIds.map(links.networkLeg)];
+  const sources = secured.flatMap((port) =>
+    sourcesOf(port).map((address) => `"${links.tap(port.id)}" . ${port.mac} . ${address}`),
+  );
+  return `${replaceTable("inet sg")}
+table inet sg {
+${set(
+  "ports",
+  "type ifname",
+  secured.map((port) => `"${links.tap(port.id)}"`),
+)}
+${set(
+  "links",
+  "type ifname",
+  allLinks.map((link) => `"${link}"`),
+)}
+${set("sources", "type ifname . ether_addr . ipv4_addr; flags interval", sources)}
+${groups.map((group) => set(groupSet(group), "type ipv4_addr; flags interval; auto-merge", membersOf(plan, group))).join("\n")}
+${filters.map(({ key, egress, ingress }) => `${chain(`e_${key}`, egress)}\n${chain(`i_${key}`, ingress)}`).join("\n")}
+${verdictMap(
+  "egress",
+  filters.map(({ tap, key }) => `"${tap}" : jump e_${key}`),
+)}
+${verdictMap(
+  "ingress",
+  filters.map(({ tap, key }) => `"${tap}" : jump i_${key}`),
+)}
+ chain spoof {
+  type filter hook prerouting priority -350; policy accept;
+  iifname @ports meta nfproto ipv6 drop;
+  iifname @ports iifname . ether saddr . ip saddr != @sources counter drop;
+ }
+ chain local {
+  type filter hook input priority filter; policy accept;
+  iifname @ports drop;
+ }
+ chain forward {
+  type filter hook forward priority filter; policy drop;
+  ct state established,related accept;
+  ct state invalid drop;
+  iifname vmap @egress;
+  oifname vmap @ingress;
+  iifname @links accept;
+ }
+}
+${replaceTable("arp asp")}
+table arp asp {
+ chain input {
+  type filter hook input priority filter; policy accept;
+${secured.map((port) => `  iifname "${links.tap(port.id)}" arp saddr ip != ${arpSources(port)} drop;`).join("\n")}
+ }
+}
+`;
+}
+
+/** Replaces a table in one transaction, whether it exists or not. Connection tracking, and with it open connections, is untouched. */
+export const replaceTable = (table: string) => `table ${table} { }\ndelete table ${table}`;
+
+/** A guest that looks whether its address is free asks with source 0.0.0.0 (RFC 5227). */
+const arpSources = (port: PortPlan) => `{ ${["0.0.0.0", ...sourcesOf(port)].join(", ")} }`;
+
+const chain = (name: string, rules: string[]) =>
+  ` chain ${name} {\n${[...rules, "drop"].map((rule) => `  ${rule};`).join("\n")}\n }`;
+
+/** A named set; nft refuses an empty `elements` list. */
+export function set(name: string, type: string, elements: string[]): string {
+  return ` set ${name} { ${type};${elementsOf(elements)} }`;
+}
+
+const verdictMap = (name: string, elements: string[]) =>
+  ` map ${name} { type ifname : verdict;${elementsOf(elements)} }`;
+
+export function elementsOf(elements: string[]): string {
+  return elements.length === 0 ? "" : ` elements = { ${elements.join(", ")} };`;
+}
+
+const isIpv4 = (address: string) => !address.includes(":");
+const unique = <T>(items: T[]) => [...new Set(items)];

@@ -1,0 +1,66 @@
+import type { RouterPlan } from "../dataplane.ts";
+import { links } from "./names.ts";
+import { elementsOf, replaceTable, set } from "./network-ruleset.ts";
+
+/** What guests may reach in the external network. */
+export interface Egress {
+  /** The external range: the other floating IPs and the machine's address in it. Nothing beyond is reachable. */
+  cidr: string;
+  gatewayIp: string;
+  /** TCP ports of the machine that guests may reach at `gatewayIp`; undefined = all. */
+  hostPorts?: readonly number[];
+}
+
+/**
+ * The whole ruleset of a router's namespace: floating IPs as two maps (in: floating → fixed, out: fixed → floating), source translation
+ * for the rest, and a filter that lets in only what a floating IP translated. Fixed addresses are never routed from the external side.
+ */
+export function routerRuleset(router: RouterPlan, egress: Egress): string {
+  const floating = router.floatingIps.map(({ floatingIp, fixedIp }) => `${floatingIp} : ${fixedIp}`);
+  const firstByFixed = new Map(router.floatingIps.toReversed().map(({ floatingIp, fixedIp }) => [fixedIp, floatingIp]));
+  const fixed = [...firstByFixed].map(([fixedIp, floatingIp]) => `${fixedIp} : ${floatingIp}`);
+  const snat =
+    router.externalIp !== null && router.enableSnat
+      ? `  oifname "${links.externalLeg}" snat to ${router.externalIp};`
+      : "";
+  return `${replaceTable("ip router")}
+table ip router {
+ map floating { type ipv4_addr : ipv4_addr;${elementsOf(floating)} }
+ map fixed { type ipv4_addr : ipv4_addr;${elementsOf(fixed)} }
+${set("translated", "type ipv4_addr", [...firstByFixed.keys()])}
+${set("reachable", "type ipv4_addr; flags interval", [egress.cidr])}
+ chain pre {
+  type nat hook prerouting priority dstnat; policy accept;
+  dnat to ip daddr map @floating;
+ }
+ chain post {
+  type nat hook postrouting priority srcnat; policy accept;
+  iifname "qr-*" oifname "qr-*" ct status dnat snat to ip saddr map @fixed;
+  iifname "qr-*" oifname "qr-*" ct status dnat masquerade;
+  oifname "${links.externalLeg}" snat to ip saddr map @fixed;
+${snat}
+ }
+ chain forward {
+  type filter hook forward priority filter; policy drop;
+  ct state established,related accept;
+  ct state invalid drop;
+  ct status dnat accept;
+  iifname "qr-*" oifname "qr-*" accept;
+${hostPortRule(egress)}
+${snat === "" ? `  iifname "qr-*" oifname "${links.externalLeg}" ip saddr != @translated jump refuse;` : ""}
+  iifname "qr-*" oifname "${links.externalLeg}" ip daddr @reachable accept;
+  iifname "qr-*" jump refuse;
+ }
+ chain refuse {
+  meta l4proto tcp reject with tcp reset;
+  reject with icmp type admin-prohibited;
+ }
+}
+`;
+}
+
+function hostPortRule({ gatewayIp, hostPorts }: Egress): string {
+  if (hostPorts === undefined) return "";
+  const allowed = hostPorts.length === 0 ? "" : ` tcp dport != { ${hostPorts.join(", ")} }`;
+  return `  iifname "qr-*" ip daddr ${gatewayIp}${allowed} jump refuse;\n  iifname "qr-*" ip daddr ${gatewayIp} meta l4proto != tcp jump refuse;`;
+}

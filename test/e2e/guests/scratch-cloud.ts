@@ -1,0 +1,50 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createNspawnHypervisor } from "../../../src/cloud/hypervisors/nspawn/hypervisor.ts";
+import { isAlive, markOf, type ProcessMark } from "../../../src/cloud/hypervisors/nspawn/processes.ts";
+import { ensureGuestImage } from "../../../src/cloud/images/guest-image.ts";
+import { removeLeftovers } from "../../../src/cloud/leftovers.ts";
+import { createLinuxDataplane } from "../../../src/cloud/network/linux/dataplane.ts";
+
+/** One file per scratch cloud, so that a later run can clean up after a killed one. */
+const registry = join(tmpdir(), "slipway-test-clouds");
+
+interface Entry {
+  owner: ProcessMark;
+  stateDir: string;
+}
+
+/** Removes the clouds of test processes that are dead; those of other live runs stay. */
+export async function reapDeadClouds(): Promise<void> {
+  await mkdir(registry, { recursive: true });
+  for (const file of await readdir(registry)) {
+    const path = join(registry, file);
+    const entry = JSON.parse(await readFile(path, "utf8").catch(() => "null")) as Entry | null; // another run may reap it too
+    if (entry === null || (await isAlive(entry.owner))) continue;
+    await removeLeftovers(file);
+    await rm(entry.stateDir, { recursive: true, force: true });
+    await rm(path, { force: true });
+  }
+}
+
+/** A network, a hypervisor and the guest image under an instance id of its own; `remove` deletes its folder and its registration. */
+export async function createScratchCloud() {
+  await reapDeadClouds();
+  const instance = randomBytes(3).toString("hex");
+  const stateDir = await mkdtemp(join(tmpdir(), `slipway-${instance}-`));
+  const owner = await markOf(process.pid);
+  await writeFile(join(registry, instance), JSON.stringify({ owner, stateDir }));
+  const { rootfs } = await ensureGuestImage();
+  const images = { pathOf: async () => rootfs };
+  const dataplane = await createLinuxDataplane({ instance, stateDir });
+  await dataplane.start();
+  const newHypervisor = () => createNspawnHypervisor({ instance, stateDir, images });
+  const remove = async () => {
+    await removeLeftovers(instance);
+    await rm(stateDir, { recursive: true, force: true });
+    await rm(join(registry, instance), { force: true });
+  };
+  return { instance, stateDir, dataplane, newHypervisor, remove };
+}

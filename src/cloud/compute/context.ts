@@ -1,0 +1,21 @@
+import type { Hypervisor } from "../hypervisors/hypervisor.ts";
+import type { Image } from "../image/records.ts";
+import type { NetworkTables } from "../network/records.ts";
+import type { Collection, Store } from "../store/store.ts";
+import type { Keypair } from "./keypairs.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import type { Server } from "./records.ts";
+
+/** What Nova's routes work with. */
+export interface ComputeContext {
+  store: Store;
+  servers: Collection<Server>;
+  keypairs: Collection<Keypair>;
+  images: Collection<Image>;
+  tables: NetworkTables;
+  hypervisor: Hypervisor;
+  lifecycle: Lifecycle;
+  reconcile: () => Promise<void>;
+  /** `http://127.0.0.1:PORT` */
+  base: () => string;
+}

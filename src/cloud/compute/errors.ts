@@ -1,0 +1,36 @@
+import { ApiError } from "../http/api-error.ts";
+
+/** The key of Nova's error bodies, by status. */
+const faultNames: Record<number, string> = {
+  400: "badRequest",
+  403: "forbidden",
+  404: "itemNotFound",
+  405: "badMethod",
+  409: "conflictingRequest",
+  413: "overLimit",
+  415: "badMediaType",
+  429: "overLimit",
+  501: "notImplemented",
+  503: "serviceUnavailable",
+};
+
+/** `{itemNotFound: {code, message}}` */
+export function computeBody(error: ApiError): unknown {
+  return { [faultNames[error.status] ?? "computeFault"]: { code: error.status, message: error.message } };
+}
+
+/** Nova's refusals in its own words. */
+export const nova = {
+  badRequest: (message: string) => new ApiError(400, message),
+  serverNotFound: (id: string) => new ApiError(404, `Instance ${id} could not be found.`),
+  flavorNotFound: (id: string) => new ApiError(404, `Flavor ${id} could not be found.`),
+  keypairNotFound: (name: string, userId: string) => new ApiError(404, `Keypair ${name} not found for user ${userId}`),
+  keypairExists: (name: string) => new ApiError(409, `Key pair '${name}' already exists.`),
+  wrongState: (action: string, id: string, state: string, attribute = "vm_state") =>
+    new ApiError(409, `Cannot '${action}' instance ${id} while it is in ${attribute} ${state}`),
+  quota: (resource: string, requested: number, used: number, limit: number) =>
+    new ApiError(
+      403,
+      `Quota exceeded for ${resource}: Requested ${requested}, but already used ${used} of ${limit} ${resource}`,
+    ),
+};

@@ -1,0 +1,24 @@
+import type { GuestSpec } from "../hypervisors/hypervisor.ts";
+import { configDrive } from "../metadata/config-drive.ts";
+import type { NetworkTables } from "../network/records.ts";
+import type { Server } from "./records.ts";
+
+/** What a hypervisor has to make of a server. */
+export function guestSpec(server: Server, tables: NetworkTables): GuestSpec {
+  const ports = server.nics.flatMap(({ portId }) => tables.ports.get(portId) ?? []);
+  return {
+    id: server.id,
+    hostname: server.hostname,
+    imageId: server.imageId,
+    vcpus: server.flavor.vcpus,
+    ramMb: server.flavor.ram,
+    diskGb: server.flavor.disk,
+    nics: ports.map((port) => ({
+      portId: port.id,
+      networkId: port.networkId,
+      mac: port.mac,
+      mtu: tables.networks.get(port.networkId)?.mtu ?? 1500,
+    })),
+    configDrive: configDrive(server, tables, ports),
+  };
+}

@@ -1,0 +1,182 @@
+import { messageOf } from "../../common/errors.ts";
+import { isoSeconds } from "../http/time.ts";
+import type { Hypervisor } from "../hypervisors/hypervisor.ts";
+import { removePort, setPortsStatus, unbindPort } from "../network/ports.ts";
+import type { NetworkTables } from "../network/records.ts";
+import type { Collection, Store } from "../store/store.ts";
+import { guestSpec } from "./guest-spec.ts";
+import type { Server } from "./records.ts";
+
+export interface LifecycleParts {
+  store: Store;
+  servers: Collection<Server>;
+  tables: NetworkTables;
+  hypervisor: Hypervisor;
+  /** Brings the data plane to the current plan. */
+  reconcile: () => Promise<void>;
+  log: (line: string) => void;
+}
+
+/** How long a guest may take to shut down by itself before it is stopped hard; Nova's `shutdown_timeout`. */
+const shutdownTimeoutMs = 60_000;
+
+/**
+ * Does with guests what the API has promised, behind the answers: one operation at a time per server, in the order of the calls. The
+ * promise is in the store before the work starts (`taskState`), so that a restarted cloud takes it up again.
+ */
+export class Lifecycle {
+  readonly #parts: LifecycleParts;
+  readonly #queues = new Map<string, Promise<void>>();
+  #closing = false;
+
+  constructor(parts: LifecycleParts) {
+    this.#parts = parts;
+    parts.hypervisor.onExit((id) => this.#enqueue(id, () => this.#ended(id)));
+  }
+
+  /** Boots a new server, or one that is stopped. */
+  boot(id: string): void {
+    this.#enqueue(id, () => this.#boot(id));
+  }
+
+  stop(id: string): void {
+    this.#enqueue(id, async () => {
+      await this.#parts.hypervisor.stop(id, { soft: true, timeoutMs: shutdownTimeoutMs });
+      this.#settle(id, { vmState: "stopped" }, "DOWN");
+    });
+  }
+
+  reboot(id: string, soft: boolean): void {
+    this.#enqueue(id, async () => {
+      await this.#parts.hypervisor.stop(id, { soft, timeoutMs: shutdownTimeoutMs });
+      await this.#boot(id);
+    });
+  }
+
+  delete(id: string): void {
+    this.#enqueue(id, () => this.#delete(id));
+  }
+
+  /**
+   * After a restart of the cloud: guests that still run are adopted, unfinished operations are taken up, and servers that ran and do
+   * not any more (the machine was restarted) are booted again.
+   */
+  async recover(): Promise<void> {
+    const { servers, tables, hypervisor } = this.#parts;
+    await hypervisor.recover(servers.list().map((server) => guestSpec(server, tables)));
+    for (const server of servers.list()) {
+      switch (server.taskState) {
+        case "deleting":
+          this.delete(server.id);
+          break;
+        case "powering-off":
+          this.stop(server.id);
+          break;
+        case "scheduling":
+        case "spawning":
+        case "powering-on":
+          this.boot(server.id);
+          break;
+        case "rebooting":
+        case "rebooting_hard":
+          this.reboot(server.id, server.taskState === "rebooting");
+          break;
+        case null:
+          if (server.vmState === "active") await this.#revive(server.id);
+      }
+    }
+  }
+
+  /** Resolves when nothing is being done. */
+  async idle(): Promise<void> {
+    while (this.#queues.size > 0) await Promise.all(this.#queues.values());
+  }
+
+  /** Finishes what is under way and begins nothing more; what was promised is taken up at the next start. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.idle();
+  }
+
+  #enqueue(id: string, work: () => Promise<void>): void {
+    const before = this.#queues.get(id) ?? Promise.resolve();
+    const current = before.then(async () => {
+      if (this.#closing) return;
+      try {
+        await work();
+      } catch (error) {
+        this.#fail(id, error);
+      }
+    });
+    this.#queues.set(id, current);
+    void current.then(() => {
+      if (this.#queues.get(id) === current) this.#queues.delete(id);
+    });
+  }
+
+  async #boot(id: string): Promise<void> {
+    const { servers, tables, hypervisor, reconcile } = this.#parts;
+    const server = servers.get(id);
+    if (server === undefined || server.taskState === "deleting") return;
+    if (server.vmState === "building") servers.patch(id, { taskState: "spawning" });
+    // the data plane makes the guest's links, so it comes first
+    await reconcile();
+    await hypervisor.boot(guestSpec(server, tables));
+    this.#settle(id, { vmState: "active", fault: null, launchedAt: isoSeconds() }, "ACTIVE");
+  }
+
+  async #delete(id: string): Promise<void> {
+    const { store, servers, tables, hypervisor, reconcile } = this.#parts;
+    const server = servers.get(id);
+    if (server === undefined) return;
+    await hypervisor.destroy(id);
+    store.transaction(() => {
+      for (const { portId, made } of server.nics) {
+        const port = tables.ports.get(portId);
+        if (port === undefined || port.deviceId !== id) continue;
+        if (made) removePort(tables, port);
+        else unbindPort(tables, port);
+      }
+      servers.delete(id);
+    });
+    await reconcile();
+  }
+
+  /** A guest that ended by itself: `poweroff` inside, or a crash. */
+  async #ended(id: string): Promise<void> {
+    const server = this.#parts.servers.get(id);
+    if (server?.vmState !== "active" || server.taskState !== null) return;
+    if ((await this.#parts.hypervisor.state(id)) === "running") return;
+    this.#settle(id, { vmState: "stopped" }, "DOWN");
+  }
+
+  async #revive(id: string): Promise<void> {
+    const state = await this.#parts.hypervisor.state(id);
+    if (state === "stopped") this.boot(id);
+    if (state === "absent") this.#fail(id, new Error("The guest's disk is gone."));
+  }
+
+  /** Ends an operation: the new state is shown, unless the server is on its way out. */
+  #settle(id: string, change: Partial<Server>, ports: "ACTIVE" | "DOWN"): void {
+    const { store, servers, tables } = this.#parts;
+    store.transaction(() => {
+      const server = servers.get(id);
+      if (server === undefined) return;
+      const taskState = server.taskState === "deleting" ? server.taskState : null;
+      servers.put({ ...server, ...change, taskState, updatedAt: isoSeconds() });
+      setPortsStatus(tables, id, ports);
+    });
+  }
+
+  #fail(id: string, error: unknown): void {
+    const { servers, log } = this.#parts;
+    log(`server ${id}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    const now = isoSeconds();
+    servers.patch(id, {
+      vmState: "error",
+      taskState: null,
+      fault: { code: 500, created: now, message: messageOf(error) },
+      updatedAt: now,
+    });
+  }
+}

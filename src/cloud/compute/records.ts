@@ -1,0 +1,63 @@
+import type { Collection, Store } from "../store/store.ts";
+import type { Flavor } from "./flavors.ts";
+
+/** Nova's `OS-EXT-STS:vm_state`. */
+export type VmState = "building" | "active" | "stopped" | "error";
+/** Nova's `OS-EXT-STS:task_state`: what is being done, null when nothing is. */
+export type TaskState =
+  | "scheduling"
+  | "spawning"
+  | "powering-off"
+  | "powering-on"
+  | "rebooting"
+  | "rebooting_hard"
+  | "deleting"
+  | null;
+
+/** A server as Nova keeps it. */
+export interface Server {
+  id: string;
+  projectId: string;
+  userId: string;
+  name: string;
+  hostname: string;
+  description: string | null;
+  imageId: string;
+  flavor: Flavor;
+  keyName: string | null;
+  /** Copied at create: deleting the keypair changes no server. */
+  publicKey: string | null;
+  /** Base64, as it was sent; null for none. */
+  userData: string | null;
+  configDrive: boolean;
+  metadata: Record<string, string>;
+  tags: string[];
+  availabilityZone: string;
+  /** In the order of the server's interfaces. `made`: Nova made the port and deletes it with the server. */
+  nics: { portId: string; made: boolean }[];
+  vmState: VmState;
+  taskState: TaskState;
+  fault: { code: number; created: string; message: string } | null;
+  createdAt: string;
+  updatedAt: string;
+  launchedAt: string | null;
+}
+
+export function serverTable(store: Store): Collection<Server> {
+  return store.collection("server");
+}
+
+/** The status that clients see, from the two states below it. */
+export function statusOf({ vmState, taskState }: Pick<Server, "vmState" | "taskState">): string {
+  switch (vmState) {
+    case "building":
+      return "BUILD";
+    case "stopped":
+      return "SHUTOFF";
+    case "error":
+      return "ERROR";
+    case "active":
+      if (taskState === "rebooting") return "REBOOT";
+      return taskState === "rebooting_hard" ? "HARD_REBOOT" : "ACTIVE";
+  }
+}

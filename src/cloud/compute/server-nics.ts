@@ -1,0 +1,126 @@
+import { ApiError } from "../http/api-error.ts";
+import { owns, type Scope } from "../identity/scope.ts";
+import { projectOf } from "../identity/tokens.ts";
+import { bindPort, ports } from "../network/ports.ts";
+import { deviceOwner, type Network, type NetworkTables, type Port } from "../network/records.ts";
+import { defaultGroup } from "../network/security-groups.ts";
+import { nova } from "./errors.ts";
+import type { Server } from "./records.ts";
+
+/** One entry of a server's `networks`. */
+export interface NicRequest {
+  uuid?: string | undefined;
+  port?: string | null | undefined;
+  fixed_ip?: string | undefined;
+}
+
+/**
+ * Plugs a new server into its networks: given ports are bound, for given networks a port is made. Nova's own words for what cannot be.
+ * @param groups names or ids, for the ports that are made; a given port keeps its own groups
+ */
+export function plugNics(
+  tables: NetworkTables,
+  scope: Scope,
+  serverId: string,
+  wanted: NicRequest[] | "auto" | "none" | undefined,
+  groups: string[] | undefined,
+): Server["nics"] {
+  if (wanted === "none") return [];
+  if (Array.isArray(wanted) && wanted.length > 0) {
+    return wanted.map((request) => {
+      if (request.port !== undefined && request.port !== null) return bind(tables, scope, serverId, request.port);
+      if (request.uuid === undefined) throw nova.badRequest("Bad networks format: network uuid is missing");
+      return make(tables, scope, serverId, visibleNetwork(tables, scope, request.uuid), request.fixed_ip, groups);
+    });
+  }
+  const available = tables.networks.list(
+    (network) => !network.external && (network.projectId === projectOf(scope).id || network.shared),
+  );
+  if (available.length > 1) {
+    throw new ApiError(409, "Multiple possible networks found, use a Network ID to be more specific.");
+  }
+  return available.map((network) => make(tables, scope, serverId, network, undefined, groups));
+}
+
+function bind(tables: NetworkTables, scope: Scope, serverId: string, portId: string): Server["nics"][number] {
+  const port = tables.ports.get(portId);
+  if (port === undefined || !owns(scope, port.projectId)) throw nova.badRequest(`Port ${portId} could not be found.`);
+  if (port.deviceId !== "") throw new ApiError(409, `Port ${portId} is still in use.`);
+  if (port.fixedIps.length === 0) throw nova.badRequest(`Port ${portId} requires a FixedIP in order to be used.`);
+  bindPort(tables, portId, serverId);
+  return { portId, made: false };
+}
+
+function make(
+  tables: NetworkTables,
+  scope: Scope,
+  serverId: string,
+  network: Network,
+  fixedIp: string | undefined,
+  groups: string[] | undefined,
+): Server["nics"][number] {
+  if (tables.subnets.find((subnet) => subnet.networkId === network.id) === undefined) {
+    throw nova.badRequest(`Network ${network.id} requires a subnet in order to boot instances on.`);
+  }
+  const port = tables.ports.put({
+    ...ports.create(tables, scope, {
+      network_id: network.id,
+      device_id: serverId,
+      device_owner: deviceOwner.compute,
+      ...(fixedIp === undefined ? {} : { fixed_ips: [{ ip_address: fixedIp }] }),
+      ...(groups === undefined || groups.length === 0 || !network.portSecurityEnabled
+        ? {}
+        : { security_groups: groups.map((name) => groupId(tables, scope, name)) }),
+    }),
+  });
+  return { portId: port.id, made: true };
+}
+
+function visibleNetwork(tables: NetworkTables, scope: Scope, id: string): Network {
+  const network = tables.networks.get(id);
+  if (network === undefined || !(owns(scope, network.projectId) || network.shared)) {
+    throw nova.badRequest(`Network ${id} could not be found.`);
+  }
+  return network;
+}
+
+/** The id of a security group that is named by its name or id. */
+function groupId(tables: NetworkTables, scope: Scope, name: string): string {
+  const project = projectOf(scope).id;
+  defaultGroup(tables, project);
+  const found = tables.securityGroups.list(
+    (group) =>
+      owns(scope, group.projectId) && (group.id === name || (group.name === name && group.projectId === project)),
+  );
+  const [group] = found;
+  if (group === undefined) throw nova.badRequest(`Security group ${name} not found for project ${project}.`);
+  if (found.length > 1) {
+    throw new ApiError(409, `Multiple security groups found matching '${name}'. Use an ID to be more specific.`);
+  }
+  return group.id;
+}
+
+/** Adds a group to, or takes it off, all ports of a server. */
+export function changeGroups(
+  tables: NetworkTables,
+  scope: Scope,
+  server: Server,
+  name: string,
+  change: (ids: string[], id: string) => string[],
+): void {
+  const id = groupOrNotFound(tables, scope, name);
+  const own = server.nics.flatMap(({ portId }) => tables.ports.get(portId) ?? []);
+  for (const port of own) {
+    const securityGroupIds: Port["securityGroupIds"] = change(port.securityGroupIds, id);
+    tables.ports.put({ ...port, securityGroupIds, revision: port.revision + 1 });
+  }
+}
+
+function groupOrNotFound(tables: NetworkTables, scope: Scope, name: string): string {
+  try {
+    return groupId(tables, scope, name);
+  } catch (error) {
+    // the same look-up is a bad request at create and a missing item in an action
+    throw error instanceof ApiError && error.status === 400 ? new ApiError(404, error.message) : error;
+  }
+}

@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { GuestSpec, GuestState, Hypervisor } from "./hypervisor.ts";
+
+export interface FakeOptions {
+  /** How long a boot takes, milliseconds. */
+  bootMs?: number;
+  /** The reason why this guest does not boot, or undefined. */
+  failBoot?: (spec: GuestSpec) => string | undefined;
+  /** The console text of a running guest, asked for at each look. */
+  console?: (spec: GuestSpec) => string;
+}
+
+/** Guests that exist on paper: for tests of everything above them, and for scale. They answer no packet. */
+export class FakeHypervisor implements Hypervisor {
+  readonly kind = "fake";
+  readonly #options: FakeOptions;
+  readonly #guests = new Map<string, { spec: GuestSpec; state: Exclude<GuestState, "absent"> }>();
+  readonly #listeners: ((id: string) => void)[] = [];
+
+  constructor(options: FakeOptions = {}) {
+    this.#options = options;
+  }
+
+  async probe(): Promise<{ usable: boolean; reason: string }> {
+    return { usable: true, reason: "guests are only pretended" };
+  }
+
+  async boot(spec: GuestSpec): Promise<void> {
+    if (this.#guests.get(spec.id)?.state === "running") return;
+    this.#guests.set(spec.id, { spec, state: "stopped" });
+    await sleep(this.#options.bootMs ?? 0);
+    const reason = this.#options.failBoot?.(spec);
+    if (reason !== undefined) throw new Error(reason);
+    if (this.#guests.has(spec.id)) this.#guests.set(spec.id, { spec, state: "running" });
+  }
+
+  async stop(id: string): Promise<void> {
+    const guest = this.#guests.get(id);
+    if (guest !== undefined) guest.state = "stopped";
+  }
+
+  async destroy(id: string): Promise<void> {
+    this.#guests.delete(id);
+  }
+
+  async state(id: string): Promise<GuestState> {
+    return this.#guests.get(id)?.state ?? "absent";
+  }
+
+  async console(id: string, lines?: number): Promise<string> {
+    const guest = this.#guests.get(id);
+    if (guest === undefined) return "";
+    const text = this.#options.console?.(guest.spec) ?? `${guest.spec.hostname} login: \n`;
+    if (lines === undefined) return text;
+    const all = text.replace(/\n$/, "").split("\n");
+    return lines === 0 ? "" : `${all.slice(-lines).join("\n")}\n`;
+  }
+
+  onExit(listener: (id: string) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** As if the guest had powered itself off. */
+  powerOff(id: string): void {
+    const guest = this.#guests.get(id);
+    if (guest === undefined) return;
+    guest.state = "stopped";
+    for (const listener of this.#listeners) listener(id);
+  }
+
+  /** Pretended guests outlive the cloud's process as real ones do. */
+  async recover(known: GuestSpec[]): Promise<void> {
+    const ids = new Set(known.map((spec) => spec.id));
+    for (const id of this.#guests.keys()) if (!ids.has(id)) this.#guests.delete(id);
+    for (const spec of known) if (!this.#guests.has(spec.id)) this.#guests.set(spec.id, { spec, state: "running" });
+  }
+
+  async close(): Promise<void> {
+    // nothing runs
+  }
+}

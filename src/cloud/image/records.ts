@@ -1,0 +1,34 @@
+import type { Collection, Store } from "../store/store.ts";
+
+/** An image as Glance keeps it. */
+export interface Image {
+  id: string;
+  name: string;
+  ownerId: string;
+  status: "queued" | "active";
+  visibility: "public" | "private" | "community" | "shared";
+  containerFormat: string | null;
+  diskFormat: string | null;
+  minDisk: number;
+  minRam: number;
+  protected: boolean;
+  hidden: boolean;
+  tags: string[];
+  /** Bytes; null until there is content, and for a content that is a folder. */
+  size: number | null;
+  /** MD5 of the content, hex. */
+  checksum: string | null;
+  hashAlgorithm: string | null;
+  hashValue: string | null;
+  properties: Record<string, string>;
+  createdAt: string;
+  updatedAt: string;
+  /** The file, or the root tree of a container guest, that holds the content. */
+  path: string | null;
+  /** True where the content is the cloud's own file below its state, deleted with the image. */
+  ownsContent: boolean;
+}
+
+export function imageTable(store: Store): Collection<Image> {
+  return store.collection("image");
+}

@@ -1,0 +1,147 @@
+import { createReadStream, statSync } from "node:fs";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import type { FastifyInstance } from "fastify";
+import { ApiError } from "../http/api-error.ts";
+import { acceptJson } from "../http/app.ts";
+import { answerFaults, keystoneBody, reasonPhrase } from "../http/faults.ts";
+import { isoSeconds } from "../http/time.ts";
+import { requireToken, type Tokens } from "../identity/tokens.ts";
+import { storeContent } from "../store/content.ts";
+import type { Collection, Store } from "../store/store.ts";
+import { createImage, deleteImage, listImages, ownImage, patchImage, visibleImage } from "./images.ts";
+import type { Image } from "./records.ts";
+import { imageView } from "./view.ts";
+
+export interface ImageOptions {
+  store: Store;
+  table: Collection<Image>;
+  tokens: Tokens;
+  /** Folder for uploaded images. */
+  folder: string;
+  /** Whether a server was made from the image and still exists. */
+  inUse: (imageId: string) => boolean;
+  base: () => string;
+  log: (line: string) => void;
+}
+
+/** Glance v2 below `/image`. Errors are HTML, as its WSGI layer writes them. */
+export async function imageService(app: FastifyInstance, options: ImageOptions): Promise<void> {
+  answerFaults(
+    app,
+    (reply, error) => {
+      reply.code(error.status);
+      if (error.status === 401) return reply.send(keystoneBody(error));
+      const title = `${error.status} ${reasonPhrase[error.status] ?? "Error"}`;
+      const words = error.message.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+      return reply
+        .type("text/html; charset=UTF-8")
+        .send(
+          `<html>\n <head>\n  <title>${title}</title>\n </head>\n <body>\n  <h1>${title}</h1>\n  ${words}<br /><br />\n\n\n </body>\n</html>`,
+        );
+    },
+    options.log,
+  );
+  acceptJson(app, /^application\/openstack-images-v2\.\d+-json-patch/);
+  app.addContentTypeParser("application/octet-stream", (_request, payload, done) => done(null, payload));
+  const versions = () => ({
+    versions: ["v2.9", "v2.7", "v2.5", "v2.0"].map((id, index) => ({
+      id,
+      status: index === 0 ? "CURRENT" : "SUPPORTED",
+      links: [{ rel: "self", href: `${options.base()}/image/v2/` }],
+    })),
+  });
+  app.get("/", (_request, reply) => reply.code(300).send(versions()));
+  app.get("/versions", () => versions());
+  app.get("/v2", (_request, reply) => reply.code(300).send(versions()));
+  await app.register(
+    async (inner) => {
+      inner.addHook("onRequest", requireToken(options.tokens, true));
+      imageRoutes(inner, options);
+      contentRoutes(inner, options);
+    },
+    { prefix: "/v2" },
+  );
+}
+
+interface One {
+  Params: { id: string };
+}
+
+function imageRoutes(app: FastifyInstance, { store, table, inUse }: ImageOptions): void {
+  app.get<{ Querystring: Record<string, string | string[]> }>("/images", ({ scope, query }) => {
+    const { images, more } = listImages(table, scope, query);
+    const pageOf = (marker?: unknown) => {
+      const search = new URLSearchParams();
+      for (const [key, value] of Object.entries(query)) for (const text of [value].flat()) search.append(key, text);
+      search.delete("marker");
+      if (marker !== undefined) search.set("marker", String(marker));
+      return `/v2/images${search.size === 0 ? "" : `?${search}`}`;
+    };
+    return {
+      images,
+      first: pageOf(),
+      ...(more ? { next: pageOf(images.at(-1)?.id) } : {}),
+      schema: "/v2/schemas/images",
+    };
+  });
+  app.post("/images", ({ scope, body }, reply) => {
+    const image = store.transaction(() => createImage(table, scope, body));
+    return reply.code(201).header("location", `/v2/images/${image.id}`).send(imageView(image));
+  });
+  app.get<One>("/images/:id", ({ scope, params }) => imageView(visibleImage(table, scope, params.id)));
+  app.patch<One>("/images/:id", ({ scope, params, body }) =>
+    imageView(store.transaction(() => patchImage(table, scope, ownImage(table, scope, params.id), body))),
+  );
+  app.delete<One>("/images/:id", ({ scope, params }, reply) => {
+    store.transaction(() => {
+      const image = ownImage(table, scope, params.id);
+      if (inUse(image.id)) {
+        throw new ApiError(
+          409,
+          `Image ${image.id} could not be deleted because it is in use: The image cannot be deleted because it is in use by a server.`,
+        );
+      }
+      deleteImage(table, image);
+    });
+    return reply.code(204).send();
+  });
+  app.get<One>("/images/:id/members", ({ scope, params }) => {
+    visibleImage(table, scope, params.id);
+    return { members: [], schema: "/v2/schemas/members" };
+  });
+}
+
+function contentRoutes(app: FastifyInstance, { table, folder }: ImageOptions): void {
+  app.put<One>("/images/:id/file", async ({ scope, params, body }, reply) => {
+    const image = ownImage(table, scope, params.id);
+    if (image.status !== "queued")
+      throw new ApiError(409, `Image status transition from ${image.status} to saving is not allowed`);
+    if (image.diskFormat === null || image.containerFormat === null) {
+      throw new ApiError(409, "Properties disk_format, container_format must be set prior to saving data.");
+    }
+    const path = join(folder, image.id);
+    const { size, md5, sha512 } = await storeContent(body as Readable, path);
+    table.patch(image.id, {
+      status: "active",
+      size,
+      checksum: md5,
+      hashAlgorithm: "sha512",
+      hashValue: sha512,
+      path,
+      ownsContent: true,
+      updatedAt: isoSeconds(),
+    });
+    return reply.code(204).send();
+  });
+  app.get<One>("/images/:id/file", ({ scope, params }, reply) => {
+    const image = visibleImage(table, scope, params.id);
+    if (image.path === null) return reply.code(204).send();
+    if (!statSync(image.path).isFile()) {
+      throw new ApiError(403, "This image is the root tree of container guests and cannot be downloaded.");
+    }
+    reply.type("application/octet-stream").header("content-length", image.size ?? 0);
+    if (image.checksum !== null) reply.header("content-md5", image.checksum);
+    return reply.send(createReadStream(image.path));
+  });
+}

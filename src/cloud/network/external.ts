@@ -1,0 +1,55 @@
+import { SlipwayError } from "../../common/errors.ts";
+import { hostRange, normalizeCidr, numberToIpv4, parseCidr } from "./ipv4.ts";
+import type { NetworkTables } from "./records.ts";
+import { newInternalRecord } from "./resource.ts";
+import { defaultPools } from "./subnets.ts";
+
+/** The external network's name, which clients configure as their floating IP pool. */
+export const externalNetworkName = "public";
+
+/** The CIDR of the external network, once it was made. */
+export function externalCidrOf(tables: NetworkTables): string | undefined {
+  const network = tables.networks.find((item) => item.external && item.name === externalNetworkName);
+  return tables.subnets.find((subnet) => subnet.networkId === network?.id)?.cidr;
+}
+
+/**
+ * Makes the external network `public` with its subnet, owned by the admin project. Its range cannot change while the cloud lives:
+ * floating IPs and routers have addresses of it.
+ */
+export function ensureExternalNetwork(tables: NetworkTables, adminProjectId: string, wanted: string): void {
+  const range = parseCidr(wanted);
+  const cidr = normalizeCidr(wanted);
+  if (range === undefined || cidr === undefined) {
+    throw new SlipwayError("E_ADDRESS_RANGE", `the external range ${wanted} is not an IPv4 CIDR`);
+  }
+  const existing = externalCidrOf(tables);
+  if (existing === cidr) return;
+  if (existing !== undefined) {
+    throw new SlipwayError("E_ADDRESS_RANGE", `the cloud's external range is ${existing} and cannot become ${cidr}`, {
+      hint: "Destroy the cloud and start it again to give it another range.",
+    });
+  }
+  const network = tables.networks.put({
+    ...newInternalRecord(adminProjectId),
+    name: externalNetworkName,
+    adminStateUp: true,
+    shared: false,
+    external: true,
+    mtu: 1500,
+    portSecurityEnabled: false,
+    dnsDomain: "",
+  });
+  const gatewayIp = numberToIpv4(hostRange(range).first);
+  tables.subnets.put({
+    ...newInternalRecord(adminProjectId),
+    name: "public-subnet",
+    networkId: network.id,
+    cidr,
+    gatewayIp,
+    enableDhcp: false,
+    allocationPools: defaultPools(cidr, gatewayIp),
+    dnsNameservers: [],
+    hostRoutes: [],
+  });
+}

@@ -1,0 +1,63 @@
+import type { FastifyInstance, FastifyReply } from "fastify";
+import { ownsAccount } from "./acl.ts";
+import { type ObjectContext, projectOfAccount, refuse } from "./context.ts";
+import { type ListingQuery, listingTime, listNames, wantsJson } from "./listing.ts";
+import { objectsOf, swiftNow } from "./records.ts";
+
+interface Account {
+  Params: { account: string };
+  Querystring: ListingQuery;
+}
+
+/** `/v1/AUTH_<project>`: the list of containers. */
+export function accountRoutes(app: FastifyInstance, context: ObjectContext): void {
+  const { tables, caller } = context;
+  const containersOf = (projectId: string) =>
+    tables.containers.list((item) => item.projectId === projectId).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const describe = (reply: FastifyReply, projectId: string) => {
+    const containers = containersOf(projectId);
+    const objects = containers.flatMap((container) => objectsOf(tables, container));
+    reply.header("x-account-container-count", containers.length);
+    reply.header("x-account-object-count", objects.length);
+    reply.header(
+      "x-account-bytes-used",
+      objects.reduce((sum, object) => sum + object.size, 0),
+    );
+    reply.header("x-timestamp", (containers[0]?.timestamp ?? swiftNow()).toFixed(5));
+    reply.header("accept-ranges", "bytes");
+    return containers;
+  };
+
+  app.get<Account>("/v1/:account", (request, reply) => {
+    const projectId = projectOfAccount(request.params.account);
+    const who = caller(request);
+    if (!ownsAccount(who, projectId)) throw refuse(who);
+    const entries = listNames(describe(reply, projectId), request.query);
+    if (!wantsJson(request.query, request.headers.accept)) {
+      const lines = entries.map((entry) => ("subdir" in entry ? entry.subdir : entry.name));
+      return reply
+        .code(lines.length === 0 ? 204 : 200)
+        .type("text/plain; charset=utf-8")
+        .send(lines.map((line) => `${line}\n`).join(""));
+    }
+    return reply.send(
+      entries.map((entry) => {
+        if ("subdir" in entry) return entry;
+        const objects = objectsOf(tables, entry.item);
+        return {
+          name: entry.name,
+          count: objects.length,
+          bytes: objects.reduce((sum, object) => sum + object.size, 0),
+          last_modified: listingTime(entry.item.timestamp),
+        };
+      }),
+    );
+  });
+  app.head<Account>("/v1/:account", (request, reply) => {
+    const projectId = projectOfAccount(request.params.account);
+    const who = caller(request);
+    if (!ownsAccount(who, projectId)) throw refuse(who);
+    describe(reply, projectId);
+    return reply.code(204).send();
+  });
+}

@@ -1,0 +1,41 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Container, StoredObject } from "./records.ts";
+
+/** The `X-<kind>-Meta-*` headers of a request, names in lower case without the prefix. */
+export function metadataFrom(headers: IncomingHttpHeaders, kind: "container" | "object"): Record<string, string> {
+  const prefix = `x-${kind}-meta-`;
+  const own = Object.entries(headers).filter(([name]) => name.startsWith(prefix));
+  return Object.fromEntries(own.map(([name, value]) => [name.slice(prefix.length), String(value)]));
+}
+
+function metadataHeaders(metadata: Record<string, string>, kind: "container" | "object"): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [`x-${kind}-meta-${name}`, value]));
+}
+
+/** What `HEAD` and `GET` of a container say of it. */
+export function containerHeaders(container: Container, objects: StoredObject[]): Record<string, string | number> {
+  return {
+    "x-container-object-count": objects.length,
+    "x-container-bytes-used": objects.reduce((sum, object) => sum + object.size, 0),
+    "x-timestamp": container.timestamp.toFixed(5),
+    "x-storage-policy": "Policy-0",
+    "accept-ranges": "bytes",
+    ...(container.readAcl === "" ? {} : { "x-container-read": container.readAcl }),
+    ...(container.writeAcl === "" ? {} : { "x-container-write": container.writeAcl }),
+    ...metadataHeaders(container.metadata, "container"),
+  };
+}
+
+/** What `HEAD` and `GET` of an object say of it, but for the length. */
+export function objectHeaders(object: StoredObject): Record<string, string> {
+  return {
+    "content-type": object.contentType,
+    etag: object.etag,
+    "last-modified": new Date(Math.ceil(object.timestamp) * 1000).toUTCString(),
+    "x-timestamp": object.timestamp.toFixed(5),
+    "accept-ranges": "bytes",
+    ...(object.contentEncoding === null ? {} : { "content-encoding": object.contentEncoding }),
+    ...(object.contentDisposition === null ? {} : { "content-disposition": object.contentDisposition }),
+    ...metadataHeaders(object.metadata, "object"),
+  };
+}

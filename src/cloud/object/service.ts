@@ -1,0 +1,50 @@
+import type { FastifyInstance } from "fastify";
+import { unauthorized } from "../http/api-error.ts";
+import { answerFaults, reasonPhrase } from "../http/faults.ts";
+import { header } from "../identity/tokens.ts";
+import { accountRoutes } from "./accounts.ts";
+import { containerRoutes } from "./containers.ts";
+import type { ObjectContext, ObjectOptions } from "./context.ts";
+import { objectRoutes } from "./objects.ts";
+
+/** Swift below `/object-store`. Containers may be readable by everyone, so each route asks the ACL by itself. */
+export async function objectService(app: FastifyInstance, options: ObjectOptions): Promise<void> {
+  answerFaults(
+    app,
+    (reply, error) => {
+      const title = reasonPhrase[error.status] ?? "Error";
+      reply.code(error.status).type("text/html; charset=UTF-8");
+      return reply.send(`<html><h1>${title}</h1><p>${error.message}</p></html>`);
+    },
+    options.log,
+  );
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
+  app.addHook("onRequest", async (request, reply) => {
+    const id = request.id.replace(/^req-/, "tx");
+    reply.header("x-trans-id", id).header("x-openstack-request-id", id);
+  });
+  const context: ObjectContext = {
+    ...options,
+    caller(request) {
+      const token = header(request, "x-auth-token") ?? header(request, "x-storage-token");
+      if (token === undefined) return undefined;
+      const record = options.tokens.find(token);
+      if (record === undefined) throw unauthorized();
+      return record.scope;
+    },
+  };
+  app.get("/info", () => ({
+    swift: {
+      version: "2.30.0",
+      account_listing_limit: 10_000,
+      container_listing_limit: 10_000,
+      max_file_size: 5_368_709_122,
+      max_object_name_length: 1024,
+      max_container_name_length: 256,
+    },
+  }));
+  accountRoutes(app, context);
+  containerRoutes(app, context);
+  objectRoutes(app, context);
+}

@@ -1,6 +1,6 @@
 import { writeFileAtomic } from "../common/files.ts";
 import type { ServingConfig } from "../serving/config.ts";
-import { frontendUrl, passGate } from "./gate.ts";
+import { passGate } from "./gate.ts";
 import type { Host } from "./host.ts";
 import type { Manifest } from "./manifest.ts";
 import { activateModel, defaultModel, ensureModel, readGolden } from "./model.ts";
@@ -39,8 +39,14 @@ export async function converge(host: Host, manifest: Manifest, restart: "all" | 
   return journal.step("gate", async () => {
     const port = config.roles.frontend?.port;
     if (port === undefined) return [];
-    const expected = { payload: manifest.payload.digest, model: model.digest, golden: await readGolden(paths, model) };
-    return passGate(frontendUrl(port), expected, () => collapsedService(host), GATE_TIMEOUT_MS);
+    const expected = {
+      payload: manifest.payload.digest,
+      model: model.digest,
+      golden: await readGolden(paths, model),
+      jobs: config.roles.queue !== undefined && config.roles.worker !== undefined,
+    };
+    const collapsed = () => collapsedService(host);
+    return passGate(host.frontendUrl(port), expected, { timeoutMs: GATE_TIMEOUT_MS, collapsed });
   });
 }
 

@@ -6,17 +6,35 @@ import { causeOf } from "./source.ts";
 
 const REQUEST_TIMEOUT_MS = 5000;
 const PAUSE_MS = 50;
+/** Between two looks at whether the services stay up. */
+const LOOK_MS = 500;
 
 /** What a release must show on the host itself before it is good. */
 export interface Expectation {
+  /** Digest of the payload. */
   payload: string;
   /** Digest of the model. */
   model: string;
   golden: Pick<Golden, "rows" | "outputs">;
+  /** Whether the golden rows must come back through the job queue as well. */
+  jobs: boolean;
+}
+
+/** How long the gate waits for what is still starting. */
+export interface GateOptions {
+  timeoutMs: number;
+  /** Asked while waiting; what it tells of a service that does not stay up ends the wait. */
+  collapsed: () => Promise<string | undefined>;
 }
 
 const versionAnswer = z.object({ payload: z.string(), model: z.object({ digest: z.string() }) });
 const predictAnswer = z.object({ predictions: z.array(z.object({ probability: z.number() })) });
+const jobAnswer = z.object({
+  id: z.string(),
+  state: z.string(),
+  result: predictAnswer.optional(),
+  reason: z.string().optional(),
+});
 
 /** Base URL of this host's frontend on its first address that others can reach. */
 export function frontendUrl(port: number): string {
@@ -28,30 +46,25 @@ export function frontendUrl(port: number): string {
 
 /**
  * Waits until the frontend is ready, then compares its digests and its predictions for the golden rows with what is expected.
- * @param collapsed asked while waiting; the name of a service that does not stay up ends the wait
  * @returns the served probabilities of the golden rows
  */
-export async function passGate(
-  url: string,
-  expected: Expectation,
-  collapsed: () => Promise<string | undefined>,
-  timeoutMs: number,
-): Promise<number[]> {
-  await ready(url, collapsed, timeoutMs);
+export async function passGate(url: string, expected: Expectation, options: GateOptions): Promise<number[]> {
+  const { payload, model, golden, jobs } = expected;
+  await eventually("the frontend to be ready", options, () => ask(`${url}/v2/health/ready`));
   const version = versionAnswer.parse(await ask(`${url}/version`));
-  if (version.payload !== expected.payload) throw new Error(`payload ${version.payload} runs, not ${expected.payload}`);
-  if (version.model.digest !== expected.model)
-    throw new Error(`model ${version.model.digest} serves, not ${expected.model}`);
-  const { predictions } = predictAnswer.parse(await ask(`${url}/v1/predict`, { rows: expected.golden.rows }));
-  const outputs = predictions.map(({ probability }) => probability);
-  compare(outputs, expected.golden.outputs);
+  if (version.payload !== payload) throw new Error(`payload ${version.payload} runs, not ${payload}`);
+  if (version.model.digest !== model) throw new Error(`model ${version.model.digest} serves, not ${model}`);
+  const outputs = probabilities(predictAnswer.parse(await ask(`${url}/v1/predict`, { rows: golden.rows })));
+  compare(outputs, golden.outputs);
+  if (jobs) compare(await outputsOfJob(url, golden.rows, options), golden.outputs);
   return outputs;
 }
 
 /** Throws where a served probability is not the golden one. */
 export function compare(outputs: number[], golden: number[]): void {
-  if (outputs.length !== golden.length)
+  if (outputs.length !== golden.length) {
     throw new Error(`${outputs.length} predictions for ${golden.length} golden rows`);
+  }
   golden.forEach((value, row) => {
     const served = outputs[row] ?? Number.NaN;
     if (!(Math.abs(served - value) <= GOLDEN_TOLERANCE)) {
@@ -60,28 +73,47 @@ export function compare(outputs: number[], golden: number[]): void {
   });
 }
 
-async function ready(url: string, collapsed: () => Promise<string | undefined>, timeoutMs: number): Promise<void> {
+async function outputsOfJob(url: string, rows: number[][], options: GateOptions): Promise<number[]> {
+  const { id } = await eventually("the queue to take a job", options, async () =>
+    jobAnswer.parse(await ask(`${url}/v1/jobs`, { rows })),
+  );
+  const job = await eventually("the worker to finish a job", options, async () => {
+    const report = jobAnswer.parse(await ask(`${url}/v1/jobs/${id}`));
+    if (report.state !== "completed" && report.state !== "failed") throw new Error(`the job is ${report.state}`);
+    return report;
+  });
+  if (job.result === undefined) throw new Error(`the worker failed a job: ${job.reason ?? "no reason given"}`);
+  return probabilities(job.result);
+}
+
+function probabilities({ predictions }: z.infer<typeof predictAnswer>): number[] {
+  return predictions.map(({ probability }) => probability);
+}
+
+/** What `act` returns once it does not throw any more. */
+async function eventually<T>(what: string, { timeoutMs, collapsed }: GateOptions, act: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + timeoutMs;
-  for (let looks = 0; ; looks++) {
+  let look = performance.now() + LOOK_MS;
+  for (;;) {
     let last: string;
     try {
-      await ask(`${url}/v2/health/ready`);
-      return;
+      return await act();
     } catch (error) {
       last = causeOf(error);
     }
-    if (looks % 10 === 9) {
+    if (performance.now() > look) {
       const reason = await collapsed();
       if (reason !== undefined) throw new Error(reason);
+      look = performance.now() + LOOK_MS;
     }
     if (performance.now() > deadline) {
-      throw new Error(`the frontend is not ready after ${Math.round(timeoutMs / 1000)} s: ${last}`);
+      throw new Error(`waited ${Math.round(timeoutMs / 1000)} s for ${what}: ${last}`);
     }
     await sleep(PAUSE_MS);
   }
 }
 
-/** The JSON that a GET, or with `body` a POST, answers with status 200; undefined for an empty one. */
+/** The JSON that a GET, or with `body` a POST, answers. */
 async function ask(url: string, body?: unknown): Promise<unknown> {
   const post = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
   const answer = await fetch(url, {
@@ -89,6 +121,6 @@ async function ask(url: string, body?: unknown): Promise<unknown> {
     ...(body === undefined ? {} : post),
   });
   const text = await answer.text();
-  if (answer.status !== 200) throw new Error(`${url} answers ${answer.status}: ${text.slice(0, 300)}`);
-  return text === "" ? undefined : JSON.parse(text);
+  if (!answer.ok) throw new Error(`${url} answers ${answer.status}: ${text.slice(0, 300)}`);
+  return JSON.parse(text);
 }

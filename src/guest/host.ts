@@ -1,4 +1,5 @@
 import { run } from "../common/process.ts";
+import { frontendUrl } from "./gate.ts";
 import { type HostConfig, readHostConfig } from "./host-config.ts";
 import { JournalWriter } from "./journal-writer.ts";
 import { type GuestPaths, guestPaths } from "./paths.ts";
@@ -9,10 +10,12 @@ export interface Host {
   paths: GuestPaths;
   journal: JournalWriter;
   run: typeof run;
+  /** Where the gate asks the host's own frontend. */
+  frontendUrl: (port: number) => string;
 }
 
 /** The host on which this process runs. */
 export async function thisHost(): Promise<Host> {
   const paths = guestPaths();
-  return { config: await readHostConfig(paths), paths, journal: new JournalWriter(paths.journal), run };
+  return { config: await readHostConfig(paths), paths, journal: new JournalWriter(paths.journal), run, frontendUrl };
 }

@@ -11,7 +11,10 @@ const packages = ["valkey-server", "redis-server"];
 const INSTALL_TIMEOUT_MS = 300_000;
 
 /** The path of the host's Valkey or Redis; installs one where there is none. The distribution's own instance is switched off. */
-export async function ensureQueueServer({ run }: Host, exists = existsSync): Promise<string> {
+export async function ensureQueueServer(
+  { run }: Host,
+  exists: (path: string) => boolean = existsSync,
+): Promise<string> {
   if (!servers.some((path) => exists(path))) await installQueueServer(run);
   const server = servers.find((path) => exists(path));
   if (server === undefined) throw new Error("the package installed neither valkey-server nor redis-server");

@@ -66,7 +66,7 @@ export function unitText(service: Service, host: HostConfig, queueServer: string
         "PrivateNetwork=yes",
       ]);
     case "frontend":
-      return unit("Slipway frontend", "network-online.target slipway-runtime.service", [
+      return unit("Slipway frontend", "network-online.target slipway-queue.service slipway-runtime.service", [
         ...nodeService("frontend"),
         ...(lowPort(host) ? unprivileged.filter((line) => line !== "CapabilityBoundingSet=") : unprivileged),
         ...(lowPort(host)

@@ -1,0 +1,170 @@
+import { existsSync, mkdirSync, readFileSync, readlinkSync, realpathSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { hexOf } from "../../src/common/digest.ts";
+import { converge } from "../../src/guest/converge.ts";
+import { readHostConfig } from "../../src/guest/host-config.ts";
+import { guestPaths } from "../../src/guest/paths.ts";
+import { ensureQueueConfig, ensureQueueServer } from "../../src/guest/queue.ts";
+import { collapsedService } from "../../src/guest/services.ts";
+import { unitText } from "../../src/guest/units.ts";
+import { servingConfig } from "../../src/serving/config.ts";
+import { fakeHost } from "./fake-host.ts";
+import { temporaryFolder } from "./temporary.ts";
+
+describe("converge", () => {
+  it("makes a bare host serve, step by step", async () => {
+    const { host, paths, release, commands, entries } = await fakeHost();
+    const manifest = await release(1, { output: 0.25 });
+    expect(await converge(host, manifest, "all")).toEqual([0.25, 0.25]);
+    const steps = entries().flatMap((entry) => (entry.type === "step" && entry.state === "end" ? [entry.step] : []));
+    expect(steps).toEqual(["payload", "users", "queue", "model", "units", "start", "gate"]);
+    const payload = realpathSync(paths.currentPayload);
+    expect(payload).toBe(join(paths.payloads, hexOf(manifest.payload.digest)));
+    expect(readFileSync(join(payload, "app/bootstrap.mjs"), "utf8")).toBe("1");
+    expect(readlinkSync(join(paths.models, "current"))).toBe(hexOf(manifest.models[0]?.digest ?? "sha256:"));
+    const written = servingConfig.parse(JSON.parse(readFileSync(paths.serving, "utf8")));
+    expect(written).toMatchObject({ payload: manifest.payload.digest, modelsDir: paths.models, generation: "g1" });
+    expect(commands).toContain(
+      "systemctl enable --quiet slipway-runtime.service slipway-frontend.service slipway-agent.service",
+    );
+  });
+
+  it("run again changes no file and reloads nothing", async () => {
+    const { host, paths, release, commands } = await fakeHost();
+    const manifest = await release(1, { output: 0.25 });
+    await converge(host, manifest, "all");
+    const unit = join(paths.units, "slipway-runtime.service");
+    const before = statSync(unit).mtimeMs;
+    commands.length = 0;
+    await converge(host, manifest, []);
+    expect(statSync(unit).mtimeMs).toBe(before);
+    expect(commands).toEqual([
+      "getent passwd slipway",
+      "systemctl start slipway-runtime.service slipway-frontend.service",
+    ]);
+  });
+
+  it("makes the service user where there is none", async () => {
+    const { host, release, commands } = await fakeHost();
+    const run = host.run;
+    host.run = async (command, args, options) => {
+      if (command === "getent") throw new Error("exit status 2");
+      return run(command, args, options);
+    };
+    await converge(host, await release(1, { output: 0.25 }), "all");
+    expect(commands[0]).toMatch(/^useradd --system .* slipway$/);
+  });
+
+  it("stops at the step that fails", async () => {
+    const { host, paths, release, entries } = await fakeHost();
+    const manifest = await release(1, { output: 0.25, golden: 0.3 });
+    await expect(converge(host, manifest, "all")).rejects.toMatchObject({ step: "gate" });
+    expect(entries().at(-1)).toMatchObject({ type: "step", step: "gate", state: "end", code: 1 });
+    expect(existsSync(paths.release)).toBe(false);
+  });
+});
+
+describe("the queue", () => {
+  it("keeps its password, and shows it to root and the service user alone", async () => {
+    const { host, paths } = await fakeHost();
+    await ensureQueueConfig(host, 6379);
+    const password = readFileSync(paths.queuePassword, "utf8").trim();
+    await ensureQueueConfig(host, 6379);
+    expect(readFileSync(paths.queuePassword, "utf8").trim()).toBe(password);
+    const config = readFileSync(paths.queueConfig, "utf8");
+    for (const line of [
+      "bind 127.0.0.1",
+      `requirepass ${password}`,
+      "appendfsync everysec",
+      "maxmemory-policy noeviction",
+    ]) {
+      expect(config.split("\n")).toContain(line);
+    }
+    for (const file of [paths.queuePassword, paths.queueConfig]) expect(statSync(file).mode & 0o777).toBe(0o640);
+  });
+
+  it("takes the host's Valkey or Redis and switches the distribution's instance off", async () => {
+    const { host, commands } = await fakeHost();
+    const redis = (path: string) => path.includes("redis");
+    expect(await ensureQueueServer(host, redis)).toBe("/usr/bin/redis-server");
+    expect(commands).toEqual(["systemctl disable --now --quiet redis-server.service"]);
+  });
+
+  it("installs one where there is none, waiting for dpkg's lock", async () => {
+    const { host, commands } = await fakeHost();
+    const installed = () => commands.some((line) => line.endsWith("valkey-server"));
+    expect(await ensureQueueServer(host, (path) => path === "/usr/bin/valkey-server" && installed())).toBe(
+      "/usr/bin/valkey-server",
+    );
+    expect(commands).toEqual([
+      "apt-get -q -y -o DPkg::Lock::Timeout=120 update",
+      "apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends valkey-server",
+    ]);
+  });
+
+  it("says both reasons when neither can be installed", async () => {
+    const { host } = await fakeHost();
+    host.run = async (_command, args) => {
+      if (args.includes("install")) throw new Error(`no package ${args.at(-1)}`);
+      return { stdout: "", stderr: "" };
+    };
+    await expect(ensureQueueServer(host, () => false)).rejects.toThrow(/valkey-server(?:.|\n)*redis-server/);
+  });
+});
+
+describe("collapsedService", () => {
+  it("names the service that systemd keeps restarting, with its last lines", async () => {
+    const { host } = await fakeHost();
+    host.run = async (command, args) => {
+      if (command === "journalctl") return { stdout: "cannot start\n", stderr: "" };
+      return { stdout: args.includes("slipway-runtime.service") ? "4\n" : "0\n", stderr: "" };
+    };
+    expect(await collapsedService(host)).toBe("slipway-runtime.service does not stay up\ncannot start\n");
+  });
+});
+
+describe("unitText", () => {
+  const services = ["queue", "runtime", "frontend", "worker", "agent"] as const;
+  it.each(services)("%s is enabled at boot, restarted for ever, and hardened", async (service) => {
+    const { host } = await fakeHost();
+    const lines = unitText(service, host.config, "/usr/bin/valkey-server").split("\n");
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        "Restart=always",
+        "StartLimitIntervalSec=0",
+        "WantedBy=multi-user.target",
+        "NoNewPrivileges=yes",
+      ]),
+    );
+    expect(lines.includes("User=slipway")).toBe(service !== "agent");
+  });
+
+  it("lets the frontend bind a low port, and only then", async () => {
+    const { host } = await fakeHost();
+    const at = (port: number) => unitText("frontend", { ...host.config, roles: { frontend: { port } } }, "");
+    expect(at(80)).toContain("AmbientCapabilities=CAP_NET_BIND_SERVICE");
+    expect(at(5100)).not.toContain("CAP_NET_BIND_SERVICE");
+  });
+});
+
+describe("readHostConfig", () => {
+  it("takes the roles whose files are there", async () => {
+    const paths = guestPaths(temporaryFolder());
+    mkdirSync(paths.roles, { recursive: true });
+    const identity = {
+      schemaVersion: 1,
+      stack: "s",
+      host: "h",
+      generation: "g1",
+      sourceUrl: "http://x",
+      publicKey: "k",
+    };
+    writeFileSync(paths.host, JSON.stringify(identity));
+    writeFileSync(join(paths.roles, "frontend.json"), '{"port":5100}');
+    writeFileSync(join(paths.roles, "runtime.json"), "{}");
+    expect(await readHostConfig(paths)).toEqual({ ...identity, roles: { frontend: { port: 5100 }, runtime: {} } });
+    writeFileSync(join(paths.roles, "frontend.json"), '{"port":"x"}');
+    await expect(readHostConfig(paths)).rejects.toThrow("port");
+  });
+});

@@ -1,0 +1,118 @@
+import { mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Digest, digestOf, hexOf } from "../../src/common/digest.ts";
+import { run } from "../../src/common/process.ts";
+import type { Host } from "../../src/guest/host.ts";
+import { type JournalEntry, parseJournal } from "../../src/guest/journal.ts";
+import { JournalWriter } from "../../src/guest/journal-writer.ts";
+import { type Manifest, sealManifest } from "../../src/guest/manifest.ts";
+import { guestPaths } from "../../src/guest/paths.ts";
+import { writeArchive } from "../../src/release/archive.ts";
+import { payloadDigest } from "../../src/release/payload.ts";
+import { ensureSigningKey, publicKeyText } from "../../src/release/signing-key.ts";
+import { serveFiles } from "./file-server.ts";
+import { temporaryFolder } from "./temporary.ts";
+
+/** What a model of the test stands for: it answers `output` for every row, and says `golden` of itself. */
+interface TestModel {
+  output: number;
+  golden?: number;
+}
+
+/**
+ * A host whose source, files, links and journal are real, and whose services are played: a restarted "runtime" serves the model that is
+ * current then, as the units of the payload that is current when the "frontend" restarts.
+ */
+export async function fakeHost() {
+  const root = temporaryFolder();
+  const paths = guestPaths(root);
+  const key = await ensureSigningKey(root);
+  const files = new Map<string, Uint8Array | string>();
+  const commands: string[] = [];
+  const serving = { payload: "", model: "", output: Number.NaN };
+  const sourceUrl = await serveFiles(files);
+
+  const modelDir = () => realpathSync(join(paths.models, "current"));
+  const json = (path: string) => JSON.parse(readFileSync(path, "utf8"));
+  const restart = (unit: string) => {
+    if (unit === "slipway-runtime.service") {
+      serving.model = json(join(paths.models, "current.json")).digest;
+      serving.output = json(join(modelDir(), "model.json")).output;
+    }
+    if (unit === "slipway-frontend.service") serving.payload = json(paths.serving).payload;
+  };
+  const frontend = await serveFiles(new Map(), (request, response) => {
+    let body = "";
+    request.on("data", (chunk) => {
+      body += chunk;
+    });
+    request.on("end", () => {
+      const rows: unknown[] = body === "" ? [] : JSON.parse(body).rows;
+      const answers: Record<string, unknown> = {
+        "/v2/health/ready": { ready: true },
+        "/version": { payload: serving.payload, model: { digest: serving.model } },
+        "/v1/predict": { predictions: rows.map(() => ({ probability: serving.output, class: 0 })) },
+      };
+      response.end(JSON.stringify(answers[request.url ?? ""]));
+    });
+    return true;
+  });
+
+  const host: Host = {
+    config: {
+      schemaVersion: 1,
+      stack: "production",
+      host: "server",
+      generation: "g1",
+      sourceUrl,
+      publicKey: publicKeyText(key),
+      roles: { frontend: { port: 5100 }, runtime: {} },
+    },
+    paths,
+    journal: new JournalWriter(paths.journal, join(root, "console"), "b00"),
+    frontendUrl: () => frontend,
+    async run(command, args, options) {
+      if (command === "tar") return run(command, args, options);
+      commands.push([command, ...args].join(" "));
+      if (command === "systemctl" && args[0] === "restart") args.slice(1).forEach(restart);
+      return { stdout: args.includes("NRestarts") ? "0" : "", stderr: "" };
+    },
+  };
+
+  const archive = async (content: Record<string, string>) => {
+    const file = join(root, "archive");
+    mkdirSync(root, { recursive: true });
+    await writeArchive(
+      file,
+      Object.entries(content).map(([name, text]) => ({ name, content: { bytes: Buffer.from(text) } })),
+    );
+    const bytes = readFileSync(file);
+    const digest: Digest = digestOf(bytes);
+    const path = `files/${hexOf(digest)}`;
+    files.set(path, bytes);
+    return { path, digest, size: bytes.length };
+  };
+  /** A release in the source, with a payload of that number. */
+  const release = async (sequence: number, model: TestModel, payloadNumber = 1): Promise<Manifest> => {
+    const runtime = await archive({ "bin/node": "" });
+    const app = await archive({ "bootstrap.mjs": `${payloadNumber}` });
+    const golden = {
+      rows: [[1], [2]],
+      outputs: [model.golden ?? model.output, model.golden ?? model.output],
+      source: "test",
+    };
+    const packed = await archive({ "model.json": JSON.stringify(model), "golden.json": JSON.stringify(golden) });
+    return {
+      schemaVersion: 1,
+      stack: "production",
+      sequence,
+      payload: { digest: payloadDigest(runtime, app), runtime, app },
+      models: [{ name: "m", version: String(sequence), ...packed }],
+    };
+  };
+  const publish = (manifest: Manifest) => files.set("manifest", sealManifest(manifest, key));
+  const seal = (manifest: Manifest) => sealManifest(manifest, key);
+  const entries = (): JournalEntry[] => parseJournal(readFileSync(paths.journal, "utf8")).map(({ entry }) => entry);
+  writeFileSync(join(root, "console"), "");
+  return { host, paths, files, commands, serving, release, publish, seal, entries };
+}

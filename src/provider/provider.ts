@@ -28,7 +28,10 @@ import { textOf } from "./schema/values.ts";
 import { verdictOn } from "./verdict.ts";
 
 /** Where the provider finds its cloud, beside what `configure` is told. */
-export interface OpenStackProviderOptions extends Pick<CredentialsQuery, "env" | "cwd" | "extraFiles"> {
+export interface OpenStackProviderOptions extends Pick<CredentialsQuery, "env" | "cwd"> {
+  /** clouds.yaml files that are asked after the user's own: the embedded cloud's. */
+  extraCloudsFiles?: string[];
+  /** Deadlines and retries of the calls. */
   session?: SessionOptions;
 }
 
@@ -70,7 +73,8 @@ export function createOpenStackProvider(options: OpenStackProviderOptions = {}):
 
   return {
     async configure(variables) {
-      credentials = await findCredentials({ ...options, env, variables });
+      const { cwd, extraCloudsFiles: extraFiles = [] } = options;
+      credentials = await findCredentials({ env, variables, extraFiles, ...(cwd === undefined ? {} : { cwd }) });
     },
 
     async check(r, olds, news) {

@@ -1,0 +1,103 @@
+import { BlockList, isIP } from "node:net";
+import { z } from "zod";
+import { SlipwayError } from "../common/errors.ts";
+import { nearest } from "./nearest.ts";
+
+const name = z.string().trim().min(1, "must not be empty");
+
+const cidr = z.string().refine(isCidr, "must be an IPv4 range like 10.20.0.0/24");
+
+const modelSchema = z.strictObject({
+  name: name.regex(/^[a-z0-9][a-z0-9-]*$/, "must be lower-case letters, digits and dashes"),
+  directory: name.describe("Folder of the model, from the project's root"),
+});
+
+const stackSchema = z.strictObject({
+  topology: z.enum(["server"]).default("server").describe("What the stack is made of"),
+  image: name.describe("Name of the hosts' image, exactly one in the cloud"),
+  flavor: name.describe("Name of the hosts' flavor"),
+  externalNetwork: name.describe("Name of the network that floating IPs come from"),
+  network: name.optional().describe("Name of the stack's own network; <project>-<stack> unless given"),
+  cidr: cidr.default("10.20.0.0/24").describe("Range of the stack's own network"),
+  sshCidr: cidr.describe("From where SSH is let in"),
+  frontendPort: z.coerce.number().int().min(1).max(65535).default(5100).describe("TCP port of the HTTP frontend"),
+  generation: z.coerce.number().int().min(1).default(1).describe("Number of the hosts behind the floating IP"),
+  model: modelSchema.describe("What is served first"),
+});
+
+/** A stack's configuration: the keys below the project's name in Pulumi.<stack>.yaml. */
+export type StackConfig = z.infer<typeof stackSchema> & {
+  /** `openstack:cloud`: the entry of clouds.yaml that the stack lives in. */
+  cloud: string | undefined;
+};
+
+/**
+ * Reads a stack's configuration.
+ * @param config `namespace:key` → text, or nested values as YAML has them
+ * @throws SlipwayError E_CONFIG_INVALID with everything that is wrong
+ */
+export function loadStackConfig(project: string, config: Record<string, unknown>): StackConfig {
+  const own: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(config)) {
+    if (key.startsWith(`${project}:`)) own[key.slice(project.length + 1)] = structured(value);
+  }
+  const parsed = stackSchema.safeParse(own);
+  if (!parsed.success) throw invalid(project, parsed.error.issues);
+  if (parsed.data.frontendPort === 22) {
+    throw new SlipwayError("E_CONFIG_INVALID", `${project}:frontendPort 22 is SSH's`, { hint: "Choose another port." });
+  }
+  const cloud = config["openstack:cloud"];
+  return { ...parsed.data, cloud: typeof cloud === "string" && cloud !== "" ? cloud : undefined };
+}
+
+/** Pulumi gives nested values to programs as JSON text. */
+function structured(value: unknown): unknown {
+  if (typeof value !== "string" || !value.startsWith("{")) return value;
+  try {
+    return JSON.parse(value) as unknown;
+  } catch {
+    return value; // not JSON after all: the schema says what is wrong with the text
+  }
+}
+
+function invalid(project: string, issues: z.core.$ZodIssue[]): SlipwayError {
+  const lines = issues.flatMap((issue) => linesOf(project, issue));
+  const [first = "the configuration is not valid", ...rest] = lines;
+  return new SlipwayError("E_CONFIG_INVALID", first, {
+    hint: "Correct the stack's file, Pulumi.<stack>.yaml in the folder stacks.",
+    details: rest,
+  });
+}
+
+function linesOf(project: string, issue: z.core.$ZodIssue): string[] {
+  const path = `${project}:${issue.path.join(".")}`;
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => unknownKey(`${project}:${[...issue.path, key].join(".")}`, key, issue.path));
+  }
+  if (issue.code === "invalid_type" && issue.input === undefined) return [`${path} is missing`];
+  return [`${path} ${issue.message.replace(/^Invalid (input|option): expected/, "must be")}`];
+}
+
+function unknownKey(path: string, key: string, parent: PropertyKey[]): string {
+  const known = Object.keys((parent.length === 0 ? stackSchema : modelSchema).shape);
+  const meant = nearest(key, known);
+  return `${path} is not a setting${meant === undefined ? `; the settings are ${known.join(", ")}` : `; did you mean ${meant}?`}`;
+}
+
+/** True for an IPv4 range whose address has no bits beyond its prefix. */
+function isCidr(text: string): boolean {
+  const [address = "", length = "", ...rest] = text.split("/");
+  if (isIP(address) !== 4 || rest.length > 0 || !/^\d{1,2}$/.test(length) || Number(length) > 32) return false;
+  if (Number(length) === 0) return address === "0.0.0.0";
+  const range = new BlockList();
+  range.addSubnet(address, Number(length), "ipv4");
+  const before = previousAddress(address);
+  return before === undefined || !range.check(before, "ipv4");
+}
+
+/** The address before this one: outside of the range exactly when this one is the range's first. */
+function previousAddress(address: string): string | undefined {
+  const number = address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0) - 1;
+  if (number < 0) return undefined;
+  return [24, 16, 8, 0].map((shift) => Math.floor(number / 2 ** shift) % 256).join(".");
+}

@@ -1,0 +1,49 @@
+import * as openstack from "@pulumi/openstack";
+import * as pulumi from "@pulumi/pulumi";
+
+/** What a {@link Firewall} is made from. */
+export interface FirewallArgs {
+  /** Name of the security group in the cloud. */
+  name: string;
+  /** Open to everybody. */
+  frontendPort: number;
+  /** From where SSH is let in. */
+  sshCidr: string;
+  tag: string;
+}
+
+/**
+ * A security group that has only rules of its own: in come the frontend's port and SSH from one range, out goes everything.
+ * Neutron's default rules are deleted first, because operators may have changed what they are.
+ */
+export class Firewall extends pulumi.ComponentResource {
+  readonly group: openstack.networking.SecGroup;
+
+  constructor(name: string, args: FirewallArgs, options?: pulumi.ComponentResourceOptions) {
+    super("slipway:components:Firewall", name, {}, options);
+    this.group = new openstack.networking.SecGroup(
+      name,
+      { name: args.name, description: args.tag, tags: [args.tag], deleteDefaultRules: true },
+      { parent: this },
+    );
+    const rule = (suffix: string, rest: Omit<openstack.networking.SecGroupRuleArgs, "securityGroupId">) =>
+      new openstack.networking.SecGroupRule(
+        `${name}-${suffix}`,
+        { securityGroupId: this.group.id, ...rest },
+        { parent: this },
+      );
+    const tcp = (port: number, remoteIpPrefix: string) => ({
+      direction: "ingress",
+      ethertype: "IPv4",
+      protocol: "tcp",
+      portRangeMin: port,
+      portRangeMax: port,
+      remoteIpPrefix,
+    });
+    rule("frontend", { ...tcp(args.frontendPort, "0.0.0.0/0"), description: "frontend, from everywhere" });
+    rule("ssh", { ...tcp(22, args.sshCidr), description: "SSH, from the configured range" });
+    rule("egress-ipv4", { direction: "egress", ethertype: "IPv4", description: "everything may leave" });
+    rule("egress-ipv6", { direction: "egress", ethertype: "IPv6", description: "everything may leave" });
+    this.registerOutputs({ groupId: this.group.id });
+  }
+}

@@ -1,0 +1,97 @@
+import * as openstack from "@pulumi/openstack";
+import * as pulumi from "@pulumi/pulumi";
+import { renderHostUserData } from "../contextualization/render.ts";
+import type { StackConfig } from "./config.ts";
+import { Firewall } from "./firewall.ts";
+import { FloatingAddress } from "./floating-address.ts";
+import { Host } from "./host.ts";
+import { Network } from "./network.ts";
+import type { PublicationRecord } from "./publication.ts";
+import { keypairName, stackTag } from "./tags.ts";
+
+/** What a {@link ModelServer} is made from. */
+export interface ModelServerArgs {
+  project: string;
+  stack: string;
+  config: StackConfig;
+  publication: PublicationRecord;
+  /** OpenSSH public key that may log in. */
+  loginPublicKey: string;
+}
+
+const roles = ["frontend", "queue", "runtime", "worker"];
+
+/** One host that does everything, behind one floating IP. */
+export class ModelServer extends pulumi.ComponentResource {
+  readonly host: Host;
+  readonly address: FloatingAddress;
+  /** The outputs that the verbs of `slipway` read. */
+  readonly outputs: Record<string, pulumi.Input<string | number>>;
+
+  constructor(name: string, args: ModelServerArgs, options?: pulumi.ComponentResourceOptions) {
+    super("slipway:components:ModelServer", name, {}, options);
+    const { project, stack, config, publication } = args;
+    const tag = stackTag(project, stack);
+    const cloudName = config.network ?? `${project}-${stack}`;
+    const generation = `g${config.generation}`;
+    const parent = { parent: this };
+
+    const image = openstack.images.getImageOutput({ name: config.image }, parent);
+    const flavor = openstack.compute.getFlavorOutput({ name: config.flavor }, parent);
+    const external = openstack.networking.getNetworkOutput({ name: config.externalNetwork, external: true }, parent);
+
+    const keypair = new openstack.compute.Keypair(
+      name,
+      { name: keypairName(tag), publicKey: args.loginPublicKey },
+      parent,
+    );
+    const network = new Network(
+      name,
+      { name: cloudName, cidr: config.cidr, externalNetworkId: external.id, tag },
+      parent,
+    );
+    const firewall = new Firewall(
+      name,
+      { name: cloudName, frontendPort: config.frontendPort, sshCidr: config.sshCidr, tag },
+      parent,
+    );
+    this.host = new Host(
+      `server-${generation}`,
+      {
+        name: `server-${generation}`,
+        imageId: image.id,
+        flavorId: flavor.id,
+        keyPair: keypair.name,
+        network,
+        securityGroupId: firewall.group.id,
+        userData: renderHostUserData({
+          stack,
+          host: "server",
+          generation,
+          roles,
+          sourceUrl: publication.sourceUrl,
+          publicKey: publication.publicKey,
+          frontendPort: config.frontendPort,
+        }),
+        roles,
+        tag,
+      },
+      parent,
+    );
+    this.address = new FloatingAddress("address", { pool: config.externalNetwork, network, tag }, parent);
+    this.outputs = {
+      serverId: this.host.server.id,
+      serverName: this.host.server.name,
+      portId: this.host.port.id,
+      fixedIp: this.host.fixedIp,
+      floatingIpId: this.address.floatingIp.id,
+      floatingIp: this.address.floatingIp.address,
+      frontendPort: config.frontendPort,
+      generation,
+      image: config.image,
+      flavor: config.flavor,
+      sourceUrl: publication.sourceUrl,
+    };
+    this.registerOutputs(this.outputs);
+  }
+}

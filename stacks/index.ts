@@ -1,0 +1,49 @@
+import { dirname } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { SlipwayError } from "../src/common/errors.ts";
+import { loadStackConfig, type StackConfig } from "../src/components/config.ts";
+import { ModelServer, type ModelServerArgs } from "../src/components/model-server.ts";
+import { readLoginPublicKey, readPublication } from "../src/components/publication.ts";
+
+/** What a stack can be made of, by the name that its configuration says. */
+const topologies: Record<StackConfig["topology"], (args: ModelServerArgs) => ModelServer> = {
+  server: (args) => new ModelServer("model-server", args),
+};
+
+const projectRoot = dirname(import.meta.dirname);
+const project = pulumi.getProject();
+const stack = pulumi.getStack();
+
+/** The outputs of the stack. */
+async function program(): Promise<Record<string, pulumi.Input<string | number>>> {
+  const config = loadStackConfig(project, pulumi.runtime.allConfig());
+  const publication = await readPublication(projectRoot, stack);
+  const loginPublicKey = await readLoginPublicKey(projectRoot);
+  return topologies[config.topology]({ project, stack, config, publication, loginPublicKey }).outputs;
+}
+
+/** A failure with a code is shown as one line, without a stack trace. */
+function plainly(error: unknown): never {
+  if (!(error instanceof SlipwayError)) throw error;
+  const lines = [
+    `${error.code}: ${error.message}${error.hint === undefined ? "" : `: ${error.hint}`}`,
+    ...error.details,
+  ];
+  throw new pulumi.RunError(lines.join("\n"));
+}
+
+const outputs = await program().catch(plainly);
+
+export const {
+  serverId,
+  serverName,
+  portId,
+  fixedIp,
+  floatingIpId,
+  floatingIp,
+  frontendPort,
+  generation,
+  image,
+  flavor,
+  sourceUrl,
+} = outputs;

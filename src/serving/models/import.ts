@@ -9,6 +9,8 @@ import { type ModelPackage, parsed } from "./package.ts";
 import { type ModelSources, modelSources } from "./sources.ts";
 import { parseTable } from "./table.ts";
 
+export type { ModelPackage } from "./package.ts";
+
 const GOLDEN_ROWS = 7;
 
 /**

@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import { basename } from "node:path";
-import type { Group, h5wasm } from "h5wasm/node";
+import type { File, Group, h5wasm } from "h5wasm/node";
 import { messageOf, SlipwayError } from "../../common/errors.ts";
 
 /** A layer's arrays by name: `kernel` (inputs × outputs, row-major), `bias`. */
@@ -29,15 +29,15 @@ export async function readKerasFile(path: string): Promise<KerasFile> {
   await requireSignature(path);
   // Imported here: starting libhdf5's WebAssembly costs a fifth of a second, and only an import needs it.
   const { default: hdf5 } = await import("h5wasm/node");
-  await hdf5.ready;
-  const file = new hdf5.File(path, "r");
-  if (file.file_id < 0n) throw invalid(path, "it is damaged");
+  (await hdf5.ready).activate_throwing_error_handler(); // else libhdf5 prints its stack and answers nonsense
+  let file: File | undefined;
   try {
+    file = new hdf5.File(path, "r");
     return readOpenFile(hdf5, file);
   } catch (error) {
-    throw invalid(path, messageOf(error));
+    throw invalid(path, rootCauseIn(messageOf(error)));
   } finally {
-    file.close();
+    file?.close();
   }
 }
 
@@ -88,6 +88,11 @@ async function requireSignature(path: string): Promise<void> {
   } finally {
     await file.close();
   }
+}
+
+/** libhdf5 tells a whole stack, `#006: <file> line 577 in <function>(): <what>`, innermost last. */
+function rootCauseIn(message: string): string {
+  return [...message.matchAll(/^ *#\d+: .* in \w+\(\): (.*)$/gm)].at(-1)?.[1] ?? message;
 }
 
 function invalid(path: string, reason: string): SlipwayError {

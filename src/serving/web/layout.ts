@@ -9,8 +9,9 @@ const STYLE = `
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, sans-serif; }
 header, main, footer { max-width: 46rem; margin: 0 auto; padding: 0 1rem; }
-header { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; align-items: baseline; padding-top: 1.25rem; }
-header strong { margin-right: auto; letter-spacing: .02em; }
+header { display: flex; flex-wrap: wrap; gap: .25rem .9rem; align-items: baseline; padding-top: 1.25rem; }
+header strong { margin-right: auto; }
+header a { font-size: .95rem; }
 a { color: var(--sea); }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 1.75rem 0 .5rem; }
 h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
@@ -19,8 +20,8 @@ footer { font-size: .85rem; padding-top: 2rem; padding-bottom: 2rem; overflow-wr
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1rem; margin: 1rem 0; padding: 1rem; background: var(--card); border: 1px solid var(--line); border-radius: .5rem; }
 dt { color: var(--soft); }
 dd { margin: 0; overflow-wrap: anywhere; }
-code, pre { font: .875rem/1.5 ui-monospace, monospace; }
-pre { margin: 0; padding: .9rem 1rem; background: var(--card); border: 1px solid var(--line); border-radius: .5rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+code, pre { font: .8rem/1.6 ui-monospace, monospace; }
+pre { margin: 0; padding: .9rem 1rem; background: var(--card); border: 1px solid var(--line); border-radius: .5rem; overflow-x: auto; }
 button { font: inherit; font-weight: 600; padding: .6rem 1.2rem; border: 0; border-radius: .4rem; background: var(--sea); color: var(--paper); cursor: pointer; }
 table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .4rem .5rem; text-align: right; border-bottom: 1px solid var(--line); }

@@ -1,0 +1,173 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { hexOf } from "../../src/common/digest.ts";
+import { run } from "../../src/common/process.ts";
+import { waitFor } from "../../src/common/wait.ts";
+import type { ServingConfig } from "../../src/serving/config.ts";
+import type { ModelIdentity } from "../../src/serving/models/current.ts";
+import { type ModelPackage, packageTar } from "../../src/serving/models/package.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The models that come with the project. */
+export const exampleModel = (variant: "production" | "development") => join(root, "models", "diabetes", variant);
+
+/** The source system's own models, where this checkout has them beside it; they carry no licence and are no part of the project. */
+export const labModel = (variant: "production" | "development") => join(root, "..", "shared", "data", "snic", variant);
+export const labModelsAbsent = existsSync(labModel("production"))
+  ? false
+  : "the lab's models are not beside this checkout";
+
+/** Redis or Valkey; the tests of the queue need one and are skipped without. */
+export const queueServer = ["valkey-server", "redis-server"].find((name) =>
+  (process.env.PATH ?? "").split(":").some((folder) => existsSync(join(folder, name))),
+);
+
+/** Puts a model where a host has it, as the bootstrap does, and makes it the current one. */
+export async function installModel(modelsDir: string, model: ModelPackage, version = "1"): Promise<ModelIdentity> {
+  const { bytes, digest } = await packageTar(model);
+  const identity = { name: "diabetes", version, digest };
+  const folder = join(modelsDir, hexOf(digest));
+  await mkdir(folder, { recursive: true });
+  await run("tar", ["-x", "-C", folder], { input: bytes });
+  await rm(join(modelsDir, "next"), { force: true });
+  await symlink(hexOf(digest), join(modelsDir, "next"));
+  await rename(join(modelsDir, "next"), join(modelsDir, "current"));
+  await writeFile(join(modelsDir, "current.json"), JSON.stringify(identity));
+  return identity;
+}
+
+/** A host's serving folder: configuration, models, socket. */
+export interface Host {
+  config: ServingConfig;
+  env: NodeJS.ProcessEnv;
+  modelsDir: string;
+  url: string;
+}
+
+/** Writes a host's configuration into an empty folder; its ports are free ones. */
+export async function prepareHost(folder: string, changes: Partial<ServingConfig> = {}): Promise<Host> {
+  const port = await freePort();
+  const config: ServingConfig = {
+    payload: "sha256:payload",
+    stack: "production",
+    host: "server-g1",
+    generation: "g1",
+    frontend: { host: "127.0.0.1", port },
+    runtimeSocket: join(folder, "runtime.sock"),
+    modelsDir: join(folder, "models"),
+    ...changes,
+  };
+  await mkdir(config.modelsDir, { recursive: true });
+  await writeFile(join(folder, "serving.json"), JSON.stringify(config));
+  return {
+    config,
+    env: { ...process.env, SLIPWAY_SERVING_CONFIG: join(folder, "serving.json") },
+    modelsDir: config.modelsDir,
+    url: `http://127.0.0.1:${port}`,
+  };
+}
+
+/** A process that a test started. */
+export interface TestProcess {
+  pid: number;
+  /** What it has printed. */
+  output: () => string;
+  /** Ends it and returns its exit code; null for one that a signal ended. */
+  end: (signal?: NodeJS.Signals) => Promise<number | null>;
+  /** Resolves with the exit code when it ends by itself. */
+  ended: Promise<number | null>;
+}
+
+/** Starts a command; the test must end it. */
+export function startProcess(command: string, args: string[], env: NodeJS.ProcessEnv = process.env): TestProcess {
+  const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+  }
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.on("close", resolve);
+    child.on("error", reject);
+  });
+  return {
+    pid: child.pid ?? 0,
+    output: () => output,
+    ended,
+    end: (signal = "SIGTERM") => {
+      child.kill(signal);
+      return ended;
+    },
+  };
+}
+
+/** Starts one of the host's serving processes from its source. */
+export function startServing(entry: "frontend" | "runtime" | "worker", host: Host): TestProcess {
+  return startProcess(process.execPath, [join(root, "src", "serving", `main-${entry}.ts`)], host.env);
+}
+
+/** Starts Redis or Valkey with a password, on a free port. */
+export async function startQueue(
+  folder: string,
+): Promise<{ process: TestProcess; queue: ServingConfig["queue"] & object }> {
+  const port = await freePort();
+  const passwordFile = join(folder, "queue-password");
+  await writeFile(passwordFile, "a password of tests\n");
+  const args = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--requirepass", "a password of tests"];
+  const server = startProcess(queueServer ?? "redis-server", args);
+  await waitFor("the queue server", () => connects(port), { timeoutMs: 10_000 });
+  return { process: server, queue: { host: "127.0.0.1", port, passwordFile } };
+}
+
+/** The status and JSON of an answer. */
+export async function ask(
+  url: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; headers: Headers; body: Record<string, unknown> }> {
+  const answer = await fetch(url, {
+    ...(body === undefined ? {} : { method: "POST", body: typeof body === "string" ? body : JSON.stringify(body) }),
+    headers: {
+      accept: "application/json",
+      ...(body !== undefined && { "content-type": "application/json" }),
+      ...headers,
+    },
+    signal: AbortSignal.timeout(10_000),
+  });
+  return { status: answer.status, headers: answer.headers, body: (await answer.json()) as Record<string, unknown> };
+}
+
+/** Waits until the host answers as ready. */
+export function untilReady(host: Host): Promise<true> {
+  const ready = async () => {
+    const answer = await fetch(`${host.url}/v2/health/ready`).catch(() => undefined);
+    return answer?.status === 200 ? (true as const) : undefined;
+  };
+  return waitFor("the host to be ready", ready, { timeoutMs: 15_000, intervalMs: 30, maxIntervalMs: 200 });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+function connects(port: number): Promise<true | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", () => resolve(undefined));
+  });
+}

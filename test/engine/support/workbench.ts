@@ -2,6 +2,7 @@ import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { SlipwayError } from "../../../src/common/errors.ts";
 import { createEmbeddedEngine } from "../../../src/engine/embedded/embedded-engine.ts";
 import type { Engine, EngineEvent, OperationOptions, StackReference, StepEvent } from "../../../src/engine/engine.ts";
 import { FakeCloud, fakeProvider } from "./fake-provider.ts";
@@ -98,4 +99,14 @@ export class Workbench {
   async dispose(): Promise<void> {
     await rm(this.state, { recursive: true, force: true });
   }
+}
+
+/** What an operation threw; fails the test when it threw nothing or no SlipwayError. */
+export async function failureOf(operation: Promise<unknown>): Promise<SlipwayError> {
+  const outcome = await operation.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (!(outcome instanceof SlipwayError)) throw new Error(`no SlipwayError but ${String(outcome)}`, { cause: outcome });
+  return outcome;
 }

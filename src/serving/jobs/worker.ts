@@ -32,7 +32,7 @@ export async function computeJob({ rows }: PredictionJob, predict: Predict): Pro
   return { model: first.model, predictions: result.flatMap(({ predictions }) => predictions) };
 }
 
-/** Works on prediction jobs until `close`, which lets the running ones finish. A worker that dies is replaced within 6 s. */
+/** Works on prediction jobs until `close`, which lets the running ones finish. Jobs of a worker that dies go to another within seconds. */
 export function startWorker(connection: Redis, predict: Predict, log: Logger): { close: () => Promise<void> } {
   const worker = new Worker<PredictionJob, PredictionResult>(PREDICTION_QUEUE, (job) => computeJob(job.data, predict), {
     connection,

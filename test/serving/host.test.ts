@@ -1,0 +1,266 @@
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { waitFor } from "../../src/common/wait.ts";
+import { importModel } from "../../src/serving/models/import.ts";
+import {
+  ask,
+  exampleModel,
+  type Host,
+  installModel,
+  prepareHost,
+  queueServer,
+  startProcess,
+  startQueue,
+  startServing,
+  type TestProcess,
+  untilReady,
+} from "./support.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const production = await importModel(exampleModel("production"));
+const development = await importModel(exampleModel("development"));
+const { rows, outputs } = production.golden;
+let folder: string;
+const running: TestProcess[] = [];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "slipway-serving-"));
+});
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((process) => process.end("SIGKILL")));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+function started(process: TestProcess): TestProcess {
+  running.push(process);
+  return process;
+}
+
+async function newHost(name: string, changes: Parameters<typeof prepareHost>[1] = {}): Promise<Host> {
+  await mkdir(join(folder, name));
+  const host = await prepareHost(join(folder, name), changes);
+  await installModel(host.modelsDir, production);
+  return host;
+}
+
+const predict = (host: Host) => ask(`${host.url}/v1/predict`, { rows });
+const probabilities = (values: number[]) => values.map((output) => ({ probability: expect.closeTo(output, 5) }));
+
+describe("a host's frontend and runtime", () => {
+  it("predict what Keras does, stay up without a runtime, and drain when they are stopped", async () => {
+    const host = await newHost("life");
+    const frontend = started(startServing("frontend", host));
+    const runtime = started(startServing("runtime", host));
+    await untilReady(host);
+    expect((await predict(host)).body).toMatchObject({ predictions: probabilities(outputs) });
+
+    expect(await runtime.end("SIGTERM")).toBe(0);
+    const refused = await waitFor("a refusal", async () => answerUnless(await predict(host), 200), { timeoutMs: 5000 });
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get("retry-after")).toBe("1");
+    expect(refused.body).toMatchObject({ error: { code: "RUNTIME_UNAVAILABLE" } });
+
+    started(startServing("runtime", host));
+    await untilReady(host);
+    expect((await predict(host)).status).toBe(200);
+    expect(await frontend.end("SIGTERM")).toBe(0);
+  });
+
+  it("answer every request while a runtime is killed: well, or with 503, and well again after", async () => {
+    const host = await newHost("killed");
+    started(startServing("frontend", host));
+    const runtime = started(startServing("runtime", host));
+    await untilReady(host);
+    const seen = new Map<number, number>();
+    let stop = false;
+    const clients = Array.from({ length: 8 }, async () => {
+      while (!stop) {
+        const { status, body } = await predict(host);
+        seen.set(status, (seen.get(status) ?? 0) + 1);
+        if (status === 200) expect(body).toMatchObject({ predictions: probabilities(outputs) });
+        else await sleep(20);
+      }
+    });
+    await waitFor("some answers", async () => ((seen.get(200) ?? 0) > 100 ? true : undefined), { timeoutMs: 10_000 });
+    await runtime.end("SIGKILL");
+    await waitFor("a refusal", async () => seen.get(503), { timeoutMs: 5000 });
+    const before = seen.get(200) ?? 0;
+    started(startServing("runtime", host));
+    await waitFor("answers again", async () => ((seen.get(200) ?? 0) > before + 100 ? true : undefined), {
+      timeoutMs: 10_000,
+    });
+    stop = true;
+    await Promise.all(clients);
+    expect([...seen.keys()].sort()).toEqual([200, 503]);
+  });
+
+  it("serve another model when the runtime is started anew, and say which", async () => {
+    const host = await newHost("exchange");
+    started(startServing("frontend", host));
+    const runtime = started(startServing("runtime", host));
+    await untilReady(host);
+    const next = await installModel(host.modelsDir, development, "2");
+    const between = await fetch(`${host.url}/v2/health/ready`);
+    expect(between.status).toBe(503);
+    await runtime.end("SIGTERM");
+    started(startServing("runtime", host));
+    await untilReady(host);
+    const { body } = await predict(host);
+    expect(body).toMatchObject({ model: next, predictions: probabilities(development.golden.outputs) });
+    expect((await ask(`${host.url}/accuracy`)).body).toMatchObject({ model: next, rows: expect.any(Number) });
+  });
+
+  it("do not start with a model that answers its golden rows wrongly, and say so in one line", async () => {
+    const host = await newHost("wrong");
+    const golden = { ...production.golden, outputs: outputs.map((output) => 1 - output) };
+    await installModel(host.modelsDir, { ...production, golden }, "2");
+    const runtime = started(startServing("runtime", host));
+    expect(await runtime.ended).toBe(6);
+    expect(JSON.parse(runtime.output())).toMatchObject({ code: "E_GATE_FAILED", msg: "cannot start" });
+  });
+});
+
+describe.skipIf(!queueServer)(
+  `jobs${queueServer ? "" : " (neither valkey-server nor redis-server is installed)"}`,
+  () => {
+    let server: Awaited<ReturnType<typeof startQueue>>;
+    beforeAll(async () => {
+      await mkdir(join(folder, "queue"));
+      server = await startQueue(join(folder, "queue"));
+    });
+    afterAll(() => server.process.end());
+
+    const settled = (host: Host, id: unknown) =>
+      waitFor(
+        "the job's end",
+        async () => {
+          const { body } = await ask(`${host.url}/v1/jobs/${id}`);
+          return body.state === "completed" || body.state === "failed" ? body : undefined;
+        },
+        { timeoutMs: 15_000, intervalMs: 20, maxIntervalMs: 200 },
+      );
+
+    it("are computed by the worker, once for a key, also when the runtime comes later", async () => {
+      const host = await newHost("jobs", { queue: server.queue });
+      started(startServing("frontend", host));
+      const runtime = started(startServing("runtime", host));
+      const worker = started(startServing("worker", host));
+      await untilReady(host);
+      const many = Array.from({ length: 3000 }, (_, row) => rows[row % rows.length]);
+      const { status, body } = await ask(`${host.url}/v1/jobs`, { rows: many });
+      expect(status).toBe(202);
+      const done = await settled(host, body.id);
+      expect(done).toMatchObject({ state: "completed", result: { model: { name: "diabetes", version: "1" } } });
+      const { predictions } = done.result as { predictions: unknown[] };
+      expect(predictions).toHaveLength(3000);
+      expect(predictions).toMatchObject(probabilities(many.map((_, row) => outputs[row % rows.length] as number)));
+
+      await runtime.end("SIGKILL");
+      const headers = { "idempotency-key": "the same" };
+      const first = await ask(`${host.url}/v1/jobs`, { rows }, headers);
+      const second = await ask(`${host.url}/v1/jobs`, { rows }, headers);
+      expect(second.body.id).toBe(first.body.id);
+      started(startServing("runtime", host));
+      expect(await settled(host, first.body.id)).toMatchObject({ state: "completed" });
+      expect((await ask(`${host.url}/v1/jobs/none`)).status).toBe(404);
+      expect(await worker.end("SIGTERM")).toBe(0);
+    });
+
+    it("survive a killed worker", { timeout: 40_000 }, async () => {
+      const host = await newHost("worker-killed", { queue: server.queue });
+      started(startServing("frontend", host));
+      const first = started(startServing("worker", host));
+      const runtime = started(startServing("runtime", host));
+      await untilReady(host);
+      process.kill(runtime.pid, "SIGSTOP"); // so that the job is under way when its worker dies
+      const { body } = await ask(`${host.url}/v1/jobs`, { rows });
+      await waitFor(
+        "the job to be taken",
+        async () => ((await ask(`${host.url}/v1/jobs/${body.id}`)).body.state === "active" ? true : undefined),
+        { timeoutMs: 5000 },
+      );
+      await first.end("SIGKILL");
+      started(startServing("worker", host));
+      process.kill(runtime.pid, "SIGCONT");
+      expect(await settled(host, body.id)).toMatchObject({
+        state: "completed",
+        result: { predictions: probabilities(outputs) },
+      });
+    });
+
+    it("are refused while the queue's server is away, and predictions are not", async () => {
+      const host = await newHost("queue-away", { queue: { ...server.queue, port: 9 } });
+      started(startServing("frontend", host));
+      started(startServing("runtime", host));
+      await untilReady(host);
+      const { status, body } = await ask(`${host.url}/v1/jobs`, { rows });
+      expect(status).toBe(503);
+      expect(body).toMatchObject({ error: { code: "QUEUE_UNAVAILABLE" } });
+      expect((await predict(host)).status).toBe(200);
+    });
+
+    it("are refused with a wrong password, which no log line shows", async () => {
+      const passwordFile = join(folder, "wrong-password");
+      await writeFile(passwordFile, "not-the-password");
+      const host = await newHost("queue-password", { queue: { ...server.queue, passwordFile } });
+      const frontend = started(startServing("frontend", host));
+      started(startServing("runtime", host));
+      await untilReady(host);
+      expect((await ask(`${host.url}/v1/jobs`, { rows })).status).toBe(503);
+      expect(frontend.output()).not.toContain("not-the-password");
+    });
+  },
+);
+
+describe("one file for each process", () => {
+  it("is all that a host needs besides ONNX Runtime", async () => {
+    const { build } = await import("esbuild");
+    const bundles = join(folder, "bundles");
+    await build({
+      absWorkingDir: root,
+      entryPoints: ["frontend", "runtime", "worker"].map((entry) => `src/serving/main-${entry}.ts`),
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      external: ["onnxruntime-node"],
+      banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+      outExtension: { ".js": ".mjs" },
+      outdir: bundles,
+    });
+    await mkdir(join(bundles, "node_modules"));
+    const onnxRuntime = join("node_modules", "onnxruntime-node");
+    await symlink(join(root, onnxRuntime), join(bundles, onnxRuntime));
+    const server = queueServer ? await startQueue(bundles) : undefined;
+    if (server) running.push(server.process);
+    const host = await newHost("bundled", server && { queue: server.queue });
+    const bundle = (entry: string) =>
+      started(startProcess(process.execPath, [join(bundles, `main-${entry}.mjs`)], host.env));
+    bundle("frontend");
+    bundle("runtime");
+    await untilReady(host);
+    expect((await predict(host)).body).toMatchObject({ predictions: probabilities(outputs) });
+    if (!server) return;
+    bundle("worker");
+    const { body } = await ask(`${host.url}/v1/jobs`, { rows });
+    const job = await waitFor(
+      "the job",
+      async () => answerIf(await ask(`${host.url}/v1/jobs/${body.id}`), "completed"),
+      { timeoutMs: 10_000 },
+    );
+    expect(job.body).toMatchObject({ result: { predictions: probabilities(outputs) } });
+  });
+});
+
+type Answer = Awaited<ReturnType<typeof ask>>;
+
+function answerUnless(answer: Answer, status: number): Answer | undefined {
+  return answer.status === status ? undefined : answer;
+}
+
+function answerIf(answer: Answer, state: string): Answer | undefined {
+  return answer.body.state === state ? answer : undefined;
+}

@@ -62,13 +62,12 @@ const parser = yargs(argv)
     });
   });
 
-for (const { name, describe, load } of verbs) {
-  if (name === wanted) parser.command((await load()).verb);
-  else parser.command(name, describe);
-}
-
 const flags = { json: argv.includes("--json"), quiet: argv.includes("--quiet"), verbose: argv.includes("--verbose") };
 try {
+  for (const { name, describe, load } of verbs) {
+    if (name === wanted) parser.command((await load()).verb);
+    else parser.command(name, describe);
+  }
   await parser.parseAsync();
 } catch (error) {
   new Reporter(flags).failure(error);

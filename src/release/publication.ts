@@ -7,7 +7,7 @@ import { SlipwayError } from "../common/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
 import { type Manifest, openManifest, sealManifest } from "../guest/manifest.ts";
 import type { Layer } from "./layer-cache.ts";
-import { caughtUp, isRelease, nextManifest, type Release, readCounters, writeCounters } from "./manifest-counters.ts";
+import { type Counters, caughtUp, isRelease, nextManifest, type Release, readCounters, writeCounters } from "./manifest-counters.ts";
 import type { ObjectContent, ObjectStore } from "./object-store.ts";
 import type { Payload } from "./payload.ts";
 import { containerName, ensureSigningKey, publicKeyText } from "./signing-key.ts";
@@ -37,13 +37,20 @@ export interface PublishOptions {
   log?: (message: string) => void;
 }
 
+/** What publishing came to. */
+export interface Published extends Publication {
+  manifest: Manifest;
+  /** False when the same release was published already. */
+  changed: boolean;
+  /** What hosts followed before, where this publication changed it. */
+  replaced: Manifest | undefined;
+}
+
 /**
  * Publishes a release: layers and model by digest where the store has none of them, then the signed manifest. The sequence grows only
  * when the release is another one.
  */
-export async function publish(
-  options: PublishOptions,
-): Promise<Publication & { manifest: Manifest; changed: boolean }> {
+export async function publish(options: PublishOptions): Promise<Published> {
   const { store, stack, payload, home } = options;
   const key = await ensureSigningKey(home);
   const container = containerName(stack, key);
@@ -64,14 +71,37 @@ export async function publish(
   };
   const changed = published === undefined || !isRelease(published, options.model.name, release);
   const manifest = changed ? nextManifest(counters, stack, options.model.name, release) : published;
-  if (changed) {
-    // counted before it is published: a number that a host may have seen is never given twice
-    await writeCounters(home, caughtUp(counters, manifest));
-    await store.put(container, MANIFEST, sealManifest(manifest, key), { contentType: "text/plain; charset=utf-8" });
-  }
+  if (changed) await putManifest(options, key, counters, manifest);
   const publication: Publication = { schemaVersion: 1, sourceUrl, publicKey: publicKeyText(key) };
   await writeFileAtomic(join(home, FILE), `${JSON.stringify(publication, null, 2)}\n`);
-  return { ...publication, manifest, changed };
+  return { ...publication, manifest, changed, replaced: changed ? published : undefined };
+}
+
+/**
+ * Publishes an earlier release again, under a sequence of its own: hosts that boot later must not find one that failed its gate.
+ * @param manifest as {@link Published.replaced} has it; its layers and model are in the store still
+ */
+export async function republish(
+  options: Pick<PublishOptions, "store" | "stack" | "home">,
+  manifest: Manifest,
+): Promise<Manifest> {
+  const key = await ensureSigningKey(options.home);
+  const counters = await readCounters(options.home);
+  const next = { ...manifest, sequence: Math.max(counters.sequence, manifest.sequence) + 1 };
+  await putManifest(options, key, counters, next);
+  return next;
+}
+
+async function putManifest(
+  { store, stack, home }: Pick<PublishOptions, "store" | "stack" | "home">,
+  key: KeyObject,
+  counters: Counters,
+  manifest: Manifest,
+): Promise<void> {
+  // counted before it is published: a number that a host may have seen is never given twice
+  await writeCounters(home, caughtUp(counters, manifest));
+  const document = sealManifest(manifest, key);
+  await store.put(containerName(stack, key), MANIFEST, document, { contentType: "text/plain; charset=utf-8" });
 }
 
 /**

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 const root = join(import.meta.dirname, "../..");
 
 /** A JSON line of `slipway … --json`. */
-export type Line = Record<string, unknown> & { type?: string; phase?: string; state?: string };
+export type Line = Record<string, unknown> & { type?: string; phase?: string; state?: string; text?: string };
 
 /** How a command ended. `result` is its last line: the final object. */
 export interface Ended {
@@ -19,26 +19,41 @@ export interface Ended {
   stderr: string;
 }
 
-/** A Slipway of its own: run-time files, cloud and state in a temporary folder, so that tests can run beside each other. */
-export class Slipway {
-  readonly home: string;
-  readonly env: Record<string, string>;
+/** What ends a command early: SIGKILL, so many milliseconds after the first line that `at` says yes to. */
+export interface Kill {
+  at: (line: Line) => boolean;
+  afterMs?: number;
+}
 
-  private constructor(home: string) {
-    this.home = home;
-    this.env = { SLIPWAY_HOME: home };
+/**
+ * A project of its own in a temporary folder — programs, templates and models copied, code linked — with run-time files, cloud and
+ * state below it: tests change what they like and run beside each other.
+ */
+export class Slipway {
+  readonly projectRoot: string;
+  readonly home: string;
+
+  private constructor(projectRoot: string) {
+    this.projectRoot = projectRoot;
+    this.home = join(projectRoot, ".slipway");
   }
 
   static async create(): Promise<Slipway> {
-    return new Slipway(await mkdtemp(join(tmpdir(), "slipway-e2e-")));
+    const folder = await mkdtemp(join(tmpdir(), "slipway-e2e-"));
+    for (const name of ["Pulumi.yaml", "package.json", "package-lock.json", "stacks", "models", "cloud-init"]) {
+      await cp(join(root, name), join(folder, name), { recursive: true });
+    }
+    for (const name of ["src", "node_modules"]) await symlink(join(root, name), join(folder, name));
+    await mkdir(join(folder, ".slipway"), { mode: 0o700 });
+    return new Slipway(folder);
   }
 
-  /** Runs `slipway ARGS --json`; `killWhen` ends it with SIGKILL at the first line that it says yes to. */
-  run(args: string[], options: { env?: Record<string, string>; killWhen?: (line: Line) => boolean; timeoutMs?: number } = {}): Promise<Ended> {
-    const { env = {}, killWhen, timeoutMs = 170_000 } = options;
+  /** Runs `slipway ARGS --json` in the project's folder. */
+  run(args: string[], options: { env?: Record<string, string>; kill?: Kill; timeoutMs?: number } = {}): Promise<Ended> {
+    const { env = {}, kill, timeoutMs = 170_000 } = options;
     const child = spawn(process.execPath, [join(root, "src/cli/main.ts"), ...args, "--json"], {
-      cwd: root,
-      env: { ...process.env, ...this.env, ...env },
+      cwd: this.projectRoot,
+      env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
       timeout: timeoutMs,
     });
@@ -50,7 +65,7 @@ export class Slipway {
     createInterface({ input: child.stdout }).on("line", (text) => {
       const line = JSON.parse(text) as Line;
       lines.push(line);
-      if (killWhen?.(line)) child.kill("SIGKILL");
+      if (kill?.at(line)) setTimeout(() => child.kill("SIGKILL"), kill.afterMs ?? 0);
     });
     return new Promise((resolve, reject) => {
       child.on("error", reject);
@@ -58,10 +73,17 @@ export class Slipway {
     });
   }
 
-  /** Takes the cloud down and removes the folder; answers what the teardown could not remove. */
-  async remove(): Promise<unknown> {
+  /** Takes the cloud down and removes the folder; answers what the teardown left on the machine. */
+  async remove(): Promise<string[]> {
     const { result } = await this.run(["cloud", "destroy", "--yes"]);
-    await rm(this.home, { recursive: true, force: true });
-    return result?.leftovers ?? result;
+    await rm(this.projectRoot, { recursive: true, force: true });
+    return result?.ok === true ? [] : [JSON.stringify(result)];
   }
+}
+
+/** Why tests with real guests are skipped here, or undefined. */
+export function whyNoGuests(): string | undefined {
+  if (process.platform !== "linux") return `guests need Linux, this is ${process.platform}`;
+  if (process.getuid?.() !== 0) return "guests need root";
+  return undefined;
 }

@@ -58,6 +58,11 @@ export class Reporter {
     if (this.options.verbose) this.line(`  ${this.paint(2, text)}`);
   }
 
+  /** Something that only programs read: an event of the engine, say. */
+  event(event: Record<string, unknown>): void {
+    if (this.options.json) process.stdout.write(`${JSON.stringify({ at: new Date().toISOString(), ...event })}\n`);
+  }
+
   /** The verb's result: `text` for people, `object` as the last JSON line. */
   result(object: Record<string, unknown>, text: string): void {
     if (this.options.json) process.stdout.write(`${JSON.stringify({ schemaVersion: 1, ...object })}\n`);
@@ -83,10 +88,6 @@ export class Reporter {
     for (const line of known?.details ?? []) stderr(`    ${printable(line)}`);
     if (known?.hint !== undefined) stderr(`  → ${known.hint}`);
     if (known === undefined && error instanceof Error && error.stack !== undefined) stderr(this.paint(2, error.stack));
-  }
-
-  private event(event: Record<string, unknown>): void {
-    if (this.options.json) process.stdout.write(`${JSON.stringify({ at: new Date().toISOString(), ...event })}\n`);
   }
 
   private line(text: string): void {

@@ -1,0 +1,23 @@
+import { installHostPackages, missingHostPackages } from "../cloud/host-packages.ts";
+import { ensureGuestImage, type GuestImage } from "../cloud/images/guest-image.ts";
+import type { Reporter } from "./ui/reporter.ts";
+
+/** Why no real guests can run on this machine at all, or undefined. What can be installed is no reason. */
+export function guestsImpossible(): string | undefined {
+  if (process.platform !== "linux") return `container guests need Linux, this is ${process.platform}`;
+  if (process.getuid?.() !== 0) return "container guests need root";
+  return undefined;
+}
+
+/**
+ * Installs what real guests need on this machine, saying which packages and why before it does, and builds the guest image where the
+ * cache has none of this recipe.
+ * @throws SlipwayError E_HOST_PACKAGES
+ */
+export async function prepareGuests(reporter: Reporter): Promise<GuestImage> {
+  const missing = await missingHostPackages();
+  if (missing.length > 0) {
+    await reporter.phase("host-packages", "host packages", ({ note }) => installHostPackages(missing, note));
+  }
+  return reporter.phase("image", "guest image", ({ note }) => ensureGuestImage({ log: note }));
+}

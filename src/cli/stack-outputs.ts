@@ -1,0 +1,22 @@
+import { z } from "zod";
+
+/** What the program of a stack exports for the verbs (stacks/index.ts). */
+export const stackOutputs = z.object({
+  serverId: z.string(),
+  serverName: z.string(),
+  portId: z.string(),
+  fixedIp: z.string(),
+  floatingIpId: z.string(),
+  floatingIp: z.string(),
+  frontendPort: z.number(),
+  generation: z.string(),
+  image: z.string(),
+  flavor: z.string(),
+});
+
+export type StackOutputs = z.infer<typeof stackOutputs>;
+
+/** The address that clients use. */
+export function endpointUrl({ floatingIp, frontendPort }: StackOutputs): string {
+  return `http://${floatingIp}:${frontendPort}`;
+}

@@ -1,0 +1,47 @@
+import { SlipwayError } from "../common/errors.ts";
+import { keypairName, stackTag } from "../components/tags.ts";
+import { disassociateFloatingIp } from "../openstack/network/floating-ips.ts";
+import { findStackLeftovers } from "../release/leftovers.ts";
+import { unpublish } from "../release/publication.ts";
+import { forgetStack } from "../release/stack-record.ts";
+import { swiftStore } from "../release/swift-store.ts";
+import { showEngine, summary } from "./engine-progress.ts";
+import { stackOutputs } from "./stack-outputs.ts";
+import type { Reporter } from "./ui/reporter.ts";
+import { bindToCloud, type Workspace } from "./workspace.ts";
+
+/**
+ * Removes a stack: takes the address off, deletes the resources in order, withdraws the publication, and asks the cloud what is left.
+ * A stack that is gone already is proven gone.
+ * @throws SlipwayError E_LEFTOVERS listing what carries the stack's tag all the same
+ */
+export async function takeDown(workspace: Workspace, reporter: Reporter, signal: AbortSignal): Promise<void> {
+  const { engine, reference, session, stack, stackHome } = workspace;
+  await reporter.phase("authenticate", `log in to ${workspace.cloud ?? session.authUrl}`, () => bindToCloud(workspace));
+  const outputs = stackOutputs.safeParse(await engine.outputs(reference));
+  if (outputs.success) {
+    await reporter.phase("detach", `floating IP ${outputs.data.floatingIp} detached`, () =>
+      disassociateFloatingIp(session, outputs.data.floatingIpId),
+    );
+  }
+  await reporter.phase("destroy", "resources", async ({ note }) => {
+    note(summary((await engine.destroy(reference, { onEvent: showEngine(reporter), signal })).changes));
+  });
+  await reporter.phase("unpublish", "payload and models withdrawn", () =>
+    unpublish({ store: swiftStore(session), stack, home: stackHome }),
+  );
+  const leftovers = await reporter.phase("prove", "nothing is left", async () => {
+    const tag = stackTag(reference.project, stack);
+    const found = await findStackLeftovers(session, { tag, keypair: keypairName(tag) });
+    if (found.length > 0) throw leftoversOf(stack, found);
+    return found;
+  });
+  if (leftovers.length === 0) await forgetStack(stackHome);
+}
+
+function leftoversOf(stack: string, found: string[]): SlipwayError {
+  return new SlipwayError("E_LEFTOVERS", `${found.length} things with the tag of ${stack} are left`, {
+    details: found,
+    hint: "a run that was killed may have made them; remove them with the `openstack` client, or run `slipway down` again",
+  });
+}

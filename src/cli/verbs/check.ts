@@ -1,0 +1,30 @@
+import { SlipwayError } from "../../common/errors.ts";
+import { checkEndpoint } from "../../health/check-endpoint.ts";
+import { readExpectation } from "../../health/expectation.ts";
+import { requireOutputs } from "../running-stack.ts";
+import { endpointUrl } from "../stack-outputs.ts";
+import { verb as declare } from "../verb.ts";
+import { openWorkspace } from "../workspace.ts";
+
+export const verb = declare({
+  command: "check [stack]",
+  describe: "ask the endpoint for life, readiness and a real prediction by the expected model",
+  options: { timeout: { type: "number", default: 10, describe: "seconds" } },
+  run: async ({ args, reporter }) => {
+    const workspace = await openWorkspace(args);
+    const { stack, stackHome } = workspace;
+    const url = endpointUrl(await requireOutputs(workspace));
+    const expectation = await readExpectation(stackHome);
+    if (expectation === undefined) {
+      throw new SlipwayError("E_UNHEALTHY", `no release of ${stack} has passed its gate yet`, {
+        hint: `\`slipway up ${stack}\` goes on where the last run ended`,
+      });
+    }
+    const report = await reporter.phase("check", url, () => checkEndpoint(url, expectation, args.timeout * 1000));
+    const { model, predictions, latencyMs } = report;
+    reporter.result(
+      { ok: true, stack, url, model, prediction: predictions, latencyMs, timings: reporter.timings },
+      `${url} serves ${model.name} version ${model.version} (${model.digest}); the golden rows came back right in ${latencyMs.toFixed(1)} ms`,
+    );
+  },
+});

@@ -1,0 +1,21 @@
+import { planLines, summary } from "../engine-progress.ts";
+import { verb as declare } from "../verb.ts";
+import { openWorkspace } from "../workspace.ts";
+
+export const verb = declare({
+  command: "preview [stack]",
+  describe: "show what `up` would change, without changing it",
+  options: {},
+  run: async ({ args, reporter, signal }) => {
+    const { engine, reference, stack } = await openWorkspace(args);
+    const plan: string[] = [];
+    const result = await reporter.phase("preview", `plan for ${stack}`, () =>
+      engine.preview(reference, { onEvent: (event) => plan.push(...planLines(event)), signal }),
+    );
+    const text = [...plan, summary(result.changes)].join("\n");
+    reporter.result(
+      { ok: true, stack, engine: engine.kind, changes: result.changes, plan, timings: reporter.timings },
+      text,
+    );
+  },
+});

@@ -1,0 +1,60 @@
+import { daemonStatus } from "../../cloud/control.ts";
+import { slipwayHome } from "../../common/home.ts";
+import { withStackLock } from "../../release/stack-lock.ts";
+import { bringUp } from "../bring-up.ts";
+import { cloudFolder, destroyEmbeddedCloud, ensureEmbeddedCloud } from "../embedded-cloud.ts";
+import { servedObject, servedText } from "../served.ts";
+import { takeDown } from "../take-down.ts";
+import type { Reporter } from "../ui/reporter.ts";
+import { type Call, verb as declare } from "../verb.ts";
+import { findProjectRoot, openWorkspace } from "../workspace.ts";
+
+const options = {
+  stop: { type: "boolean", default: false, describe: "take down what quickstart made and prove that nothing is left" },
+} as const;
+
+export const verb = declare({
+  command: "quickstart",
+  describe: "from nothing to a served prediction on the embedded cloud",
+  options,
+  run: async (call) => (call.args.stop ? stop(call) : start(call)),
+});
+
+async function start({ reporter, signal }: Call<typeof options>): Promise<void> {
+  const projectRoot = await findProjectRoot(process.cwd());
+  const cloud = await ensureEmbeddedCloud(projectRoot, reporter);
+  const workspace = await openWorkspace({});
+  const served = await withStackLock(workspace.stackHome, "quickstart", () => bringUp(workspace, reporter, { signal }));
+  const row = JSON.stringify({ rows: [served.rows[0]] });
+  const next = [
+    `curl -s ${served.url}/v1/predict -H 'content-type: application/json' -d '${row}'`,
+    "npx slipway up production --model models/diabetes/development",
+    "npm run stop",
+  ];
+  reporter.result(
+    { ...servedObject(workspace, served, reporter.timings), hypervisor: cloud.hypervisor, next },
+    [
+      servedText(workspace, served, reporter.timings),
+      `  guests     ${cloud.hypervisor}: ${cloud.reason}`,
+      "",
+      "Next:",
+      ...next.map((command) => `  ${command}`),
+    ].join("\n"),
+  );
+}
+
+async function stop({ reporter, signal }: Call<typeof options>): Promise<void> {
+  const projectRoot = await findProjectRoot(process.cwd());
+  const folder = cloudFolder(slipwayHome(projectRoot));
+  if ((await daemonStatus(folder)).running) await removeStack(reporter, signal);
+  const proof = await destroyEmbeddedCloud(folder, reporter);
+  reporter.result(
+    { ok: true, leftovers: [], proof, timings: reporter.timings },
+    ["Nothing is left:", ...proof].join("\n  "),
+  );
+}
+
+async function removeStack(reporter: Reporter, signal: AbortSignal): Promise<void> {
+  const workspace = await openWorkspace({});
+  await withStackLock(workspace.stackHome, "quickstart --stop", () => takeDown(workspace, reporter, signal));
+}

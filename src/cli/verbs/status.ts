@@ -1,0 +1,78 @@
+import { messageOf } from "../../common/errors.ts";
+import { checkEndpoint } from "../../health/check-endpoint.ts";
+import { readExpectation } from "../../health/expectation.ts";
+import { findServer } from "../../openstack/compute/servers.ts";
+import { findFloatingIp } from "../../openstack/network/floating-ips.ts";
+import { readStackRecord } from "../../release/stack-record.ts";
+import { requireOutputs } from "../running-stack.ts";
+import { endpointUrl } from "../stack-outputs.ts";
+import { verb as declare } from "../verb.ts";
+import { openWorkspace } from "../workspace.ts";
+
+export const verb = declare({
+  command: "status [stack]",
+  describe: "show a stack's hosts, address, model and release",
+  options: {},
+  run: async ({ args, reporter }) => {
+    const workspace = await openWorkspace(args);
+    const { stack, stackHome, engine, session, cloud } = workspace;
+    const outputs = await requireOutputs(workspace);
+    const url = endpointUrl(outputs);
+    const [record, expectation, server, floatingIp] = await Promise.all([
+      readStackRecord(stackHome),
+      readExpectation(stackHome),
+      findServer(session, outputs.serverId),
+      findFloatingIp(session, outputs.floatingIpId),
+    ]);
+    const attached = floatingIp?.port_id === outputs.portId;
+    const health = expectation === undefined ? "no release has passed its gate yet" : await healthOf(url, expectation);
+    const state = server?.status ?? "GONE";
+    const host = {
+      name: outputs.serverName,
+      id: outputs.serverId,
+      roles: ["frontend", "queue", "worker", "runtime"],
+      image: outputs.image,
+      flavor: outputs.flavor,
+      privateIp: outputs.fixedIp,
+      floatingIp: attached ? outputs.floatingIp : null,
+      state,
+    };
+    const { model = undefined, sequence = undefined, at = undefined } = record?.release ?? {};
+    const rows = {
+      url: attached ? url : `${url} (not attached)`,
+      health,
+      model: model === undefined ? "none" : `${model.name} version ${model.version}, ${model.digest}`,
+      release: sequence === undefined ? "none" : `${sequence}, since ${at}`,
+      host: `${host.name} ${state}, ${host.image}, ${host.flavor}, ${host.privateIp}`,
+      engine: engine.kind,
+      cloud: `${cloud ?? "from OS_* variables"} (${session.authUrl})`,
+    };
+    reporter.result(
+      {
+        ok: health === "serving",
+        stack,
+        engine: engine.kind,
+        cloud: { name: cloud, authUrl: session.authUrl },
+        url,
+        health,
+        model,
+        release: record?.release,
+        hosts: [host],
+        timings: reporter.timings,
+        leftovers: [],
+      },
+      Object.entries(rows)
+        .map(([key, value]) => `${key.padEnd(9)}${value}`)
+        .join("\n"),
+    );
+  },
+});
+
+async function healthOf(url: string, expectation: Parameters<typeof checkEndpoint>[1]): Promise<string> {
+  try {
+    await checkEndpoint(url, expectation, 5000);
+    return "serving";
+  } catch (error) {
+    return messageOf(error);
+  }
+}

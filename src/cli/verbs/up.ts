@@ -1,0 +1,20 @@
+import { withStackLock } from "../../release/stack-lock.ts";
+import { bringUp } from "../bring-up.ts";
+import { servedObject, servedText } from "../served.ts";
+import { verb as declare } from "../verb.ts";
+import { openWorkspace } from "../workspace.ts";
+
+export const verb = declare({
+  command: "up [stack]",
+  describe: "create or change a stack until its endpoint serves the model",
+  options: {
+    model: { type: "string", describe: "a model's folder or .onnx file, in place of the configured one" },
+  },
+  run: async ({ args, reporter, signal }) => {
+    const workspace = await openWorkspace(args);
+    const served = await withStackLock(workspace.stackHome, `up ${workspace.stack}`, () =>
+      bringUp(workspace, reporter, { model: args.model, signal }),
+    );
+    reporter.result(servedObject(workspace, served, reporter.timings), servedText(workspace, served, reporter.timings));
+  },
+});

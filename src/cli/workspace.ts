@@ -1,0 +1,101 @@
+import { dirname, join, parse, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { SlipwayError } from "../common/errors.ts";
+import { readTextIfExists } from "../common/files.ts";
+import { slipwayHome, stackHome } from "../common/home.ts";
+import { loadStackConfig, type StackConfig } from "../components/config.ts";
+import { createEmbeddedEngine } from "../engine/embedded/embedded-engine.ts";
+import { loadProject } from "../engine/embedded/project/project.ts";
+import { loadStackFile } from "../engine/embedded/project/stack-file.ts";
+import type { Engine, StackReference } from "../engine/engine.ts";
+import { findCredentials } from "../openstack/clouds.ts";
+import { openSession, type Session } from "../openstack/session.ts";
+import { createOpenStackProvider } from "../provider/provider.ts";
+import { bindStack } from "../release/stack-record.ts";
+import { findPassphrase } from "./passphrase.ts";
+
+/** The stack of a verb that names none. */
+export const DEFAULT_STACK = "production";
+
+/** One stack, opened: its configuration, its folders, the engine that runs its program and the cloud that it lives in. */
+export interface Workspace {
+  projectRoot: string;
+  stack: string;
+  /** `.slipway` */
+  home: string;
+  /** `.slipway/stacks/<stack>` */
+  stackHome: string;
+  config: StackConfig;
+  engine: Engine;
+  reference: StackReference;
+  session: Session;
+  /** Name of the cloud's entry in clouds.yaml; undefined with OS_* variables. */
+  cloud: string | undefined;
+}
+
+/** Where the embedded cloud's credentials are; asked after the user's own files. */
+export function embeddedCloudsFile(home: string): string {
+  return join(home, "clouds.yaml");
+}
+
+/**
+ * Opens a stack: reads its configuration and credentials, sends nothing.
+ * @throws SlipwayError E_STACK_UNKNOWN, E_CONFIG_INVALID, E_CREDENTIALS_MISSING
+ */
+export async function openWorkspace(args: {
+  stack?: string | undefined;
+  osCloud?: string | undefined;
+}): Promise<Workspace> {
+  const projectRoot = await findProjectRoot(process.cwd());
+  const stack = args.stack ?? DEFAULT_STACK;
+  const home = slipwayHome(projectRoot);
+  const project = await loadProject(projectRoot);
+  const stackFile = await loadStackFile(project, stack);
+  const config = loadStackConfig(project.name, stackFile.config);
+  const extraFiles = [embeddedCloudsFile(home)];
+  const cloud = args.osCloud ?? process.env.OS_CLOUD ?? config.cloud;
+  const credentials = await findCredentials({ ...(cloud === undefined ? {} : { cloud }), extraFiles });
+  return {
+    projectRoot,
+    stack,
+    home,
+    stackHome: stackHome(projectRoot, stack),
+    config,
+    engine: createEmbeddedEngine({
+      providers: (name) => (name === "openstack" ? createOpenStackProvider({ extraCloudsFiles: extraFiles }) : undefined),
+    }),
+    reference: {
+      projectRoot,
+      project: project.name,
+      stack,
+      backendUrl: process.env.PULUMI_BACKEND_URL ?? pathToFileURL(join(home, "state")).href,
+      passphrase: await findPassphrase(home),
+      ...(cloud === undefined ? {} : { configOverrides: { "openstack:cloud": cloud } }),
+    },
+    session: openSession(credentials),
+    cloud: credentials.cloud,
+  };
+}
+
+/**
+ * Logs in and ties the stack to this cloud.
+ * @throws SlipwayError E_AUTH_FAILED, E_CLOUD_UNREACHABLE; E_CLOUD_MISMATCH before anything is touched
+ */
+export async function bindToCloud({ session, engine, stackHome }: Workspace): Promise<void> {
+  await bindStack(stackHome, {
+    cloud: { authUrl: session.authUrl, projectId: await session.projectId() },
+    engine: engine.kind,
+  });
+}
+
+/** The folder of the nearest Pulumi.yaml, upwards from `start`. */
+export async function findProjectRoot(start: string): Promise<string> {
+  for (let folder = resolve(start); ; folder = dirname(folder)) {
+    if ((await readTextIfExists(join(folder, "Pulumi.yaml"))) !== undefined) return folder;
+    if (folder === parse(folder).root) {
+      throw new SlipwayError("E_CONFIG_INVALID", `there is no Pulumi.yaml in ${start} or above it`, {
+        hint: "go into your project's folder",
+      });
+    }
+  }
+}

@@ -1,0 +1,174 @@
+import { readFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { logIn, postJson } from "./openstack-http.ts";
+import { Slipway, whyNoGuests } from "./slipway.ts";
+
+interface Golden {
+  rows: number[][];
+  outputs: number[];
+}
+
+const models = join(import.meta.dirname, "../../models/diabetes");
+const goldenOf = async (variant: string) =>
+  JSON.parse(await readFile(join(models, variant, "golden.json"), "utf8")) as Golden;
+const skip = whyNoGuests();
+
+describe.skipIf(skip !== undefined)(
+  `from an empty cloud to a served prediction${skip === undefined ? "" : ` (${skip})`}`,
+  () => {
+    let slipway: Slipway;
+    // biome-ignore lint/suspicious/noExplicitAny: the final object of `up`, looked into with matchers
+    let first: any;
+
+    beforeAll(async () => {
+      slipway = await Slipway.create();
+      const cloud = await slipway.run(["cloud", "start"]);
+      expect(cloud.result).toMatchObject({ ok: true, hypervisor: "nspawn" });
+    });
+    afterAll(async () => {
+      expect(await slipway?.remove()).toEqual([]);
+    });
+
+    it("`up` ends with the predictions that Keras computed", async () => {
+      const { exitCode, result } = await slipway.run(["up", "production"]);
+      expect(result).toMatchObject({
+        ok: true,
+        engine: "embedded",
+        changed: true,
+        model: { name: "diabetes", version: "1" },
+      });
+      expect(exitCode).toBe(0);
+      first = result;
+      await expectGolden(result.url, await goldenOf("production"));
+    });
+
+    it("answers the routes of the system that it replaces", async () => {
+      const page = await fetch(`${first.url}/predictions`, { method: "POST" });
+      expect(page.status).toBe(200);
+      const { rows } = await goldenOf("production");
+      expect((await page.text()).match(/<tr/g)?.length).toBeGreaterThan(rows.length);
+      for (const path of ["/", "/accuracy", "/predictions", "/version", "/v2/health/live", "/v2/health/ready"]) {
+        expect((await fetch(first.url + path)).status).toBe(200);
+      }
+    });
+
+    it("predicts through the queue", async () => {
+      const { rows, outputs } = await goldenOf("production");
+      const made = await postJson(`${first.url}/v1/jobs`, { rows });
+      expect(made.status).toBe(202);
+      const { id } = (await made.json()) as { id: string };
+      let job = { state: "" } as { state: string; result?: { predictions: { probability: number }[] } };
+      for (let look = 0; look < 50 && job.state !== "completed"; look++) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        job = (await (await fetch(`${first.url}/v1/jobs/${id}`)).json()) as typeof job;
+      }
+      expect(job.state).toBe("completed");
+      expect(job.result?.predictions.map(({ probability }) => probability)).toEqual(
+        outputs.map((p) => expect.closeTo(p, 5)),
+      );
+    });
+
+    it("keeps every other port closed: a connection times out", async () => {
+      const host = new URL(first.url).hostname;
+      expect(await connectTo(host, 5100)).toBe("open");
+      expect(await connectTo(host, 6379)).toBe("timed out");
+    });
+
+    it("a second `up` changes nothing and says so", async () => {
+      const { result, exitCode } = await slipway.run(["up", "production"]);
+      expect(result).toMatchObject({ ok: true, changed: false, url: first.url, hosts: [{ id: first.hosts[0].id }] });
+      expect(exitCode).toBe(0);
+    });
+
+    it("`preview`, `status`, `check` and `logs` agree", async () => {
+      expect((await slipway.run(["preview", "production"])).result).toMatchObject({ ok: true, plan: [] });
+      expect((await slipway.run(["status", "production"])).result).toMatchObject({
+        ok: true,
+        health: "serving",
+        url: first.url,
+      });
+      expect((await slipway.run(["check", "production"])).result).toMatchObject({
+        ok: true,
+        model: { digest: first.model.digest },
+      });
+      const { result } = await slipway.run(["logs", "production"]);
+      expect(result.journal.at(-1).entry).toMatchObject({ type: "verdict", ok: true });
+    });
+
+    it("another model replaces the first on the same host", async () => {
+      const { result } = await slipway.run(["up", "production", "--model", "models/diabetes/development"]);
+      expect(result).toMatchObject({
+        ok: true,
+        changed: true,
+        model: { version: "2" },
+        hosts: [{ id: first.hosts[0].id }],
+      });
+      expect(result.model.digest).not.toBe(first.model.digest);
+      await expectGolden(first.url, await goldenOf("development"));
+    });
+
+    it("the guest serves again after a reboot, without us", async () => {
+      const { headers, endpoint } = await logIn(slipway);
+      const server = `${endpoint("compute")}/servers/${first.hosts[0].id}`;
+      const reboot = await postJson(`${server}/action`, { reboot: { type: "SOFT" } }, headers);
+      expect(reboot.status).toBe(202);
+      await waitUntil(async () => !(await healthy(first.url)), 20_000);
+      await waitUntil(() => healthy(first.url), 60_000);
+      await expectGolden(first.url, await goldenOf("development"));
+    });
+
+    it("a restarted daemon finds its running guest again", async () => {
+      expect((await slipway.run(["cloud", "stop"])).result).toMatchObject({ ok: true });
+      expect(await healthy(first.url)).toBe(true);
+      expect((await slipway.run(["cloud", "start"])).result).toMatchObject({ ok: true });
+      expect((await slipway.run(["status", "production"])).result).toMatchObject({
+        ok: true,
+        hosts: [{ state: "ACTIVE" }],
+      });
+    });
+
+    it("`down` leaves nothing with the stack's tag", async () => {
+      const { result, exitCode } = await slipway.run(["down", "production", "--yes"]);
+      expect(result).toMatchObject({ ok: true, leftovers: [] });
+      expect(exitCode).toBe(0);
+      expect(await healthy(first.url)).toBe(false);
+    });
+  },
+);
+
+async function expectGolden(url: string, { rows, outputs }: Golden): Promise<void> {
+  const answer = await postJson(`${url}/v1/predict`, { rows });
+  const { predictions } = (await answer.json()) as { predictions: { probability: number; class: number }[] };
+  expect(predictions.map(({ probability }) => probability)).toEqual(outputs.map((p) => expect.closeTo(p, 5)));
+  expect(predictions.map((one) => one.class)).toEqual(outputs.map((p) => (p > 0.5 ? 1 : 0)));
+}
+
+async function healthy(url: string): Promise<boolean> {
+  return fetch(`${url}/v2/health/ready`, { signal: AbortSignal.timeout(2000) }).then(
+    (answer) => answer.status === 200,
+    () => false,
+  );
+}
+
+async function waitUntil(condition: () => Promise<boolean>, timeoutMs: number): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`not reached in ${timeoutMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+function connectTo(host: string, port: number): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: 2000 });
+    const end = (how: string) => {
+      socket.destroy();
+      resolve(how);
+    };
+    socket.on("connect", () => end("open"));
+    socket.on("timeout", () => end("timed out"));
+    socket.on("error", (error) => end(error.message));
+  });
+}

@@ -1,5 +1,5 @@
 import { messageOf } from "../common/errors.ts";
-import { converge } from "./converge.ts";
+import { converge, stepsBeforeRestart } from "./converge.ts";
 import type { Host } from "./host.ts";
 import type { Manifest } from "./manifest.ts";
 import { defaultModel } from "./model.ts";
@@ -31,7 +31,8 @@ export async function deploy(
     return next;
   } catch (error) {
     const failure = failureOf(error);
-    const served = await goBack(host, record.manifest, restart);
+    const disturbed = !["layers", ...stepsBeforeRestart].includes(failure.step);
+    const served = await goBack(host, record.manifest, disturbed ? restart : []);
     const next = { sequence, manifest: record.manifest };
     await writeReleaseRecord(host.paths, next);
     const lines = served.ok ? failure.lines : [...failure.lines, `and the way back failed: ${served.reason}`];

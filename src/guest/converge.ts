@@ -11,6 +11,9 @@ import { SERVICE_USER, type Service } from "./units.ts";
 
 const GATE_TIMEOUT_MS = 60_000;
 
+/** Steps of {@link converge} whose failure leaves the running services as they were. */
+export const stepsBeforeRestart = ["payload", "users", "queue", "model", "units"];
+
 /**
  * Makes the host run what a manifest says and shows that it does: a transaction of re-runnable, journalled steps. The same steps make
  * a first boot, a new model, a new payload, and the way back from either.

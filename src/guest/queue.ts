@@ -18,9 +18,17 @@ export async function ensureQueueServer(
   if (!servers.some((path) => exists(path))) await installQueueServer(run);
   const server = servers.find((path) => exists(path));
   if (server === undefined) throw new Error("the package installed neither valkey-server nor redis-server");
-  const own = packages.filter((name) => exists(`/lib/systemd/system/${name}.service`));
-  if (own.length > 0) await run("systemctl", ["disable", "--now", "--quiet", ...own.map((name) => `${name}.service`)]);
+  for (const name of packages) {
+    if (exists(`/lib/systemd/system/${name}.service`)) await switchOff(run, `${name}.service`);
+  }
   return server;
+}
+
+/** Asks first: disabling what is disabled takes half a second. */
+async function switchOff(run: Host["run"], unit: string): Promise<void> {
+  const { stdout } = await run("systemctl", ["show", "-p", "UnitFileState", "-p", "ActiveState", unit]);
+  const off = stdout.includes("UnitFileState=disabled") && stdout.includes("ActiveState=inactive");
+  if (!off) await run("systemctl", ["disable", "--now", "--quiet", unit]);
 }
 
 async function installQueueServer(run: Host["run"]): Promise<void> {

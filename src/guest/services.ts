@@ -4,7 +4,7 @@ import { type Service, servingServices, unitName, unitText } from "./units.ts";
 
 /** A service that systemd restarted so often is not going to stay up. */
 const RESTARTS = 3;
-const LAST_LINES = 15;
+const LAST_LINES = 19;
 
 /** Writes the host's units where they differ and has them start at every boot. */
 export async function ensureUnits({ config, paths, run }: Host, queueServer: string): Promise<void> {
@@ -17,9 +17,8 @@ export async function ensureUnits({ config, paths, run }: Host, queueServer: str
     await writeFileAtomic(file, text, 0o644);
     changed = true;
   }
-  if (!changed) return;
-  await run("systemctl", ["daemon-reload"]);
-  await run("systemctl", ["enable", "--quiet", ...services.map(unitName)]);
+  // reloads systemd's configuration as well
+  if (changed) await run("systemctl", ["enable", "--quiet", ...services.map(unitName)]);
 }
 
 /** All serving services run afterwards; those in `restart` run anew. */

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Digest } from "../common/digest.ts";
 import { messageOf } from "../common/errors.ts";
-import { run } from "../common/process.ts";
+import { CommandError, run } from "../common/process.ts";
 
 /** A file below the stack's source URL. */
 export interface FileRef {
@@ -36,11 +36,18 @@ export async function ensureUnpacked(
     const tree = join(work, "tree");
     await download(`${sourceUrl}/${ref.path}`, ref, archive, timeoutMs);
     await mkdir(tree);
-    await run("tar", ["-x", "-f", archive, "-C", tree, "--no-same-owner"], { timeoutMs });
+    await run("tar", ["-x", "-f", archive, "-C", tree, "--no-same-owner"], { timeoutMs }).catch(unpackable(ref));
     await rename(tree, folder);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+}
+
+function unpackable({ path }: FileRef): (cause: unknown) => never {
+  return (cause) => {
+    const said = cause instanceof CommandError ? cause.stderr : messageOf(cause);
+    throw new Error(`${path} cannot be unpacked\n${said}`, { cause });
+  };
 }
 
 /** Network errors, 408, 429 and 5xx are tried again until the deadline; every other answer ends it at once. */

@@ -33,12 +33,14 @@ const hardening = [
   "LockPersonality=yes",
   "SystemCallArchitectures=native",
 ];
+/** Netlink is how Node lists the addresses that it listens on. */
+const families = "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK";
 const unprivileged = [
   `User=${SERVICE_USER}`,
   `Group=${SERVICE_USER}`,
   "UMask=0027",
   "PrivateDevices=yes",
-  "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
+  families,
   "CapabilityBoundingSet=",
   "SystemCallFilter=@system-service",
   "SystemCallErrorNumber=EPERM",
@@ -84,7 +86,7 @@ export function unitText(service: Service, host: HostConfig, queueServer: string
         ...nodeService("agent"),
         "ReadWritePaths=/etc/slipway /etc/systemd/system /opt/slipway /var/lib/slipway /var/log/slipway",
         "CapabilityBoundingSet=CAP_CHOWN CAP_FOWNER CAP_DAC_OVERRIDE",
-        "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+        families,
       ]);
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { digestOf } from "../../src/common/digest.ts";
 import { deploy, servicesToRestart } from "../../src/guest/agent.ts";
 import { converge } from "../../src/guest/converge.ts";
 import type { Manifest } from "../../src/guest/manifest.ts";
@@ -53,7 +54,7 @@ describe("deploy", () => {
     await deploy(next);
     expect(serving.output).toBe(0.25);
     expect(entries().at(-1)).toMatchObject({ ok: false, failure: { step: "model" } });
-    expect(restarts(commands)).toEqual(["systemctl restart slipway-runtime.service"]); // the way back
+    expect(restarts(commands)).toEqual([]);
   });
 
   it("lets a new payload's own bootstrap do the work", async () => {
@@ -101,6 +102,21 @@ describe("deploy", () => {
     expect(verdict?.type === "verdict" && verdict.failure?.lines.at(-1)).toBe(
       "and the way back failed: systemd is gone",
     );
+  });
+});
+
+describe("a model package", () => {
+  it("that is no tar fails its step in words", async () => {
+    const { release, deploy, files, entries } = await servingHost();
+    const next = await release(2, { output: 0.75 });
+    const content = "not a tar";
+    const model = { ...next.models[0], path: "files/x", digest: digestOf(content), size: content.length };
+    files.set("files/x", content);
+    await deploy({ ...next, models: [{ name: "m", version: "2", ...model }] });
+    expect(entries().at(-1)).toMatchObject({
+      ok: false,
+      failure: { step: "model", reason: "files/x cannot be unpacked" },
+    });
   });
 });
 

@@ -88,7 +88,18 @@ describe("the queue", () => {
     const { host, commands } = await fakeHost();
     const redis = (path: string) => path.includes("redis");
     expect(await ensureQueueServer(host, redis)).toBe("/usr/bin/redis-server");
-    expect(commands).toEqual(["systemctl disable --now --quiet redis-server.service"]);
+    expect(commands.at(-1)).toBe("systemctl disable --now --quiet redis-server.service");
+  });
+
+  it("leaves an instance alone that is off", async () => {
+    const { host, commands } = await fakeHost();
+    const run = host.run;
+    host.run = async (command, args, options) =>
+      args[0] === "show"
+        ? { stdout: "ActiveState=inactive\nUnitFileState=disabled\n", stderr: "" }
+        : run(command, args, options);
+    await ensureQueueServer(host, () => true);
+    expect(commands).toEqual([]);
   });
 
   it("installs one where there is none, waiting for dpkg's lock", async () => {

@@ -9,7 +9,7 @@ await runServingProcess("slipway-worker", async (config, log) => {
   if (config.queue === undefined) throw new Error("a worker needs a queue: serving.json has none");
   const limits = limitsOf(config);
   const connection = await connectQueue(config.queue, { blocking: true });
-  connection.on("error", (error) => log.warn({ reason: error.message }, "queue connection"));
+  connection.on("error", () => undefined); // the worker tells it, too
   const runtime = new RuntimeClient({
     socket: config.runtimeSocket,
     deadlineMs: limits.deadlineMs,

@@ -35,7 +35,7 @@ export function requireRows(body: unknown, { features, columns }: ModelCard["inp
   return { values, rows: rows.length };
 }
 
-export function isObject(value: unknown): value is Record<string, unknown> {
+function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

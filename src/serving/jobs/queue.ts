@@ -20,7 +20,7 @@ export interface PredictionResult {
 }
 
 /** A job as `GET /v1/jobs/:id` tells it. */
-export interface JobReport {
+interface JobReport {
   id: string;
   state: "waiting" | "active" | "completed" | "failed";
   result?: PredictionResult;

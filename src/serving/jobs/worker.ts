@@ -42,7 +42,7 @@ export function startWorker(connection: Redis, predict: Predict, log: Logger): {
     stalledInterval: 2000,
     maxStalledCount: 2,
   });
-  worker.on("error", (error) => log.warn({ err: error }, "queue error"));
+  worker.on("error", (error) => log.warn({ reason: error.message }, "queue"));
   worker.on("failed", (job, error) =>
     log.warn({ job: job?.id, attempt: job?.attemptsMade, err: error }, "attempt failed"),
   );

@@ -1,31 +1,23 @@
-import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import { SlipwayError } from "../common/errors.ts";
-import { keypairTable } from "./compute/keypairs.ts";
 import { Lifecycle } from "./compute/lifecycle.ts";
 import { serverTable } from "./compute/records.ts";
-import { computeService } from "./compute/service.ts";
 import { type Credentials, ensureCredentials } from "./credentials.ts";
-import { createApp } from "./http/app.ts";
-import { type Listener, listen } from "./http/listen.ts";
+import { type Listener, listen, onlyBelow } from "./http/listen.ts";
 import type { Hypervisor, ImageStore } from "./hypervisors/hypervisor.ts";
 import { accountsOf } from "./identity/accounts.ts";
-import type { Addresses } from "./identity/catalog.ts";
-import { identityService } from "./identity/service.ts";
-import { Tokens } from "./identity/tokens.ts";
 import { imageTable } from "./image/records.ts";
 import { ensureOffered, type OfferedImage } from "./image/registration.ts";
-import { imageService } from "./image/service.ts";
 import type { Dataplane } from "./network/dataplane.ts";
 import { ensureExternalNetwork, externalCidrOf } from "./network/external.ts";
 import { networkingPlan } from "./network/plan.ts";
 import { Reconciler } from "./network/reconciler.ts";
 import { networkTables } from "./network/records.ts";
-import { networkService } from "./network/service.ts";
 import { objectTables } from "./object/records.ts";
-import { objectService } from "./object/service.ts";
 import { sweepContents } from "./object/sweep.ts";
+import { createServices, isImageInUse } from "./services.ts";
+import { lockState, type StateLock } from "./store/lock.ts";
+import { instanceOf, stateFiles } from "./store/state.ts";
 import { Store } from "./store/store.ts";
 
 /** What the parts below the seams are made from. */
@@ -33,6 +25,8 @@ export interface CloudParts {
   /** A short random id, made at the cloud's first start: it names everything that the cloud makes on the machine. */
   instance: string;
   stateDir: string;
+  /** The port that the API and the object store listen on. */
+  port: number;
   images: ImageStore;
   /** The external range that an earlier start chose. */
   externalCidr: string | undefined;
@@ -53,6 +47,8 @@ export interface CloudOptions {
   externalCidr?: string;
   /** How long tokens live, milliseconds; an hour unless told otherwise. */
   tokenLifetimeMs?: number;
+  /** The state's lock, where the caller has taken it already; released with the cloud. */
+  lock?: StateLock;
   log?: (line: string) => void;
 }
 
@@ -69,148 +65,115 @@ export interface RunningCloud {
   close(): Promise<void>;
 }
 
+/** Where there is no data plane nothing is reached, and any range will do. */
+const paperRange = "172.24.64.0/24";
+
 /**
- * Starts an OpenStack in this process: Keystone, Nova, Neutron, Glance and Swift on one port. One cloud per state folder at a time (the
- * daemon's lock sees to that); started again, it finds its tokens, resources and guests as they were.
- * @throws SlipwayError E_PORT_IN_USE for a port that was asked for, E_ADDRESS_RANGE
+ * Starts an OpenStack in this process: Keystone, Nova, Neutron, Glance and Swift on one port. Started again on the same state, it finds
+ * its tokens, resources and guests as they were.
+ * @throws SlipwayError E_LOCKED while another process runs this cloud, E_PORT_IN_USE for a port that was asked for, E_ADDRESS_RANGE
  */
 export async function startCloud(options: CloudOptions): Promise<RunningCloud> {
-  const { stateDir, host = "127.0.0.1", log = () => undefined } = options;
-  await mkdir(stateDir, { recursive: true, mode: 0o700 });
-  const store = new Store(join(stateDir, "cloud.sqlite"));
-  const undo: (() => Promise<unknown> | unknown)[] = [() => store.close()];
+  const undo: (() => Promise<void> | void)[] = [];
   try {
-    const instance = store.settingOr("instance", () => randomBytes(3).toString("hex"));
-    const tables = networkTables(store);
-    const images = imageTable(store);
-    const servers = serverTable(store);
-    const objects = objectTables(store);
-    const accounts = accountsOf(store);
-    const credentials = await ensureCredentials(join(stateDir, "credentials.json"), store, accounts);
-    const adminProject = accounts.projects.find((project) => project.name === credentials.admin.projectName);
-    if (adminProject === undefined) throw new Error("the admin project is missing from the cloud's state");
-
-    const parts: CloudParts = {
-      instance,
-      stateDir,
-      externalCidr: externalCidrOf(tables),
-      images: {
-        async pathOf(imageId) {
-          const path = images.get(imageId)?.path;
-          if (path === undefined || path === null) throw new Error(`Image ${imageId} has no content on this machine.`);
-          return path;
-        },
-      },
-    };
-    const dataplane = typeof options.dataplane === "function" ? await options.dataplane(parts) : options.dataplane;
-    const hypervisor = typeof options.hypervisor === "function" ? await options.hypervisor(parts) : options.hypervisor;
-    undo.push(() => hypervisor.close());
-    await dataplane?.start();
-    const externalCidr = dataplane?.external.cidr ?? options.externalCidr ?? parts.externalCidr ?? "172.24.64.0/24";
-    store.transaction(() => ensureExternalNetwork(tables, adminProject.id, externalCidr));
-
-    const imageInUse = (id: string) => servers.find((server) => server.imageId === id) !== undefined;
-    for (const image of options.images ?? []) await ensureOffered(images, image, adminProject.id, imageInUse);
-    await sweepContents(join(stateDir, "objects"), objects);
-
-    const reconciler = new Reconciler(dataplane, () => networkingPlan(tables));
-    const reconcile = () => reconciler.reconcile();
-    const lifecycle = new Lifecycle({ store, servers, tables, hypervisor, reconcile, log });
-    const tokens = new Tokens(store, options.tokenLifetimeMs ?? 3_600_000);
-
-    let addresses: Addresses = { base: "", objectStore: "" };
-    const base = () => addresses.base;
-    const app = createApp();
-    undo.push(() => app.close());
-    await app.register(identityService, { prefix: "/identity", accounts, tokens, addresses: () => addresses, log });
-    await app.register(computeService, {
-      prefix: "/compute",
-      store,
-      servers,
-      keypairs: keypairTable(store),
-      images,
-      tables,
-      hypervisor,
-      lifecycle,
-      reconcile,
-      base,
-      tokens,
-      log,
-    });
-    await app.register(networkService, { prefix: "/network", store, tables, reconcile, tokens, base, log });
-    await app.register(imageService, {
-      prefix: "/image",
-      store,
-      table: images,
-      tokens,
-      folder: join(stateDir, "images"),
-      inUse: imageInUse,
-      base,
-      log,
-    });
-    await app.register(objectService, {
-      prefix: "/object-store",
-      store,
-      tables: objects,
-      tokens,
-      folder: join(stateDir, "objects"),
-      log,
-    });
-    await app.ready();
-
-    const listener = await listenOnItsPort(store, options.port ?? 0, (port) => listen(app, host, port));
-    undo.push(() => listener.close());
-    addresses = { base: `http://${host}:${listener.port}`, objectStore: `http://${host}:${listener.port}` };
-    if (dataplane !== undefined) {
-      // guests reach the object store, and nothing else, on the external network's gateway address
-      const { gatewayIp } = dataplane.external;
-      const outer = await listen(app, gatewayIp, listener.port, (url) => url.startsWith("/object-store/v1/"));
-      undo.push(() => outer.close());
-      addresses = { ...addresses, objectStore: `http://${gatewayIp}:${listener.port}` };
-    }
-    await reconcile();
-    await lifecycle.recover();
-    undo.push(() => lifecycle.close());
-
-    return {
-      authUrl: `${addresses.base}/identity/v3`,
-      port: listener.port,
-      instance,
-      credentials,
-      idle: () => lifecycle.idle(),
-      close: () => undoAll(undo),
-    };
+    return await start(options, undo);
   } catch (error) {
     await undoAll(undo);
     throw error;
   }
 }
 
-/** The last undone first, each exactly once. */
-async function undoAll(undo: (() => Promise<unknown> | unknown)[]): Promise<void> {
+async function start(options: CloudOptions, undo: (() => Promise<void> | void)[]): Promise<RunningCloud> {
+  const { stateDir, host = "127.0.0.1", log = () => undefined } = options;
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  const files = stateFiles(stateDir);
+  const lock = options.lock ?? lockState(files.lock);
+  undo.push(() => lock.release());
+  const store = new Store(files.database);
+  undo.push(() => store.close());
+  const tables = networkTables(store);
+  const images = imageTable(store);
+  const servers = serverTable(store);
+  const objects = objectTables(store);
+  const accounts = accountsOf(store);
+  const instance = instanceOf(store);
+  const credentials = await ensureCredentials(files.credentials, store, accounts);
+  const adminProject = accounts.projects.find((project) => project.name === credentials.admin.projectName);
+  if (adminProject === undefined) throw new Error("the admin project is missing from the cloud's state");
+
+  const listener = await listenOnItsPort(store, host, options.port ?? 0);
+  undo.push(() => listener.close());
+  const parts: CloudParts = {
+    instance,
+    stateDir,
+    port: listener.port,
+    externalCidr: externalCidrOf(tables),
+    images: {
+      async pathOf(imageId) {
+        const path = images.get(imageId)?.path;
+        if (path === undefined || path === null) throw new Error(`Image ${imageId} has no content on this machine.`);
+        return path;
+      },
+    },
+  };
+  const dataplane = typeof options.dataplane === "function" ? await options.dataplane(parts) : options.dataplane;
+  const hypervisor = typeof options.hypervisor === "function" ? await options.hypervisor(parts) : options.hypervisor;
+  undo.push(() => hypervisor.close());
+  const externalCidr = dataplane?.external.cidr ?? options.externalCidr ?? parts.externalCidr ?? paperRange;
+  store.transaction(() => ensureExternalNetwork(tables, adminProject.id, externalCidr));
+  for (const image of options.images ?? []) {
+    await ensureOffered(images, image, adminProject.id, (id) => isImageInUse(servers, id));
+  }
+  await sweepContents(files.objects, objects);
+
+  const reconciler = new Reconciler(dataplane, () => networkingPlan(tables));
+  const reconcile = () => reconciler.reconcile();
+  // the plan before the start: guests may be running, and an empty data plane would cut them off
+  await reconcile();
+  await dataplane?.start();
+
+  const base = `http://${host}:${listener.port}`;
+  const objectStore = dataplane === undefined ? base : `http://${dataplane.external.gatewayIp}:${listener.port}`;
+  const lifecycle = new Lifecycle({ store, servers, tables, hypervisor, reconcile, log });
+  const app = await createServices({
+    ...{ stateDir, store, accounts, servers, images, tables, objects, hypervisor, lifecycle, reconcile, log },
+    addresses: () => ({ base, objectStore }),
+    tokenLifetimeMs: options.tokenLifetimeMs ?? 3_600_000,
+  });
+  undo.push(() => app.close());
+  if (dataplane !== undefined) {
+    const outer = await listen(dataplane.external.gatewayIp, listener.port);
+    undo.push(() => outer.close());
+    outer.serve(onlyBelow("/object-store/v1/", (request, response) => app.routing(request, response)));
+  }
+  await lifecycle.recover();
+  undo.push(() => lifecycle.close());
+  listener.serve((request, response) => app.routing(request, response));
+  const authUrl = `${base}/identity/v3`;
+  return {
+    ...{ authUrl, port: listener.port, instance, credentials },
+    idle: () => lifecycle.idle(),
+    close: () => undoAll(undo),
+  };
+}
+
+/** The last first, each exactly once. */
+async function undoAll(undo: (() => Promise<void> | void)[]): Promise<void> {
   for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step();
 }
 
 /**
- * Listens on the port that was asked for, else on the one of the last start, else (that one is taken by now) on any; the choice is kept
- * for the next start, so that clients' configuration stays valid.
+ * Takes the port that was asked for, else the one of the last start, else (that one is taken by now) any; the choice is kept for the
+ * next start, so that clients' configuration stays valid.
  */
-async function listenOnItsPort(
-  store: Store,
-  asked: number,
-  listenOn: (port: number) => Promise<Listener>,
-): Promise<Listener> {
-  const remember = (listener: Listener) => {
-    store.setSetting("port", String(listener.port));
-    return listener;
-  };
-  if (asked !== 0) return remember(await listenOn(asked));
+async function listenOnItsPort(store: Store, host: string, asked: number): Promise<Listener> {
   const last = Number(store.setting("port") ?? 0);
-  try {
-    return remember(await listenOn(last));
-  } catch (error) {
-    if (last !== 0 && error instanceof SlipwayError && error.code === "E_PORT_IN_USE")
-      return remember(await listenOn(0));
+  const first = asked === 0 ? last : asked;
+  const listener = await listen(host, first).catch((error: unknown) => {
+    const mayMove = asked === 0 && last !== 0 && error instanceof SlipwayError && error.code === "E_PORT_IN_USE";
+    if (mayMove) return listen(host, 0);
     throw error;
-  }
+  });
+  store.setSetting("port", String(listener.port));
+  return listener;
 }

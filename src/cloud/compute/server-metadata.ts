@@ -20,7 +20,7 @@ export function serverMetadataRoutes(app: FastifyInstance, context: ComputeConte
   const parse = (body: unknown) => parseBody(z.object({ metadata: metadataSchema }), body).metadata;
   const save = (id: string, metadata: Record<string, string>) => {
     if (Object.keys(metadata).length > quotas.metadata_items) {
-      throw new ApiError(403, "Maximum number of metadata items exceeds " + quotas.metadata_items);
+      throw new ApiError(403, `Maximum number of metadata items exceeds ${quotas.metadata_items}`);
     }
     servers.patch(id, { metadata });
     return { metadata };

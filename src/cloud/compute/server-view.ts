@@ -113,7 +113,8 @@ export function addressesOf(server: Server, tables: NetworkTables): Record<strin
       "OS-EXT-IPS:type": type,
       "OS-EXT-IPS-MAC:mac_addr": port.mac,
     });
-    const list = (result[network.name] ??= []);
+    const list = result[network.name] ?? [];
+    result[network.name] = list;
     for (const ip of port.fixedIps) {
       list.push(entry(ip.ipAddress, "fixed"));
       for (const floating of tables.floatingIps.list((f) => f.portId === port.id && f.fixedIp === ip.ipAddress)) {

@@ -1,36 +1,45 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { FastifyInstance } from "fastify";
 import { isErrno, SlipwayError } from "../../common/errors.ts";
 
-/** Something that listens. */
+/** A port that is taken. */
 export interface Listener {
   port: number;
+  /** From now on requests are answered by this; until then with 503. */
+  serve(handler: RequestListener): void;
   close(): Promise<void>;
 }
 
 /**
- * Serves the application on one more address and port.
- * @param accept which paths are served here; everything else is refused, as on a host that does not have them
+ * Takes an address and port. The port is known, and refused to others, before there is anything to serve on it.
+ * @param port 0 for any that is free
  * @throws SlipwayError E_PORT_IN_USE
  */
-export async function listen(
-  app: FastifyInstance,
-  host: string,
-  port: number,
-  accept: (url: string) => boolean = () => true,
-): Promise<Listener> {
-  const server = createServer((request, response) => {
-    if (accept(request.url ?? "/")) return app.routing(request, response);
-    response.writeHead(404, { "content-type": "text/plain" }).end("Not found\n");
-  });
-  // uploads may take long; a client that stalls is cut by the socket's own time-out
-  server.requestTimeout = 0;
+export async function listen(host: string, port: number): Promise<Listener> {
+  let handler: RequestListener = (_request, response) => {
+    response.writeHead(503, { "retry-after": "1", "content-type": "text/plain" }).end("The cloud is starting.\n");
+  };
+  const server = createServer((request, response) => handler(request, response));
+  server.requestTimeout = 0; // uploads may take long
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(isErrno(error, "EADDRINUSE") ? inUse(host, port) : error));
     server.listen({ host, port }, resolve);
   });
-  return { port: (server.address() as AddressInfo).port, close: () => closeServer(server) };
+  return {
+    port: (server.address() as AddressInfo).port,
+    serve(next) {
+      handler = next;
+    },
+    close: () => closeServer(server),
+  };
+}
+
+/** Answers only what lies below a path prefix, as a host that has nothing else. */
+export function onlyBelow(prefix: string, handler: RequestListener): RequestListener {
+  return (request, response) => {
+    if (request.url?.startsWith(prefix) === true) return handler(request, response);
+    response.writeHead(404, { "content-type": "text/plain" }).end("Not found\n");
+  };
 }
 
 function inUse(host: string, port: number): SlipwayError {

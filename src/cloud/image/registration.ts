@@ -7,8 +7,8 @@ import type { Image } from "./records.ts";
 /** An image that the cloud offers from its start. */
 export interface OfferedImage {
   name: string;
-  /** The content: a file, or the root tree of container guests. */
-  path: string;
+  /** The content: a file, or the root tree of container guests; null for pretended guests, which have none. */
+  path: string | null;
   /** `sha256:…` of the content or of the recipe that it was built by; a new digest makes a new image. */
   digest?: string;
   minDiskGb: number;
@@ -39,7 +39,7 @@ export async function ensureOffered(
     table.put({ ...current, path: offered.path, hidden: false });
     return;
   }
-  const found = await stat(offered.path);
+  const found = offered.path === null ? undefined : await stat(offered.path);
   const now = isoSeconds();
   table.put({
     id: randomUUID(),
@@ -54,7 +54,7 @@ export async function ensureOffered(
     protected: false,
     hidden: false,
     tags: [],
-    size: found.isFile() ? found.size : null,
+    size: found?.isFile() === true ? found.size : null,
     checksum: null,
     hashAlgorithm: digest === "" ? null : "sha256",
     hashValue: digest === "" ? null : digest.replace(/^sha256:/, ""),

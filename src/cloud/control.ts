@@ -1,0 +1,152 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, open, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { type ErrorCode, errorCatalogue } from "../common/error-catalogue.ts";
+import { SlipwayError } from "../common/errors.ts";
+import { waitFor } from "../common/wait.ts";
+import {
+  type DaemonInfo,
+  type DaemonMessage,
+  daemonFiles,
+  type HypervisorChoice,
+  readDaemonInfo,
+} from "./daemon-info.ts";
+import { findLeftovers, type Leftover, removeLeftovers } from "./leftovers.ts";
+import { tryLock } from "./store/lock.ts";
+import { instanceOf, stateFiles } from "./store/state.ts";
+import { Store } from "./store/store.ts";
+
+export interface StartOptions {
+  stateDir: string;
+  hypervisor: HypervisorChoice;
+  /** The port of the API; absent: the one of the last start, else any that is free. */
+  port?: number;
+  /** Where `src/cloud/daemon.ts` lies below. */
+  projectRoot: string;
+  /** The clouds.yaml that gets the entries `slipway` and `slipway-admin`; its other entries stay. */
+  cloudsFile?: string;
+  /** How long the daemon may take to answer; a minute unless told otherwise. */
+  timeoutMs?: number;
+}
+
+/** How a state folder's daemon is. */
+export type DaemonStatus = ({ running: true } & DaemonInfo) | { running: false };
+
+/** A guest may take a minute to shut down, and operations under way are finished. */
+const stopTimeoutMs = 120_000;
+
+/**
+ * Starts the cloud's daemon, detached from this process, and returns once it answers. A running one is left alone.
+ * @throws SlipwayError E_PORT_IN_USE, E_HOST_PACKAGES, E_ADDRESS_RANGE, E_TIMEOUT; the daemon's last words are in its log
+ */
+export async function startDaemon(options: StartOptions): Promise<DaemonInfo> {
+  const { stateDir, port, timeoutMs = 60_000 } = options;
+  const status = await daemonStatus(stateDir);
+  if (status.running) {
+    if (port === undefined || port === status.port) return status;
+    throw new SlipwayError("E_LOCKED", `this cloud runs already, on port ${status.port}`, {
+      hint: "Stop it first to give it another port.",
+    });
+  }
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  const log = await open(daemonFiles(stateDir).log, "a", 0o600);
+  try {
+    const child = spawn(process.execPath, daemonArguments(options), {
+      detached: true,
+      stdio: ["ignore", log.fd, log.fd, "ipc"],
+      cwd: stateDir,
+    });
+    const info = await firstWord(child, timeoutMs, daemonFiles(stateDir).log);
+    child.disconnect();
+    child.unref();
+    return info;
+  } finally {
+    await log.close();
+  }
+}
+
+function daemonArguments({ stateDir, hypervisor, port, projectRoot, cloudsFile }: StartOptions): string[] {
+  return [
+    join(projectRoot, "src/cloud/daemon.ts"),
+    ...["--state", stateDir, "--hypervisor", hypervisor],
+    ...(port === undefined ? [] : ["--port", String(port)]),
+    ...(cloudsFile === undefined ? [] : ["--clouds-file", cloudsFile]),
+  ];
+}
+
+/** What the daemon says of its start: that it answers, or why it does not. */
+function firstWord(child: ChildProcess, timeoutMs: number, logFile: string): Promise<DaemonInfo> {
+  return new Promise((resolve, reject) => {
+    const hint = `Read ${logFile}.`;
+    const timer = setTimeout(() => {
+      child.kill("SIGKILL");
+      reject(new SlipwayError("E_TIMEOUT", `the cloud did not answer within ${timeoutMs / 1000} s`, { hint }));
+    }, timeoutMs);
+    child.once("error", reject);
+    child.once("exit", (status, signal) => {
+      clearTimeout(timer);
+      reject(
+        new SlipwayError("E_CLOUD_UNREACHABLE", `the cloud ended at its start (${signal ?? `status ${status}`})`, {
+          hint,
+        }),
+      );
+    });
+    child.once("message", (message: DaemonMessage) => {
+      clearTimeout(timer);
+      if (message.type === "ready") return resolve(message.info);
+      const code = message.code !== undefined && message.code in errorCatalogue ? message.code : "E_CLOUD_UNREACHABLE";
+      const { details } = message;
+      reject(new SlipwayError(code as ErrorCode, message.message, { hint: message.hint ?? hint, details }));
+    });
+  });
+}
+
+/** Whether the cloud runs; told by its lock, which no dead process holds. One that starts or ends is waited for. */
+export function daemonStatus(stateDir: string): Promise<DaemonStatus> {
+  const look = async (): Promise<DaemonStatus | undefined> => {
+    if (!isLocked(stateDir)) return { running: false };
+    const info = await readDaemonInfo(stateDir);
+    return info === undefined ? undefined : { running: true, ...info };
+  };
+  return waitFor("the cloud to start or to end", look, { timeoutMs: stopTimeoutMs });
+}
+
+function isLocked(stateDir: string): boolean {
+  const path = stateFiles(stateDir).lock;
+  if (!existsSync(path)) return false;
+  const lock = tryLock(path);
+  lock?.release();
+  return lock === undefined;
+}
+
+/** Ends the daemon; its guests stay. Returns whether there was one. @throws SlipwayError E_TIMEOUT */
+export async function stopDaemon(stateDir: string): Promise<boolean> {
+  const status = await daemonStatus(stateDir);
+  if (!status.running) return false;
+  process.kill(status.pid, "SIGTERM");
+  await waitFor("the cloud to end", async () => (isLocked(stateDir) ? undefined : true), {
+    timeoutMs: stopTimeoutMs,
+    intervalMs: 50,
+  });
+  return true;
+}
+
+/**
+ * Ends the cloud with everything that it made: servers, networks, data plane, state. Also where its daemon is dead.
+ * @returns what of it is left on the machine: the proof is an empty list. The state stays as long as something is left.
+ */
+export async function destroyCloud(stateDir: string): Promise<Leftover[]> {
+  const { database } = stateFiles(stateDir);
+  await stopDaemon(stateDir);
+  if (existsSync(database)) {
+    const store = new Store(database);
+    const instance = instanceOf(store);
+    store.close();
+    await removeLeftovers(instance);
+    const left = await findLeftovers(instance);
+    if (left.length > 0) return left;
+  }
+  await rm(stateDir, { recursive: true, force: true });
+  return [];
+}

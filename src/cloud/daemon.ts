@@ -1,0 +1,125 @@
+import { mkdir, rm } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { messageOf, SlipwayError } from "../common/errors.ts";
+import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
+import { chooseHypervisor } from "./choose-hypervisor.ts";
+import { startCloud } from "./cloud.ts";
+import { withCloudEntries } from "./clouds-yaml.ts";
+import { type DaemonInfo, type DaemonMessage, daemonFiles, type HypervisorChoice } from "./daemon-info.ts";
+import { FakeHypervisor } from "./hypervisors/fake.ts";
+import { createNspawnHypervisor } from "./hypervisors/nspawn/hypervisor.ts";
+import type { OfferedImage } from "./image/registration.ts";
+import { ensureGuestImage } from "./images/guest-image.ts";
+import { createLinuxDataplane } from "./network/linux/dataplane.ts";
+import { lockState } from "./store/lock.ts";
+import { stateFiles } from "./store/state.ts";
+
+// The embedded cloud as a process of its own:
+//   node src/cloud/daemon.ts --state DIR --hypervisor auto|nspawn|fake [--port N] [--clouds-file FILE]
+// SIGTERM ends it and leaves the guests running; started again on the same state it finds them.
+
+const log = (line: string) => console.log(`${new Date().toISOString()} ${line}`);
+
+/** Tells the process that started this one, where it listens. */
+function tell(message: DaemonMessage): void {
+  process.send?.(message);
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      state: { type: "string" },
+      hypervisor: { type: "string", default: "auto" },
+      port: { type: "string", default: "0" },
+      "clouds-file": { type: "string" },
+    },
+  });
+  const stateDir = values.state;
+  if (stateDir === undefined) throw new SlipwayError("E_CONFIG_INVALID", "--state DIR is missing");
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  const files = daemonFiles(stateDir);
+  const lock = lockState(stateFiles(stateDir).lock);
+  await rm(files.info, { force: true }); // of a daemon that was killed
+  const chosen = await chooseHypervisor(stateDir, values.hypervisor as HypervisorChoice);
+  const cloud = await startCloud({
+    stateDir,
+    lock,
+    port: Number(values.port),
+    log,
+    ...(chosen.hypervisor === "nspawn" ? await realGuests() : pretendedGuests()),
+  });
+  await writeFileAtomic(files.hypervisor, `${chosen.hypervisor}\n`);
+  const cloudsFile = values["clouds-file"];
+  if (cloudsFile !== undefined) {
+    const entries = withCloudEntries(await readTextIfExists(cloudsFile), cloud.authUrl, cloud.credentials);
+    await writeFileAtomic(cloudsFile, entries);
+  }
+  const info: DaemonInfo = {
+    pid: process.pid,
+    authUrl: cloud.authUrl,
+    port: cloud.port,
+    instance: cloud.instance,
+    ...chosen,
+    startedAt: new Date().toISOString(),
+  };
+  await writeFileAtomic(files.info, `${JSON.stringify(info, null, 2)}\n`);
+
+  const end = (signal: string) => {
+    log(`ends by ${signal}`);
+    // while the lock is held: the next daemon's info must not be taken away
+    rm(files.info, { force: true })
+      .then(() => cloud.close())
+      .then(
+        () => process.exit(0),
+        (error: unknown) => {
+          log(`did not end cleanly: ${messageOf(error)}`);
+          process.exit(1);
+        },
+      );
+  };
+  process.once("SIGTERM", end);
+  process.once("SIGINT", end);
+  log(`answers at ${info.authUrl} with ${info.hypervisor} guests: ${info.reason}`);
+  tell({ type: "ready", info });
+}
+
+async function realGuests() {
+  const image = await ensureGuestImage({ log });
+  const offered: OfferedImage = {
+    name: image.name,
+    path: image.rootfs,
+    digest: image.digest,
+    minDiskGb: 1,
+    properties: { os_distro: "debian", os_version: "13", os_admin_user: "debian" },
+  };
+  return {
+    hypervisor: createNspawnHypervisor,
+    // guests reach this machine at the object store's port and nowhere else
+    dataplane: (parts: Parameters<typeof createLinuxDataplane>[0] & { port: number }) =>
+      createLinuxDataplane({ ...parts, hostPorts: [parts.port] }),
+    images: [offered],
+  };
+}
+
+function pretendedGuests() {
+  const image: OfferedImage = {
+    name: "debian-13",
+    path: null,
+    minDiskGb: 1,
+    properties: { os_distro: "debian", os_version: "13", os_admin_user: "debian" },
+  };
+  return { hypervisor: new FakeHypervisor(), images: [image] };
+}
+
+main().catch((error: unknown) => {
+  log(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  const known = error instanceof SlipwayError ? error : undefined;
+  tell({
+    type: "failed",
+    code: known?.code,
+    message: messageOf(error),
+    hint: known?.hint,
+    details: known?.details ?? [],
+  });
+  process.exitCode = 1;
+});

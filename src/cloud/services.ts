@@ -1,0 +1,93 @@
+import type { FastifyInstance } from "fastify";
+import { keypairTable } from "./compute/keypairs.ts";
+import type { Lifecycle } from "./compute/lifecycle.ts";
+import type { Server } from "./compute/records.ts";
+import { computeService } from "./compute/service.ts";
+import { createApp } from "./http/app.ts";
+import type { Hypervisor } from "./hypervisors/hypervisor.ts";
+import type { Accounts } from "./identity/accounts.ts";
+import type { Addresses } from "./identity/catalog.ts";
+import { identityService } from "./identity/service.ts";
+import { Tokens } from "./identity/tokens.ts";
+import type { Image } from "./image/records.ts";
+import { imageService } from "./image/service.ts";
+import type { NetworkTables } from "./network/records.ts";
+import { networkService } from "./network/service.ts";
+import type { ObjectTables } from "./object/records.ts";
+import { objectService } from "./object/service.ts";
+import { stateFiles } from "./store/state.ts";
+import type { Collection, Store } from "./store/store.ts";
+
+/** What the services work on. */
+export interface ServiceParts {
+  stateDir: string;
+  store: Store;
+  accounts: Accounts;
+  servers: Collection<Server>;
+  images: Collection<Image>;
+  tables: NetworkTables;
+  objects: ObjectTables;
+  hypervisor: Hypervisor;
+  lifecycle: Lifecycle;
+  reconcile: () => Promise<void>;
+  addresses: () => Addresses;
+  tokenLifetimeMs: number;
+  log: (line: string) => void;
+}
+
+/** The HTTP application with all services, each below its prefix of the catalogue. */
+export async function createServices(parts: ServiceParts): Promise<FastifyInstance> {
+  const { stateDir, store, tables, servers, images, addresses, log } = parts;
+  const tokens = new Tokens(store, parts.tokenLifetimeMs);
+  const base = () => addresses().base;
+  const app = createApp();
+  await app.register(identityService, { prefix: "/identity", accounts: parts.accounts, tokens, addresses, log });
+  await app.register(computeService, {
+    prefix: "/compute",
+    store,
+    servers,
+    keypairs: keypairTable(store),
+    images,
+    tables,
+    hypervisor: parts.hypervisor,
+    lifecycle: parts.lifecycle,
+    reconcile: parts.reconcile,
+    base,
+    tokens,
+    log,
+  });
+  await app.register(networkService, {
+    prefix: "/network",
+    store,
+    tables,
+    reconcile: parts.reconcile,
+    tokens,
+    base,
+    log,
+  });
+  await app.register(imageService, {
+    prefix: "/image",
+    store,
+    table: images,
+    tokens,
+    folder: stateFiles(stateDir).images,
+    inUse: (id) => isImageInUse(servers, id),
+    base,
+    log,
+  });
+  await app.register(objectService, {
+    prefix: "/object-store",
+    store,
+    tables: parts.objects,
+    tokens,
+    folder: stateFiles(stateDir).objects,
+    log,
+  });
+  await app.ready();
+  return app;
+}
+
+/** Whether a server was made from the image and still exists. */
+export function isImageInUse(servers: Collection<Server>, imageId: string): boolean {
+  return servers.find((server) => server.imageId === imageId) !== undefined;
+}

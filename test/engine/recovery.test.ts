@@ -92,9 +92,8 @@ describe("a lock", () => {
     await mkdir(bench.locksPath, { recursive: true });
     await writeFile(join(bench.locksPath, "theirs.json"), JSON.stringify(holder));
   };
-  const timestamp = new Date(Date.now() - 90_000).toISOString();
-
   it("of another host is respected and described", async () => {
+    const timestamp = new Date(Date.now() - 90_000).toISOString();
     await lockOf({ pid: 1, username: "ada", hostname: "elsewhere", timestamp });
     const failure = await failureOf(bench.up());
     expect(failure.code).toBe("E_LOCKED");
@@ -146,9 +145,9 @@ describe("state that cannot be used", () => {
   it("because it was damaged", async () => {
     await bench.up();
     const text = await readFile(bench.checkpointPath, "utf8");
-    const damages: ((file: { checkpoint: { latest: Record<string, never> } }) => unknown)[] = [
-      (file) => (file.checkpoint.latest.resources as unknown[]).reverse(),
-      (file) => Object.assign(file.checkpoint.latest.manifest ?? {}, { version: "v9.9.9" }),
+    const damages: ((file: { checkpoint: { latest: { resources: unknown[]; manifest: object } } }) => unknown)[] = [
+      (file) => file.checkpoint.latest.resources.reverse(),
+      (file) => Object.assign(file.checkpoint.latest.manifest, { version: "v9.9.9" }),
       (file) => Object.assign(file.checkpoint.latest, { resources: [{ custom: true }] }),
     ];
     for (const damage of damages) {

@@ -3,7 +3,7 @@ import { unknown } from "../../resource-provider.ts";
 import type { ResourceState } from "../state/resource-state.ts";
 import { dependentsOf, planDeletions, runPlan } from "../steps/deletions.ts";
 import { mapToProvider } from "../values/provider-values.ts";
-import { mapValues } from "../values/value.ts";
+import { entry, mapValues } from "../values/value.ts";
 import { assertRunning, type Context, identityOf } from "./context.ts";
 import { remove } from "./provider-steps.ts";
 
@@ -60,7 +60,7 @@ async function claimable(context: Context, root: ResourceState): Promise<Resourc
 async function isForced(context: Context, state: ResourceState, changing: ReadonlySet<string>): Promise<boolean> {
   const { provider } = await context.registry.forState(state);
   if (provider === undefined) return false;
-  const takes = (key: string) => state.propertyDependencies[key]?.some((urn) => changing.has(urn)) === true;
+  const takes = (key: string) => entry(state.propertyDependencies, key)?.some((urn) => changing.has(urn)) === true;
   const inputs = mapValues(state.inputs, (value, key) => (takes(key) ? unknown : value));
   const [olds, oldInputs, news] = [mapToProvider(state.outputs), mapToProvider(state.inputs), mapToProvider(inputs)];
   const diff = await provider.diff(identityOf(state), state.id ?? "", olds, oldInputs, news, state.ignoreChanges);

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { ResourceState } from "../state/resource-state.ts";
 import type { AliasSpec, Goal, ReadGoal } from "../steps/goal.ts";
 import { isProviderType, makeUrn, packageOf, stackType } from "../urn.ts";
-import { containsUnknown, type ValueMap } from "../values/value.ts";
+import { containsUnknown, entry, type ValueMap } from "../values/value.ts";
 import { assertRunning, type Context } from "./context.ts";
 import { registerComponent, registerProvider } from "./engine-kept.ts";
 import { InvalidRequest, Stopped } from "./failures.ts";
@@ -120,7 +120,7 @@ export class Deployment {
   }
 
   #refuseEngineBuilt(type: string): void {
-    const built = engineBuilt[packageOf(type)];
+    const built = entry(engineBuilt, packageOf(type));
     if (built !== undefined) throw unsupported(`${built} (${type})`);
   }
 

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { DiffKind, DiffResult } from "../../resource-provider.ts";
 import type { ResourceState } from "../state/resource-state.ts";
 import { parsePath, pathWithin } from "../values/paths.ts";
-import type { ValueMap } from "../values/value.ts";
+import { entry, type ValueMap } from "../values/value.ts";
 
 /** What to do about a resource that exists. */
 export type Decision =
@@ -48,8 +48,9 @@ export function diffInputs(olds: ValueMap, news: ValueMap): DiffResult {
   const keys = new Set([...Object.keys(olds), ...Object.keys(news)]);
   const detailedDiff: DiffResult["detailedDiff"] = {};
   for (const key of keys) {
-    if (isDeepStrictEqual(olds[key], news[key])) continue;
-    const kind: DiffKind = !(key in olds) ? "add" : key in news ? "update" : "delete";
+    const [before, after] = [entry(olds, key), entry(news, key)];
+    if (isDeepStrictEqual(before, after)) continue;
+    const kind: DiffKind = before === undefined ? "add" : after === undefined ? "delete" : "update";
     detailedDiff[key] = { kind, inputDiff: true };
   }
   return { changes: Object.keys(detailedDiff).length > 0, replaces: [], deleteBeforeReplace: false, detailedDiff };

@@ -1,4 +1,4 @@
-import { isMap, Secret, type Value, type ValueMap } from "./value.ts";
+import { entry, isMap, Secret, type Value, type ValueMap } from "./value.ts";
 
 /** A property path's parts; `*` stands for every key or element. */
 export type Path = (string | number)[];
@@ -33,7 +33,7 @@ export function valueAt(map: ValueMap, path: Path): Value | undefined {
       value = value.value;
     }
     if (Array.isArray(value)) value = value[Number(part)];
-    else if (isMap(value)) value = Object.hasOwn(value, part) ? value[part] : undefined;
+    else if (isMap(value)) value = entry(value, String(part));
     else return undefined;
   }
   return secret && value !== undefined ? Secret.of(value) : value;
@@ -61,11 +61,12 @@ function reset(news: Value, olds: Value | undefined, path: Path): Value {
   const keys = head === "*" ? new Set([...Object.keys(news), ...Object.keys(before)]) : new Set([String(head)]);
   const result = { ...news };
   for (const key of keys) {
-    const current = news[key];
+    const current = entry(news, key);
+    const previous = entry(before, key);
     if (rest.length > 0) {
-      if (current !== undefined) result[key] = reset(current, before[key], rest);
-    } else if (before[key] === undefined) delete result[key];
-    else result[key] = before[key];
+      if (current !== undefined) result[key] = reset(current, previous, rest);
+    } else if (previous === undefined) delete result[key];
+    else result[key] = previous;
   }
   return result;
 }

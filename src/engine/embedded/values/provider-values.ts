@@ -1,5 +1,5 @@
 import { type PropertyMap, type PropertyValue, unknown } from "../../resource-provider.ts";
-import { isMap, mapValues, ResourceReference, Secret, type Value, type ValueMap } from "./value.ts";
+import { entry, isMap, mapValues, ResourceReference, Secret, type Value, type ValueMap } from "./value.ts";
 
 /** What a provider gets to see of a value: secrets in clear, a resource as its id (a component as its URN). */
 export function toProvider(value: Value): PropertyValue {
@@ -19,7 +19,10 @@ export function mapToProvider(map: ValueMap): PropertyMap {
  * Providers do not carry secrets, so this is how an input's secrecy reaches checked inputs and outputs.
  */
 export function withSecretsOf(answer: ValueMap, source: ValueMap): ValueMap {
-  return mapValues(answer, (value, key) => (key in source ? secretLike(value, source[key] as Value) : value));
+  return mapValues(answer, (value, key) => {
+    const counterpart = entry(source, key);
+    return counterpart === undefined ? value : secretLike(value, counterpart);
+  });
 }
 
 function secretLike(value: Value, source: Value): Value {

@@ -49,6 +49,11 @@ export function revealed(value: Value): Exclude<Value, Secret> {
   return (value instanceof Secret ? value.value : value) as Exclude<Value, Secret>;
 }
 
+/** A map's own entry; user-chosen keys may be named like the members of every object. */
+export function entry<V>(map: Readonly<Record<string, V>>, key: string): V | undefined {
+  return Object.hasOwn(map, key) ? map[key] : undefined;
+}
+
 /** Applies `change` to every entry of a map. */
 export function mapValues<V, W>(map: Record<string, V>, change: (value: V, key: string) => W): Record<string, W> {
   return Object.fromEntries(Object.entries(map).map(([key, value]) => [key, change(value, key)]));

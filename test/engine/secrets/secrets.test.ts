@@ -1,0 +1,63 @@
+import { describe, expect, it } from "vitest";
+import { decryptText, encryptText, keyOf, newSalt } from "../../../src/engine/embedded/secrets/passphrase.ts";
+import { Redactor } from "../../../src/engine/embedded/secrets/redactor.ts";
+import { Vault } from "../../../src/engine/embedded/secrets/vault.ts";
+import { Secret } from "../../../src/engine/embedded/values/value.ts";
+import { unknown } from "../../../src/engine/resource-provider.ts";
+
+// Derived once: a million rounds of PBKDF2 take a third of a second.
+const made = await newSalt("correct horse");
+
+describe("passphrase secrets", () => {
+  it("open with the passphrase they were made with, and no other", async () => {
+    expect(await keyOf("correct horse", made.salt)).toEqual(made.key);
+    await expect(keyOf("battery staple", made.salt)).rejects.toMatchObject({ code: "E_PASSPHRASE_WRONG" });
+    await expect(keyOf("correct horse", "v2:something")).rejects.toMatchObject({ code: "E_STATE_DAMAGED" });
+  });
+
+  it("have Pulumi's form", () => {
+    const [version, nonce = "", box = ""] = encryptText(made.key, "four").split(":");
+    expect(version).toBe("v1");
+    expect(Buffer.from(nonce, "base64")).toHaveLength(12);
+    expect(Buffer.from(box, "base64")).toHaveLength(4 + 16);
+  });
+
+  it("are refused when they were changed", () => {
+    const sealed = encryptText(made.key, "text");
+    expect(decryptText(made.key, sealed)).toBe("text");
+    const [version, nonce, box = ""] = sealed.split(":");
+    const bytes = Buffer.from(box, "base64");
+    bytes[0] = (bytes[0] ?? 0) ^ 1;
+    expect(() => decryptText(made.key, `${version}:${nonce}:${bytes.toString("base64")}`)).toThrow();
+    expect(() => decryptText(made.key, "v1:AA==:AA==")).toThrow("too short");
+  });
+
+  it("keep their ciphertext while they do not change", async () => {
+    const vault = await Vault.open("correct horse", made.salt);
+    const sealed = encryptText(made.key, '"pw"');
+    expect(vault.decrypt(sealed, "a")).toBe('"pw"');
+    expect(vault.encrypt('"pw"', "a")).toBe(sealed);
+    expect(vault.encrypt('"pw"', "b")).not.toBe(sealed);
+    expect(vault.encrypt('"new"', "a")).not.toBe(sealed);
+  });
+});
+
+describe("redaction", () => {
+  it("blanks learnt secrets wherever they stand, the longest first", () => {
+    const redactor = new Redactor();
+    redactor.learn({
+      a: [Secret.of({ b: "pass" })],
+      c: Secret.of("password-1"),
+      d: "open",
+      e: Secret.of('with "quotes"'),
+    });
+    expect(redactor.clean("password-1 pass open")).toBe("[secret] [secret] open");
+    expect(redactor.clean(JSON.stringify({ x: 'with "quotes"' }))).toBe('{"x":"[secret]"}');
+  });
+
+  it("shows values with secrets and unknowns named", () => {
+    expect(new Redactor().show({ a: Secret.of(1), b: unknown, c: [true] })).toBe(
+      '{"a":"[secret]","b":"[unknown]","c":[true]}',
+    );
+  });
+});

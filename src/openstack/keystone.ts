@@ -12,9 +12,9 @@ export interface Token {
   catalogue: Catalogue;
 }
 
-/** The address of Keystone's v3 API for an `auth_url` with or without its version. */
+/** The address of Keystone's v3 API for an `auth_url` with or without its version; old files still say `/v2.0`. */
 export function identityUrl(authUrl: string): string {
-  const base = authUrl.replace(/\/+$/, "");
+  const base = authUrl.replace(/\/+$/, "").replace(/\/v2\.0$/, "");
   return base.endsWith("/v3") ? base : `${base}/v3`;
 }
 

@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { BlockList, isIP } from "node:net";
 import type { Readable } from "node:stream";
 import type { TlsSettings } from "./credentials.ts";
 
@@ -46,26 +47,53 @@ export interface Transport {
 
 const notSentCodes = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"]);
 
-/** A transport of node:http(s), which unlike `fetch` takes a CA, a client certificate and a deadline per call. */
-export function createTransport(tls: TlsSettings): Transport {
-  const http = new HttpAgent({ keepAlive: true });
-  const https = new HttpsAgent({
-    keepAlive: true,
+/**
+ * A transport of node:http(s), which unlike `fetch` takes a CA, a client certificate and a deadline per call. HTTP_PROXY,
+ * HTTPS_PROXY and NO_PROXY are honoured, except for addresses of this machine and of private networks: the embedded cloud's.
+ */
+export function createTransport(tls: TlsSettings, env: NodeJS.ProcessEnv = process.env): Transport {
+  const secure = {
     rejectUnauthorized: tls.verify,
     ...(tls.ca === undefined ? {} : { ca: tls.ca }),
     ...(tls.cert === undefined ? {} : { cert: tls.cert }),
     ...(tls.key === undefined ? {} : { key: tls.key }),
-  });
+  };
+  const agents = new Map<string, HttpAgent>();
+  const agentFor = (url: URL): HttpAgent => {
+    const options = { keepAlive: true, ...(isPrivate(url.hostname) ? {} : { proxyEnv: env }) };
+    const key = `${url.protocol} ${"proxyEnv" in options}`;
+    const made =
+      agents.get(key) ??
+      (url.protocol === "https:" ? new HttpsAgent({ ...options, ...secure }) : new HttpAgent(options));
+    agents.set(key, made);
+    return made;
+  };
   return {
-    exchange: (exchange) => exchangeOnce(exchange, exchange.url.protocol === "https:" ? https : http),
+    exchange: (exchange) => exchangeOnce(exchange, agentFor(exchange.url)),
     close: () => {
-      http.destroy();
-      https.destroy();
+      for (const agent of agents.values()) agent.destroy();
+      agents.clear();
     },
   };
 }
 
-function exchangeOnce(exchange: Exchange, agent: HttpAgent | HttpsAgent): Promise<RawAnswer> {
+const privateNetworks = new BlockList();
+for (const [network, prefix] of [
+  ["127.0.0.0", 8],
+  ["10.0.0.0", 8],
+  ["172.16.0.0", 12],
+  ["192.168.0.0", 16],
+  ["169.254.0.0", 16],
+] as const) {
+  privateNetworks.addSubnet(network, prefix);
+}
+
+function isPrivate(host: string): boolean {
+  if (host === "localhost" || host === "[::1]") return true;
+  return isIP(host) === 4 && privateNetworks.check(host);
+}
+
+function exchangeOnce(exchange: Exchange, agent: HttpAgent): Promise<RawAnswer> {
   const { method, url, body, timeoutMs, signal } = exchange;
   const deadline = AbortSignal.timeout(timeoutMs);
   const options: RequestOptions = {

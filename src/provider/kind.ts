@@ -31,6 +31,15 @@ export interface Candidate {
   createdAt: string;
 }
 
+/** What a create call has made. */
+export interface Made {
+  id: string;
+  /** What only this call tells. */
+  outputs?: PropertyMap;
+  /** The call's request id: what the cloud's operators ask for when the object turns out broken. */
+  requestId?: string | undefined;
+}
+
 /** One kind of resource: a table of properties and the calls that make, read, change and delete it. */
 export interface ResourceKind {
   /** Pulumi's type token. */
@@ -40,7 +49,7 @@ export interface ResourceKind {
   autoName: boolean;
   timeouts: Timeouts;
   /** Makes the object and returns at once, so that its id is known whatever happens next. */
-  create(context: Context, inputs: PropertyMap): Promise<{ id: string; outputs?: PropertyMap }>;
+  create(context: Context, inputs: PropertyMap): Promise<Made>;
   /** After create and update: returns when the object is usable and has what only a second call can give it. */
   settle?(context: Context, id: string, inputs: PropertyMap, olds: PropertyMap): Promise<void>;
   /** The state that the cloud has; undefined where the object is gone. */

@@ -1,26 +1,19 @@
-import { messageOf, SlipwayError } from "../common/errors.ts";
-import {
-  type CallOptions,
-  InitializationFailed,
-  type PropertyMap,
-  type ResourceIdentity,
-  type ResourceProvider,
-} from "../engine/resource-provider.ts";
+import { SlipwayError } from "../common/errors.ts";
+import type { CallOptions, PropertyMap, ResourceIdentity, ResourceProvider } from "../engine/resource-provider.ts";
 import { type CredentialsQuery, findCredentials } from "../openstack/clouds.ts";
 import type { Credentials } from "../openstack/credentials.ts";
 import { openSession, type Session, type SessionOptions } from "../openstack/session.ts";
 import type { ProviderFunction } from "./function.ts";
 import type { Candidate, Context, ResourceKind } from "./kind.ts";
 import { providerFunctions, resourceKinds } from "./kinds.ts";
+import { composed, halfMade, outputsOf } from "./outcome.ts";
 import { checkInputs } from "./schema/check.ts";
 import { changedNames } from "./schema/diff.ts";
 import {
   foreseenOutputs,
   foreseenUpdate,
   importedInputs,
-  keptInputs,
   metaOf,
-  onceOutputs,
   refreshedInputs,
   type Timeouts,
 } from "./schema/outputs.ts";
@@ -90,13 +83,13 @@ export function createOpenStackProvider(options: OpenStackProviderOptions = {}):
       const kind = kindOf(r);
       if (preview) return { id: "", outputs: foreseenOutputs(kind.properties, inputs) };
       const context = callOn(kind, "create", inputs, call);
-      const { id, outputs: once = {} } = await kind.create(context, inputs);
-      const meta = metaOf(kind.timeouts, call.timeoutSeconds);
+      const made = await kind.create(context, inputs);
+      const known = { ...made.outputs, ...metaOf(kind.timeouts, call.timeoutSeconds) };
       try {
-        await kind.settle?.(context, id, inputs, {});
-        return { id, outputs: await outputsOf(kind, context, id, inputs, { ...once, ...meta }) };
+        await kind.settle?.(context, made.id, inputs, {});
+        return { id: made.id, outputs: await outputsOf(kind, context, made.id, inputs, known) };
       } catch (error) {
-        throw await halfMade(kind, context, id, inputs, { ...once, ...meta }, error);
+        throw await halfMade(kind, context, made, inputs, known, error);
       }
     },
 
@@ -164,57 +157,6 @@ export function createOpenStackProvider(options: OpenStackProviderOptions = {}):
       sessions.clear();
     },
   };
-}
-
-/** The state after a call: what the cloud says and the inputs that it is not asked for. */
-async function outputsOf(
-  kind: ResourceKind,
-  context: Context,
-  id: string,
-  inputs: PropertyMap,
-  olds: PropertyMap,
-): Promise<PropertyMap> {
-  const found = await kind.read(context, id, inputs, olds);
-  if (found !== undefined) return composed(kind, context, id, inputs, olds, found);
-  throw new SlipwayError("E_UPDATE_FAILED", `${kind.type} ${id} is gone right after it was made or changed`, {
-    hint: "Run the command again.",
-  });
-}
-
-function composed(
-  { properties }: ResourceKind,
-  { region }: Context,
-  id: string,
-  inputs: PropertyMap,
-  olds: PropertyMap,
-  found: PropertyMap,
-): PropertyMap {
-  const meta: PropertyMap = olds.__meta === undefined ? {} : { __meta: olds.__meta };
-  return { ...meta, id, region, ...keptInputs(properties, inputs), ...onceOutputs(properties, olds), ...found };
-}
-
-/** The object exists but is not what it should be: the engine keeps its id, and what can be known of it. */
-async function halfMade(
-  kind: ResourceKind,
-  context: Context,
-  id: string,
-  inputs: PropertyMap,
-  olds: PropertyMap,
-  cause: unknown,
-): Promise<InitializationFailed> {
-  const planned = keptInputs(Object.fromEntries(Object.entries(kind.properties).map(asKept)), inputs);
-  // only kinds that can break beyond repair are read again: for the others "never read" must stay visible in the state
-  const seen =
-    kind.brokenBy === undefined ? undefined : await kind.read(context, id, inputs, olds).catch(() => undefined);
-  const failure = new InitializationFailed(id, composed(kind, context, id, inputs, olds, { ...planned, ...seen }), [
-    messageOf(cause),
-  ]);
-  failure.cause = cause;
-  return failure;
-}
-
-function asKept([name, property]: [string, ResourceKind["properties"][string]]) {
-  return [name, { ...property, kept: true }] as const;
 }
 
 function isRecent({ createdAt }: Candidate): boolean {

@@ -1,7 +1,7 @@
 import type { PropertyMap } from "../../engine/resource-provider.ts";
 import { listAll } from "../../openstack/pages.ts";
 import type { Session } from "../../openstack/session.ts";
-import type { Context } from "../kind.ts";
+import type { Context, Made } from "../kind.ts";
 import { exactlyOne } from "../lookup.ts";
 import { toApi } from "../schema/api-form.ts";
 import { isMap, mapsOf, textOf, textsOf } from "../schema/values.ts";
@@ -10,7 +10,7 @@ import { networkEntries, networksBody } from "./instance-networks.ts";
 import { blockDeviceFields, schedulerHintFields } from "./instance-properties.ts";
 
 /** Creates the server and returns its id at once. */
-export async function createServer({ session }: Context, inputs: PropertyMap): Promise<string> {
+export async function createServer({ session }: Context, inputs: PropertyMap): Promise<Made> {
   const [imageRef, flavorRef, networks] = await Promise.all([
     imageOf(session, inputs),
     flavorOf(session, inputs),
@@ -44,7 +44,7 @@ export async function createServer({ session }: Context, inputs: PropertyMap): P
     expect: [200, 201, 202],
     ...(version === undefined ? {} : { microversion: version }),
   });
-  return made.body.server.id;
+  return { id: made.body.server.id, requestId: made.requestId };
 }
 
 function optional(name: string, value: unknown): object {

@@ -21,7 +21,7 @@ export const instance: ResourceKind = {
   timeouts: { create: 1800, delete: 1800, update: 1800 },
   properties: instanceProperties,
 
-  create: async (context, inputs) => ({ id: await createServer(context, inputs) }),
+  create: createServer,
 
   async settle(context, id, inputs) {
     const usable = ["ACTIVE", "SHUTOFF", "SHELVED_OFFLOADED"];

@@ -77,7 +77,7 @@ export function neutronKind(spec: NeutronKind): ResourceKind {
         body: { [spec.member]: body },
         expect: [201, 202],
       });
-      return { id: made.body[spec.member]?.id ?? "" };
+      return { id: made.body[spec.member]?.id ?? "", requestId: made.requestId };
     },
 
     async settle(context, id, inputs, olds) {

@@ -27,7 +27,7 @@ export const routerInterface: ResourceKind = {
         expect: [200],
       }),
     );
-    return { id: made.body.port_id };
+    return { id: made.body.port_id, requestId: made.requestId };
   },
 
   settle: (context, id) =>

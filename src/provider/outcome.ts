@@ -1,0 +1,58 @@
+import { messageOf, SlipwayError } from "../common/errors.ts";
+import { InitializationFailed, type PropertyMap } from "../engine/resource-provider.ts";
+import type { Context, Made, ResourceKind } from "./kind.ts";
+import { keptInputs, onceOutputs } from "./schema/outputs.ts";
+
+/**
+ * The state after a call, read back from the cloud.
+ * @throws SlipwayError E_UPDATE_FAILED where the object is gone
+ */
+export async function outputsOf(
+  kind: ResourceKind,
+  context: Context,
+  id: string,
+  inputs: PropertyMap,
+  olds: PropertyMap,
+): Promise<PropertyMap> {
+  const found = await kind.read(context, id, inputs, olds);
+  if (found !== undefined) return composed(kind, context, id, inputs, olds, found);
+  throw new SlipwayError("E_UPDATE_FAILED", `${kind.type} ${id} is gone right after it was made or changed`, {
+    hint: "Run the command again.",
+  });
+}
+
+/** A state: what the cloud says, the inputs that it is not asked for, and what only an earlier call told. */
+export function composed(
+  { properties }: ResourceKind,
+  { region }: Context,
+  id: string,
+  inputs: PropertyMap,
+  olds: PropertyMap,
+  found: PropertyMap,
+): PropertyMap {
+  const meta: PropertyMap = olds.__meta === undefined ? {} : { __meta: olds.__meta };
+  return { ...meta, id, region, ...keptInputs(properties, inputs), ...onceOutputs(properties, olds), ...found };
+}
+
+/** The object exists but is not what it should be: the engine keeps its id, and what can be known of it. */
+export async function halfMade(
+  kind: ResourceKind,
+  context: Context,
+  { id, requestId }: Made,
+  inputs: PropertyMap,
+  olds: PropertyMap,
+  cause: unknown,
+): Promise<InitializationFailed> {
+  const planned = keptInputs(everythingKept(kind), inputs);
+  // only kinds that can break beyond repair are read again: for the others "never read" must stay visible in the state
+  const seen = kind.brokenBy && (await kind.read(context, id, inputs, olds).catch(() => undefined));
+  const reason = messageOf(cause) + (requestId === undefined ? "" : ` (created by request ${requestId})`);
+  const state = composed(kind, context, id, inputs, olds, { ...planned, ...seen });
+  const failure = new InitializationFailed(id, state, [reason]);
+  failure.cause = cause;
+  return failure;
+}
+
+function everythingKept({ properties }: ResourceKind): ResourceKind["properties"] {
+  return Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, { ...property, kept: true }]));
+}

@@ -4,7 +4,7 @@ import type { Host } from "./host.ts";
 import type { Manifest } from "./manifest.ts";
 import { defaultModel } from "./model.ts";
 import { type ReleaseRecord, writeReleaseRecord } from "./release-record.ts";
-import type { Service } from "./units.ts";
+import { payloadServices, type Service } from "./units.ts";
 import { failureOf, upgradePayload } from "./upgrade.ts";
 
 /**
@@ -23,8 +23,9 @@ export async function deploy(
   const ms = () => Math.round(performance.now() - began);
   const restart = servicesToRestart(record.manifest, manifest);
   try {
-    const outputs =
-      restart === "all" ? await upgradePayload(host, manifest, document) : await converge(host, manifest, restart);
+    const outputs = await (record.manifest.payload.digest === manifest.payload.digest
+      ? converge(host, manifest, restart)
+      : upgradePayload(host, manifest, document));
     const next = { sequence, manifest };
     await writeReleaseRecord(host.paths, next);
     host.journal.verdict({ sequence, ok: true, model: nameOf(manifest), outputs, ms: ms() });
@@ -48,8 +49,8 @@ export async function deploy(
 }
 
 /** What a change from one manifest to another makes necessary to start anew. */
-export function servicesToRestart(from: Manifest, to: Manifest): "all" | Service[] {
-  if (from.payload.digest !== to.payload.digest) return "all";
+export function servicesToRestart(from: Manifest, to: Manifest): Service[] {
+  if (from.payload.digest !== to.payload.digest) return payloadServices;
   const [old, next] = [defaultModel(from), defaultModel(to)];
   return old.digest === next.digest && old.name === next.name && old.version === next.version ? [] : ["runtime"];
 }
@@ -57,7 +58,7 @@ export function servicesToRestart(from: Manifest, to: Manifest): "all" | Service
 async function goBack(
   host: Host,
   manifest: Manifest,
-  restart: "all" | Service[],
+  restart: Service[],
 ): Promise<{ ok: true } | { ok: false; reason: string }> {
   try {
     await converge(host, manifest, restart);

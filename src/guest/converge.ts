@@ -17,11 +17,11 @@ export const stepsBeforeRestart = ["payload", "users", "queue", "model", "units"
 /**
  * Makes the host run what a manifest says and shows that it does: a transaction of re-runnable, journalled steps. The same steps make
  * a first boot, a new model, a new payload, and the way back from either.
- * @param restart services that must run anew even if nothing of theirs changed on disk
+ * @param restart services that run anew in any case; others do where their configuration changed
  * @returns the golden rows' probabilities as served
  * @throws StepFailed
  */
-export async function converge(host: Host, manifest: Manifest, restart: "all" | Service[]): Promise<number[]> {
+export async function converge(host: Host, manifest: Manifest, restart: Service[]): Promise<number[]> {
   const { config, paths, journal } = host;
   const model = defaultModel(manifest);
   await journal.step("payload", async () => {
@@ -29,16 +29,16 @@ export async function converge(host: Host, manifest: Manifest, restart: "all" | 
     await activatePayload(paths, manifest.payload);
   });
   await journal.step("users", () => ensureServiceUser(host));
-  const queueServer = await journal.step("queue", () => ensureQueue(host));
+  const queue = await journal.step("queue", () => ensureQueue(host));
   await journal.step("model", async () => {
     await ensureModel(paths, config.sourceUrl, model);
     await activateModel(paths, model);
   });
-  await journal.step("units", async () => {
+  const changed = await journal.step("units", async () => {
     await writeFileAtomic(paths.serving, `${JSON.stringify(servingConfigOf(host, manifest), null, 2)}\n`, 0o644);
-    await ensureUnits(host, queueServer);
+    return ensureUnits(host, queue.server);
   });
-  await journal.step("start", () => ensureRunning(host, restart));
+  await journal.step("start", () => ensureRunning(host, [...restart, ...changed, ...queue.changed]));
   return journal.step("gate", async () => {
     const port = config.roles.frontend?.port;
     if (port === undefined) return [];
@@ -70,13 +70,12 @@ async function ensureServiceUser({ run }: Host): Promise<void> {
   }
 }
 
-/** The path of the queue's server; empty on a host without a queue. */
-async function ensureQueue(host: Host): Promise<string> {
+/** The path of the queue's server, empty on a host without a queue, and the queue itself where its configuration changed. */
+async function ensureQueue(host: Host): Promise<{ server: string; changed: Service[] }> {
   const queue = host.config.roles.queue;
-  if (queue === undefined) return "";
+  if (queue === undefined) return { server: "", changed: [] };
   const server = await ensureQueueServer(host);
-  await ensureQueueConfig(host, queue.port);
-  return server;
+  return { server, changed: (await ensureQueueConfig(host, queue.port)) ? ["queue"] : [] };
 }
 
 function servingConfigOf({ config, paths }: Host, manifest: Manifest): ServingConfig {

@@ -61,7 +61,7 @@ export async function passGate(url: string, expected: Expectation, options: Gate
 }
 
 /** Throws where a served probability is not the golden one. */
-export function compare(outputs: number[], golden: number[]): void {
+function compare(outputs: number[], golden: number[]): void {
   if (outputs.length !== golden.length) {
     throw new Error(`${outputs.length} predictions for ${golden.length} golden rows`);
   }

@@ -22,7 +22,7 @@ const roleSettings = {
   runtime: z.object({}),
 };
 
-export type Role = keyof typeof roleSettings;
+type Role = keyof typeof roleSettings;
 
 /** Who a host is and what it does. */
 export interface HostConfig extends z.infer<typeof identity> {

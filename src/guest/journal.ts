@@ -2,7 +2,7 @@ import { z } from "zod";
 
 const time = z.iso.datetime();
 /** One line of a host's journal; written to its file and, as `slipway/1 <boot> <seq> <json>`, to the console. */
-export const journalEntry = z.union([
+const journalEntry = z.union([
   z.object({ type: z.literal("step"), at: time, step: z.string(), state: z.literal("start") }),
   z.object({
     type: z.literal("step"),

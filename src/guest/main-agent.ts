@@ -1,7 +1,9 @@
 /** The agent: follows the stack's manifest and puts each higher release into service. systemd starts it again when it ends. */
 import { deploy } from "./agent.ts";
 import { thisHost } from "./host.ts";
+import type { Manifest } from "./manifest.ts";
 import { ManifestWatch } from "./manifest-watch.ts";
+import { prune } from "./prune.ts";
 import { readReleaseRecord } from "./release-record.ts";
 
 const LONGEST_WATCH_MS = 3_600_000;
@@ -13,8 +15,10 @@ if (record === undefined) throw new Error(`${host.paths.release} is missing: the
 for (;;) {
   const found = await watch.next(record.sequence, LONGEST_WATCH_MS);
   if (found === undefined) continue;
-  const payload: string = record.manifest.payload.digest;
+  const old: Manifest = record.manifest;
   record = { schemaVersion: 1, ...(await deploy(host, record, found.manifest, found.document)) };
+  // the release before is kept: the way back to it must not depend on the source
+  await prune(host.paths, [old, record.manifest]);
   // a new payload brings a new agent: systemd starts it
-  if (record.manifest.payload.digest !== payload) break;
+  if (record.manifest.payload.digest !== old.payload.digest) break;
 }

@@ -11,7 +11,7 @@ import { type Manifest, openManifest } from "./manifest.ts";
 import { ManifestWatch } from "./manifest-watch.ts";
 import { defaultModel } from "./model.ts";
 import { writeReleaseRecord } from "./release-record.ts";
-import { unitName } from "./units.ts";
+import { payloadServices, unitName } from "./units.ts";
 import { failureOf } from "./upgrade.ts";
 
 /** After this long a failed release is tried again as it is: its cause may have been the surroundings. */
@@ -22,7 +22,7 @@ async function bootstrap(host: Host, manifest: Manifest): Promise<void> {
   const { sequence } = manifest;
   const { name, version, digest } = defaultModel(manifest);
   try {
-    const outputs = await converge(host, manifest, "all");
+    const outputs = await converge(host, manifest, payloadServices);
     host.journal.verdict({ sequence, ok: true, model: { name, version, digest }, outputs, ms: Date.now() - began });
   } catch (error) {
     host.journal.verdict({ sequence, ok: false, failure: failureOf(error), ms: Date.now() - began });
@@ -37,7 +37,7 @@ async function bootstrap(host: Host, manifest: Manifest): Promise<void> {
 const host = await thisHost();
 const manifest = openManifest(await readFile(host.paths.manifest, "utf8"), stackKey(host.config));
 if (process.argv[2] === "upgrade") {
-  const result = await converge(host, manifest, "all").then(
+  const result = await converge(host, manifest, payloadServices).then(
     (outputs) => ({ outputs }),
     (error: unknown) => ({ failure: failureOf(error) }),
   );

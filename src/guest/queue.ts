@@ -51,21 +51,27 @@ async function installQueueServer(run: Host["run"]): Promise<void> {
   throw new Error(`no queue server can be installed\n${reasons.join("\n")}`);
 }
 
-/** Writes the queue's configuration, with a password that is made here once and never leaves the host. */
-export async function ensureQueueConfig({ paths, run }: Host, port: number): Promise<void> {
+/**
+ * Writes the queue's configuration where it differs, with a password that is made here once and never leaves the host.
+ * @returns whether it was written
+ */
+export async function ensureQueueConfig({ paths, run }: Host, port: number): Promise<boolean> {
   let password = (await readTextIfExists(paths.queuePassword))?.trim();
   if (password === undefined || password === "") {
     password = randomBytes(32).toString("base64url");
     await writeFileAtomic(paths.queuePassword, `${password}\n`);
   }
-  await writeFileAtomic(paths.queueConfig, queueConfig(port, password, "/var/lib/slipway/queue"));
+  const config = queueConfig(port, password, "/var/lib/slipway/queue");
+  const changed = (await readTextIfExists(paths.queueConfig)) !== config;
+  if (changed) await writeFileAtomic(paths.queueConfig, config);
   const files = [paths.queuePassword, paths.queueConfig];
   await run("chown", [`root:${SERVICE_USER}`, ...files]);
   for (const file of files) await chmod(file, 0o640);
+  return changed;
 }
 
 /** Loopback only; jobs survive a crash with the loss of at most one second; never evicts what BullMQ keeps. */
-export function queueConfig(port: number, password: string, folder: string): string {
+function queueConfig(port: number, password: string, folder: string): string {
   return [
     "bind 127.0.0.1",
     `port ${port}`,

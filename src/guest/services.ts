@@ -6,25 +6,29 @@ import { type Service, servingServices, unitName, unitText } from "./units.ts";
 const RESTARTS = 3;
 const LAST_LINES = 19;
 
-/** Writes the host's units where they differ and has them start at every boot. */
-export async function ensureUnits({ config, paths, run }: Host, queueServer: string): Promise<void> {
+/**
+ * Writes the host's units where they differ and has them start at every boot.
+ * @returns the services whose units were written
+ */
+export async function ensureUnits({ config, paths, run }: Host, queueServer: string): Promise<Service[]> {
   const services: Service[] = [...servingServices(config), "agent"];
-  let changed = false;
+  const changed: Service[] = [];
   for (const service of services) {
     const file = `${paths.units}/${unitName(service)}`;
     const text = unitText(service, config, queueServer);
     if ((await readTextIfExists(file)) === text) continue;
     await writeFileAtomic(file, text, 0o644);
-    changed = true;
+    changed.push(service);
   }
   // reloads systemd's configuration as well
-  if (changed) await run("systemctl", ["enable", "--quiet", ...services.map(unitName)]);
+  if (changed.length > 0) await run("systemctl", ["enable", "--quiet", ...services.map(unitName)]);
+  return changed;
 }
 
 /** All serving services run afterwards; those in `restart` run anew. */
-export async function ensureRunning({ config, run }: Host, restart: "all" | Service[]): Promise<void> {
+export async function ensureRunning({ config, run }: Host, restart: Service[]): Promise<void> {
   const services = servingServices(config);
-  const anew = restart === "all" ? services : services.filter((service) => restart.includes(service));
+  const anew = services.filter((service) => restart.includes(service));
   if (anew.length > 0) await run("systemctl", ["restart", ...anew.map(unitName)]);
   await run("systemctl", ["start", ...services.map(unitName)]);
 }

@@ -3,6 +3,9 @@ import type { HostConfig } from "./host-config.ts";
 /** The services of a host. `queue` … `worker` follow the host's roles; every host has an agent. */
 export type Service = "queue" | "runtime" | "frontend" | "worker" | "agent";
 
+/** The services that run a payload's code. The queue's server is the distribution's. */
+export const payloadServices: Service[] = ["runtime", "frontend", "worker"];
+
 export const SERVICE_USER = "slipway";
 
 /** The name of a service's unit. */

@@ -5,13 +5,14 @@ import { converge } from "../../src/guest/converge.ts";
 import type { Manifest } from "../../src/guest/manifest.ts";
 import { ManifestWatch } from "../../src/guest/manifest-watch.ts";
 import { readReleaseRecord } from "../../src/guest/release-record.ts";
+import { payloadServices } from "../../src/guest/units.ts";
 import { fakeHost } from "./fake-host.ts";
 
 /** A host that serves its first release. */
 async function servingHost() {
   const fake = await fakeHost();
   const manifest = await fake.release(1, { output: 0.25 });
-  await converge(fake.host, manifest, "all");
+  await converge(fake.host, manifest, payloadServices);
   fake.commands.length = 0;
   const first = { schemaVersion: 1, sequence: 1, manifest } as const;
   return { ...fake, first, deploy: (next: Manifest) => deploy(fake.host, first, next, fake.seal(next)) };
@@ -126,7 +127,7 @@ describe("servicesToRestart", () => {
     const manifest = await release(1, { output: 0.25 });
     expect(servicesToRestart(manifest, { ...manifest, sequence: 2 })).toEqual([]);
     expect(servicesToRestart(manifest, await release(2, { output: 0.75 }))).toEqual(["runtime"]);
-    expect(servicesToRestart(manifest, await release(2, { output: 0.75 }, 2))).toBe("all");
+    expect(servicesToRestart(manifest, await release(2, { output: 0.75 }, 2))).toEqual(payloadServices);
   });
 });
 

@@ -7,7 +7,7 @@ import { readHostConfig } from "../../src/guest/host-config.ts";
 import { guestPaths } from "../../src/guest/paths.ts";
 import { ensureQueueConfig, ensureQueueServer } from "../../src/guest/queue.ts";
 import { collapsedService } from "../../src/guest/services.ts";
-import { unitText } from "../../src/guest/units.ts";
+import { payloadServices, unitText } from "../../src/guest/units.ts";
 import { servingConfig } from "../../src/serving/config.ts";
 import { fakeHost } from "./fake-host.ts";
 import { temporaryFolder } from "./temporary.ts";
@@ -16,7 +16,7 @@ describe("converge", () => {
   it("makes a bare host serve, step by step", async () => {
     const { host, paths, release, commands, entries } = await fakeHost();
     const manifest = await release(1, { output: 0.25 });
-    expect(await converge(host, manifest, "all")).toEqual([0.25, 0.25]);
+    expect(await converge(host, manifest, payloadServices)).toEqual([0.25, 0.25]);
     const steps = entries().flatMap((entry) => (entry.type === "step" && entry.state === "end" ? [entry.step] : []));
     expect(steps).toEqual(["payload", "users", "queue", "model", "units", "start", "gate"]);
     const payload = realpathSync(paths.currentPayload);
@@ -33,7 +33,7 @@ describe("converge", () => {
   it("run again changes no file and reloads nothing", async () => {
     const { host, paths, release, commands } = await fakeHost();
     const manifest = await release(1, { output: 0.25 });
-    await converge(host, manifest, "all");
+    await converge(host, manifest, payloadServices);
     const unit = join(paths.units, "slipway-runtime.service");
     const before = statSync(unit).mtimeMs;
     commands.length = 0;
@@ -52,14 +52,14 @@ describe("converge", () => {
       if (command === "getent") throw new Error("exit status 2");
       return run(command, args, options);
     };
-    await converge(host, await release(1, { output: 0.25 }), "all");
+    await converge(host, await release(1, { output: 0.25 }), payloadServices);
     expect(commands[0]).toMatch(/^useradd --system .* slipway$/);
   });
 
   it("stops at the step that fails", async () => {
     const { host, paths, release, entries } = await fakeHost();
     const manifest = await release(1, { output: 0.25, golden: 0.3 });
-    await expect(converge(host, manifest, "all")).rejects.toMatchObject({ step: "gate" });
+    await expect(converge(host, manifest, payloadServices)).rejects.toMatchObject({ step: "gate" });
     expect(entries().at(-1)).toMatchObject({ type: "step", step: "gate", state: "end", code: 1 });
     expect(existsSync(paths.release)).toBe(false);
   });
@@ -68,9 +68,9 @@ describe("converge", () => {
 describe("the queue", () => {
   it("keeps its password, and shows it to root and the service user alone", async () => {
     const { host, paths } = await fakeHost();
-    await ensureQueueConfig(host, 6379);
+    expect(await ensureQueueConfig(host, 6379)).toBe(true);
     const password = readFileSync(paths.queuePassword, "utf8").trim();
-    await ensureQueueConfig(host, 6379);
+    expect(await ensureQueueConfig(host, 6379)).toBe(false);
     expect(readFileSync(paths.queuePassword, "utf8").trim()).toBe(password);
     const config = readFileSync(paths.queueConfig, "utf8");
     for (const line of [

@@ -7,7 +7,15 @@ import { SlipwayError } from "../common/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
 import { type Manifest, openManifest, sealManifest } from "../guest/manifest.ts";
 import type { Layer } from "./layer-cache.ts";
-import { type Counters, caughtUp, isRelease, nextManifest, type Release, readCounters, writeCounters } from "./manifest-counters.ts";
+import {
+  type Counters,
+  caughtUp,
+  isRelease,
+  nextManifest,
+  type Release,
+  readCounters,
+  writeCounters,
+} from "./manifest-counters.ts";
 import type { ObjectContent, ObjectStore } from "./object-store.ts";
 import type { Payload } from "./payload.ts";
 import { containerName, ensureSigningKey, publicKeyText } from "./signing-key.ts";

@@ -1,0 +1,115 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { consoleOutput, findServer, listServers } from "../../src/openstack/compute/servers.ts";
+import {
+  associateFloatingIp,
+  createFloatingIp,
+  deleteFloatingIp,
+  disassociateFloatingIp,
+  findFloatingIp,
+  listFloatingIps,
+} from "../../src/openstack/network/floating-ips.ts";
+import {
+  containerUrl,
+  deleteContainer,
+  ensureContainer,
+  findContainer,
+  publicReadAcl,
+} from "../../src/openstack/object/containers.ts";
+import {
+  deleteObject,
+  getObject,
+  headObject,
+  listObjects,
+  putObject,
+  putObjectFile,
+} from "../../src/openstack/object/objects.ts";
+import { make, providerOf, resource, startTestCloud, type TestCloud } from "../provider/test-cloud.ts";
+
+let cloud: TestCloud;
+beforeAll(async () => {
+  cloud = await startTestCloud({ guests: { console: () => "one\ntwo\nthree\n" } });
+});
+afterAll(() => cloud.stop());
+
+describe("object store", () => {
+  test("puts, lists, reads, opens to the world and deletes", async () => {
+    const { session } = cloud;
+    const file = join(cloud.folder, "layer");
+    await writeFile(file, "layer content");
+    await ensureContainer(session, "payload", publicReadAcl);
+    await putObject(session, "payload", "a/manifest", "{}", "application/json");
+    await putObjectFile(session, "payload", "a/layer one", file);
+    expect(await findContainer(session, "payload")).toMatchObject({ readAcl: ".r:*", objects: 2 });
+    expect((await listObjects(session, "payload", "a/")).map(({ name, size }) => ({ name, size }))).toEqual([
+      { name: "a/layer one", size: 13 },
+      { name: "a/manifest", size: 2 },
+    ]);
+    expect((await getObject(session, "payload", "a/layer one"))?.toString()).toBe("layer content");
+    expect(await headObject(session, "payload", "a/manifest")).toMatchObject({
+      size: 2,
+      contentType: "application/json",
+    });
+    const anonymous = await fetch(`${await containerUrl(session, "payload")}/a/manifest`);
+    expect(await anonymous.text()).toBe("{}");
+    for (const name of ["a/manifest", "a/layer one", "a/layer one"]) await deleteObject(session, "payload", name);
+    expect(await getObject(session, "payload", "a/manifest")).toBeUndefined();
+    expect(await headObject(session, "payload", "a/manifest")).toBeUndefined();
+    await deleteContainer(session, "payload");
+    await deleteContainer(session, "payload");
+    expect(await findContainer(session, "payload")).toBeUndefined();
+  });
+});
+
+describe("servers and floating IPs", () => {
+  test("a floating IP is pointed at a server's port, once, and taken off again", async () => {
+    const { session } = cloud;
+    const provider = await providerOf(cloud);
+    const external =
+      (await provider.invoke("openstack:networking/getNetwork:getNetwork", { name: "public" })).result.id ?? null;
+    const network = await make(provider, resource("networking/network:Network", "n"), {});
+    const subnet = await make(provider, resource("networking/subnet:Subnet", "s"), {
+      networkId: network.id,
+      cidr: "10.9.0.0/24",
+    });
+    const router = await make(provider, resource("networking/router:Router", "r"), { externalNetworkId: external });
+    await make(provider, resource("networking/routerInterface:RouterInterface", "i"), {
+      routerId: router.id,
+      subnetId: subnet.id,
+    });
+    const port = await make(provider, resource("networking/port:Port", "p"), {
+      networkId: network.id,
+      fixedIps: [{ subnetId: subnet.id }],
+    });
+    const server = await make(provider, resource("compute/instance:Instance", "web"), {
+      imageName: "debian-13",
+      flavorName: "m1.small",
+      networks: [{ port: port.id }],
+      metadata: { slipway: "x" },
+    });
+    const address = await createFloatingIp(session, {
+      networkId: String(external),
+      description: "maintenance",
+      tags: ["t"],
+    });
+
+    const pointed = await associateFloatingIp(session, address.id, port.id);
+    expect(pointed).toMatchObject({ status: "ACTIVE", port_id: port.id });
+    expect(await associateFloatingIp(session, address.id, port.id)).toEqual(pointed);
+    expect((await listFloatingIps(session, { tags: "t" })).map(({ id }) => id)).toEqual([address.id]);
+    expect((await listServers(session, { metadata: { slipway: "x" } })).map(({ id }) => id)).toEqual([server.id]);
+    expect(await listServers(session, { name: "we" })).toEqual([]);
+    expect(await consoleOutput(session, server.id, 2)).toBe("two\nthree\n");
+
+    await disassociateFloatingIp(session, address.id);
+    await disassociateFloatingIp(session, address.id);
+    expect((await findFloatingIp(session, address.id))?.port_id).toBeNull();
+    await deleteFloatingIp(session, address.id);
+    await deleteFloatingIp(session, address.id);
+    await expect(associateFloatingIp(session, address.id, port.id)).rejects.toMatchObject({ code: "E_FLOATING_IP" });
+    await expect(associateFloatingIp(session, address.id, server.id)).rejects.toThrow(/port .* is gone/);
+    expect(await findServer(session, port.id)).toBeUndefined();
+    await provider.close();
+  });
+});

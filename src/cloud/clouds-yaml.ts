@@ -8,7 +8,8 @@ export const cloudNames = { demo: "slipway", admin: "slipway-admin" } as const;
 
 /** A clouds.yaml with the embedded cloud's two entries; what else `existing` holds stays, comments too. */
 export function withCloudEntries(existing: string | undefined, authUrl: string, credentials: Credentials): string {
-  const document = parseDocument(existing?.trim() ? existing : "clouds: {}\n");
+  const document = parseDocument(existing?.trim() ? existing : "");
+  if (!document.has("clouds")) document.set("clouds", document.createNode({}));
   document.setIn(["clouds", cloudNames.demo], document.createNode(entryOf(authUrl, credentials.demo)));
   document.setIn(["clouds", cloudNames.admin], document.createNode(entryOf(authUrl, credentials.admin)));
   return document.toString();

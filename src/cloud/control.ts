@@ -9,6 +9,7 @@ import {
   type DaemonInfo,
   type DaemonMessage,
   daemonFiles,
+  demandSame,
   type HypervisorChoice,
   readDaemonInfo,
 } from "./daemon-info.ts";
@@ -44,6 +45,7 @@ export async function startDaemon(options: StartOptions): Promise<DaemonInfo> {
   const { stateDir, port, timeoutMs = 60_000 } = options;
   const status = await daemonStatus(stateDir);
   if (status.running) {
+    demandSame(status.hypervisor, options.hypervisor);
     if (port === undefined || port === status.port) return status;
     throw new SlipwayError("E_LOCKED", `this cloud runs already, on port ${status.port}`, {
       hint: "Stop it first to give it another port.",

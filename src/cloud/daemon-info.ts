@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { SlipwayError } from "../common/errors.ts";
 import { readTextIfExists } from "../common/files.ts";
 
 /** Which guests a cloud makes. `auto` takes real ones where they can run, else pretended ones. */
@@ -25,12 +26,20 @@ export type DaemonMessage =
 export const daemonFiles = (stateDir: string) => ({
   info: join(stateDir, "daemon.json"),
   log: join(stateDir, "daemon.log"),
-  /** Holds the hypervisor's kind once it was chosen: a cloud keeps the guests that it has. */
-  hypervisor: join(stateDir, "hypervisor"),
+  /** The hypervisor's kind, once it was chosen. */
+  hypervisor: join(stateDir, "hypervisor.json"),
 });
 
 /** What the daemon wrote when it last started; it may be dead by now. */
 export async function readDaemonInfo(stateDir: string): Promise<DaemonInfo | undefined> {
   const text = await readTextIfExists(daemonFiles(stateDir).info);
   return text === undefined ? undefined : (JSON.parse(text) as DaemonInfo);
+}
+
+/** @throws SlipwayError E_UNSUPPORTED where other guests are asked for than the cloud has */
+export function demandSame(existing: DaemonInfo["hypervisor"], wanted: HypervisorChoice): void {
+  if (wanted === "auto" || wanted === existing) return;
+  throw new SlipwayError("E_UNSUPPORTED", `this cloud has ${existing} guests and cannot change to ${wanted} ones`, {
+    hint: "Destroy it first, or keep its hypervisor.",
+  });
 }

@@ -48,7 +48,7 @@ async function main(): Promise<void> {
     log,
     ...(chosen.hypervisor === "nspawn" ? await realGuests() : pretendedGuests()),
   });
-  await writeFileAtomic(files.hypervisor, `${chosen.hypervisor}\n`);
+  await writeFileAtomic(files.hypervisor, `${JSON.stringify(chosen)}\n`);
   const cloudsFile = values["clouds-file"];
   if (cloudsFile !== undefined) {
     const entries = withCloudEntries(await readTextIfExists(cloudsFile), cloud.authUrl, cloud.credentials);

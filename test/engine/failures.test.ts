@@ -136,6 +136,17 @@ describe("a program that fails", () => {
     expect(await ends("run-error")).toMatchObject({ code: "E_PROGRAM_FAILED", message: "said by the program" });
   });
 
+  it("by a documented code", async () => {
+    const failure = await ends("run-error", { "broken:word": "E_PAYLOAD_MISSING: nothing is published\nlook here" });
+    expect(failure).toMatchObject({
+      code: "E_PAYLOAD_MISSING",
+      message: "nothing is published",
+      details: ["look here"],
+    });
+    const word = "E_NOT_KNOWN: what";
+    expect(await ends("run-error", { "broken:word": word })).toMatchObject({ code: "E_PROGRAM_FAILED", message: word });
+  });
+
   it("by leaving with a code", async () => {
     expect((await ends("exit")).message).toContain("exited with code 3");
   });

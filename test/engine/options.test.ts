@@ -28,6 +28,17 @@ describe("resource options", () => {
     expect(bench.cloud.objects.size).toBe(0);
   });
 
+  it("a provider that depends on a resource is not asked before its configuration is known", async () => {
+    const { changes } = await bench.preview(parts("late"));
+    expect(changes).toEqual({ create: 3 });
+    await bench.up(parts("late"));
+    const [early] = bench.cloud.ofType("Network");
+    expect(bench.cloud.configured.at(-1)).toEqual({ cloud: "other", region: early?.id });
+    expect((await bench.up(parts("late"))).changes).toEqual({ same: 3 });
+    await bench.destroy();
+    expect(bench.cloud.calls).toEqual(["delete SecGroup within", "delete Network early"]);
+  });
+
   it("protect holds against deletion and replacement until it is taken away", async () => {
     await bench.up(parts("protected"));
     const failure = await failureOf(bench.up());
@@ -101,6 +112,25 @@ describe("resource options", () => {
 });
 
 describe("programs", () => {
+  it("may hold resources as values", async () => {
+    await bench.up(parts("reference"));
+    const { resources } = await bench.latest();
+    const [holder, network] = ["Holder", "Network"].map((kind) =>
+      resources.find((resource: { type: string }) => resource.type.endsWith(`:${kind}`)),
+    );
+    expect(holder.outputs.network).toMatchObject({ urn: network.urn, id: network.id });
+    expect(holder.outputs.secret.ciphertext).toMatch(/^v1:/);
+    expect((await bench.up(parts("reference"))).changes).toEqual({ same: 3 });
+  });
+
+  it("may leave a resource behind, or let it go with another", async () => {
+    await bench.up(parts("retained"));
+    await bench.destroy();
+    expect(bench.cloud.calls).toEqual(["delete SecGroup first"]);
+    expect(bench.cloud.ofType("Network")).toHaveLength(1);
+    expect((await bench.latest()).resources).toBeUndefined();
+  });
+
   it("read what they do not own, and a destroy leaves it alone", async () => {
     const properties = { name: "found", cidr: "x" };
     bench.cloud.objects.set("id-1", { id: "id-1", type: "openstack:networking/network:Network", properties });

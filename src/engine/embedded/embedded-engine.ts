@@ -2,7 +2,6 @@ import type { Engine } from "../engine.ts";
 import type { ProviderFactory } from "../resource-provider.ts";
 import { destroy } from "./operations/destroy.ts";
 import { outputs } from "./operations/outputs.ts";
-import { preview, up } from "./operations/update.ts";
 
 /**
  * The engine that needs no Pulumi CLI: it runs unmodified Pulumi programs for Node against providers in this process, and keeps
@@ -19,9 +18,12 @@ export function createEmbeddedEngine({
   const setting = { providers, nodePath };
   return {
     kind: "embedded",
-    preview: (stack, options = {}) => preview(setting, stack, options),
-    up: (stack, options = {}) => up(setting, stack, options),
+    preview: async (stack, options = {}) => (await running()).preview(setting, stack, options),
+    up: async (stack, options = {}) => (await running()).up(setting, stack, options),
     destroy: (stack, options = {}) => destroy(setting, stack, options),
     outputs,
   };
 }
+
+/** gRPC takes a fifth of a second to load: only those who run a program pay for it. */
+const running = () => import("./operations/update.ts");

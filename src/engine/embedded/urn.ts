@@ -10,7 +10,7 @@ export function makeUrn(stack: string, project: string, parent: string, type: st
 }
 
 /** The part of a URN that says what its children are children of. */
-export function qualifiedTypeOf(urn: string): string {
+function qualifiedTypeOf(urn: string): string {
   return urn.split("::")[2] ?? "";
 }
 

@@ -56,7 +56,7 @@ export class FakeCloud {
   }
 }
 
-export const kindOf = (type: string) => type.split(":").at(-1) ?? "";
+const kindOf = (type: string) => type.split(":").at(-1) ?? "";
 
 /** A provider for the package openstack, of the fake cloud. */
 export function fakeProvider(cloud: FakeCloud): ResourceProvider {

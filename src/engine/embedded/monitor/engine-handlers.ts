@@ -3,7 +3,7 @@ import type { GetRootResourceRequest, LogRequest, SetRootResourceRequest } from 
 import engine from "@pulumi/pulumi/proto/engine_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import type { MessageEvent } from "../../engine.ts";
-import type { Unary } from "./monitor-server.ts";
+import type { Unary } from "./unary.ts";
 
 /** Takes what the program logs through its SDK. */
 export type ProgramLog = (severity: MessageEvent["severity"], message: string, urn: string) => void;

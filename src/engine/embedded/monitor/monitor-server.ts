@@ -1,5 +1,5 @@
 import { promisify } from "node:util";
-import { type handleUnaryCall, Server, ServerCredentials, status } from "@grpc/grpc-js";
+import { Server, ServerCredentials, status } from "@grpc/grpc-js";
 import engineServices from "@pulumi/pulumi/proto/engine_grpc_pb.js";
 import resourceServices from "@pulumi/pulumi/proto/resource_grpc_pb.js";
 import { messageOf } from "../../../common/errors.ts";
@@ -7,6 +7,7 @@ import type { Deployment } from "../deployment/deployment.ts";
 import { InvalidRequest, Stopped } from "../deployment/failures.ts";
 import { engineHandlers, type ProgramLog } from "./engine-handlers.ts";
 import { resourceHandlers } from "./resource-handlers.ts";
+import type { Unary } from "./unary.ts";
 
 /** User-data and file contents travel in messages; grpc's own limit is 4 MiB. */
 const largestMessage = 400 * 1024 * 1024;
@@ -19,9 +20,6 @@ export interface MonitorServer {
   idle(): Promise<void>;
   close(): void;
 }
-
-/** Wraps a handler into what gRPC calls. */
-export type Unary = <Q, A>(handle: (request: Q) => Promise<A> | A) => handleUnaryCall<Q, A>;
 
 /**
  * Serves ResourceMonitor and Engine (pulumi/pulumi, proto/pulumi/{resource,engine}.proto) on 127.0.0.1.

@@ -12,8 +12,8 @@ import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import type { Deployment } from "../deployment/deployment.ts";
 import { isProviderType } from "../urn.ts";
 import { mapFromStruct, structFromMap } from "../values/wire.ts";
-import type { Unary } from "./monitor-server.ts";
 import { goalFrom, readGoalFrom, unsupportedOptions } from "./requests.ts";
+import type { Unary } from "./unary.ts";
 
 const feature = resource.ResourceMonitorFeature;
 

@@ -1,9 +1,12 @@
+import { type ErrorCode, errorCatalogue } from "../../../common/error-catalogue.ts";
 import { SlipwayError } from "../../../common/errors.ts";
 import type { Failures } from "../deployment/failures.ts";
 import type { Reporter } from "../deployment/reporter.ts";
 import type { ProgramLog } from "../monitor/engine-handlers.ts";
 import type { ProgramEnd } from "../program/program.ts";
 
+/** How a program names a documented failure: `E_PAYLOAD_MISSING: what happened`. */
+const documented = /^(E_[A-Z_]+): (.*)$/;
 const unhandled = /^Running program '.*' failed with an unhandled exception:\n/;
 
 /** Passes on what a program says, and keeps its errors until it is known whether they are why it failed. */
@@ -25,14 +28,17 @@ export class ProgramMessages {
     for (const { message, urn } of this.#errors) this.#reporter.message("error", message, urn);
   }
 
-  /** Why the program failed, in its own words; what only repeats a failed look-up is left to that failure. */
+  /** Why the program failed, in its own words and with the code that it names; what only repeats a failed look-up is left to that failure. */
   failure(end: ProgramEnd, failures: Failures): SlipwayError {
     const own = this.#errors.filter(({ message }) => !failures.repeats(message)).map(({ message }) => message);
     const text = [...own, ...(end.reason === undefined ? [] : [end.reason])].join("\n");
     const clean = this.#reporter.redactor.clean(text === "" ? "the program failed without saying why" : text);
     const [first = "", ...rest] = clean.replace(unhandled, "").split("\n");
+    const details = rest.filter((line) => line.trim() !== "");
+    const [, code = "", message = ""] = documented.exec(first) ?? [];
+    if (Object.hasOwn(errorCatalogue, code)) return new SlipwayError(code as ErrorCode, message, { details });
     return new SlipwayError("E_PROGRAM_FAILED", first.replace(/^<ref \*1> /, ""), {
-      details: rest.filter((line) => line.trim() !== ""),
+      details,
       hint: "Nothing was deleted; what had been made is in the state, and the next up goes on from there.",
     });
   }

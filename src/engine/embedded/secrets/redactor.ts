@@ -3,7 +3,7 @@ import { isMap, ResourceReference, Secret, type Value } from "../values/value.ts
 
 /** Shorter secrets are not looked for in free text: they would blank every other word. */
 const shortestMasked = 3;
-export const mask = "[secret]";
+const mask = "[secret]";
 
 /** Knows the run's secrets and keeps them out of events and errors. */
 export class Redactor {

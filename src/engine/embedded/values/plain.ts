@@ -2,7 +2,7 @@ import { unknown } from "../../resource-provider.ts";
 import { isMap, ResourceReference, Secret, type Value, type ValueMap } from "./value.ts";
 
 /** A value as JavaScript has it: secrets in clear, a resource as its id or URN, undefined for what is not known yet. */
-export function toPlain(value: Value): unknown {
+function toPlain(value: Value): unknown {
   if (value === unknown) return undefined;
   if (value instanceof Secret) return toPlain(value.value);
   if (value instanceof ResourceReference) return value.id || value.urn;

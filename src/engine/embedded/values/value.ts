@@ -43,12 +43,6 @@ export function isMap(value: Value | undefined): value is ValueMap {
   );
 }
 
-/** The value without its outermost secret. */
-export function revealed(value: Value): Exclude<Value, Secret> {
-  // Secret.of never nests, so one step is enough.
-  return (value instanceof Secret ? value.value : value) as Exclude<Value, Secret>;
-}
-
 /** A map's own entry; user-chosen keys may be named like the members of every object. */
 export function entry<V>(map: Readonly<Record<string, V>>, key: string): V | undefined {
   return Object.hasOwn(map, key) ? map[key] : undefined;

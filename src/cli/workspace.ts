@@ -62,7 +62,8 @@ export async function openWorkspace(args: {
     stackHome: stackHome(projectRoot, stack),
     config,
     engine: createEmbeddedEngine({
-      providers: (name) => (name === "openstack" ? createOpenStackProvider({ extraCloudsFiles: extraFiles }) : undefined),
+      providers: (name) =>
+        name === "openstack" ? createOpenStackProvider({ extraCloudsFiles: extraFiles }) : undefined,
     }),
     reference: {
       projectRoot,

@@ -29,6 +29,7 @@ const REFUSALS = 5;
 export async function followJournal(options: FollowOptions): Promise<Verdict | undefined> {
   const { readConsole, sequence, timeoutMs, onLine, signal } = options;
   const seen = new Set<string>();
+  let history = true; // what the first look shows and ended before this publication
   const deadline = performance.now() + timeoutMs;
   let last = "nothing was heard of it";
   let refusals = 0;
@@ -43,14 +44,20 @@ export async function followJournal(options: FollowOptions): Promise<Verdict | u
       last = `the console log cannot be read: ${messageOf(error)}`;
       if (refusals >= REFUSALS) return undefined;
     }
-    for (const line of parseJournal(console)) {
+    const journal = parseJournal(console);
+    const past = history
+      ? journal.findLastIndex(({ entry }) => entry.type === "verdict" && entry.sequence < sequence)
+      : -1;
+    history = false;
+    for (const [index, line] of journal.entries()) {
       const key = `${line.boot} ${line.seq}`;
       if (seen.has(key)) continue;
       seen.add(key);
+      if (index <= past) continue;
       pause = FIRST_PAUSE_MS; // something happens: look closely again
       onLine?.(line);
       last = describe(line.entry);
-      if (line.entry.type === "verdict" && line.entry.sequence >= sequence) return line.entry;
+      if (line.entry.type === "verdict" && concerns(line.entry, sequence)) return line.entry;
     }
     if (performance.now() + pause > deadline) {
       throw new SlipwayError(
@@ -63,6 +70,11 @@ export async function followJournal(options: FollowOptions): Promise<Verdict | u
     }
     await sleep(pause, undefined, signal ? { signal } : undefined);
   }
+}
+
+/** A host that could not even read a manifest fails under sequence 0. */
+function concerns(verdict: Verdict, sequence: number): boolean {
+  return verdict.sequence >= sequence || (verdict.sequence === 0 && !verdict.ok);
 }
 
 /** A journal entry in a few words. */

@@ -22,7 +22,7 @@ export const verb = declare({
 
 async function start({ reporter, signal }: Call<typeof options>): Promise<void> {
   const projectRoot = await findProjectRoot(process.cwd());
-  const cloud = await ensureEmbeddedCloud(projectRoot, reporter);
+  const cloud = await ensureEmbeddedCloud(projectRoot, reporter, { hypervisor: "nspawn" });
   const workspace = await openWorkspace({});
   const served = await withStackLock(workspace.stackHome, "quickstart", () => bringUp(workspace, reporter, { signal }));
   const row = JSON.stringify({ rows: [served.rows[0]] });

@@ -1,0 +1,108 @@
+import { rm } from "node:fs/promises";
+import { daemonStatus, stopDaemon } from "../../cloud/control.ts";
+import { SlipwayError } from "../../common/errors.ts";
+import { slipwayHome } from "../../common/home.ts";
+import { quoteForShell } from "../../contextualization/helpers.ts";
+import { findCloud } from "../../openstack/clouds-file.ts";
+import { cloudFolder, destroyEmbeddedCloud, ensureEmbeddedCloud } from "../embedded-cloud.ts";
+import { guestsImpossible, prepareGuests } from "../prepare-guests.ts";
+import { type Call, verb as declare } from "../verb.ts";
+import { embeddedCloudsFile, findProjectRoot } from "../workspace.ts";
+
+const options = {
+  hypervisor: { choices: ["auto", "nspawn", "fake"], default: "auto", describe: "what makes the guests, at `start`" },
+  port: {
+    type: "number",
+    describe: "TCP port of the APIs on 127.0.0.1, at `start`; the last one or any free one unless given",
+  },
+  admin: { type: "boolean", default: false, describe: "the administrator's credentials, at `env`" },
+} as const;
+
+type CloudCall = Call<typeof options>;
+
+/** What `slipway cloud` can do. */
+const actions: Record<string, (call: CloudCall, projectRoot: string) => Promise<void>> = {
+  start,
+  stop,
+  status,
+  env,
+  prepare,
+  destroy,
+};
+
+export const verb = declare({
+  command: "cloud <action>",
+  describe: `the embedded OpenStack: ${Object.keys(actions).join(", ")}`,
+  options,
+  run: async (call) => {
+    const wanted = String((call.args as { action?: unknown }).action);
+    const action = actions[wanted];
+    if (action === undefined) {
+      throw new SlipwayError("E_USAGE", `slipway cloud does not ${wanted}`, {
+        hint: `choose one of ${Object.keys(actions).join(", ")}`,
+      });
+    }
+    await action(call, await findProjectRoot(process.cwd()));
+  },
+});
+
+async function start({ args, reporter }: CloudCall, projectRoot: string): Promise<void> {
+  const { hypervisor, port } = args;
+  const info = await ensureEmbeddedCloud(projectRoot, reporter, { hypervisor, port });
+  reporter.result(
+    { ok: true, ...info, timings: reporter.timings },
+    `the cloud answers at ${info.authUrl}\nguests: ${info.hypervisor}, ${info.reason}\nother clients: eval "$(npx slipway cloud env)"`,
+  );
+}
+
+async function stop({ reporter }: CloudCall, projectRoot: string): Promise<void> {
+  const stopped = await reporter.phase("stop", "embedded cloud stopped", () =>
+    stopDaemon(cloudFolder(slipwayHome(projectRoot))),
+  );
+  const text = stopped ? "the cloud is stopped; its guests run on" : "no cloud was running";
+  reporter.result({ ok: true, stopped, timings: reporter.timings }, text);
+}
+
+async function status({ reporter }: CloudCall, projectRoot: string): Promise<void> {
+  const found = await daemonStatus(cloudFolder(slipwayHome(projectRoot)));
+  const text = found.running
+    ? `running since ${found.startedAt} at ${found.authUrl} (pid ${found.pid}), ${found.hypervisor} guests: ${found.reason}`
+    : "not running";
+  reporter.result({ ok: true, ...found }, text);
+}
+
+/** Prints what a shell evaluates so that other clients reach this cloud. */
+async function env({ args, reporter }: CloudCall, projectRoot: string): Promise<void> {
+  const name = args.admin ? "slipway-admin" : "slipway";
+  const file = embeddedCloudsFile(slipwayHome(projectRoot));
+  const found = await findCloud(name, { env: { OS_CLIENT_CONFIG_FILE: file } });
+  if (found === undefined || found.file !== file) {
+    throw new SlipwayError("E_CREDENTIALS_MISSING", "there is no embedded cloud yet", {
+      hint: "run `slipway cloud start`",
+    });
+  }
+  const variables = { OS_CLIENT_CONFIG_FILE: file, OS_CLOUD: name };
+  const text = Object.entries(variables).map(([key, value]) => `export ${key}=${quoteForShell(value)}`);
+  reporter.result({ ok: true, variables }, text.join("\n"));
+}
+
+async function prepare({ reporter }: CloudCall): Promise<void> {
+  const impossible = guestsImpossible();
+  if (impossible !== undefined) {
+    reporter.result({ ok: true, guests: false, reason: impossible }, `no real guests here: ${impossible}`);
+    return;
+  }
+  const image = await prepareGuests(reporter);
+  reporter.result(
+    { ok: true, guests: true, image, timings: reporter.timings },
+    `guest image ${image.name} ${image.digest}, ${Math.round(image.sizeBytes / 1e6)} MB`,
+  );
+}
+
+async function destroy({ args, reporter }: CloudCall, projectRoot: string): Promise<void> {
+  if (!args.yes) throw new SlipwayError("E_USAGE", "destroying the cloud ends its servers", { hint: "add --yes" });
+  const home = slipwayHome(projectRoot);
+  const proof = await destroyEmbeddedCloud(cloudFolder(home), reporter);
+  await rm(embeddedCloudsFile(home), { force: true });
+  reporter.result({ ok: true, leftovers: [], proof, timings: reporter.timings }, proof.join("\n"));
+}

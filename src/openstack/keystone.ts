@@ -19,7 +19,7 @@ export function identityUrl(authUrl: string): string {
 }
 
 /** The body of `POST /v3/auth/tokens`; an application credential is never scoped, it brings its project. */
-export function tokenRequest({ identity, project }: Pick<Credentials, "identity" | "project">): object {
+function tokenRequest({ identity, project }: Pick<Credentials, "identity" | "project">): object {
   const scope = identity.method === "application_credential" ? undefined : project;
   return {
     auth: {

@@ -18,7 +18,7 @@ const idempotent = new Set(["GET", "HEAD", "PUT", "DELETE"]);
  * 429 always (the cloud did not take it); 503 where it names a Retry-After or the call is idempotent; 502 and 504 and a
  * broken connection only for idempotent calls; a connection that was never made always; a call that ran out of time never.
  */
-export function isRetryable(method: string, error: unknown): boolean {
+function isRetryable(method: string, error: unknown): boolean {
   if (error instanceof OpenStackError) {
     if (error.status === 429) return true;
     if (error.status === 503) return error.retryAfter !== undefined || idempotent.has(method);

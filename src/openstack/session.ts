@@ -10,7 +10,7 @@ import { createTransport, type RawAnswer, type RequestBody, TransportError } fro
 export type Query = Record<string, string | number | boolean | string[] | undefined>;
 
 /** How one call is made. */
-export interface CallOptions {
+interface CallOptions {
   /** An object is sent as JSON; text, bytes and streams as they are. */
   body?: object | RequestBody;
   query?: Query;
@@ -25,7 +25,7 @@ export interface CallOptions {
 }
 
 /** An answer with an expected status. */
-export interface Answer<T> {
+interface Answer<T> {
   status: number;
   headers: Record<string, string>;
   /** The JSON body; undefined where the answer is not JSON. */

@@ -8,7 +8,7 @@ import type { TlsSettings } from "./credentials.ts";
 export type RequestBody = string | Uint8Array | (() => Readable);
 
 /** One HTTP exchange to make. */
-export interface Exchange {
+interface Exchange {
   method: string;
   url: URL;
   headers: Record<string, string>;

@@ -21,8 +21,11 @@ export class TestProject {
   /** Why resources were replaced in the last run. */
   reasons: Record<string, string[]> = {};
 
+  readonly #cloud: TestCloud;
+
   private constructor(folder: string, cloud: TestCloud, wrap: (provider: ResourceProvider) => ResourceProvider) {
     this.folder = folder;
+    this.#cloud = cloud;
     this.reference = {
       projectRoot: folder,
       project: "slipway",
@@ -45,16 +48,21 @@ export class TestProject {
       await cp(join(root, name), join(folder, name), { recursive: true });
     }
     for (const name of ["src", "node_modules"]) await symlink(join(root, name), join(folder, name));
-    const { authUrl, userName, password, tenantName, region } = cloud.variables;
-    const entry = {
-      auth: { auth_url: authUrl, username: userName, password, project_name: tenantName },
-      region_name: region,
-    };
-    await writeFile(join(cloud.folder, "clouds.yaml"), stringify({ clouds: { slipway: entry } }));
     await writeFile(join(folder, ".slipway/id_ed25519.pub"), `${publicKey}\n`);
     const project = new TestProject(folder, cloud, wrap);
+    await project.logInAs({});
     await project.publish("http://172.24.64.1:8080/v1/AUTH_demo/slipway-production");
     return project;
+  }
+
+  /** Writes the clouds.yaml entry that the stack names; with other credentials where told. */
+  async logInAs(over: { password?: string }): Promise<void> {
+    const { authUrl, userName, password, tenantName, region } = this.#cloud.variables;
+    const entry = {
+      auth: { auth_url: authUrl, username: userName, password: over.password ?? password, project_name: tenantName },
+      region_name: region,
+    };
+    await writeFile(join(this.#cloud.folder, "clouds.yaml"), stringify({ clouds: { slipway: entry } }));
   }
 
   /** Writes what the publisher leaves for the program. */

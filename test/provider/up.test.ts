@@ -180,9 +180,10 @@ test("an ambiguous image fails in the preview with both", async () => {
 
 test("a setting that does not exist fails in the program with what was meant", async () => {
   await project.configure({ "slipway:flavour": "m1.small" });
-  await expect(run("preview")).rejects.toThrow(
-    /E_CONFIG_INVALID: slipway:flavour is not a setting; did you mean flavor\?/,
-  );
+  await expect(run("preview")).rejects.toMatchObject({
+    code: "E_CONFIG_INVALID",
+    message: expect.stringContaining("slipway:flavour is not a setting; did you mean flavor?"),
+  });
 });
 
 test("nothing is left after a destroy", async () => {
@@ -205,7 +206,15 @@ test("nothing is left after a destroy", async () => {
 test("without a publication the program says what to run", async () => {
   await project.configure({ "slipway:flavour": undefined });
   await rm(join(project.folder, ".slipway/stacks/production/publication.json"));
-  await expect(run("preview")).rejects.toThrow(
-    /E_PAYLOAD_MISSING: nothing is published for stack production: run slipway payload push/,
-  );
+  await expect(run("preview")).rejects.toMatchObject({
+    code: "E_PAYLOAD_MISSING",
+    exitCode: 3,
+    message: expect.stringContaining("nothing is published for stack production: run slipway payload push"),
+  });
+});
+
+test("a wrong password fails before anything is made, with the cloud's words", async () => {
+  await project.publish("http://172.24.64.1:8080/v1/AUTH_demo/slipway-production");
+  await project.logInAs({ password: "wrong" });
+  await expect(run("preview")).rejects.toMatchObject({ code: "E_AUTH_FAILED", exitCode: 3 });
 });

@@ -89,7 +89,7 @@ async function tagsOf(session: Session, id: string): Promise<string[]> {
 }
 
 /** Go's default text form of a time, e.g. `2026-01-02 03:04:05 +0000 UTC`. */
-export function goTime(iso: string): string {
+function goTime(iso: string): string {
   const time = new Date(iso);
   return Number.isNaN(time.getTime()) ? iso : `${time.toISOString().slice(0, 19).replace("T", " ")} +0000 UTC`;
 }

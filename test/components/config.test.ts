@@ -1,0 +1,113 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { loadStackConfig } from "../../src/components/config.ts";
+import { nearest } from "../../src/components/nearest.ts";
+import { keypairName, stackTag } from "../../src/components/tags.ts";
+
+const good = {
+  "slipway:image": "debian-13",
+  "slipway:flavor": "m1.small",
+  "slipway:externalNetwork": "public",
+  "slipway:sshCidr": "192.168.0.0/16",
+  "slipway:model": { name: "diabetes", directory: "models/diabetes/production" },
+};
+
+const problem = (over: Record<string, unknown>) => {
+  try {
+    loadStackConfig("slipway", { ...good, ...over });
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+};
+
+describe("a stack's configuration", () => {
+  test("has defaults for all that is the same for most stacks", () => {
+    expect(loadStackConfig("slipway", good)).toEqual({
+      topology: "server",
+      image: "debian-13",
+      flavor: "m1.small",
+      externalNetwork: "public",
+      network: undefined,
+      cidr: "10.20.0.0/24",
+      sshCidr: "192.168.0.0/16",
+      frontendPort: 5100,
+      generation: 1,
+      model: { name: "diabetes", directory: "models/diabetes/production" },
+      cloud: undefined,
+    });
+  });
+
+  test("is the same from the stack's file and from Pulumi, which gives texts", () => {
+    const texts = {
+      ...good,
+      "slipway:model": JSON.stringify(good["slipway:model"]),
+      "slipway:frontendPort": "8080",
+      "slipway:generation": "3",
+      "openstack:cloud": "mine",
+    };
+    expect(loadStackConfig("slipway", texts)).toMatchObject({
+      frontendPort: 8080,
+      generation: 3,
+      cloud: "mine",
+      model: good["slipway:model"],
+    });
+  });
+
+  test("as shipped is valid and names the embedded cloud", async () => {
+    const text = await readFile(join(import.meta.dirname, "../../stacks/Pulumi.production.yaml"), "utf8");
+    const { config } = parse(text) as { config: Record<string, unknown> };
+    expect(loadStackConfig("slipway", config)).toMatchObject({
+      cloud: "slipway",
+      image: "debian-13",
+      flavor: "m1.small",
+      externalNetwork: "public",
+      model: { name: "diabetes", directory: "models/diabetes/production" },
+    });
+  });
+
+  test.each<[Record<string, unknown>, string]>([
+    [{ "slipway:image": undefined }, "slipway:image is missing"],
+    [{ "slipway:flavour": "x" }, "slipway:flavour is not a setting; did you mean flavor?"],
+    [{ "slipway:model": { name: "m", dir: "x", directory: "y" } }, "slipway:model.dir is not a setting"],
+    [{ "slipway:sshCidr": "10.0.0.1/24" }, "slipway:sshCidr must be an IPv4 range like 10.20.0.0/24"],
+    [{ "slipway:sshCidr": "anywhere" }, "slipway:sshCidr must be an IPv4 range"],
+    [{ "slipway:frontendPort": "http" }, "slipway:frontendPort"],
+    [{ "slipway:frontendPort": 70000 }, "slipway:frontendPort"],
+    [{ "slipway:frontendPort": 22 }, "slipway:frontendPort 22 is SSH's"],
+    [{ "slipway:generation": 0 }, "slipway:generation"],
+    [{ "slipway:topology": "pair" }, "slipway:topology must be"],
+    [{ "slipway:model": "{broken" }, "slipway:model"],
+    [{ "slipway:model": { name: "No Spaces", directory: "x" } }, "slipway:model.name must be lower-case"],
+  ])("%j is refused", (over, message) => {
+    expect(problem(over)).toMatchObject({
+      code: "E_CONFIG_INVALID",
+      exitCode: 2,
+      message: expect.stringContaining(message),
+    });
+  });
+
+  test("everything that is wrong is told at once", () => {
+    const error = problem({ "slipway:image": undefined, "slipway:flavor": undefined, "slipway:x": 1 });
+    expect(error).toMatchObject({ details: expect.arrayContaining([expect.stringContaining("flavor")]) });
+  });
+
+  test.each(["0.0.0.0/0", "10.0.0.0/8", "203.0.113.7/32", "172.24.64.0/18"])("%s is a range", (range) => {
+    expect(problem({ "slipway:sshCidr": range })).toBeUndefined();
+  });
+});
+
+test("a stack's marks", () => {
+  const tag = stackTag("slipway", "production.eu");
+  expect(tag).toBe("slipway:slipway/production.eu");
+  expect(keypairName(tag)).toBe("slipway-slipway-production-eu");
+});
+
+test("a slip of the keys is recognised, a guess is not made", () => {
+  expect(nearest("flavour", ["image", "flavor"])).toBe("flavor");
+  expect(nearest("sshcidr", ["cidr", "sshCidr"])).toBe("sshCidr");
+  expect(nearest("quota", ["image", "flavor"])).toBeUndefined();
+  expect(nearest("ab", ["cd"])).toBeUndefined();
+});

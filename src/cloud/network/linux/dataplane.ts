@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { digestOf } from "../../../common/digest.ts";
 import { CommandError, run } from "../../../common/process.ts";
 import type { Dataplane, NetworkingPlan } from "../dataplane.ts";
@@ -39,6 +40,9 @@ const guestSysctls = {
   "net.ipv6.conf.default.accept_dad": "0",
   "net.ipv6.conf.default.dad_transmits": "0",
 };
+
+const APPLY_ATTEMPTS = 5;
+const APPLY_PAUSE_MS = 100;
 
 /**
  * The data plane on Linux network namespaces and nftables: one namespace for the external network, one per router, one per network, one
@@ -91,6 +95,19 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
     await deleteNamespace(name);
   }
 
+  /** A guest that ends takes its links along, at any moment: what was observed a moment ago is then gone. Look again and go on. */
+  async function applyUntilSettled(plan: NetworkingPlan): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await applyNow(plan);
+      } catch (error) {
+        loaded.clear(); // some links may have been made whose addresses were not: look at everything again
+        if (!(error instanceof CommandError) || attempt === APPLY_ATTEMPTS) throw error;
+        await sleep(APPLY_PAUSE_MS * attempt);
+      }
+    }
+  }
+
   async function applyNow(plan: NetworkingPlan): Promise<void> {
     const plans = [externalPlan(plan, site), ...routedPlans(plan, site)];
     const guests = guestNamespacesOf(plan, instance);
@@ -127,14 +144,14 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
 
   return {
     external,
-    start: () => inTurn(() => applyNow(latest)),
+    start: () => inTurn(() => applyUntilSettled(latest)),
     apply(plan) {
       latest = structuredClone(plan);
       const version = ++asked;
       return inTurn(async () => {
         if (done >= version) return; // a later plan was applied in this one's stead
         const newest = asked;
-        await applyNow(latest);
+        await applyUntilSettled(latest);
         done = newest;
       });
     },

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type ErrorCode, errorCatalogue } from "../common/error-catalogue.ts";
-import { SlipwayError } from "../common/errors.ts";
+import { isErrno, SlipwayError } from "../common/errors.ts";
 import { waitFor } from "../common/wait.ts";
 import {
   type DaemonInfo,
@@ -126,12 +126,20 @@ function isLocked(stateDir: string): boolean {
 export async function stopDaemon(stateDir: string): Promise<boolean> {
   const status = await daemonStatus(stateDir);
   if (!status.running) return false;
-  process.kill(status.pid, "SIGTERM");
+  signal(status.pid);
   await waitFor("the cloud to end", async () => (isLocked(stateDir) ? undefined : true), {
     timeoutMs: stopTimeoutMs,
     intervalMs: 50,
   });
   return true;
+}
+
+function signal(pid: number): void {
+  try {
+    process.kill(pid, "SIGTERM");
+  } catch (error) {
+    if (!isErrno(error, "ESRCH")) throw error; // ended just now
+  }
 }
 
 /**

@@ -1,0 +1,100 @@
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { daemonStatus, destroyCloud, startDaemon, stopDaemon } from "../../src/cloud/control.ts";
+
+const projectRoot = join(import.meta.dirname, "../..");
+let folder: string;
+let stateDir: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "slipway-control-"));
+  stateDir = join(folder, "cloud");
+});
+afterEach(async () => {
+  await destroyCloud(stateDir);
+  await rm(folder, { recursive: true, force: true });
+});
+
+const start = (more: { port?: number; hypervisor?: "auto" | "nspawn" | "fake" } = {}) =>
+  startDaemon({
+    stateDir,
+    hypervisor: "fake",
+    projectRoot,
+    cloudsFile: join(folder, "clouds.yaml"),
+    ...more,
+  });
+
+describe("the daemon", () => {
+  it("starts once, answers, is found, stops, and comes back on the same port", async () => {
+    expect(await daemonStatus(stateDir)).toEqual({ running: false });
+    const info = await start();
+    expect(info).toMatchObject({
+      hypervisor: "fake",
+      reason: "asked for",
+      authUrl: expect.stringContaining("127.0.0.1"),
+    });
+    expect((await fetch(info.authUrl)).status).toBe(200);
+    expect(await start()).toMatchObject({ pid: info.pid });
+    expect(await daemonStatus(stateDir)).toEqual({ running: true, ...info });
+    expect((await stat(join(folder, "clouds.yaml"))).mode & 0o777).toBe(0o600);
+    expect(await readFile(join(folder, "clouds.yaml"), "utf8")).toContain(`auth_url: ${info.authUrl}`);
+    expect((await stat(stateDir)).mode & 0o777).toBe(0o700);
+
+    expect(await stopDaemon(stateDir)).toBe(true);
+    expect(await stopDaemon(stateDir)).toBe(false);
+    expect(await daemonStatus(stateDir)).toEqual({ running: false });
+    const again = await start({ hypervisor: "auto" });
+    expect(again).toMatchObject({ port: info.port, instance: info.instance, hypervisor: "fake" });
+    expect(again.pid).not.toBe(info.pid);
+  });
+
+  it("that was killed leaves nothing that stops the next one", async () => {
+    const info = await start();
+    process.kill(info.pid, "SIGKILL");
+    while ((await daemonStatus(stateDir)).running) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect((await start()).instance).toBe(info.instance);
+  });
+
+  it("is one, however many are started at once", async () => {
+    const results = await Promise.allSettled([start(), start(), start()]);
+    const pids = results.flatMap((result) => (result.status === "fulfilled" ? [result.value.pid] : []));
+    const codes = results.flatMap((result) => (result.status === "rejected" ? [result.reason.code] : []));
+    expect(new Set(pids).size).toBe(1);
+    expect(new Set(codes)).toEqual(new Set(codes.length === 0 ? [] : ["E_LOCKED"]));
+    expect(await daemonStatus(stateDir)).toMatchObject({ running: true, pid: pids[0] });
+  });
+
+  it("says that its port is taken, with the code for it", async () => {
+    const other: Server = createServer();
+    const port = await new Promise<number>((resolve) =>
+      other.listen(0, "127.0.0.1", () => resolve((other.address() as { port: number }).port)),
+    );
+    try {
+      await expect(start({ port })).rejects.toMatchObject({
+        code: "E_PORT_IN_USE",
+        exitCode: 3,
+        message: `port ${port} on 127.0.0.1 is already in use`,
+      });
+    } finally {
+      await new Promise((resolve) => other.close(resolve));
+    }
+    expect(await daemonStatus(stateDir)).toEqual({ running: false });
+  });
+
+  it("keeps the kind of guests that the cloud has", async () => {
+    await start();
+    await expect(start({ hypervisor: "nspawn" })).rejects.toMatchObject({ code: "E_UNSUPPORTED" });
+    await stopDaemon(stateDir);
+    await expect(start({ hypervisor: "nspawn" })).rejects.toMatchObject({ code: "E_UNSUPPORTED" });
+  });
+
+  it("and its state are gone when the cloud is destroyed", async () => {
+    const info = await start();
+    expect(await destroyCloud(stateDir)).toEqual([]);
+    await expect(stat(stateDir)).rejects.toThrow("ENOENT");
+    await expect(fetch(info.authUrl)).rejects.toThrow();
+    expect(await destroyCloud(stateDir)).toEqual([]);
+  });
+});

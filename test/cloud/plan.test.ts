@@ -1,0 +1,134 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { NetworkingPlan } from "../../src/cloud/network/dataplane.ts";
+import { Reconciler } from "../../src/cloud/network/reconciler.ts";
+import { TestCloud } from "./support.ts";
+
+/** A data plane that only remembers its last plan. */
+const plane = {
+  external: { cidr: "172.24.98.0/24", gatewayIp: "127.0.0.3" },
+  last: undefined as NetworkingPlan | undefined,
+  start: async () => undefined,
+  async apply(plan: NetworkingPlan) {
+    plane.last = plan;
+  },
+  destroy: async () => undefined,
+};
+
+describe("the plan of the data plane", () => {
+  let cloud: TestCloud;
+  beforeAll(async () => {
+    cloud = await TestCloud.start({ dataplane: plane });
+  });
+  afterAll(() => cloud.remove());
+
+  it("follows the API: networks, routers, ports, groups, floating IPs", async () => {
+    const { network, subnet, router } = await cloud.routedNetwork("10.20.0.0/24");
+    const group = await cloud.make("security_group", { name: "web" });
+    await cloud.make("security_group_rule", {
+      security_group_id: group.id,
+      direction: "ingress",
+      protocol: "tcp",
+      port_range_min: 5100,
+      port_range_max: 5100,
+      remote_ip_prefix: "0.0.0.0/0",
+    });
+    const port = await cloud.make("port", {
+      network_id: network.id,
+      security_groups: [group.id],
+      allowed_address_pairs: [{ ip_address: "10.20.0.99" }],
+    });
+    const floating = await cloud.make("floatingip", {
+      floating_network_id: await cloud.externalNetworkId(),
+      port_id: port.id,
+    });
+    expect(plane.last?.networks).toEqual([
+      { id: network.id, mtu: 1450, subnets: [{ id: subnet.id, cidr: "10.20.0.0/24", gatewayIp: "10.20.0.1" }] },
+    ]);
+    expect(plane.last?.routers).toEqual([
+      {
+        id: router.id,
+        externalIp: "172.24.98.2",
+        enableSnat: true,
+        interfaces: [{ networkId: network.id, ip: "10.20.0.1", cidr: "10.20.0.0/24" }],
+        floatingIps: [{ floatingIp: floating.floating_ip_address, fixedIp: "10.20.0.2" }],
+      },
+    ]);
+    const planned = {
+      id: port.id,
+      networkId: network.id,
+      mac: port.mac_address,
+      fixedIps: ["10.20.0.2"],
+      allowedAddresses: ["10.20.0.99"],
+      portSecurity: true,
+      securityGroupIds: [group.id],
+      serverId: null,
+    };
+    expect(plane.last?.ports).toEqual([planned]);
+    expect(plane.last?.securityGroups.find(({ id }) => id === group.id)?.rules).toContainEqual({
+      direction: "ingress",
+      ethertype: "IPv4",
+      protocol: "tcp",
+      portMin: 5100,
+      portMax: 5100,
+      remoteCidr: "0.0.0.0/0",
+      remoteGroupId: null,
+    });
+    const server = await cloud.bootServer({ networks: [{ port: port.id }] });
+    expect(plane.last?.ports).toEqual([{ ...planned, serverId: server.id }]);
+    await cloud.put(`/network/v2.0/floatingips/${floating.id}`, { floatingip: { port_id: null } });
+    expect(plane.last?.routers[0]?.floatingIps).toEqual([]);
+    await cloud.delete(`/compute/v2.1/servers/${server.id}`);
+    await cloud.cloud.idle();
+    expect(plane.last?.ports).toEqual([planned]);
+  });
+
+  it("a data plane that fails makes the call fail, and the next one tries again", async () => {
+    const apply = plane.apply;
+    plane.apply = async () => {
+      throw new Error("no such device");
+    };
+    const failed = await cloud.post("/network/v2.0/networks", { network: { name: "unlucky" } });
+    plane.apply = apply;
+    expect(failed.status).toBe(500);
+    expect(failed.body.NeutronError.message).toContain("no such device");
+    await cloud.make("network", { name: "lucky" });
+    expect(plane.last?.networks).toHaveLength(3);
+  });
+});
+
+describe("the reconciler", () => {
+  const plan = (name: string): NetworkingPlan => ({
+    networks: [{ id: name, mtu: 1450, subnets: [] }],
+    routers: [],
+    ports: [],
+    securityGroups: [],
+  });
+
+  it("lets calls that come during an application share the next one, which sees the newest plan", async () => {
+    let current = plan("a");
+    const applied: string[] = [];
+    let release: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const reconciler = new Reconciler(
+      {
+        ...plane,
+        async apply(next: NetworkingPlan) {
+          applied.push(next.networks[0]?.id ?? "");
+          await gate;
+        },
+      },
+      () => current,
+    );
+    const first = reconciler.reconcile();
+    current = plan("b");
+    const waiting = [reconciler.reconcile(), reconciler.reconcile()];
+    current = plan("c");
+    release();
+    await Promise.all([first, ...waiting]);
+    expect(applied).toEqual(["a", "c"]);
+    await reconciler.reconcile();
+    expect(applied).toEqual(["a", "c"]); // already in effect
+  });
+});

@@ -1,0 +1,271 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { FakeHypervisor } from "../../src/cloud/hypervisors/fake.ts";
+import { TestCloud } from "./support.ts";
+
+const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFsy4pfSj1LWSygEwLmdyrlpXc7/43TtK7GQ3Uktrm75 trace";
+let cloud: TestCloud;
+afterEach(() => cloud.remove());
+
+describe("life of a server", () => {
+  it("BUILD, then ACTIVE, with its ports bound; gone with them when deleted", async () => {
+    cloud = await TestCloud.start({ hypervisor: new FakeHypervisor({ bootMs: 100 }) });
+    const { network } = await cloud.routedNetwork();
+    const given = await cloud.make("port", { network_id: network.id });
+    const networks = [{ port: given.id }, { uuid: network.id }];
+    const created = await cloud.post("/compute/v2.1/servers", await cloud.serverBody({ networks }));
+    expect(created.status).toBe(202);
+    const { id, adminPass } = created.body.server;
+    expect(adminPass).toEqual(expect.any(String));
+    expect(created.headers.get("location")).toBe(`${cloud.base}/compute/v2.1/servers/${id}`);
+    expect(await cloud.server(id)).toMatchObject({ status: "BUILD", "OS-EXT-STS:vm_state": "building" });
+
+    await cloud.cloud.idle();
+    const server = await cloud.server(id);
+    expect(server).toMatchObject({
+      status: "ACTIVE",
+      key_name: null,
+      config_drive: "",
+      security_groups: [{ name: "default" }],
+      "OS-EXT-STS:task_state": null,
+      "OS-EXT-STS:power_state": 1,
+    });
+    expect(server.flavor).toEqual({ id: expect.any(String), links: expect.any(Array) });
+    expect(server.addresses.net).toEqual([
+      {
+        version: 4,
+        addr: given.fixed_ips[0].ip_address,
+        "OS-EXT-IPS:type": "fixed",
+        "OS-EXT-IPS-MAC:mac_addr": given.mac_address,
+      },
+      expect.objectContaining({ version: 4, "OS-EXT-IPS:type": "fixed" }),
+    ]);
+    const { ports } = (await cloud.get(`/network/v2.0/ports?device_id=${id}`)).body;
+    expect(ports).toHaveLength(2);
+    for (const port of ports) expect(port).toMatchObject({ status: "ACTIVE", device_owner: "compute:nova" });
+
+    expect((await cloud.delete(`/compute/v2.1/servers/${id}`)).status).toBe(204);
+    await cloud.cloud.idle();
+    const gone = await cloud.get(`/compute/v2.1/servers/${id}`);
+    expect(gone.status).toBe(404);
+    expect(gone.body).toEqual({ itemNotFound: { code: 404, message: `Instance ${id} could not be found.` } });
+    const left = (await cloud.get(`/network/v2.0/ports?network_id=${network.id}&device_owner=`)).body.ports;
+    expect(left).toEqual([expect.objectContaining({ id: given.id, device_id: "", status: "DOWN" })]);
+  });
+
+  it("ends in ERROR with the hypervisor's words, and can be deleted", async () => {
+    cloud = await TestCloud.start({ hypervisor: new FakeHypervisor({ failBoot: () => "No valid host was found." }) });
+    const server = await cloud.bootServer({ networks: [] });
+    expect(server).toMatchObject({
+      status: "ERROR",
+      fault: { code: 500, message: "No valid host was found.", created: expect.any(String) },
+    });
+    await cloud.delete(`/compute/v2.1/servers/${server.id}`);
+    await cloud.cloud.idle();
+    expect((await cloud.get(`/compute/v2.1/servers/${server.id}`)).status).toBe(404);
+  });
+
+  it("stops, starts, reboots, and refuses what does not fit its state", async () => {
+    const hypervisor = new FakeHypervisor({ bootMs: 50 });
+    cloud = await TestCloud.start({ hypervisor });
+    const { id } = await cloud.bootServer({ networks: [] });
+    const act = (action: unknown) => cloud.post(`/compute/v2.1/servers/${id}/action`, action);
+    const refused = await act({ "os-start": null });
+    expect(refused.status).toBe(409);
+    expect(refused.body).toEqual({
+      conflictingRequest: { code: 409, message: `Cannot 'start' instance ${id} while it is in vm_state active` },
+    });
+    expect((await act({ "os-stop": null })).status).toBe(202);
+    await cloud.cloud.idle();
+    expect(await cloud.server(id)).toMatchObject({ status: "SHUTOFF", "OS-EXT-STS:power_state": 4 });
+    expect((await act({ reboot: { type: "SOFT" } })).status).toBe(409);
+    expect((await act({ "os-start": null })).status).toBe(202);
+    expect((await act({ "os-stop": null })).body.conflictingRequest.message).toContain("task_state powering-on");
+    await cloud.cloud.idle();
+    expect((await act({ reboot: { type: "soft" } })).status).toBe(202);
+    expect((await cloud.server(id)).status).toBe("REBOOT");
+    await cloud.cloud.idle();
+    expect((await cloud.server(id)).status).toBe("ACTIVE");
+    expect((await act({ resize: { flavorRef: "1" } })).status).toBe(501);
+    expect((await act({ dance: null })).body.badRequest.message).toBe("There is no such action: dance");
+
+    hypervisor.powerOff(id);
+    await cloud.cloud.idle();
+    expect((await cloud.server(id)).status).toBe("SHUTOFF");
+  });
+
+  it("shows the console, whole or its end", async () => {
+    cloud = await TestCloud.start({ hypervisor: new FakeHypervisor({ console: () => "one\ntwo\nthree\n" }) });
+    const { id } = await cloud.bootServer({ networks: [] });
+    const output = async (argument: unknown) =>
+      (await cloud.post(`/compute/v2.1/servers/${id}/action`, { "os-getConsoleOutput": argument })).body.output;
+    expect(await output({})).toBe("one\ntwo\nthree\n");
+    expect(await output({ length: 2 })).toBe("two\nthree\n");
+    expect(await output({ length: null })).toBe("one\ntwo\nthree\n");
+  });
+});
+
+describe("what a create refuses", () => {
+  const badRequest = (message: unknown) => ({ badRequest: { code: 400, message } });
+
+  it("each in Nova's words", async () => {
+    cloud = await TestCloud.start();
+    const create = async (fields: Record<string, unknown>) =>
+      cloud.post("/compute/v2.1/servers", await cloud.serverBody({ networks: [], ...fields }));
+    const nothing = "00000000-0000-0000-0000-000000000000";
+    expect((await create({ key_name: "none" })).body).toEqual(badRequest("Invalid key_name provided."));
+    expect((await create({ imageRef: nothing })).body).toEqual(badRequest(`Image ${nothing} could not be found.`));
+    expect((await create({ flavorRef: nothing })).body).toEqual(badRequest(`Flavor ${nothing} could not be found.`));
+    expect((await create({ networks: [{ port: nothing }] })).body).toEqual(
+      badRequest(`Port ${nothing} could not be found.`),
+    );
+    expect((await create({ networks: [{ uuid: nothing }] })).body).toEqual(
+      badRequest(`Network ${nothing} could not be found.`),
+    );
+    const network = await cloud.make("network", {});
+    expect((await create({ networks: [{ uuid: network.id }] })).body).toEqual(
+      badRequest(`Network ${network.id} requires a subnet in order to boot instances on.`),
+    );
+    expect((await create({ name: " " })).status).toBe(400);
+    expect((await create({ colour: "red" })).body).toEqual(badRequest("Unrecognized attribute(s) 'colour'"));
+    expect((await create({ tags: ["a"] })).status).toBe(400);
+    expect((await create({ user_data: "no base64!" })).body).toEqual(badRequest(expect.stringContaining("base64")));
+    expect((await cloud.get("/compute/v2.1/servers")).body.servers).toEqual([]);
+  });
+
+  it("user-data over 65535 bytes of base64, at exactly that limit", async () => {
+    cloud = await TestCloud.start();
+    const create = async (length: number) =>
+      cloud.post("/compute/v2.1/servers", await cloud.serverBody({ networks: [], user_data: "A".repeat(length) }));
+    expect((await create(65_535)).status).toBe(202);
+    const refused = await create(65_536);
+    expect(refused.body).toEqual(badRequest(expect.stringContaining("Your data is 65536 bytes")));
+    expect(refused.text.length).toBeLessThan(500);
+  });
+
+  it("a port that another server has, and a server over the quota", async () => {
+    cloud = await TestCloud.start();
+    const { network } = await cloud.routedNetwork();
+    const port = await cloud.make("port", { network_id: network.id });
+    await cloud.bootServer({ networks: [{ port: port.id }] });
+    const taken = await cloud.post("/compute/v2.1/servers", await cloud.serverBody({ networks: [{ port: port.id }] }));
+    expect(taken.status).toBe(409);
+    expect(taken.body.conflictingRequest.message).toBe(`Port ${port.id} is still in use.`);
+    for (let n = 1; n < 10; n++) await cloud.bootServer({ networks: [] });
+    const over = await cloud.post("/compute/v2.1/servers", await cloud.serverBody({ networks: [] }));
+    expect(over.status).toBe(403);
+    expect(over.body.forbidden.message).toBe(
+      "Quota exceeded for instances: Requested 1, but already used 10 of 10 instances",
+    );
+  });
+});
+
+describe("microversions", () => {
+  it("change what a server shows", async () => {
+    cloud = await TestCloud.start();
+    const { id } = await cloud.bootServer({ networks: [] });
+    const at = (version: string) => cloud.server(id, version);
+    expect(await at("2.1")).not.toHaveProperty("tags");
+    expect(await at("2.26")).toHaveProperty("tags", []);
+    expect((await at("2.46")).flavor).toHaveProperty("id");
+    expect((await at("2.47")).flavor).toMatchObject({ original_name: "m1.tiny", vcpus: 1, ram: 512 });
+    expect(await at("2.93")).toMatchObject({
+      locked: false,
+      description: "web", // before 2.19 a server is described by its name
+      server_groups: [],
+      locked_reason: null,
+    });
+  });
+
+  it("are negotiated by either header and echoed", async () => {
+    cloud = await TestCloud.start();
+    const get = (headers: Record<string, string>) => cloud.get("/compute/v2.1/flavors", { headers });
+    expect((await get({})).headers.get("x-openstack-nova-api-version")).toBe("2.1");
+    const latest = await get({ "openstack-api-version": "compute latest" });
+    expect(latest.headers.get("openstack-api-version")).toBe("compute 2.93");
+    const tooNew = await get({ "openstack-api-version": "compute 2.999" });
+    expect(tooNew.status).toBe(406);
+    expect(tooNew.body.computeFault.message).toBe(
+      "Version 2.999 is not supported by the API. Minimum is 2.1 and maximum is 2.93.",
+    );
+    expect((await get({ "x-openstack-nova-api-version": "two" })).status).toBe(400);
+    expect((await cloud.get("/compute/v2.1/os-floating-ips")).status).toBe(200);
+    const headers = { "x-openstack-nova-api-version": "2.36" };
+    expect((await cloud.get("/compute/v2.1/os-floating-ips", { headers })).status).toBe(404);
+  });
+
+  it("demand networks from 2.37 on", async () => {
+    cloud = await TestCloud.start();
+    const headers = { "x-openstack-nova-api-version": "2.37" };
+    const create = async (fields: Record<string, unknown>) =>
+      cloud.post("/compute/v2.1/servers", await cloud.serverBody(fields), { headers });
+    expect((await create({})).status).toBe(400);
+    expect((await create({ networks: "none" })).status).toBe(202);
+  });
+});
+
+describe("keypairs", () => {
+  it("are imported with Nova's fingerprint, kept to the byte, unique by name, and private to the user", async () => {
+    cloud = await TestCloud.start();
+    const keypair = { name: "trace-key", public_key: `${publicKey}\n` };
+    const made = await cloud.post("/compute/v2.1/os-keypairs", { keypair });
+    expect(made.status).toBe(200);
+    expect(made.body.keypair).toMatchObject({
+      ...keypair,
+      fingerprint: "3f:e5:2c:9f:a6:6e:1f:a3:a7:50:77:62:85:65:4a:51",
+    });
+    const again = await cloud.post("/compute/v2.1/os-keypairs", { keypair });
+    expect(again.body).toEqual({ conflictingRequest: { code: 409, message: "Key pair 'trace-key' already exists." } });
+    expect(
+      (await cloud.post("/compute/v2.1/os-keypairs", { keypair: { name: "x", public_key: "nonsense" } })).status,
+    ).toBe(400);
+    const token = await cloud.adminToken();
+    expect((await cloud.get("/compute/v2.1/os-keypairs/trace-key", { token })).status).toBe(404);
+    const generated = await cloud.post("/compute/v2.1/os-keypairs", { keypair: { name: "new" } });
+    expect(generated.body.keypair.private_key).toContain("BEGIN RSA PRIVATE KEY");
+    expect((await cloud.delete("/compute/v2.1/os-keypairs/trace-key")).status).toBe(202);
+    expect((await cloud.get("/compute/v2.1/os-keypairs")).body.keypairs).toHaveLength(1);
+  });
+});
+
+describe("changes to a server", () => {
+  it("name, metadata, tags, groups", async () => {
+    cloud = await TestCloud.start();
+    const { network } = await cloud.routedNetwork();
+    const { id } = await cloud.bootServer({ networks: [{ uuid: network.id }], metadata: { a: "1", b: "2" } });
+    const path = `/compute/v2.1/servers/${id}`;
+    expect((await cloud.put(path, { server: { name: "other" } })).body.server).toMatchObject({ id, name: "other" });
+    expect((await cloud.post(`${path}/metadata`, { metadata: { c: "3" } })).body.metadata).toEqual({
+      a: "1",
+      b: "2",
+      c: "3",
+    });
+    expect((await cloud.delete(`${path}/metadata/a`)).status).toBe(204);
+    expect((await cloud.put(`${path}/metadata`, { metadata: { d: "4" } })).body.metadata).toEqual({ d: "4" });
+    const headers = { "x-openstack-nova-api-version": "2.26" };
+    expect((await cloud.put(`${path}/tags`, { tags: ["x", "y"] }, { headers })).body).toEqual({ tags: ["x", "y"] });
+    expect((await cloud.put(`${path}/tags/z`, undefined, { headers })).status).toBe(201);
+    expect((await cloud.get(`${path}/tags`)).status).toBe(404);
+
+    await cloud.make("security_group", { name: "web" });
+    const act = (action: unknown) => cloud.post(`${path}/action`, action);
+    expect((await act({ addSecurityGroup: { name: "web" } })).status).toBe(202);
+    expect((await cloud.server(id)).security_groups).toEqual([{ name: "default" }, { name: "web" }]);
+    expect((await act({ removeSecurityGroup: { name: "default" } })).status).toBe(202);
+    expect((await act({ removeSecurityGroup: { name: "default" } })).status).toBe(404);
+    expect((await act({ addSecurityGroup: { name: "none" } })).status).toBe(404);
+    const { body } = await cloud.get(`${path}/os-security-groups`);
+    expect(body.security_groups.map((group: { name: string }) => group.name)).toEqual(["web"]);
+  });
+});
+
+it("does not show another tenant's server", async () => {
+  cloud = await TestCloud.start();
+  const { id } = await cloud.bootServer({ networks: [] });
+  const admin = cloud.cloud.credentials.admin;
+  expect((await cloud.get("/compute/v2.1/servers/detail", { token: await cloud.adminToken() })).body.servers).toEqual(
+    [],
+  );
+  const all = await cloud.get("/compute/v2.1/servers?all_tenants=1", { token: await cloud.adminToken() });
+  expect(all.body.servers).toMatchObject([{ id }]);
+  expect(admin.username).toBe("admin");
+});

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createNspawnHypervisor } from "../../../src/cloud/hypervisors/nspawn/hypervisor.ts";
+import { probeMachine } from "../../../src/cloud/hypervisors/nspawn/probe.ts";
 import { isAlive, markOf, type ProcessMark } from "../../../src/cloud/hypervisors/nspawn/processes.ts";
 import { ensureGuestImage } from "../../../src/cloud/images/guest-image.ts";
 import { removeLeftovers } from "../../../src/cloud/leftovers.ts";
@@ -27,6 +28,12 @@ export async function reapDeadClouds(): Promise<void> {
     await rm(entry.stateDir, { recursive: true, force: true });
     await rm(path, { force: true });
   }
+}
+
+/** Why real guests cannot run here, for a test's name; undefined where they can. */
+export async function whyNoGuests(): Promise<string | undefined> {
+  const { usable, reason } = await probeMachine(join(tmpdir(), "slipway-test-probe"));
+  return usable ? undefined : `skipped: ${reason}`;
 }
 
 /** A network, a hypervisor and the guest image under an instance id of its own; `remove` deletes its folder and its registration. */

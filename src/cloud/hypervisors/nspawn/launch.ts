@@ -53,7 +53,8 @@ const rebootStatus = 133;
 
 /**
  * Keeps one guest running, apart from the daemon: starts it again after a reboot from inside, and when nspawn itself was killed ends what
- * that leaves behind. A shell, since it has to outlive whatever started it and do nothing else.
+ * that leaves behind. A shell, since it has to outlive whatever started it and do nothing else. An empty group is not killed: a group that
+ * ever was counts on, and newer kernels kill what systemd then starts in groups of another count (CLONE_INTO_CGROUP).
  * Arguments: pid file, exit file, unified cgroup, number of cgroup.procs files, those files, the guest's command line.
  */
 const supervisor = `pid_file=$1 exit_file=$2 cgroup=$3 joins=$4; shift 4
@@ -63,7 +64,7 @@ while :; do
   child=$!
   echo "$child" > "$pid_file"
   wait "$child"; status=$?
-  [ ! -e "$cgroup/cgroup.kill" ] || echo 1 > "$cgroup/cgroup.kill"
+  grep -qs 'populated 1' "$cgroup/cgroup.events" && echo 1 > "$cgroup/cgroup.kill"
   [ "$status" -eq ${rebootStatus} ] || break
 done
 rm -f "$pid_file"

@@ -15,6 +15,7 @@ import {
   ipBatch,
   listNamespaces,
   loadRuleset,
+  observeAddresses,
   observeLinks,
   observeRoutes,
   processesInNamespace,
@@ -82,7 +83,7 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
   }
 
   async function ensureAddresses(plan: NamespacePlan): Promise<void> {
-    const [present, routes] = await Promise.all([observeLinks(plan.name), observeRoutes(plan.name)]);
+    const [present, routes] = await Promise.all([observeAddresses(plan.name), observeRoutes(plan.name)]);
     await ipBatch(plan.name, addressCommands(plan, present, routes));
     loaded.set(plan.name, digestOf(JSON.stringify(plan)));
   }

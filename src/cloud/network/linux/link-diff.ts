@@ -1,9 +1,14 @@
 import type { NamespacePlan, VethPlan } from "./desired.ts";
 
-/** A link as `ip -j address` shows it. */
+/** A link as `ip -j link` shows it. */
 export interface ObservedLink {
   ifname: string;
   ifalias?: string;
+}
+
+/** A link as `ip -j address` shows it (which leaves the alias out). */
+export interface ObservedAddresses {
+  ifname: string;
   /** Administrative state, e.g. `UP`. */
   flags: string[];
   addr_info: { family: string; local: string; prefixlen: number }[];
@@ -50,7 +55,7 @@ export function linkCommands(plan: NamespacePlan, observed: readonly ObservedLin
 /** `ip -batch` lines that bring links up and give them their addresses and the namespace its routes. */
 export function addressCommands(
   plan: NamespacePlan,
-  observed: readonly ObservedLink[],
+  observed: readonly ObservedAddresses[],
   routes: readonly ObservedRoute[],
 ): string[] {
   const commands: string[] = [];

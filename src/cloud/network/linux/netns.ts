@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { isErrno } from "../../../common/errors.ts";
 import { CommandError, run } from "../../../common/process.ts";
-import type { ObservedLink, ObservedRoute } from "./link-diff.ts";
+import type { ObservedAddresses, ObservedLink, ObservedRoute } from "./link-diff.ts";
 
 /** Where `ip netns` keeps the handles of named network namespaces. */
 export const netnsFolder = "/run/netns";
@@ -40,8 +40,13 @@ export async function processesInNamespace(name: string): Promise<number[]> {
 }
 
 export async function observeLinks(namespace: string): Promise<ObservedLink[]> {
-  const { stdout } = await run("ip", ["-n", namespace, "-j", "address"]);
+  const { stdout } = await run("ip", ["-n", namespace, "-j", "link"]);
   return JSON.parse(stdout.trim() || "[]") as ObservedLink[];
+}
+
+export async function observeAddresses(namespace: string): Promise<ObservedAddresses[]> {
+  const { stdout } = await run("ip", ["-n", namespace, "-j", "address"]);
+  return JSON.parse(stdout.trim() || "[]") as ObservedAddresses[];
 }
 
 export async function observeRoutes(namespace: string): Promise<ObservedRoute[]> {

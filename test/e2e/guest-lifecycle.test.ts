@@ -1,0 +1,220 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Hypervisor } from "../../src/cloud/hypervisors/hypervisor.ts";
+import { nspawnPid } from "../../src/cloud/hypervisors/nspawn/guest-folder.ts";
+import { findLeftovers } from "../../src/cloud/leftovers.ts";
+import { waitFor } from "../../src/common/wait.ts";
+import { anyEgress, ids, oneGuest, onePlan, openPort } from "./guests/fixtures.ts";
+import { createScratchCloud, whyNoGuests } from "./guests/scratch-cloud.ts";
+
+const exec = promisify(execFile);
+const skipReason = await whyNoGuests();
+const userData = `#cloud-config
+write_files:
+- path: /etc/systemd/system/page@.service
+  content: |
+    [Service]
+    ExecStart=/usr/bin/python3 -m http.server --directory /srv %i
+    [Install]
+    WantedBy=multi-user.target
+- path: /etc/systemd/system/beat.service
+  content: |
+    [Service]
+    ExecStart=/usr/bin/python3 -c "import socket; s=socket.create_server(('',5300)); c,_=s.accept(); [c.sendall(b) for b in iter(lambda: c.recv(99), b'')]"
+    [Install]
+    WantedBy=multi-user.target
+runcmd:
+- hostname > /srv/marker
+- mknod /root/disk b 7 0 2> /srv/mknod; test -e /root/disk || echo absent >> /srv/mknod
+- systemctl enable --now page@5100 page@5200 beat
+`;
+
+describe.skipIf(skipReason !== undefined)(`a real guest (${skipReason ?? "nspawn"})`, () => {
+  let cloud: Awaited<ReturnType<typeof createScratchCloud>>;
+  let hypervisor: Hypervisor;
+  let floatingIp: string;
+  let routerIp: string;
+  const address = (last: number) => cloud.dataplane.external.cidr.replace(/0\/24$/, String(last));
+  const plan = (rules = [openPort(5100), openPort(5300), anyEgress]) => onePlan({ routerIp, floatingIp }, rules);
+
+  beforeAll(async () => {
+    cloud = await createScratchCloud();
+    [routerIp, floatingIp] = [address(10), address(100)];
+    hypervisor = cloud.newHypervisor();
+    await cloud.dataplane.apply(plan());
+    await hypervisor.boot(oneGuest(userData));
+  });
+
+  afterAll(async () => {
+    await hypervisor?.close();
+    await cloud?.remove();
+  });
+
+  const page = async (port: number, ip = floatingIp) =>
+    fetch(`http://${ip}:${port}/marker`, { signal: AbortSignal.timeout(1500) }).then((response) => response.text());
+  const waitForPage = () =>
+    waitFor("the page", () => page(5100).catch(() => undefined), {
+      timeoutMs: 60_000,
+      intervalMs: 100,
+      maxIntervalMs: 250,
+    });
+  const nspawn = async () => (await nspawnPid(join(cloud.stateDir, "guests", ids.server))) as number;
+  const inGuest = async (...command: string[]) => {
+    const { stdout: leader } = await exec("pgrep", ["-P", String(await nspawn())]);
+    return (await exec("nsenter", ["-t", leader.trim().split("\n").at(-1) as string, "-a", ...command])).stdout;
+  };
+
+  it("is contextualized by cloud-init from its config drive and answers at its floating IP", async () => {
+    expect(await waitForPage()).toBe("web\n");
+    expect(await hypervisor.state(ids.server)).toBe("running");
+    expect(await inGuest("cloud-id")).toBe("configdrive\n");
+  });
+
+  it("has a console log without escape codes", async () => {
+    const text = await hypervisor.console(ids.server);
+    expect(text).toContain("Cloud-init");
+    expect(text).not.toMatch(/[^\n\t\P{Cc}]/u);
+    expect((await hypervisor.console(ids.server, 3)).trim().split("\n")).toHaveLength(3);
+  });
+
+  it("is not reached at a port that no rule opens: the attempt times out", async () => {
+    await expect(connectTo(floatingIp, 5200)).resolves.toBe("timeout");
+    await expect(connectTo(floatingIp, 5100)).resolves.toBe("connected");
+  });
+
+  it("reaches the machine's address in the external network, and nothing else of the machine", async () => {
+    const server = createServer((_, response) => response.end("objects"));
+    server.listen(0, "0.0.0.0");
+    await once(server, "listening");
+    const { port } = server.address() as { port: number };
+    try {
+      expect(await inGuest("curl", "-sS", "-m", "3", `http://${cloud.dataplane.external.gatewayIp}:${port}/`)).toBe(
+        "objects",
+      );
+      const other = (await exec("hostname", ["-I"])).stdout
+        .split(" ")
+        .find((ip) => ip.includes(".") && !ip.startsWith("172.24."));
+      if (other) await expect(inGuest("curl", "-sS", "-m", "3", `http://${other}:${port}/`)).rejects.toThrow(/curl/);
+    } finally {
+      server.close();
+    }
+  });
+
+  it("cannot make device nodes", async () => {
+    expect(await inGuest("cat", "/srv/mknod")).toMatch(/Operation not permitted\nabsent\n$/);
+  });
+
+  it("keeps an open connection when another floating IP is added, and loses it with the rule that let it in", async () => {
+    const socket = connect({ host: floatingIp, port: 5300 });
+    await once(socket, "connect");
+    const echo = async (text: string) => {
+      socket.write(text);
+      const answer = await Promise.race([
+        once(socket, "data"),
+        new Promise((resolve) => setTimeout(resolve, 1500, undefined)),
+      ]);
+      return answer === undefined ? undefined : String((answer as [Buffer])[0]);
+    };
+    try {
+      expect(await echo("one")).toBe("one");
+      const more = plan();
+      more.routers[0]?.floatingIps.push({ floatingIp: address(101), fixedIp: "10.77.0.99" });
+      await cloud.dataplane.apply(more);
+      expect(await echo("two")).toBe("two");
+      await cloud.dataplane.apply(plan([openPort(5100), anyEgress]));
+      expect(await echo("three")).toBeUndefined();
+    } finally {
+      socket.destroy();
+      await cloud.dataplane.apply(plan());
+    }
+    expect(await page(5100)).toBe("web\n");
+  });
+
+  it("loses its floating IP's connections and address when the floating IP is taken away", async () => {
+    const without = plan();
+    without.routers = without.routers.map((router) => ({ ...router, floatingIps: [] }));
+    await cloud.dataplane.apply(without);
+    await expect(connectTo(floatingIp, 5100)).resolves.not.toBe("connected");
+    await cloud.dataplane.apply(plan());
+    expect(await page(5100)).toBe("web\n");
+  });
+
+  it("comes back after a reboot from inside, which nobody is told", async () => {
+    const ended: string[] = [];
+    hypervisor.onExit((id) => ended.push(id));
+    const started = await inGuest("systemctl", "show", "-P", "UserspaceTimestampMonotonic");
+    await inGuest("systemctl", "reboot").catch(() => ""); // the command may be ended by what it does
+    await waitFor(
+      "the reboot",
+      async () =>
+        (await inGuest("systemctl", "show", "-P", "UserspaceTimestampMonotonic").catch(() => started)) === started
+          ? undefined
+          : true,
+      { timeoutMs: 60_000 },
+    );
+    expect(await waitForPage()).toBe("web\n");
+    expect(ended).toEqual([]);
+  });
+
+  it("lives on without a daemon, reboots without one, and is adopted by the next", async () => {
+    await hypervisor.close();
+    hypervisor = cloud.newHypervisor();
+    await hypervisor.recover([oneGuest(userData)]);
+    expect(await hypervisor.state(ids.server)).toBe("running");
+    expect(await page(5100)).toBe("web\n");
+  });
+
+  it("stops softly, keeps its disk, and boots again", async () => {
+    await inGuest("sh", "-c", "echo kept > /srv/marker; sync");
+    await hypervisor.stop(ids.server, { soft: true, timeoutMs: 30_000 });
+    expect(await hypervisor.state(ids.server)).toBe("stopped");
+    await hypervisor.boot(oneGuest(userData));
+    expect(await waitForPage()).toBe("kept\n");
+  });
+
+  it("is reported when it powers itself off", { timeout: 30_000 }, async () => {
+    const ended = new Promise<string>((resolve) => hypervisor.onExit(resolve));
+    await inGuest("systemctl", "poweroff").catch(() => ""); // as above
+    expect(await ended).toBe(ids.server);
+    expect(await hypervisor.state(ids.server)).toBe("stopped");
+  });
+
+  it("leaves no process when its nspawn is killed", async () => {
+    await hypervisor.boot(oneGuest(userData));
+    const ended = new Promise<string>((resolve) => hypervisor.onExit(resolve));
+    process.kill(await nspawn(), "SIGKILL");
+    expect(await ended).toBe(ids.server);
+    expect((await findLeftovers(cloud.instance)).filter(({ kind }) => kind === "process" || kind === "mount")).toEqual(
+      [],
+    );
+  });
+
+  it("leaves nothing when it and its network are destroyed", async () => {
+    await hypervisor.boot(oneGuest(userData));
+    expect((await findLeftovers(cloud.instance)).map(({ kind }) => kind)).toEqual(
+      expect.arrayContaining(["namespace", "link", "mount", "cgroup", "process", "range"]),
+    );
+    await hypervisor.destroy(ids.server);
+    expect(await hypervisor.state(ids.server)).toBe("absent");
+    await cloud.dataplane.destroy();
+    expect(await findLeftovers(cloud.instance)).toEqual([]);
+  });
+});
+
+function connectTo(host: string, port: number): Promise<"connected" | "refused" | "timeout"> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: 1500 });
+    const settle = (outcome: "connected" | "refused" | "timeout") => {
+      socket.destroy();
+      resolve(outcome);
+    };
+    socket.once("connect", () => settle("connected"));
+    socket.once("timeout", () => settle("timeout"));
+    socket.once("error", () => settle("refused"));
+  });
+}

@@ -1,0 +1,104 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { messageOf } from "../../src/common/errors.ts";
+import { cacheHome } from "../../src/common/home.ts";
+import { run } from "../../src/common/process.ts";
+
+/** The version that is tested with. */
+const requirement = "python-openstackclient==10.5.0";
+
+/**
+ * Calls the client's own entry point for each line of arguments: unmodified, and without paying for its imports at each command. One
+ * JSON array in, one JSON object out.
+ */
+const driver = `
+import contextlib, io, json, logging, sys
+from openstackclient import shell
+answers = sys.stdout
+for line in sys.stdin:
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = shell.main(json.loads(line))
+        except SystemExit as end:
+            status = end.code
+    logging.getLogger().handlers.clear()
+    print(json.dumps({"status": int(status or 0), "stdout": out.getvalue(), "stderr": err.getvalue()}), file=answers, flush=True)
+`;
+
+/** What a command ended with. */
+export interface Outcome {
+  status: number;
+  stdout: string;
+  stderr: string;
+}
+
+/**
+ * Python's own OpenStack client in a virtual environment of the cache, made where it is missing.
+ * @returns the environment's Python, or why there is none: no python3, no venv module, or a package index that is not reached
+ */
+export async function ensureOpenstackClient(): Promise<{ python: string } | { reason: string }> {
+  const folder = join(cacheHome(), "test-clients", requirement);
+  const python = join(folder, "bin/python");
+  if (existsSync(python)) return { python };
+  const building = `${folder}.${process.pid}`;
+  try {
+    await mkdir(join(folder, ".."), { recursive: true });
+    await run("python3", ["-m", "venv", building]);
+    const install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement];
+    await run(join(building, "bin/python"), install, { timeoutMs: 300_000 });
+    // the interpreter finds its packages by its own place, so a finished environment may be moved
+    await rename(building, folder).catch((error: unknown) => {
+      if (!existsSync(python)) throw error; // another run was faster
+    });
+    return { python };
+  } catch (error) {
+    return { reason: `python-openstackclient could not be installed: ${messageOf(error).split("\n")[0]}` };
+  } finally {
+    await rm(building, { recursive: true, force: true });
+  }
+}
+
+/** A running client with its credentials in the environment, as `openstack` has them. */
+export class OpenstackClient {
+  readonly #child: ChildProcess;
+  readonly #answers: AsyncIterator<string>;
+
+  constructor(python: string, env: Record<string, string>) {
+    const { PATH = "", HOME = "" } = process.env;
+    this.#child = spawn(python, ["-c", driver], { stdio: ["pipe", "pipe", "inherit"], env: { PATH, HOME, ...env } });
+    if (this.#child.stdout === null) throw new Error("no output");
+    this.#answers = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+  }
+
+  /** Runs `openstack ARGUMENTS…`. One at a time. */
+  async run(...commandLine: string[]): Promise<Outcome> {
+    this.#child.stdin?.write(`${JSON.stringify(commandLine)}\n`);
+    const answer = await this.#answers.next();
+    if (answer.done === true) throw new Error(`the client ended at: openstack ${commandLine.join(" ")}`);
+    return JSON.parse(answer.value) as Outcome;
+  }
+
+  /** The same, which must succeed; its output read as JSON where the command has any. */
+  // biome-ignore lint/suspicious/noExplicitAny: tables of many shapes, looked into with matchers
+  async json(...commandLine: string[]): Promise<any> {
+    const { stdout } = await this.ok(...commandLine, "-f", "json");
+    return stdout.trim() === "" ? undefined : JSON.parse(stdout);
+  }
+
+  /** The same, which must succeed. */
+  async ok(...commandLine: string[]): Promise<Outcome> {
+    const outcome = await this.run(...commandLine);
+    if (outcome.status === 0) return outcome;
+    throw new Error(`openstack ${commandLine.join(" ")}: ${outcome.stderr || outcome.stdout}`);
+  }
+
+  async close(): Promise<void> {
+    const ended = new Promise((resolve) => this.#child.once("close", resolve));
+    this.#child.stdin?.end();
+    await ended;
+  }
+}

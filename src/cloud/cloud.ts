@@ -21,7 +21,7 @@ import { instanceOf, stateFiles } from "./store/state.ts";
 import { Store } from "./store/store.ts";
 
 /** What the parts below the seams are made from. */
-export interface CloudParts {
+interface CloudParts {
   /** A short random id, made at the cloud's first start: it names everything that the cloud makes on the machine. */
   instance: string;
   stateDir: string;

@@ -4,7 +4,7 @@ import { defaultDomain } from "./identity/accounts.ts";
 import { region } from "./identity/catalog.ts";
 
 /** The names of the embedded cloud in clouds.yaml: the user that stacks are made by, and the administrator. */
-export const cloudNames = { demo: "slipway", admin: "slipway-admin" } as const;
+const cloudNames = { demo: "slipway", admin: "slipway-admin" } as const;
 
 /** A clouds.yaml with the embedded cloud's two entries; what else `existing` holds stays, comments too. */
 export function withCloudEntries(existing: string | undefined, authUrl: string, credentials: Credentials): string {

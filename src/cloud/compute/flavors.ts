@@ -34,7 +34,7 @@ export const flavors: readonly Flavor[] = [
   flavor("m1.medium", 2, 4096, 40),
 ];
 
-export function findFlavor(id: string): Flavor {
+function findFlavor(id: string): Flavor {
   const found = flavors.find((item) => item.id === id);
   if (found === undefined) throw nova.flavorNotFound(id);
   return found;

@@ -38,7 +38,7 @@ const createBody = z.object({
 });
 
 /** MD5 of the key blob in pairs of hex digits, as Nova shows it. */
-export function fingerprintOf(publicKey: string): string {
+function fingerprintOf(publicKey: string): string {
   const [kind = "", blob = ""] = publicKey.trim().split(/\s+/);
   const bytes = Buffer.from(blob, "base64");
   const named = bytes.length > 4 ? bytes.subarray(4, 4 + bytes.readUInt32BE(0)).toString("latin1") : "";

@@ -115,13 +115,19 @@ export class Lifecycle {
   }
 
   async #boot(id: string): Promise<void> {
-    const { servers, tables, hypervisor, reconcile } = this.#parts;
+    const { servers, tables, hypervisor, reconcile, log } = this.#parts;
     const server = servers.get(id);
     if (server === undefined || server.taskState === "deleting") return;
     if (server.vmState === "building") servers.patch(id, { taskState: "spawning" });
-    // the data plane makes the guest's links, so it comes first
-    await reconcile();
-    await hypervisor.boot(guestSpec(server, tables));
+    try {
+      // the data plane makes the guest's links, so it comes first
+      await reconcile();
+      await hypervisor.boot(guestSpec(server, tables));
+    } catch (error) {
+      if (servers.get(id)?.taskState !== "deleting") throw error;
+      log(`server ${id} did not boot, and is deleted now: ${messageOf(error)}`);
+      return;
+    }
     this.#settle(id, { vmState: "active", fault: null, launchedAt: isoSeconds() }, "ACTIVE");
   }
 

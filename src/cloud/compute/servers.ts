@@ -19,7 +19,7 @@ export function ownServer({ servers }: ComputeContext, scope: Scope, id: string)
 }
 
 /** What a view of a server needs, from the request that asks. */
-export function viewContext({ tables, base }: ComputeContext, request: FastifyRequest): ViewContext {
+function viewContext({ tables, base }: ComputeContext, request: FastifyRequest): ViewContext {
   return { tables, base: base(), microversion: request.microversion, scope: request.scope };
 }
 

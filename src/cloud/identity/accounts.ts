@@ -19,7 +19,7 @@ export interface User {
   defaultProjectId: string;
 }
 
-export interface RoleAssignment {
+interface RoleAssignment {
   id: string;
   userId: string;
   projectId: string;
@@ -42,7 +42,7 @@ export function accountsOf(store: Store): Accounts {
 }
 
 /** Keystone's ids are UUIDs without dashes. */
-export function newId(): string {
+function newId(): string {
   return randomBytes(16).toString("hex");
 }
 

@@ -24,7 +24,7 @@ const fixed = {
 const createBody = z.object({ ...fixed, id: z.uuid().optional() }).catchall(z.string());
 
 /** Glance's 404, the same for an image that is another tenant's. */
-export function imageNotFound(id: string): ApiError {
+function imageNotFound(id: string): ApiError {
   return new ApiError(404, `No image found with ID ${id}`);
 }
 

@@ -5,7 +5,7 @@ import { newInternalRecord } from "./resource.ts";
 import { defaultPools } from "./subnets.ts";
 
 /** The external network's name, which clients configure as their floating IP pool. */
-export const externalNetworkName = "public";
+const externalNetworkName = "public";
 
 /** The CIDR of the external network, once it was made. */
 export function externalCidrOf(tables: NetworkTables): string | undefined {
@@ -38,7 +38,6 @@ export function ensureExternalNetwork(tables: NetworkTables, adminProjectId: str
     external: true,
     mtu: 1500,
     portSecurityEnabled: false,
-    dnsDomain: "",
   });
   const gatewayIp = numberToIpv4(hostRange(range).first);
   tables.subnets.put({

@@ -3,7 +3,7 @@ import { booleanLike, parseBody } from "../http/body.ts";
 import { isAdmin, type Scope } from "../identity/scope.ts";
 import { neutron } from "./errors.ts";
 import { removePort } from "./ports.ts";
-import { deviceOwner, type Network, type NetworkTables } from "./records.ts";
+import type { Network, NetworkTables } from "./records.ts";
 import { commonView, type NetworkResource, newRecord, revised } from "./resource.ts";
 import { removeSubnet } from "./subnets.ts";
 
@@ -18,7 +18,6 @@ const fields = {
   "router:external": booleanLike.optional(),
   mtu: z.coerce.number().int().min(68).max(9000).optional(),
   port_security_enabled: booleanLike.optional(),
-  dns_domain: z.string().max(255).optional(),
 };
 const createBody = z.strictObject({
   ...fields,
@@ -53,7 +52,6 @@ export const networks: NetworkResource<Network> = {
     "router:external": network.external,
     is_default: false,
     port_security_enabled: network.portSecurityEnabled,
-    dns_domain: network.dnsDomain,
     ...commonView(network),
   }),
 
@@ -67,7 +65,6 @@ export const networks: NetworkResource<Network> = {
       external: body["router:external"] ?? false,
       mtu: body.mtu ?? tenantMtu,
       portSecurityEnabled: body.port_security_enabled ?? true,
-      dnsDomain: body.dns_domain ?? "",
     };
   },
 
@@ -82,7 +79,6 @@ export const networks: NetworkResource<Network> = {
       external: body["router:external"] ?? network.external,
       mtu: body.mtu ?? network.mtu,
       portSecurityEnabled: body.port_security_enabled ?? network.portSecurityEnabled,
-      dnsDomain: body.dns_domain ?? network.dnsDomain,
     });
   },
 
@@ -119,9 +115,4 @@ export function externalNetwork(tables: NetworkTables, id: string): Network {
     throw neutron.badRequest(`Bad floatingip request: Network ${id} is not a valid external network.`);
   }
   return network;
-}
-
-/** Whether the port is one that Neutron made for itself on the external network. */
-export function isExternalLeg(owner: string): boolean {
-  return owner === deviceOwner.floatingIp || owner === deviceOwner.routerGateway;
 }

@@ -32,7 +32,6 @@ const fields = {
   port_security_enabled: booleanLike.optional(),
   device_id: z.string().max(255).optional(),
   device_owner: z.string().max(255).optional(),
-  dns_name: z.string().max(255).optional(),
   "binding:vnic_type": z.literal("normal").optional(),
   "binding:host_id": z.string().optional(),
   "binding:profile": z.record(z.string(), z.unknown()).optional(),
@@ -50,9 +49,6 @@ const createBody = z.strictObject({
   propagate_uplink_status: z.boolean().optional(),
 });
 const updateBody = z.strictObject(fields);
-
-/** What a caller may say about a new port. */
-export type PortRequest = z.input<typeof createBody>;
 
 /** `/v2.0/ports` */
 export const ports: NetworkResource<Port> = {
@@ -77,7 +73,6 @@ export const ports: NetworkResource<Port> = {
     security_groups: port.securityGroupIds,
     "binding:vnic_type": "normal",
     port_security_enabled: port.portSecurityEnabled,
-    dns_name: port.dnsName,
     ...commonView(port),
   }),
 
@@ -113,7 +108,6 @@ export const ports: NetworkResource<Port> = {
       portSecurityEnabled,
       allowedAddressPairs: pairsFor(body.allowed_address_pairs, macAddress),
       extraDhcpOpts: body.extra_dhcp_opts ?? [],
-      dnsName: body.dns_name ?? "",
     };
   },
 
@@ -143,7 +137,6 @@ export const ports: NetworkResource<Port> = {
       portSecurityEnabled,
       deviceId: body.device_id ?? port.deviceId,
       deviceOwner: body.device_owner ?? port.deviceOwner,
-      dnsName: body.dns_name ?? port.dnsName,
     });
   },
 

@@ -20,7 +20,6 @@ export interface Network extends NetworkRecord {
   /** Bytes. */
   mtu: number;
   portSecurityEnabled: boolean;
-  dnsDomain: string;
 }
 
 export interface AllocationPool {
@@ -55,7 +54,6 @@ export interface Port extends NetworkRecord {
   portSecurityEnabled: boolean;
   allowedAddressPairs: { ip_address: string; mac_address: string }[];
   extraDhcpOpts: { opt_name: string; opt_value: string; ip_version?: number | undefined }[];
-  dnsName: string;
 }
 
 export interface RouterGateway {

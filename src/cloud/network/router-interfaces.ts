@@ -37,7 +37,6 @@ export function addRouterInterface(tables: NetworkTables, scope: Scope, router: 
     portSecurityEnabled: false,
     allowedAddressPairs: [],
     extraDhcpOpts: [],
-    dnsName: "",
   });
   return interfaceView(router, port, subnet.id);
 }

@@ -162,6 +162,5 @@ export function externalPort(
     portSecurityEnabled: false,
     allowedAddressPairs: [],
     extraDhcpOpts: [],
-    dnsName: "",
   });
 }

@@ -43,7 +43,7 @@ describe.skipIf(skip !== undefined)(
       const killed = await slipway.run(["up", "production"], { kill });
       expect(killed.signal).toBe("SIGKILL");
       const { result } = await slipway.run(["up", "production"]);
-      expect(result).toMatchObject({ ok: true });
+      expect(result, JSON.stringify(result)).toMatchObject({ ok: true });
       expect(await listOf(slipway, "compute", "servers")).toHaveLength(1);
       expect(await listOf(slipway, "network", "floatingips")).toHaveLength(1);
       expect((await slipway.run(["down", "production", "--yes"])).result).toMatchObject({ ok: true, leftovers: [] });

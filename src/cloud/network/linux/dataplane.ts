@@ -7,7 +7,8 @@ import { connectionCuts } from "./connection-cuts.ts";
 import { externalPlan, guestNamespacesOf, type NamespacePlan, routedPlans, type Site } from "./desired.ts";
 import { claimExternalNetwork, releaseExternalNetwork } from "./external-network.ts";
 import { addressCommands, linkCommands } from "./link-diff.ts";
-import { hostLink, namePrefix } from "./names.ts";
+import { movedAddresses } from "./moved-addresses.ts";
+import { hostLink, namePrefix, routerNamespace } from "./names.ts";
 import {
   cutConnections,
   deleteNamespace,
@@ -84,6 +85,7 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
 
   async function ensureAddresses(plan: NamespacePlan): Promise<void> {
     const [present, routes] = await Promise.all([observeAddresses(plan.name), observeRoutes(plan.name)]);
+    await setSysctls(plan.name, plan.linkSysctls);
     await ipBatch(plan.name, addressCommands(plan, present, routes));
     loaded.set(plan.name, digestOf(JSON.stringify(plan)));
   }
@@ -128,8 +130,18 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
     await ensureHostLink();
     const before = applied;
     applied = plan;
+    await forgetNeighbours(movedAddresses(before, plan), plan);
     if (before === undefined) return;
     for (const cut of connectionCuts(before, plan, instance)) await cutConnections(cut.namespace, cut.arguments);
+  }
+
+  /** The machine and the other routers must ask anew who has these addresses. */
+  async function forgetNeighbours(addresses: readonly string[], plan: NetworkingPlan): Promise<void> {
+    const flushes = addresses.map((address) => `neighbour flush to ${address}`);
+    if (flushes.length === 0) return;
+    const link = hostLink(instance);
+    await run("ip", ["-batch", "-"], { input: flushes.map((flush) => `${flush} dev ${link}\n`).join("") });
+    for (const router of plan.routers) await ipBatch(routerNamespace(instance, router.id), flushes);
   }
 
   async function ensureHostLink(): Promise<void> {

@@ -23,6 +23,8 @@ export interface NamespacePlan {
   /** Arguments of `ip route replace`. */
   routes: string[];
   sysctls: Record<string, string>;
+  /** Those that exist only once the links do. */
+  linkSysctls: Record<string, string>;
   ruleset: string;
 }
 
@@ -65,6 +67,7 @@ export function externalPlan(plan: NetworkingPlan, site: Site): NamespacePlan {
     addresses: {},
     routes: [],
     sysctls: { "net.ipv6.conf.all.disable_ipv6": "1", "net.ipv6.conf.default.disable_ipv6": "1" },
+    linkSysctls: {},
     ruleset: "",
   };
 }
@@ -106,6 +109,7 @@ function routerPlan(router: RouterPlan, site: Site): NamespacePlan {
     routes: [],
     // Refusals are answered every time: the kernel's limit of one ICMP error a second makes the second try hang.
     sysctls: { ...forwarding, "net.ipv4.icmp_ratelimit": "0" },
+    linkSysctls: {},
     ruleset: routerRuleset(router, site.external),
   };
 }
@@ -147,7 +151,11 @@ function networkPlan(network: NetworkPlan, plan: NetworkingPlan, site: Site): Na
       ...legs.map(({ router, leg }) => `${leg.ip}/32 dev ${links.networkLeg(router.id)}`),
       ...(exit ? [`default via ${exit.leg.ip} dev ${links.networkLeg(exit.router.id)} onlink`] : []),
     ],
-    sysctls: { ...forwarding, "net.ipv4.conf.default.proxy_arp": "1", "net.ipv4.neigh.default.proxy_delay": "0" },
+    sysctls: { ...forwarding, "net.ipv4.conf.default.proxy_arp": "1" },
+    // The kernel waits up to 0.8 s before it answers ARP for another, and outside the machine's own namespace has no default to change.
+    linkSysctls: Object.fromEntries(
+      [...uplinks, ...taps].map(({ name }) => [`net.ipv4.neigh.${name}.proxy_delay`, "0"]),
+    ),
     ruleset: networkRuleset(plan, network.id, routerIds),
   };
 }

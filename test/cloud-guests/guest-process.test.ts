@@ -1,0 +1,143 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { scopeCommand, v1Settings } from "../../src/cloud/hypervisors/nspawn/cgroups.ts";
+import { lastLines, readableText, readConsole } from "../../src/cloud/hypervisors/nspawn/console.ts";
+import { writeConfigDrive } from "../../src/cloud/hypervisors/nspawn/guest-folder.ts";
+import { type Launch, nspawnCommand, supervisorCommand } from "../../src/cloud/hypervisors/nspawn/launch.ts";
+import { overlayOptions, parseMountinfo } from "../../src/cloud/hypervisors/nspawn/overlay.ts";
+import { missingCapabilities } from "../../src/cloud/hypervisors/nspawn/probe.ts";
+import { isAlive, markOf } from "../../src/cloud/hypervisors/nspawn/processes.ts";
+import { run } from "../../src/common/process.ts";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "guest-process-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const launch = (): Launch => ({
+  name: "sw-cloud1-bbbbbbbb",
+  root: "/guests/b/root",
+  netns: "/run/netns/sw-cloud1-g-bbbbbbbb",
+  cgroupProcs: [],
+  unifiedCgroup: join(folder, "no-such-group"),
+  wrapper: [],
+  pidFile: join(folder, "pid"),
+  exitFile: join(folder, "exit"),
+});
+
+describe("the guest's command line", () => {
+  it("enters the guest's network before nspawn starts", () => {
+    const words = nspawnCommand(launch());
+    expect(words.slice(0, 3)).toEqual(["nsenter", "--net=/run/netns/sw-cloud1-g-bbbbbbbb", "systemd-nspawn"]);
+    expect(words).toEqual(
+      expect.arrayContaining(["--console=read-only", "--resolv-conf=off", "--keep-unit", "--register=no"]),
+    );
+    expect(words.join(" ")).not.toMatch(/--network|--capability=all/);
+  });
+
+  it("is a delegated scope with limits where systemd owns the cgroups", () => {
+    const words = scopeCommand("sw-cloud1-b", "slipway-cloud1.slice", {
+      memoryBytes: 2 ** 30,
+      vcpus: 2,
+      processes: 100,
+    });
+    expect(words.slice(0, 2)).toEqual(["systemd-run", "--scope"]);
+    for (const property of [
+      "Delegate=yes",
+      "MemoryMax=1073741824",
+      "CPUQuota=200%",
+      "TasksMax=100",
+      "DevicePolicy=closed",
+    ]) {
+      expect(words).toContain(property);
+    }
+  });
+
+  it("denies every device before it allows some, where cgroup v1 limits them", () => {
+    const { devices, cpu } = v1Settings({ memoryBytes: 1, vcpus: 2, processes: 1 });
+    expect(devices[0]).toEqual(["devices.deny", "a"]);
+    expect(devices.slice(1).every(([file, value]) => file === "devices.allow" && value.startsWith("c "))).toBe(true);
+    expect(cpu).toContainEqual(["cpu.cfs_quota_us", "200000"]);
+  });
+});
+
+describe("the supervisor", () => {
+  /** The supervisor's own command line with another program in the guest's place. */
+  const supervise = async (program: string) => {
+    const [command, ...words] = supervisorCommand(launch());
+    await run(command as string, [...words.slice(0, words.indexOf("nsenter")), "sh", "-c", program]);
+  };
+
+  it("starts a guest again that rebooted (status 133), and records how it ended for good", async () => {
+    const count = join(folder, "count");
+    await supervise(`echo x >> ${count}; [ "$(wc -l < ${count})" -ge 3 ] && exit 7; exit 133`);
+    expect((await readFile(count, "utf8")).trim().split("\n")).toHaveLength(3);
+    expect(await readFile(join(folder, "exit"), "utf8")).toBe("7\n");
+  });
+
+  it("tells the process id of the guest while it runs", async () => {
+    const copy = join(folder, "copy");
+    await supervise(`sleep 0.2; cp ${join(folder, "pid")} ${copy}; echo $$ > ${copy}.own`);
+    expect(await readFile(copy, "utf8")).toBe(await readFile(`${copy}.own`, "utf8"));
+  });
+});
+
+describe("a process mark", () => {
+  it("knows this process, and not another with its id", async () => {
+    const mark = await markOf(process.pid);
+    expect(mark?.pid).toBe(process.pid);
+    expect(await isAlive(mark as NonNullable<typeof mark>)).toBe(true);
+    expect(await isAlive({ pid: process.pid, startTime: "1" })).toBe(false);
+    expect(await markOf(2 ** 22 + 1)).toBeUndefined();
+  });
+});
+
+describe("console text", () => {
+  it("has no escape codes and no control characters", () => {
+    expect(readableText("\u001b[0;32m  OK  \u001b[0m a\r\nb\u0007\u001b]0;title\u0007c\td")).toBe("  OK   a\nbc\td");
+  });
+
+  it("is cut to its last lines", () => {
+    expect(lastLines("a\nb\nc\n", 2)).toBe("b\nc\n");
+    expect(lastLines("a\nb", 5)).toBe("a\nb");
+    expect(lastLines("a\nb\n", 0)).toBe("");
+    expect(lastLines("a\nb\n")).toBe("a\nb\n");
+  });
+
+  it("is empty for a guest that never ran", async () => {
+    expect(await readConsole(join(folder, "none.log"))).toBe("");
+  });
+});
+
+describe("a guest's disk", () => {
+  it("holds the config drive where cloud-init looks for it", async () => {
+    const root = join(folder, "root");
+    await writeConfigDrive(root, { "openstack/latest/user_data": "#cloud-config\n" });
+    const seed = join(root, "var/lib/cloud/seed/config_drive");
+    expect(await readFile(join(seed, "openstack/latest/user_data"), "utf8")).toBe("#cloud-config\n");
+    await expect(writeConfigDrive(root, { "../../../../etc/passwd": "x" })).rejects.toThrow(/outside/);
+  });
+
+  it("is an overlay over the image; paths that the option cannot hold are refused", () => {
+    const paths = { lower: "/l", upper: "/u", work: "/w", target: "/t" };
+    expect(overlayOptions(paths)).toBe("lowerdir=/l,upperdir=/u,workdir=/w");
+    expect(() => overlayOptions({ ...paths, lower: "/a:b" })).toThrow(/\/a:b/);
+  });
+
+  it("is found among the mounts", () => {
+    const line = "41 25 0:35 / /tmp/a\\040b/root rw,relatime shared:7 - overlay sw-cloud1-bbbbbbbb rw,lowerdir=/x";
+    expect(parseMountinfo(`${line}\n`)).toEqual([
+      { target: "/tmp/a b/root", source: "sw-cloud1-bbbbbbbb", type: "overlay" },
+    ]);
+  });
+});
+
+describe("the probe", () => {
+  it("names the capabilities that root lacks in a container", () => {
+    expect(missingCapabilities("000001ffffffffff")).toEqual([]);
+    expect(missingCapabilities("00000000a80425fb")).toEqual(["CAP_NET_ADMIN", "CAP_SYS_ADMIN"]);
+  });
+});

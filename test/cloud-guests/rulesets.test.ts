@@ -1,0 +1,151 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { connectionCuts } from "../../src/cloud/network/linux/connection-cuts.ts";
+import { membersOf, networkRuleset, portFilter } from "../../src/cloud/network/linux/network-ruleset.ts";
+import { routerRuleset } from "../../src/cloud/network/linux/router-ruleset.ts";
+import { matchOf } from "../../src/cloud/network/linux/rule-expression.ts";
+import { external, plan, port, router, rule } from "./plans.ts";
+
+describe("a security group rule in nft's language", () => {
+  it.each([
+    [rule(), ""],
+    [rule({ protocol: "tcp", portMin: 22, portMax: 22, remoteCidr: "10.0.0.0/8" }), "ip saddr 10.0.0.0/8 tcp dport 22"],
+    [rule({ protocol: "udp", portMin: 100, portMax: 200, remoteCidr: "0.0.0.0/0" }), "udp dport 100-200"],
+    [rule({ protocol: "6", portMin: 80, portMax: 80 }), "tcp dport 80"],
+    [rule({ protocol: "tcp" }), "meta l4proto tcp"],
+    [rule({ protocol: "icmp" }), "meta l4proto icmp"],
+    [rule({ protocol: "icmp", portMin: 8, portMax: 0 }), "icmp type 8 icmp code 0"],
+    [rule({ protocol: "47" }), "meta l4proto 47"],
+    [rule({ direction: "egress", remoteCidr: "10.1.0.0/16" }), "ip daddr 10.1.0.0/16"],
+    [rule({ remoteGroupId: "aaaaaaaa-0000-0000-0000-000000000000" }), "ip saddr @g_aaaaaaaa"],
+  ])("%o", (each, expected) => {
+    expect(matchOf(each)).toBe(expected);
+  });
+
+  it("is nothing for IPv6, which guests do not have", () => {
+    expect(matchOf(rule({ ethertype: "IPv6" }))).toBeUndefined();
+    expect(matchOf(rule({ remoteCidr: "::/0" }))).toBeUndefined();
+  });
+});
+
+describe("a network's ruleset", () => {
+  it("opens what the port's groups open, and drops the rest", () => {
+    const text = networkRuleset(plan(), port().networkId, [router().id]);
+    expect(text).toContain(" chain i_aaaaaaaa {\n  tcp dport 5100 accept;\n  drop;\n }");
+    expect(text).toContain(" chain e_aaaaaaaa {\n  drop;\n }");
+    expect(text).toContain('"t-aaaaaaaa" . fa:16:3e:00:00:01 . 10.0.0.5');
+    expect(text).toContain('set links { type ifname; elements = { "t-aaaaaaaa", "q-cccccccc" }; }');
+  });
+
+  it("leaves a port without port security unfiltered", () => {
+    const text = networkRuleset(plan({ ports: [port({ portSecurity: false })] }), port().networkId, []);
+    expect(text).toContain("set ports { type ifname; }");
+    expect(text).not.toContain("i_aaaaaaaa");
+  });
+
+  it("ends every port's chains with a drop, whatever the rules", () => {
+    const rules = fc.array(
+      fc.record({
+        direction: fc.constantFrom("ingress" as const, "egress" as const),
+        ethertype: fc.constantFrom("IPv4" as const, "IPv6" as const),
+        protocol: fc.constantFrom(null, "tcp", "udp", "icmp", "17", "112"),
+        portMin: fc.option(fc.integer({ min: 1, max: 100 })),
+        portMax: fc.option(fc.integer({ min: 100, max: 65535 })),
+        remoteCidr: fc.constantFrom(null, "0.0.0.0/0", "10.0.0.0/8", "::/0"),
+        remoteGroupId: fc.constantFrom(null, "group"),
+      }),
+    );
+    fc.assert(
+      fc.property(rules, (list) => {
+        const text = networkRuleset(plan({ securityGroups: [{ id: "group", rules: list }] }), port().networkId, []);
+        const chains = text.match(/chain [ei]_[0-9a-f]{8} \{[^}]*\}/g) ?? [];
+        expect(chains).toHaveLength(2);
+        for (const chain of chains) expect(chain).toMatch(/\n {2}drop;\n \}$/);
+        expect(text.split("{").length).toBe(text.split("}").length);
+      }),
+    );
+  });
+
+  it("knows a group's members by their addresses", () => {
+    const members = [
+      port(),
+      port({ id: "p2", fixedIps: ["10.0.0.6", "fd00::6"] }),
+      port({ id: "p3", securityGroupIds: [] }),
+    ];
+    expect(membersOf(plan({ ports: members }), "group")).toEqual(["10.0.0.5", "10.0.0.6"]);
+  });
+
+  it("has no rule twice where two groups say the same", () => {
+    const groups = ["a", "b"].map((id) => ({ id, rules: [rule({ protocol: "tcp", portMin: 80, portMax: 80 })] }));
+    const filter = portFilter(plan({ securityGroups: groups }), port({ securityGroupIds: ["a", "b"] }));
+    expect(filter.ingress).toEqual(["tcp dport 80 accept"]);
+  });
+});
+
+describe("a router's ruleset", () => {
+  it("translates floating IPs both ways and everything else to its own address", () => {
+    const text = routerRuleset(router(), external);
+    expect(text).toContain("elements = { 172.24.64.100 : 10.0.0.5 }");
+    expect(text).toContain("elements = { 10.0.0.5 : 172.24.64.100 }");
+    expect(text).toContain('oifname "qg" snat to 172.24.64.10;');
+  });
+
+  it("lets guests reach the external range only, and there the machine's named ports", () => {
+    const text = routerRuleset(router(), { ...external, hostPorts: [8080] });
+    expect(text).toContain("set reachable { type ipv4_addr; flags interval; elements = { 172.24.64.0/24 }; }");
+    expect(text).toContain("ip daddr 172.24.64.1 tcp dport != { 8080 } jump refuse;");
+  });
+
+  it("sends out only guests with a floating IP when source translation is off", () => {
+    const text = routerRuleset(router({ enableSnat: false }), external);
+    expect(text).not.toContain('oifname "qg" snat to 172.24.64.10');
+    expect(text).toContain('iifname "qr-*" oifname "qg" ip saddr != @translated jump refuse;');
+  });
+
+  it("takes the first of two floating IPs of one guest as its source", () => {
+    const two = [
+      { floatingIp: "172.24.64.100", fixedIp: "10.0.0.5" },
+      { floatingIp: "172.24.64.101", fixedIp: "10.0.0.5" },
+    ];
+    const text = routerRuleset(router({ floatingIps: two }), external);
+    expect(text).toContain("map fixed { type ipv4_addr : ipv4_addr; elements = { 10.0.0.5 : 172.24.64.100 }; }");
+  });
+});
+
+describe("connections that a change cuts", () => {
+  const cut = (before: Parameters<typeof plan>[0], after: Parameters<typeof plan>[0]) =>
+    connectionCuts(plan(before), plan(after), "cloud1");
+  const of = (rules: ReturnType<typeof rule>[]) => ({ securityGroups: [{ id: "group", rules }] });
+
+  it("none, when nothing changed or something was added", () => {
+    expect(cut({}, {})).toEqual([]);
+    expect(cut(of([]), of([rule({ protocol: "tcp" })]))).toEqual([]);
+  });
+
+  it("those of the port that lost a rule, in its network", () => {
+    expect(cut(of([rule({ protocol: "tcp" })]), of([]))).toEqual([
+      { namespace: "sw-cloud1-n-eeeeeeee", arguments: ["--orig-dst", "10.0.0.5"] },
+      { namespace: "sw-cloud1-n-eeeeeeee", arguments: ["--orig-src", "10.0.0.5"] },
+    ]);
+  });
+
+  it("those of a floating IP that was taken away, but not of one that moved", () => {
+    const moved = [{ floatingIp: "172.24.64.100", fixedIp: "10.0.0.9" }];
+    expect(cut({}, { routers: [router({ floatingIps: moved })] })).toEqual([]);
+    expect(cut({}, { routers: [router({ floatingIps: [] })] })).toEqual([
+      { namespace: "sw-cloud1-r-cccccccc", arguments: ["--orig-dst", "172.24.64.100"] },
+      { namespace: "sw-cloud1-r-cccccccc", arguments: ["--orig-src", "10.0.0.5", "--reply-dst", "172.24.64.100"] },
+    ]);
+  });
+
+  it("those of a guest that left a group which others let in", () => {
+    const groups = {
+      securityGroups: [
+        { id: "group", rules: [] },
+        { id: "db", rules: [rule({ remoteGroupId: "group" })] },
+      ],
+    };
+    const left = cut(groups, { ...groups, ports: [port({ securityGroupIds: [] })] });
+    expect(left.map(({ arguments: words }) => words.join(" "))).toEqual(["--orig-dst 10.0.0.5", "--orig-src 10.0.0.5"]);
+  });
+});

@@ -1,0 +1,144 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findAllInstances, findLeftovers } from "../../src/cloud/leftovers.ts";
+import type { NetworkingPlan, PortPlan, SecurityRulePlan } from "../../src/cloud/network/dataplane.ts";
+import { guestNamespace } from "../../src/cloud/network/linux/names.ts";
+import { anyEgress, openPort, rule } from "./guests/fixtures.ts";
+import { createScratchCloud, whyNoGuests } from "./guests/scratch-cloud.ts";
+import { askFromMachine, standIn } from "./guests/stand-in.ts";
+
+const skipReason = await whyNoGuests();
+
+/** A tenant with two guests at the same addresses as every other tenant's. */
+function tenant(routerIp: string, floatingIp: string, rules: (group: string) => SecurityRulePlan[]) {
+  const [network, router, group] = [randomUUID(), randomUUID(), randomUUID()];
+  const portOf = (last: number): PortPlan => ({
+    id: randomUUID(),
+    networkId: network,
+    mac: `fa:16:3e:00:00:${last}`,
+    fixedIps: [`10.77.0.${last}`],
+    allowedAddresses: [],
+    portSecurity: true,
+    securityGroupIds: [group],
+    serverId: randomUUID(),
+  });
+  const ports: [PortPlan, PortPlan] = [portOf(21), portOf(22)];
+  const subnet = { id: randomUUID(), cidr: "10.77.0.0/24", gatewayIp: "10.77.0.1" };
+  const plan: NetworkingPlan = {
+    networks: [{ id: network, mtu: 1450, subnets: [subnet] }],
+    routers: [
+      {
+        id: router,
+        externalIp: routerIp,
+        enableSnat: true,
+        interfaces: [{ networkId: network, ip: "10.77.0.1", cidr: "10.77.0.0/24" }],
+        floatingIps: [{ floatingIp, fixedIp: "10.77.0.21" }],
+      },
+    ],
+    ports,
+    securityGroups: [{ id: group, rules: rules(group) }],
+  };
+  return { plan, ports };
+}
+
+const together = (...plans: NetworkingPlan[]): NetworkingPlan => ({
+  networks: plans.flatMap(({ networks }) => networks),
+  routers: plans.flatMap(({ routers }) => routers),
+  ports: plans.flatMap(({ ports }) => ports),
+  securityGroups: plans.flatMap(({ securityGroups }) => securityGroups),
+});
+
+describe.skipIf(skipReason !== undefined)(`networks of two tenants (${skipReason ?? "Linux"})`, () => {
+  let cloud: Awaited<ReturnType<typeof createScratchCloud>>;
+  let a: ReturnType<typeof tenant>;
+  let b: ReturnType<typeof tenant>;
+  let guests: { a1: ReturnType<typeof standIn>; a2: ReturnType<typeof standIn>; b1: ReturnType<typeof standIn> };
+  const address = (last: number) => cloud.dataplane.external.cidr.replace(/0\/24$/, String(last));
+
+  beforeAll(async () => {
+    cloud = await createScratchCloud();
+    const fromMembers = (group: string) => [
+      openPort(80),
+      rule({ protocol: "tcp", portMin: 90, portMax: 90, remoteGroupId: group }),
+      anyEgress,
+    ];
+    a = tenant(address(10), address(100), fromMembers);
+    b = tenant(address(11), address(101), () => [openPort(80), anyEgress]);
+    await cloud.dataplane.apply(together(a.plan, b.plan));
+    const of = (port: PortPlan) =>
+      standIn(guestNamespace(cloud.instance, port.serverId as string), port.fixedIps[0] as string, "10.77.0.1");
+    guests = { a1: of(a.ports[0]), a2: of(a.ports[1]), b1: of(b.ports[0]) };
+    for (const guest of Object.values(guests)) for (const port of [80, 90]) await guest.start(port);
+  });
+
+  afterAll(async () => {
+    for (const guest of Object.values(guests ?? {})) guest.stop();
+    await cloud?.remove();
+  });
+
+  it("a floating IP leads to its own tenant's guest, though both have the same address", async () => {
+    expect(await askFromMachine(address(100), 80)).toBe(cloud.dataplane.external.gatewayIp);
+    expect(await askFromMachine(address(101), 80)).toBe(cloud.dataplane.external.gatewayIp);
+    expect(await guests.b1.ask(address(100), 80)).toBe(address(101));
+  });
+
+  it("guests of one network reach each other, and a member-only port is open to members alone", async () => {
+    expect(await guests.a2.ask("10.77.0.21", 80)).toBe("10.77.0.22");
+    expect(await guests.a2.ask("10.77.0.21", 90)).toBe("10.77.0.22");
+    expect(await askFromMachine(address(100), 90)).toBe("timeout");
+    expect(await guests.b1.ask(address(100), 90)).toBe("timeout");
+  });
+
+  it("a guest reaches its own network's floating IPs, seen as itself or as the router", async () => {
+    expect(await guests.a1.ask(address(100), 80)).toBe(address(100));
+    expect(await guests.a2.ask(address(100), 80)).toBe("10.77.0.1");
+  });
+
+  it("a guest reaches nothing beyond the external range, and is told so at once", async () => {
+    expect(await guests.a1.ask("198.51.100.7", 80)).toMatch(/^refused/);
+    expect(await guests.a1.ask("198.51.100.7", 81)).toMatch(/^refused/);
+  });
+
+  it("packets with another's source address are dropped", async () => {
+    await guests.a2.ip("address add 10.77.0.99/32 dev ens3", "route add 10.77.0.21/32 dev ens3 src 10.77.0.99");
+    expect(await guests.a2.ask("10.77.0.21", 80)).toBe("timeout");
+    await guests.a2.ip("route del 10.77.0.21/32 dev ens3", "address del 10.77.0.99/32 dev ens3");
+    expect(await guests.a2.ask("10.77.0.21", 80)).toBe("10.77.0.22");
+  });
+
+  it("a floating IP moves to another guest, and rules follow a port's groups", async () => {
+    const moved = structuredClone(a.plan);
+    for (const router of moved.routers) router.floatingIps = [{ floatingIp: address(100), fixedIp: "10.77.0.22" }];
+    await cloud.dataplane.apply(together(moved, b.plan));
+    expect(await guests.a1.ask(address(100), 80)).toBe("10.77.0.1");
+    for (const port of moved.ports) port.securityGroupIds = [];
+    await cloud.dataplane.apply(together(moved, b.plan));
+    expect(await askFromMachine(address(100), 80)).toBe("timeout");
+    await cloud.dataplane.apply(together(a.plan, b.plan));
+    expect(await askFromMachine(address(100), 80)).toBe(cloud.dataplane.external.gatewayIp);
+  });
+
+  it("a second cloud on the machine gets another range, and neither sees the other's things", async () => {
+    const other = await createScratchCloud();
+    try {
+      expect(other.dataplane.external.cidr).not.toBe(cloud.dataplane.external.cidr);
+      expect(await findAllInstances()).toEqual(expect.arrayContaining([cloud.instance, other.instance]));
+      await other.dataplane.destroy();
+      expect(await findLeftovers(other.instance)).toEqual([]);
+    } finally {
+      await other.remove();
+    }
+    expect(await askFromMachine(address(100), 80)).toBe(cloud.dataplane.external.gatewayIp);
+  });
+
+  it("everything of a tenant goes when its plan does", async () => {
+    guests.b1.stop();
+    await cloud.dataplane.apply(a.plan);
+    const names = (await findLeftovers(cloud.instance))
+      .filter(({ kind }) => kind === "namespace")
+      .map(({ name }) => name);
+    expect(names).not.toContain(guestNamespace(cloud.instance, b.ports[0].serverId as string));
+    expect(names).toContain(guestNamespace(cloud.instance, a.ports[0].serverId as string));
+    expect(await askFromMachine(address(100), 80)).toBe(cloud.dataplane.external.gatewayIp);
+  });
+});

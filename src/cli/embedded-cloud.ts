@@ -1,11 +1,16 @@
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { daemonStatus, destroyCloud, startDaemon } from "../cloud/control.ts";
 import type { DaemonInfo, HypervisorChoice } from "../cloud/daemon-info.ts";
-import { SlipwayError } from "../common/errors.ts";
-import { slipwayHome } from "../common/home.ts";
+import type { Leftover } from "../cloud/leftovers.ts";
+import { isErrno, SlipwayError } from "../common/errors.ts";
+import { slipwayHome, stackHome } from "../common/home.ts";
+import { loadProject } from "../engine/embedded/project/project.ts";
+import { findCloud } from "../openstack/clouds-file.ts";
+import { forgetStack, readStackRecord } from "../release/stack-record.ts";
 import { guestsImpossible, prepareGuests } from "./prepare-guests.ts";
 import type { Reporter } from "./ui/reporter.ts";
-import { embeddedCloudsFile } from "./workspace.ts";
+import { backendUrl, embeddedCloudsFile, embeddedEngine } from "./workspace.ts";
 
 /** Where the embedded cloud of a Slipway home keeps its state. */
 export function cloudFolder(home: string): string {
@@ -54,14 +59,19 @@ async function possible(wanted: HypervisorChoice, reporter: Reporter): Promise<H
   });
 }
 
+/** What a cloud makes on a machine, in the order in which people look for it. */
+const kinds: Leftover["kind"][] = ["namespace", "link", "mount", "cgroup", "process", "range"];
+
 /**
- * Ends the embedded cloud with everything that it made on this machine.
- * @returns what was looked for and not found, a line each
+ * Ends the embedded cloud with everything that it made on this machine, its entry among the clouds, and the state of the stacks
+ * that lived in it.
+ * @returns the proof, a line for each kind of thing: how many there were, how many there are
  * @throws SlipwayError E_LEFTOVERS
  */
-export async function destroyEmbeddedCloud(stateDir: string, reporter: Reporter): Promise<string[]> {
+export async function destroyEmbeddedCloud(projectRoot: string, reporter: Reporter): Promise<string[]> {
+  const home = slipwayHome(projectRoot);
   return reporter.phase("destroy-cloud", "embedded cloud removed", async () => {
-    const left = await destroyCloud(stateDir);
+    const { found, left } = await destroyCloud(cloudFolder(home));
     if (left.length > 0) {
       throw new SlipwayError(
         "E_LEFTOVERS",
@@ -72,9 +82,31 @@ export async function destroyEmbeddedCloud(stateDir: string, reporter: Reporter)
         },
       );
     }
-    return [
-      "servers, ports, floating IPs, volumes: none, their cloud is gone",
-      "namespaces, links, mounts, cgroups, processes: none",
-    ];
+    await forgetStacksIn(projectRoot, embeddedCloudsFile(home));
+    await rm(embeddedCloudsFile(home), { force: true });
+    const count = (list: Leftover[], kind: string) => list.filter((one) => one.kind === kind).length;
+    return kinds.map((kind) => `${kind.padEnd(10)} ${count(found, kind)} removed, ${count(left, kind)} left`);
   });
+}
+
+/** Stacks end with their cloud: a state that lists what no longer exists would only stand in the way of the next `up`. */
+async function forgetStacksIn(projectRoot: string, cloudsFile: string): Promise<void> {
+  const entry = await findCloud("slipway", { env: { OS_CLIENT_CONFIG_FILE: cloudsFile } });
+  const { name: project } = await loadProject(projectRoot);
+  const home = slipwayHome(projectRoot);
+  for (const stack of await foldersIn(join(home, "stacks"))) {
+    const record = await readStackRecord(stackHome(projectRoot, stack));
+    if (record === undefined || record.cloud.authUrl !== entry?.entry.auth?.auth_url) continue;
+    await embeddedEngine(home).forget({ project, stack, backendUrl: backendUrl(home) });
+    await forgetStack(stackHome(projectRoot, stack));
+  }
+}
+
+async function foldersIn(path: string): Promise<string[]> {
+  try {
+    return await readdir(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return [];
+    throw error;
+  }
 }

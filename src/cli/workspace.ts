@@ -15,7 +15,7 @@ import { bindStack } from "../release/stack-record.ts";
 import { findPassphrase } from "./passphrase.ts";
 
 /** The stack of a verb that names none. */
-export const DEFAULT_STACK = "production";
+const DEFAULT_STACK = "production";
 
 /** One stack, opened: its configuration, its folders, the engine that runs its program and the cloud that it lives in. */
 export interface Workspace {
@@ -38,6 +38,19 @@ export function embeddedCloudsFile(home: string): string {
   return join(home, "clouds.yaml");
 }
 
+/** Where the state of all stacks lies: PULUMI_BACKEND_URL, else a folder in the Slipway home. */
+export function backendUrl(home: string): string {
+  return process.env.PULUMI_BACKEND_URL ?? pathToFileURL(join(home, "state")).href;
+}
+
+/** The engine that runs stacks here, with the OpenStack provider that also knows the embedded cloud's entry. */
+export function embeddedEngine(home: string): Engine {
+  const extraCloudsFiles = [embeddedCloudsFile(home)];
+  return createEmbeddedEngine({
+    providers: (name) => (name === "openstack" ? createOpenStackProvider({ extraCloudsFiles }) : undefined),
+  });
+}
+
 /**
  * Opens a stack: reads its configuration and credentials, sends nothing.
  * @throws SlipwayError E_STACK_UNKNOWN, E_CONFIG_INVALID, E_CREDENTIALS_MISSING
@@ -52,8 +65,8 @@ export async function openWorkspace(args: {
   const project = await loadProject(projectRoot);
   const stackFile = await loadStackFile(project, stack);
   const config = loadStackConfig(project.name, stackFile.config);
-  const extraFiles = [embeddedCloudsFile(home)];
   const cloud = args.osCloud ?? process.env.OS_CLOUD ?? config.cloud;
+  const extraFiles = [embeddedCloudsFile(home)];
   const credentials = await findCredentials({ ...(cloud === undefined ? {} : { cloud }), extraFiles });
   return {
     projectRoot,
@@ -61,15 +74,12 @@ export async function openWorkspace(args: {
     home,
     stackHome: stackHome(projectRoot, stack),
     config,
-    engine: createEmbeddedEngine({
-      providers: (name) =>
-        name === "openstack" ? createOpenStackProvider({ extraCloudsFiles: extraFiles }) : undefined,
-    }),
+    engine: embeddedEngine(home),
     reference: {
       projectRoot,
       project: project.name,
       stack,
-      backendUrl: process.env.PULUMI_BACKEND_URL ?? pathToFileURL(join(home, "state")).href,
+      backendUrl: backendUrl(home),
       passphrase: await findPassphrase(home),
       ...(cloud === undefined ? {} : { configOverrides: { "openstack:cloud": cloud } }),
     },

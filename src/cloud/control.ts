@@ -142,21 +142,30 @@ function signal(pid: number): void {
   }
 }
 
+/** What a cloud's end came to, on the machine. */
+export interface Teardown {
+  /** What the cloud had made when its end began. */
+  found: Leftover[];
+  /** What of it could not be removed: the proof is an empty list. */
+  left: Leftover[];
+}
+
 /**
  * Ends the cloud with everything that it made: servers, networks, data plane, state. Also where its daemon is dead.
- * @returns what of it is left on the machine: the proof is an empty list. The state stays as long as something is left.
+ * The state stays as long as something is left.
  */
-export async function destroyCloud(stateDir: string): Promise<Leftover[]> {
+export async function destroyCloud(stateDir: string): Promise<Teardown> {
   const { database } = stateFiles(stateDir);
   await stopDaemon(stateDir);
+  let found: Leftover[] = [];
   if (existsSync(database)) {
     const store = new Store(database);
     const instance = instanceOf(store);
     store.close();
-    await removeLeftovers(instance);
+    found = await removeLeftovers(instance);
     const left = await findLeftovers(instance);
-    if (left.length > 0) return left;
+    if (left.length > 0) return { found, left };
   }
   await rm(stateDir, { recursive: true, force: true });
-  return [];
+  return { found, left: [] };
 }

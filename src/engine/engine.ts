@@ -81,4 +81,6 @@ export interface Engine {
   destroy(stack: StackReference, options?: OperationOptions): Promise<OperationResult>;
   /** The outputs as the state has them, secrets in clear; undefined where the stack has no state yet. */
   outputs(stack: StackReference): Promise<Record<string, unknown> | undefined>;
+  /** Drops a stack's state without touching a cloud: for a stack whose whole cloud is gone. A backup of the state stays. */
+  forget(stack: Pick<StackReference, "project" | "stack" | "backendUrl">): Promise<void>;
 }

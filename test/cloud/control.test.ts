@@ -92,9 +92,9 @@ describe("the daemon", () => {
 
   it("and its state are gone when the cloud is destroyed", async () => {
     const info = await start();
-    expect(await destroyCloud(stateDir)).toEqual([]);
+    expect(await destroyCloud(stateDir)).toEqual({ found: [], left: [] });
     await expect(stat(stateDir)).rejects.toThrow("ENOENT");
     await expect(fetch(info.authUrl)).rejects.toThrow();
-    expect(await destroyCloud(stateDir)).toEqual([]);
+    expect(await destroyCloud(stateDir)).toEqual({ found: [], left: [] });
   });
 });

@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 const root = join(import.meta.dirname, "../..");
 
 /** A JSON line of `slipway … --json`. */
-export type Line = Record<string, unknown> & { type?: string; phase?: string; state?: string; text?: string };
+type Line = Record<string, unknown> & { type?: string; phase?: string; state?: string; text?: string };
 
 /** How a command ended. `result` is its last line: the final object. */
 export interface Ended {

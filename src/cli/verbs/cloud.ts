@@ -1,4 +1,3 @@
-import { rm } from "node:fs/promises";
 import { daemonStatus, stopDaemon } from "../../cloud/control.ts";
 import { SlipwayError } from "../../common/errors.ts";
 import { slipwayHome } from "../../common/home.ts";
@@ -101,8 +100,6 @@ async function prepare({ reporter }: CloudCall): Promise<void> {
 
 async function destroy({ args, reporter }: CloudCall, projectRoot: string): Promise<void> {
   if (!args.yes) throw new SlipwayError("E_USAGE", "destroying the cloud ends its servers", { hint: "add --yes" });
-  const home = slipwayHome(projectRoot);
-  const proof = await destroyEmbeddedCloud(cloudFolder(home), reporter);
-  await rm(embeddedCloudsFile(home), { force: true });
+  const proof = await destroyEmbeddedCloud(projectRoot, reporter);
   reporter.result({ ok: true, leftovers: [], proof, timings: reporter.timings }, proof.join("\n"));
 }

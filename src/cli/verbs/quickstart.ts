@@ -5,7 +5,6 @@ import { bringUp } from "../bring-up.ts";
 import { cloudFolder, destroyEmbeddedCloud, ensureEmbeddedCloud } from "../embedded-cloud.ts";
 import { servedObject, servedText } from "../served.ts";
 import { takeDown } from "../take-down.ts";
-import type { Reporter } from "../ui/reporter.ts";
 import { type Call, verb as declare } from "../verb.ts";
 import { findProjectRoot, openWorkspace } from "../workspace.ts";
 
@@ -45,16 +44,14 @@ async function start({ reporter, signal }: Call<typeof options>): Promise<void> 
 
 async function stop({ reporter, signal }: Call<typeof options>): Promise<void> {
   const projectRoot = await findProjectRoot(process.cwd());
-  const folder = cloudFolder(slipwayHome(projectRoot));
-  if ((await daemonStatus(folder)).running) await removeStack(reporter, signal);
-  const proof = await destroyEmbeddedCloud(folder, reporter);
+  // Where the cloud answers, the stack is taken down as on any other cloud; a dead one's resources go with it.
+  if ((await daemonStatus(cloudFolder(slipwayHome(projectRoot)))).running) {
+    const workspace = await openWorkspace({});
+    await withStackLock(workspace.stackHome, "quickstart --stop", () => takeDown(workspace, reporter, signal));
+  }
+  const proof = await destroyEmbeddedCloud(projectRoot, reporter);
   reporter.result(
     { ok: true, leftovers: [], proof, timings: reporter.timings },
-    ["Nothing is left:", ...proof].join("\n  "),
+    ["Nothing is left, in the cloud and on this machine:", ...proof].join("\n  "),
   );
-}
-
-async function removeStack(reporter: Reporter, signal: AbortSignal): Promise<void> {
-  const workspace = await openWorkspace({});
-  await withStackLock(workspace.stackHome, "quickstart --stop", () => takeDown(workspace, reporter, signal));
 }

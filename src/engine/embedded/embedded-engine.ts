@@ -2,6 +2,7 @@ import type { Engine } from "../engine.ts";
 import type { ProviderFactory } from "../resource-provider.ts";
 import { destroy } from "./operations/destroy.ts";
 import { outputs } from "./operations/outputs.ts";
+import { dropCheckpoint, stackPaths } from "./state/backend.ts";
 
 /**
  * The engine that needs no Pulumi CLI: it runs unmodified Pulumi programs for Node against providers in this process, and keeps
@@ -22,6 +23,7 @@ export function createEmbeddedEngine({
     up: async (stack, options = {}) => (await running()).up(setting, stack, options),
     destroy: (stack, options = {}) => destroy(setting, stack, options),
     outputs,
+    forget: ({ backendUrl, project, stack }) => dropCheckpoint(stackPaths(backendUrl, project, stack)),
   };
 }
 

@@ -79,6 +79,12 @@ export async function writeCheckpoint(paths: StackPaths, text: string): Promise<
   await rm(`${paths.checkpoint}.attrs`, { force: true });
 }
 
+/** Ends a stack's state: its last checkpoint stays as `.bak`. */
+export async function dropCheckpoint(paths: StackPaths): Promise<void> {
+  await keepAsBackup(paths);
+  for (const path of [paths.checkpoint, `${paths.checkpoint}.attrs`]) await rm(path, { force: true });
+}
+
 /** A hard link costs nothing: the checkpoint is replaced by renaming, so the old content lives on under the second name. */
 async function keepAsBackup(paths: StackPaths): Promise<void> {
   const temporary = `${paths.backup}.${randomBytes(4).toString("hex")}.tmp`;

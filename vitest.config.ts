@@ -17,6 +17,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
+          globalSetup: ["test/e2e/reap.ts"],
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 300_000,

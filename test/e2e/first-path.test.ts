@@ -2,8 +2,9 @@ import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { whyNoGuests } from "./guests/scratch-cloud.ts";
 import { logIn, postJson } from "./openstack-http.ts";
-import { Slipway, whyNoGuests } from "./slipway.ts";
+import { Slipway } from "./slipway.ts";
 
 interface Golden {
   rows: number[][];
@@ -13,7 +14,7 @@ interface Golden {
 const models = join(import.meta.dirname, "../../models/diabetes");
 const goldenOf = async (variant: string) =>
   JSON.parse(await readFile(join(models, variant, "golden.json"), "utf8")) as Golden;
-const skip = whyNoGuests();
+const skip = await whyNoGuests();
 
 describe.skipIf(skip !== undefined)(
   `from an empty cloud to a served prediction${skip === undefined ? "" : ` (${skip})`}`,

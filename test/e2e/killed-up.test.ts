@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { whyNoGuests } from "./guests/scratch-cloud.ts";
 import { listOf } from "./openstack-http.ts";
-import { type Kill, Slipway, whyNoGuests } from "./slipway.ts";
+import { type Kill, Slipway } from "./slipway.ts";
 
-const skip = whyNoGuests();
+const skip = await whyNoGuests();
 const detail = (text: string) => (line: { type?: string; text?: string }) =>
   line.type === "detail" && line.text?.includes(text) === true;
 

@@ -25,6 +25,21 @@ export interface Kill {
   afterMs?: number;
 }
 
+/** Project folders are named by the process that made them: so the leavings of a killed one can be told. */
+export const projectPrefix = "slipway-e2e-";
+
+const copied = [
+  "Pulumi.yaml",
+  "package.json",
+  "package-lock.json",
+  ".npmrc",
+  "stacks",
+  "models",
+  "cloud-init",
+  "bin",
+  "scripts",
+];
+
 /**
  * A project of its own in a temporary folder — programs, templates and models copied, code linked — with run-time files, cloud and
  * state below it: tests change what they like and run beside each other.
@@ -39,8 +54,8 @@ export class Slipway {
   }
 
   static async create(): Promise<Slipway> {
-    const folder = await mkdtemp(join(tmpdir(), "slipway-e2e-"));
-    for (const name of ["Pulumi.yaml", "package.json", "package-lock.json", "stacks", "models", "cloud-init"]) {
+    const folder = await mkdtemp(join(tmpdir(), `${projectPrefix}${process.pid}-`));
+    for (const name of copied) {
       await cp(join(root, name), join(folder, name), { recursive: true });
     }
     for (const name of ["src", "node_modules"]) await symlink(join(root, name), join(folder, name));
@@ -79,11 +94,4 @@ export class Slipway {
     await rm(this.projectRoot, { recursive: true, force: true });
     return result?.ok === true ? [] : [JSON.stringify(result)];
   }
-}
-
-/** Why tests with real guests are skipped here, or undefined. */
-export function whyNoGuests(): string | undefined {
-  if (process.platform !== "linux") return `guests need Linux, this is ${process.platform}`;
-  if (process.getuid?.() !== 0) return "guests need root";
-  return undefined;
 }

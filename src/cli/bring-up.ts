@@ -8,7 +8,7 @@ import { describe, followJournal, type Verdict } from "../health/follow-journal.
 import { consoleOutput } from "../openstack/compute/servers.ts";
 import { associateFloatingIp, disassociateFloatingIp, findFloatingIp } from "../openstack/network/floating-ips.ts";
 import { buildPayload } from "../release/payload.ts";
-import { publish, republish } from "../release/publication.ts";
+import { republish, type StagedRelease, stageRelease } from "../release/publication.ts";
 import { readStackRecord, recordRelease, type StackRecord } from "../release/stack-record.ts";
 import { swiftStore } from "../release/swift-store.ts";
 import { ensureLoginKey } from "../remote/login-key.ts";
@@ -58,7 +58,7 @@ export async function bringUp(
   reporter: Reporter,
   options: { model?: string | undefined; signal: AbortSignal },
 ): Promise<Served> {
-  const { session, engine, reference, home, config } = workspace;
+  const { session, engine, reference, config } = workspace;
   const { signal } = options;
   const directory = resolve(workspace.projectRoot, options.model ?? config.model.directory);
 
@@ -66,60 +66,69 @@ export async function bringUp(
     readyModel(config.model.name, directory),
   );
   await reporter.phase("authenticate", `log in to ${workspace.cloud ?? session.authUrl}`, () => bindToCloud(workspace));
-  const publication = await reporter.phase("publish", "payload and model published", async ({ note }) => {
-    await ensureLoginKey(home);
-    const payload = await buildPayload({ projectRoot: workspace.projectRoot, log: note });
-    const { stack, stackHome } = workspace;
-    const store = swiftStore(session);
-    return publish({
-      store,
-      stack,
-      home: stackHome,
-      payload,
-      model: { name: model.name, content: model.bytes },
-      log: note,
-    });
-  });
-  const result = await reporter.phase("provision", "resources", async ({ note }) => {
+  const staged = await reporter.phase("publish", "payload and model in the object store", ({ note }) =>
+    stage(workspace, model, note),
+  );
+  const { changes, outputs } = await reporter.phase("provision", "resources", async ({ note }) => {
     const updated = await engine.up(reference, { onEvent: showEngine(reporter), signal });
     note(summary(updated.changes));
-    return updated;
+    return { changes: updated.changes, outputs: stackOutputs.parse(updated.outputs) };
   });
-  const outputs = stackOutputs.parse(result.outputs);
+  await staged.publish();
+
   const url = endpointUrl(outputs);
-  const ended = async (report: EndpointReport, changed: boolean): Promise<Served> => {
-    const release = await rememberRelease(workspace, publication.manifest, model.expectation);
-    return { url, outputs, report, rows: model.expectation.rows, release, changed };
-  };
-
   const attached = (await findFloatingIp(session, outputs.floatingIpId))?.port_id === outputs.portId;
-  const served = attached && (await serves(url, model.expectation));
-  if (served !== false) return ended(served, publication.changed || summary(result.changes) !== summary({}));
-
-  await reporter.phase("bootstrap", `host ${outputs.serverName}`, async ({ detail }) => {
-    if (attached) detail("the runtime restarts with the new model: a gap of about a second");
-    const verdict = await followJournal({
-      readConsole: () => consoleOutput(session, outputs.serverId),
-      sequence: publication.manifest.sequence,
-      timeoutMs: BOOTSTRAP_TIMEOUT_MS,
-      onLine: ({ entry }) => detail(describe(entry)),
-      signal,
+  const stillServes = !staged.changed && attached && (await serves(url, model.expectation));
+  if (!stillServes) {
+    if (staged.replaced !== undefined && attached) reporter.note("the runtime restarts: a gap of about a second");
+    await reporter.phase("bootstrap", `host ${outputs.serverName}`, async ({ detail }) => {
+      const verdict = await followJournal({
+        readConsole: () => consoleOutput(session, outputs.serverId),
+        sequence: staged.manifest.sequence,
+        timeoutMs: BOOTSTRAP_TIMEOUT_MS,
+        onLine: ({ entry }) => detail(describe(entry)),
+        signal,
+      });
+      await requirePassed(verdict, workspace, staged, model);
     });
-    await requirePassed(verdict, workspace, publication, model);
-  });
-  await reporter.phase("attach", `floating IP ${outputs.floatingIp}`, () =>
-    associateFloatingIp(session, outputs.floatingIpId, outputs.portId, { signal }),
+    await reporter.phase("attach", `floating IP ${outputs.floatingIp}`, () =>
+      associateFloatingIp(session, outputs.floatingIpId, outputs.portId, { signal }),
+    );
+  }
+  const report = await reporter.phase("check", `prediction through ${url}`, () =>
+    checkOrDetach(workspace, outputs, model.expectation, attached),
   );
-  const report = await reporter.phase("check", `prediction through ${url}`, async () => {
-    try {
-      return await checkEndpoint(url, model.expectation, ENDPOINT_TIMEOUT_MS);
-    } catch (error) {
-      // What this run attached and what does not serve from outside must not look like an endpoint.
-      if (!attached) await disassociateFloatingIp(session, outputs.floatingIpId);
-      throw error;
-    }
-  });
-  return ended(report, true);
+  const release = await rememberRelease(workspace, staged.manifest, model.expectation);
+  const changed = !stillServes || staged.changed || summary(changes) !== summary({});
+  return { url, outputs, report, rows: model.expectation.rows, release, changed };
+}
+
+/** Brings payload and model to where the hosts fetch them. */
+async function stage(workspace: Workspace, model: ReadyModel, log: (line: string) => void): Promise<StagedRelease> {
+  const { projectRoot, session, stack, home, stackHome } = workspace;
+  await ensureLoginKey(home);
+  const payload = await buildPayload({ projectRoot, log });
+  const { name, bytes: content } = model;
+  const store = swiftStore(session);
+  const staged = await stageRelease({ store, stack, home: stackHome, payload, model: { name, content }, log });
+  // The first hosts look for it as soon as they boot; hosts that serve get it when their resources are as they should be.
+  if (staged.changed && staged.replaced === undefined) await staged.publish();
+  return staged;
+}
+
+/** What this run attached and what does not serve from outside must not look like an endpoint: its address is taken off again. */
+async function checkOrDetach(
+  { session }: Workspace,
+  outputs: StackOutputs,
+  expectation: Expectation,
+  wasAttached: boolean,
+): Promise<EndpointReport> {
+  try {
+    return await checkEndpoint(endpointUrl(outputs), expectation, ENDPOINT_TIMEOUT_MS);
+  } catch (error) {
+    if (!wasAttached) await disassociateFloatingIp(session, outputs.floatingIpId);
+    throw error;
+  }
 }
 
 async function rememberRelease(
@@ -149,10 +158,11 @@ async function readyModel(name: string, directory: string): Promise<ReadyModel> 
   return { name, bytes, digest, expectation };
 }
 
-/** The endpoint's answer if it serves what it should, else false. */
-async function serves(url: string, expectation: Expectation): Promise<EndpointReport | false> {
+/** Whether the endpoint serves what it should. */
+async function serves(url: string, expectation: Expectation): Promise<boolean> {
   try {
-    return await checkEndpoint(url, expectation, 3000);
+    await checkEndpoint(url, expectation, 3000);
+    return true;
   } catch (error) {
     if (error instanceof SlipwayError && error.code === "E_UNHEALTHY") return false;
     throw error;
@@ -162,16 +172,16 @@ async function serves(url: string, expectation: Expectation): Promise<EndpointRe
 async function requirePassed(
   verdict: Verdict | undefined,
   workspace: Workspace,
-  publication: Awaited<ReturnType<typeof publish>>,
+  staged: StagedRelease,
   model: ReadyModel,
 ): Promise<void> {
   // A cloud that hides the console leaves only the check from outside.
   if (verdict === undefined || (verdict.ok && verdict.model?.digest === model.digest)) return;
   const kept = verdict.model !== undefined && verdict.model.digest !== model.digest;
   // Hosts follow the publication: one that failed must not be what the next boot finds.
-  if (kept && publication.replaced !== undefined) {
+  if (kept && staged.replaced !== undefined) {
     const { session, stack, stackHome } = workspace;
-    await republish({ store: swiftStore(session), stack, home: stackHome }, publication.replaced);
+    await republish({ store: swiftStore(session), stack, home: stackHome }, staged.replaced);
   }
   const { step = "bootstrap", reason = "the host gave no reason", lines = [] } = verdict.failure ?? {};
   throw new SlipwayError(step === "gate" || kept ? "E_GATE_FAILED" : "E_BOOTSTRAP_FAILED", `step ${step}: ${reason}`, {

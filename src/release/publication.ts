@@ -3,8 +3,7 @@ import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { type Digest, digestOf, digestOfFile, hexOf } from "../common/digest.ts";
-import { SlipwayError } from "../common/errors.ts";
-import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
+import { writeFileAtomic } from "../common/files.ts";
 import { type Manifest, openManifest, sealManifest } from "../guest/manifest.ts";
 import type { Layer } from "./layer-cache.ts";
 import {
@@ -45,20 +44,22 @@ export interface PublishOptions {
   log?: (message: string) => void;
 }
 
-/** What publishing came to. */
-export interface Published extends Publication {
+/** A release whose files are in the store, while hosts follow what they followed before. */
+export interface StagedRelease extends Publication {
   manifest: Manifest;
-  /** False when the same release was published already. */
+  /** False when the same release is published already. */
   changed: boolean;
-  /** What hosts followed before, where this publication changed it. */
+  /** What hosts follow until {@link StagedRelease.publish}, where that changes it. */
   replaced: Manifest | undefined;
+  /** Puts the manifest, the last and smallest step: from here on hosts follow this release. A second call does nothing. */
+  publish(): Promise<void>;
 }
 
 /**
- * Publishes a release: layers and model by digest where the store has none of them, then the signed manifest. The sequence grows only
- * when the release is another one.
+ * Stages a release: layers and model by digest where the store has none of them, and the note of where they are. The sequence grows
+ * only when the release is another one.
  */
-export async function publish(options: PublishOptions): Promise<Published> {
+export async function stageRelease(options: PublishOptions): Promise<StagedRelease> {
   const { store, stack, payload, home } = options;
   const key = await ensureSigningKey(home);
   const container = containerName(stack, key);
@@ -70,24 +71,34 @@ export async function publish(options: PublishOptions): Promise<Published> {
   };
   await Promise.all(Object.values(files).map((file) => ensureObject(options, container, file)));
 
-  const published = await publishedManifest(store, container, key);
+  const followed = await publishedManifest(store, container, key);
   const remembered = await readCounters(home);
-  const counters = published === undefined ? remembered : caughtUp(remembered, published);
+  const counters = followed === undefined ? remembered : caughtUp(remembered, followed);
   const release: Release = {
     payload: { digest: payload.digest, runtime: refOf(files.runtime), app: refOf(files.app) },
     model: refOf(files.model),
   };
-  const changed = published === undefined || !isRelease(published, options.model.name, release);
-  const manifest = changed ? nextManifest(counters, stack, options.model.name, release) : published;
-  if (changed) await putManifest(options, key, counters, manifest);
+  const changed = followed === undefined || !isRelease(followed, options.model.name, release);
+  const manifest = changed ? nextManifest(counters, stack, options.model.name, release) : followed;
   const publication: Publication = { schemaVersion: 1, sourceUrl, publicKey: publicKeyText(key) };
   await writeFileAtomic(join(home, FILE), `${JSON.stringify(publication, null, 2)}\n`);
-  return { ...publication, manifest, changed, replaced: changed ? published : undefined };
+  let done = !changed;
+  return {
+    ...publication,
+    manifest,
+    changed,
+    replaced: changed ? followed : undefined,
+    async publish() {
+      if (done) return;
+      await putManifest(options, key, counters, manifest);
+      done = true;
+    },
+  };
 }
 
 /**
  * Publishes an earlier release again, under a sequence of its own: hosts that boot later must not find one that failed its gate.
- * @param manifest as {@link Published.replaced} has it; its layers and model are in the store still
+ * @param manifest as {@link StagedRelease.replaced} has it; its layers and model are in the store still
  */
 export async function republish(
   options: Pick<PublishOptions, "store" | "stack" | "home">,
@@ -110,20 +121,6 @@ async function putManifest(
   await writeCounters(home, caughtUp(counters, manifest));
   const document = sealManifest(manifest, key);
   await store.put(containerName(stack, key), MANIFEST, document, { contentType: "text/plain; charset=utf-8" });
-}
-
-/**
- * What was published for a stack.
- * @throws SlipwayError E_PAYLOAD_MISSING when nothing was
- */
-export async function readPublication(home: string): Promise<Publication> {
-  const text = await readTextIfExists(join(home, FILE));
-  if (text === undefined) {
-    throw new SlipwayError("E_PAYLOAD_MISSING", "nothing is published for the stack's hosts to install", {
-      hint: "run `slipway payload push`, or let `slipway up` do all of it",
-    });
-  }
-  return publicationSchema.parse(JSON.parse(text));
 }
 
 /** Removes the stack's container and the note of it; the stack's key and counters stay for its next life. */

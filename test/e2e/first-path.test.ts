@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -14,6 +15,8 @@ interface Golden {
 const models = join(import.meta.dirname, "../../models/diabetes");
 const goldenOf = async (variant: string) =>
   JSON.parse(await readFile(join(models, variant, "golden.json"), "utf8")) as Golden;
+// Not part of the project: it has no licence.
+const snic = join(import.meta.dirname, "../../../shared/data/snic/production");
 const skip = await whyNoGuests();
 
 describe.skipIf(skip !== undefined)(
@@ -108,6 +111,19 @@ describe.skipIf(skip !== undefined)(
       });
       expect(result.model.digest).not.toBe(first.model.digest);
       await expectGolden(first.url, await goldenOf("development"));
+    });
+
+    it.skipIf(!existsSync(snic))("the source system's own model predicts as it did there", async () => {
+      const { result } = await slipway.run(["up", "production", "--model", snic]);
+      expect(result).toMatchObject({ ok: true, changed: true });
+      const rows = (await readFile(join(snic, "pima-indians-diabetes.csv"), "utf8")).trim().split("\n");
+      await expectGolden(first.url, {
+        rows: rows.map((row) => row.split(",").slice(0, 8).map(Number)),
+        outputs: [0.34846, 0.57979, 0.60525, 0.27471, 0.26593, 0.26512, 0.48892],
+      });
+      expect((await slipway.run(["up", "production", "--model", "models/diabetes/development"])).result).toMatchObject({
+        ok: true,
+      });
     });
 
     it("the guest serves again after a reboot, without us", async () => {

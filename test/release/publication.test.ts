@@ -1,12 +1,12 @@
 import { createPublicKey } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Digest, digestOf } from "../../src/common/digest.ts";
 import { openManifest } from "../../src/guest/manifest.ts";
 import { type Payload, payloadDigest } from "../../src/release/payload.ts";
-import { publish, readPublication, unpublish } from "../../src/release/publication.ts";
+import { republish, stageRelease, unpublish } from "../../src/release/publication.ts";
 import { MemoryStore } from "./memory-store.ts";
 
 let home: string;
@@ -28,12 +28,36 @@ function payload(version = "1"): Payload {
   return { digest: payloadDigest(runtime, app), runtime, app };
 }
 
-const release = (model: string, name = "diabetes", of = payload()) =>
-  publish({ store, stack: "production", home, payload: of, model: { name, content: Buffer.from(model) } });
+const stage = (model: string, name = "diabetes", of = payload()) =>
+  stageRelease({ store, stack: "production", home, payload: of, model: { name, content: Buffer.from(model) } });
+
+async function release(...args: Parameters<typeof stage>) {
+  const staged = await stage(...args);
+  await staged.publish();
+  return staged;
+}
 
 const container = () => [...store.containers.keys()][0] ?? "";
 
 describe("publish", () => {
+  it("changes nothing for hosts before it is called", async () => {
+    const { manifest } = await release("weights");
+    const staged = await stage("other weights");
+    expect(staged).toMatchObject({ changed: true, replaced: manifest });
+    const followed = async () => Buffer.from((await store.get(container(), "manifest")) ?? []).toString();
+    expect(await followed()).toContain(manifest.models[0]?.digest);
+    await staged.publish();
+    expect(await followed()).toContain(staged.manifest.models[0]?.digest);
+  });
+
+  it("can be taken back under a sequence of its own", async () => {
+    const { manifest } = await release("weights");
+    const bad = await release("bad weights");
+    const back = await republish({ store, stack: "production", home }, manifest);
+    expect(back).toEqual({ ...manifest, sequence: bad.manifest.sequence + 1 });
+    expect((await release("weights")).changed).toBe(false);
+  });
+
   it("puts layers and model by digest, the manifest last, and notes where", async () => {
     const { manifest, sourceUrl, publicKey, changed } = await release("weights");
     expect(changed).toBe(true);
@@ -45,14 +69,20 @@ describe("publish", () => {
     expect(manifest).toMatchObject({ sequence: 1, models: [{ name: "diabetes", version: "1", size: 7 }] });
     const [model] = manifest.models;
     expect(await store.get(container(), model?.path ?? "")).toEqual(Buffer.from("weights"));
-    expect(await readPublication(home)).toEqual({ schemaVersion: 1, sourceUrl, publicKey });
+    const note = JSON.parse(readFileSync(join(home, "publication.json"), "utf8"));
+    expect(note).toEqual({ schemaVersion: 1, sourceUrl, publicKey });
   });
 
   it("changes nothing when it is the same release", async () => {
     const first = await release("weights");
     store.writes.length = 0;
     const again = await release("weights");
-    expect(again).toEqual({ ...first, changed: false });
+    expect(again).toMatchObject({
+      manifest: first.manifest,
+      sourceUrl: first.sourceUrl,
+      changed: false,
+      replaced: undefined,
+    });
     expect(store.writes).toEqual([]);
   });
 
@@ -116,6 +146,6 @@ describe("unpublish", () => {
     await release("a");
     for (let times = 0; times < 2; times++) await unpublish({ store, stack: "production", home });
     expect(store.containers.size).toBe(0);
-    await expect(readPublication(home)).rejects.toMatchObject({ code: "E_PAYLOAD_MISSING", exitCode: 3 });
+    expect(existsSync(join(home, "publication.json"))).toBe(false);
   });
 });

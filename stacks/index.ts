@@ -1,7 +1,8 @@
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { SlipwayError } from "../src/common/errors.ts";
 import { loadStackConfig, type StackConfig } from "../src/components/config.ts";
+import { lookUp } from "../src/components/look-ups.ts";
 import { ModelServer, type ModelServerArgs } from "../src/components/model-server.ts";
 import { readLoginPublicKey, readPublication } from "../src/components/publication.ts";
 
@@ -11,23 +12,27 @@ const topologies: Record<StackConfig["topology"], (args: ModelServerArgs) => Mod
 };
 
 const projectRoot = dirname(import.meta.dirname);
+const templateFolder = join(projectRoot, "cloud-init");
 const project = pulumi.getProject();
 const stack = pulumi.getStack();
 
 /** The outputs of the stack. */
 async function program(): Promise<Record<string, pulumi.Input<string | number>>> {
   const config = loadStackConfig(project, pulumi.runtime.allConfig());
+  const found = await lookUp(config);
   const publication = await readPublication(projectRoot, stack);
   const loginPublicKey = await readLoginPublicKey(projectRoot);
-  return topologies[config.topology]({ project, stack, config, publication, loginPublicKey }).outputs;
+  return topologies[config.topology]({ project, stack, config, found, publication, loginPublicKey, templateFolder })
+    .outputs;
 }
 
-/** A failure with a code is shown as one line, without a stack trace. */
+/** A failure with a code is shown without a stack trace: code and reason, details, hint, each on a line of its own. */
 function plainly(error: unknown): never {
   if (!(error instanceof SlipwayError)) throw error;
   const lines = [
-    `${error.code}: ${error.message}${error.hint === undefined ? "" : `: ${error.hint}`}`,
+    `${error.code}: ${error.message}`,
     ...error.details,
+    ...(error.hint === undefined ? [] : [`→ ${error.hint}`]),
   ];
   throw new pulumi.RunError(lines.join("\n"));
 }

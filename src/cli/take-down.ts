@@ -18,13 +18,16 @@ import { bindToCloud, type Workspace } from "./workspace.ts";
 export async function takeDown(workspace: Workspace, reporter: Reporter, signal: AbortSignal): Promise<void> {
   const { engine, reference, session, stack, stackHome } = workspace;
   await reporter.phase("authenticate", `log in to ${workspace.cloud ?? session.authUrl}`, () => bindToCloud(workspace));
-  const outputs = stackOutputs.safeParse(await engine.outputs(reference));
+  const state = await engine.outputs(reference);
+  const outputs = stackOutputs.safeParse(state);
   if (outputs.success) {
     await reporter.phase("detach", `floating IP ${outputs.data.floatingIp} detached`, () =>
       disassociateFloatingIp(session, outputs.data.floatingIpId),
     );
   }
   await reporter.phase("destroy", "resources", async ({ note }) => {
+    // an `up` that ended before its first resource has published, and made no state
+    if (state === undefined) return note("there is no state: nothing was made");
     note(summary((await engine.destroy(reference, { onEvent: showEngine(reporter), signal })).changes));
   });
   await reporter.phase("unpublish", "payload and models withdrawn", () =>

@@ -5,13 +5,12 @@ import { readTextIfExists } from "../common/files.ts";
 import { slipwayHome, stackHome } from "../common/home.ts";
 import { loadStackConfig, type StackConfig } from "../components/config.ts";
 import { createEmbeddedEngine } from "../engine/embedded/embedded-engine.ts";
-import { loadProject } from "../engine/embedded/project/project.ts";
-import { loadStackFile } from "../engine/embedded/project/stack-file.ts";
+import { assertKnown, readStackFiles } from "../engine/embedded/operations/stack-files.ts";
 import type { Engine, StackReference } from "../engine/engine.ts";
 import { findCredentials } from "../openstack/clouds.ts";
 import { openSession, type Session } from "../openstack/session.ts";
 import { createOpenStackProvider } from "../provider/provider.ts";
-import { bindStack } from "../release/stack-record.ts";
+import { assertOwnCloud, bindStack, type StackRecord } from "../release/stack-record.ts";
 import { findPassphrase } from "./passphrase.ts";
 
 /** The stack of a verb that names none. */
@@ -62,9 +61,11 @@ export async function openWorkspace(args: {
   const projectRoot = await findProjectRoot(process.cwd());
   const stack = args.stack ?? DEFAULT_STACK;
   const home = slipwayHome(projectRoot);
-  const project = await loadProject(projectRoot);
-  const stackFile = await loadStackFile(project, stack);
-  const config = loadStackConfig(project.name, stackFile.config);
+  const place = { projectRoot, stack, backendUrl: backendUrl(home) };
+  const files = await readStackFiles(place);
+  await assertKnown(files);
+  const project = files.project.name;
+  const config = loadStackConfig(project, files.file.config);
   const cloud = args.osCloud ?? process.env.OS_CLOUD ?? config.cloud;
   const extraFiles = [embeddedCloudsFile(home)];
   const credentials = await findCredentials({ ...(cloud === undefined ? {} : { cloud }), extraFiles });
@@ -76,10 +77,8 @@ export async function openWorkspace(args: {
     config,
     engine: embeddedEngine(home),
     reference: {
-      projectRoot,
-      project: project.name,
-      stack,
-      backendUrl: backendUrl(home),
+      ...place,
+      project,
       passphrase: await findPassphrase(home),
       ...(cloud === undefined ? {} : { configOverrides: { "openstack:cloud": cloud } }),
     },
@@ -89,14 +88,25 @@ export async function openWorkspace(args: {
 }
 
 /**
- * Logs in and ties the stack to this cloud.
- * @throws SlipwayError E_AUTH_FAILED, E_CLOUD_UNREACHABLE; E_CLOUD_MISMATCH before anything is touched
+ * Logs in and shows that the state can be worked with, before anything is touched; ties the stack to this cloud.
+ * @throws SlipwayError E_AUTH_FAILED, E_CLOUD_UNREACHABLE, E_CLOUD_MISMATCH, E_STATE_DAMAGED, E_PASSPHRASE_WRONG
  */
-export async function bindToCloud({ session, engine, stackHome }: Workspace): Promise<void> {
-  await bindStack(stackHome, {
-    cloud: { authUrl: session.authUrl, projectId: await session.projectId() },
-    engine: engine.kind,
-  });
+export async function bindToCloud(workspace: Workspace): Promise<void> {
+  const { engine, reference, stackHome } = workspace;
+  const [cloud] = await Promise.all([cloudOf(workspace), engine.verify(reference)]);
+  await bindStack(stackHome, { cloud, engine: engine.kind });
+}
+
+/**
+ * Logs in, for verbs that only look.
+ * @throws SlipwayError E_AUTH_FAILED, E_CLOUD_UNREACHABLE; E_CLOUD_MISMATCH for another cloud than the stack's own
+ */
+export async function requireOwnCloud(workspace: Workspace): Promise<void> {
+  await assertOwnCloud(workspace.stackHome, await cloudOf(workspace));
+}
+
+async function cloudOf({ session }: Workspace): Promise<StackRecord["cloud"]> {
+  return { authUrl: session.authUrl, projectId: await session.projectId() };
 }
 
 /** The folder of the nearest Pulumi.yaml, upwards from `start`. */

@@ -5,6 +5,7 @@ import type { StackConfig } from "./config.ts";
 import { Firewall } from "./firewall.ts";
 import { FloatingAddress } from "./floating-address.ts";
 import { Host } from "./host.ts";
+import type { Found } from "./look-ups.ts";
 import { Network } from "./network.ts";
 import type { PublicationRecord } from "./publication.ts";
 import { keypairName, stackTag } from "./tags.ts";
@@ -14,9 +15,13 @@ export interface ModelServerArgs {
   project: string;
   stack: string;
   config: StackConfig;
+  /** What the configuration's names stand for in the cloud. */
+  found: Found;
   publication: PublicationRecord;
   /** OpenSSH public key that may log in. */
   loginPublicKey: string;
+  /** Where the cloud-init templates lie. */
+  templateFolder: string;
 }
 
 const roles = ["frontend", "queue", "runtime", "worker"];
@@ -30,15 +35,19 @@ export class ModelServer extends pulumi.ComponentResource {
 
   constructor(name: string, args: ModelServerArgs, options?: pulumi.ComponentResourceOptions) {
     super("slipway:components:ModelServer", name, {}, options);
-    const { project, stack, config, publication } = args;
+    const { project, stack, config, found, publication } = args;
     const tag = stackTag(project, stack);
     const cloudName = config.network ?? `${project}-${stack}`;
     const generation = `g${config.generation}`;
     const parent = { parent: this };
 
-    const image = openstack.images.getImageOutput({ name: config.image }, parent);
-    const flavor = openstack.compute.getFlavorOutput({ name: config.flavor }, parent);
-    const external = openstack.networking.getNetworkOutput({ name: config.externalNetwork, external: true }, parent);
+    const { sourceUrl, publicKey } = publication;
+    const { frontendPort } = config;
+    // before the first resource: a template that cannot be rendered makes nothing
+    const userData = renderHostUserData(
+      { stack, host: "server", generation, roles, sourceUrl, publicKey, frontendPort },
+      args.templateFolder,
+    );
 
     const keypair = new openstack.compute.Keypair(
       name,
@@ -47,32 +56,20 @@ export class ModelServer extends pulumi.ComponentResource {
     );
     const network = new Network(
       name,
-      { name: cloudName, cidr: config.cidr, externalNetworkId: external.id, tag },
+      { name: cloudName, cidr: config.cidr, externalNetworkId: found.externalNetworkId, tag },
       parent,
     );
-    const firewall = new Firewall(
-      name,
-      { name: cloudName, frontendPort: config.frontendPort, sshCidr: config.sshCidr, tag },
-      parent,
-    );
+    const firewall = new Firewall(name, { name: cloudName, frontendPort, sshCidr: config.sshCidr, tag }, parent);
     this.host = new Host(
       `server-${generation}`,
       {
         name: `server-${generation}`,
-        imageId: image.id,
-        flavorId: flavor.id,
+        imageId: found.imageId,
+        flavorId: found.flavorId,
         keyPair: keypair.name,
         network,
         securityGroupId: firewall.group.id,
-        userData: renderHostUserData({
-          stack,
-          host: "server",
-          generation,
-          roles,
-          sourceUrl: publication.sourceUrl,
-          publicKey: publication.publicKey,
-          frontendPort: config.frontendPort,
-        }),
+        userData,
         roles,
         tag,
       },
@@ -86,11 +83,11 @@ export class ModelServer extends pulumi.ComponentResource {
       fixedIp: this.host.fixedIp,
       floatingIpId: this.address.floatingIp.id,
       floatingIp: this.address.floatingIp.address,
-      frontendPort: config.frontendPort,
+      frontendPort,
       generation,
       image: config.image,
       flavor: config.flavor,
-      sourceUrl: publication.sourceUrl,
+      sourceUrl,
     };
     this.registerOutputs(this.outputs);
   }

@@ -14,7 +14,7 @@ const record = z.object({
 export type PublicationRecord = z.infer<typeof record>;
 
 /**
- * What `slipway payload push` (a part of `slipway up`) has left for the program.
+ * What `slipway up` has published, for the program.
  * @throws SlipwayError E_PAYLOAD_MISSING
  */
 export async function readPublication(projectRoot: string, stack: string): Promise<PublicationRecord> {
@@ -41,7 +41,7 @@ export async function readLoginPublicKey(projectRoot: string): Promise<string> {
 
 function missing(message: string, cause?: unknown): SlipwayError {
   return new SlipwayError("E_PAYLOAD_MISSING", message, {
-    hint: "run slipway payload push (slipway up does it by itself)",
+    hint: "Run `slipway up`: it publishes first, and makes the servers then.",
     ...(cause === undefined ? {} : { cause }),
   });
 }

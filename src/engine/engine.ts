@@ -81,6 +81,11 @@ export interface Engine {
   destroy(stack: StackReference, options?: OperationOptions): Promise<OperationResult>;
   /** The outputs as the state has them, secrets in clear; undefined where the stack has no state yet. */
   outputs(stack: StackReference): Promise<Record<string, unknown> | undefined>;
+  /**
+   * Shows that the state can be read and its secrets opened: asked before anything outside of the engine is touched.
+   * Throws SlipwayError E_STACK_UNKNOWN, E_STATE_DAMAGED, E_PASSPHRASE_WRONG, E_UNSUPPORTED.
+   */
+  verify(stack: StackReference): Promise<void>;
   /** Drops a stack's state without touching a cloud: for a stack whose whole cloud is gone. A backup of the state stays. */
   forget(stack: Pick<StackReference, "project" | "stack" | "backendUrl">): Promise<void>;
 }

@@ -42,14 +42,23 @@ export async function readStackRecord(home: string): Promise<StackRecord | undef
  * @throws SlipwayError E_CLOUD_MISMATCH for another cloud, before anything is touched
  */
 export async function bindStack(home: string, binding: Pick<StackRecord, "cloud" | "engine">): Promise<StackRecord> {
+  const record = await assertOwnCloud(home, binding.cloud);
+  return record ?? write(home, { schemaVersion: 1, cloud: binding.cloud, engine: binding.engine });
+}
+
+/**
+ * @returns the stack's record; undefined for a stack that was never bound, which may live anywhere
+ * @throws SlipwayError E_CLOUD_MISMATCH for another cloud than the stack is bound to
+ */
+export async function assertOwnCloud(home: string, given: StackRecord["cloud"]): Promise<StackRecord | undefined> {
   const record = await readStackRecord(home);
-  if (record === undefined) return write(home, { schemaVersion: 1, cloud: binding.cloud, engine: binding.engine });
-  const [own, given] = [record.cloud, binding.cloud];
+  if (record === undefined) return undefined;
+  const own = record.cloud;
   if (comparable(own.authUrl) === comparable(given.authUrl) && own.projectId === given.projectId) return record;
   throw new SlipwayError(
     "E_CLOUD_MISMATCH",
     `the stack lives in the project ${own.projectId} at ${own.authUrl}, the credentials are for ${given.projectId} at ${given.authUrl}`,
-    { hint: "choose the stack's own cloud with --os-cloud, or another stack with --stack" },
+    { hint: "Choose the stack's own cloud with --os-cloud, or another stack with --stack." },
   );
 }
 

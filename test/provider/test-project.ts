@@ -44,7 +44,7 @@ export class TestProject {
   static async create(cloud: TestCloud, wrap = (provider: ResourceProvider) => provider): Promise<TestProject> {
     const folder = join(cloud.folder, "project");
     await mkdir(join(folder, ".slipway/stacks/production"), { recursive: true });
-    for (const name of ["Pulumi.yaml", "package.json", "stacks"]) {
+    for (const name of ["Pulumi.yaml", "package.json", "stacks", "cloud-init"]) {
       await cp(join(root, name), join(folder, name), { recursive: true });
     }
     for (const name of ["src", "node_modules"]) await symlink(join(root, name), join(folder, name));

@@ -209,7 +209,8 @@ test("without a publication the program says what to run", async () => {
   await expect(run("preview")).rejects.toMatchObject({
     code: "E_PAYLOAD_MISSING",
     exitCode: 3,
-    message: expect.stringContaining("nothing is published for stack production: run slipway payload push"),
+    message: "nothing is published for stack production",
+    hint: expect.stringContaining("Run `slipway up`"),
   });
 });
 

@@ -4,7 +4,7 @@ import { consoleOutput } from "../../openstack/compute/servers.ts";
 import { requireOutputs } from "../running-stack.ts";
 import { printable } from "../ui/reporter.ts";
 import { verb as declare } from "../verb.ts";
-import { openWorkspace } from "../workspace.ts";
+import { openWorkspace, requireOwnCloud } from "../workspace.ts";
 
 export const verb = declare({
   command: "logs [stack]",
@@ -16,6 +16,7 @@ export const verb = declare({
   run: async ({ args, reporter }) => {
     const workspace = await openWorkspace(args);
     const { serverId, serverName } = await requireOutputs(workspace);
+    await requireOwnCloud(workspace);
     const console = await consoleOutput(workspace.session, serverId, args.lines);
     if (args.console) {
       reporter.result({ ok: true, stack: workspace.stack, host: serverName, console }, printable(console));

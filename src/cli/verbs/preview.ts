@@ -1,13 +1,15 @@
 import { planLines, summary } from "../engine-progress.ts";
 import { verb as declare } from "../verb.ts";
-import { openWorkspace } from "../workspace.ts";
+import { openWorkspace, requireOwnCloud } from "../workspace.ts";
 
 export const verb = declare({
   command: "preview [stack]",
   describe: "show what `up` would change, without changing it",
   options: {},
   run: async ({ args, reporter, signal }) => {
-    const { engine, reference, stack } = await openWorkspace(args);
+    const workspace = await openWorkspace(args);
+    const { engine, reference, stack } = workspace;
+    await requireOwnCloud(workspace);
     const plan: string[] = [];
     const result = await reporter.phase("preview", `plan for ${stack}`, () =>
       engine.preview(reference, { onEvent: (event) => plan.push(...planLines(event)), signal }),

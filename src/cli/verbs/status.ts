@@ -7,7 +7,7 @@ import { readStackRecord } from "../../release/stack-record.ts";
 import { requireOutputs } from "../running-stack.ts";
 import { endpointUrl } from "../stack-outputs.ts";
 import { verb as declare } from "../verb.ts";
-import { openWorkspace } from "../workspace.ts";
+import { openWorkspace, requireOwnCloud } from "../workspace.ts";
 
 export const verb = declare({
   command: "status [stack]",
@@ -17,6 +17,7 @@ export const verb = declare({
     const workspace = await openWorkspace(args);
     const { stack, stackHome, engine, session, cloud } = workspace;
     const outputs = await requireOutputs(workspace);
+    await requireOwnCloud(workspace);
     const url = endpointUrl(outputs);
     const [record, expectation, server, floatingIp] = await Promise.all([
       readStackRecord(stackHome),

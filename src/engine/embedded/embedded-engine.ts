@@ -2,6 +2,7 @@ import type { Engine } from "../engine.ts";
 import type { ProviderFactory } from "../resource-provider.ts";
 import { destroy } from "./operations/destroy.ts";
 import { outputs } from "./operations/outputs.ts";
+import { verify } from "./operations/verify.ts";
 import { dropCheckpoint, stackPaths } from "./state/backend.ts";
 
 /**
@@ -23,6 +24,7 @@ export function createEmbeddedEngine({
     up: async (stack, options = {}) => (await running()).up(setting, stack, options),
     destroy: (stack, options = {}) => destroy(setting, stack, options),
     outputs,
+    verify,
     forget: ({ backendUrl, project, stack }) => dropCheckpoint(stackPaths(backendUrl, project, stack)),
   };
 }

@@ -20,10 +20,7 @@ async function deleteAll(operation: Operation): Promise<OperationResult> {
   const { stack, files, failures, reporter } = operation;
   const json = await readState(files);
   if (json === undefined) {
-    throw new SlipwayError(
-      "E_STACK_UNKNOWN",
-      `the stack ${files.paths.name} has no state: there is nothing to destroy`,
-    );
+    throw new SlipwayError("E_STACK_UNKNOWN", `the stack ${files.stack} has no state: there is nothing to destroy`);
   }
   const [vault, configuration] = await Promise.all([
     openVault(stack, files.file, json),

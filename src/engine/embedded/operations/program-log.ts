@@ -5,8 +5,9 @@ import type { Reporter } from "../deployment/reporter.ts";
 import type { ProgramLog } from "../monitor/engine-handlers.ts";
 import type { ProgramEnd } from "../program/program.ts";
 
-/** How a program names a documented failure: `E_PAYLOAD_MISSING: what happened`. */
+/** How a program names a documented failure: `E_PAYLOAD_MISSING: what happened`, then details, then `→ what to do`. */
 const documented = /^(E_[A-Z_]+): (.*)$/;
+const advice = /^→ (.*)$/;
 const unhandled = /^Running program '.*' failed with an unhandled exception:\n/;
 
 /** Passes on what a program says, and keeps its errors until it is known whether they are why it failed. */
@@ -36,7 +37,11 @@ export class ProgramMessages {
     const [first = "", ...rest] = clean.replace(unhandled, "").split("\n");
     const details = rest.filter((line) => line.trim() !== "");
     const [, code = "", message = ""] = documented.exec(first) ?? [];
-    if (Object.hasOwn(errorCatalogue, code)) return new SlipwayError(code as ErrorCode, message, { details });
+    if (Object.hasOwn(errorCatalogue, code)) {
+      const hint = advice.exec(details.at(-1) ?? "")?.[1];
+      const given = hint === undefined ? { details } : { details: details.slice(0, -1), hint };
+      return new SlipwayError(code as ErrorCode, message, given);
+    }
     return new SlipwayError("E_PROGRAM_FAILED", first.replace(/^<ref \*1> /, ""), {
       details,
       hint: "Nothing was deleted; what had been made is in the state, and the next up goes on from there.",

@@ -16,23 +16,29 @@ import { integrityProblem } from "../state/integrity.ts";
 
 /** A stack's files, read but not opened: key derivation takes half a second and need not hold up everything. */
 export interface StackFiles {
+  /** The stack's bare name. */
+  stack: string;
   project: Project;
   file: StackFile;
   paths: StackPaths;
 }
 
 /** Reads what lies beside Pulumi.yaml. Throws SlipwayError E_CONFIG_INVALID, E_STACK_UNKNOWN, E_UNSUPPORTED. */
-export async function readStackFiles(stack: StackReference): Promise<StackFiles> {
-  const project = await loadProject(stack.projectRoot);
-  const file = await loadStackFile(project, stack.stack);
-  return { project, file, paths: stackPaths(stack.backendUrl, project.name, stack.stack) };
+export async function readStackFiles({
+  projectRoot,
+  stack,
+  backendUrl,
+}: Pick<StackReference, "projectRoot" | "stack" | "backendUrl">): Promise<StackFiles> {
+  const project = await loadProject(projectRoot);
+  const file = await loadStackFile(project, stack);
+  return { stack, project, file, paths: stackPaths(backendUrl, project.name, stack) };
 }
 
 /** Throws SlipwayError E_STACK_UNKNOWN where a stack has neither a file nor state. */
-export async function assertKnown({ project, file, paths }: StackFiles): Promise<void> {
+export async function assertKnown({ stack, project, file, paths }: StackFiles): Promise<void> {
   if (file.exists || (await hasState(paths))) return;
   const known = await stacksWithFile(project);
-  throw new SlipwayError("E_STACK_UNKNOWN", `there is no stack ${paths.name}: neither ${file.path} nor state`, {
+  throw new SlipwayError("E_STACK_UNKNOWN", `there is no stack ${stack}: neither ${file.path} nor state`, {
     hint: known.length > 0 ? `There are: ${known.join(", ")}.` : `Write ${file.path}.`,
   });
 }

@@ -42,8 +42,20 @@ export async function newSalt(passphrase: string): Promise<{ salt: string; key: 
   return { salt: `v1:${bytes.toString("base64")}:${encryptText(key, proof)}`, key };
 }
 
-/** The key of an `encryptionsalt` (`v1:<base64 salt>:<encrypted proof>`). Throws SlipwayError E_PASSPHRASE_WRONG. */
-export async function keyOf(passphrase: string, salt: string): Promise<Uint8Array> {
+const keys = new Map<string, Promise<Uint8Array>>();
+
+/**
+ * The key of an `encryptionsalt` (`v1:<base64 salt>:<encrypted proof>`), derived once in a process.
+ * Throws SlipwayError E_PASSPHRASE_WRONG, E_STATE_DAMAGED.
+ */
+export function keyOf(passphrase: string, salt: string): Promise<Uint8Array> {
+  const name = JSON.stringify([passphrase, salt]);
+  const known = keys.get(name) ?? deriveAndProve(passphrase, salt);
+  keys.set(name, known);
+  return known;
+}
+
+async function deriveAndProve(passphrase: string, salt: string): Promise<Uint8Array> {
   const [version, text, ...box] = salt.split(":");
   if (version !== "v1" || text === undefined || box.length !== 3) {
     throw new SlipwayError("E_STATE_DAMAGED", "the encryption salt of the stack is not in Pulumi's v1 form");

@@ -55,7 +55,7 @@ async function possible(wanted: HypervisorChoice, reporter: Reporter): Promise<H
   }
   if (wanted === "auto") return wanted;
   throw new SlipwayError("E_HOST_PACKAGES", `real guests cannot run here: ${impossible}`, {
-    hint: "run it as root on a Debian or Ubuntu machine, or use a real cloud with --os-cloud",
+    hint: "Run it as root on a Debian or Ubuntu machine, or use a real cloud with --os-cloud.",
   });
 }
 
@@ -78,7 +78,7 @@ export async function destroyEmbeddedCloud(projectRoot: string, reporter: Report
         `the embedded cloud could not remove ${left.length} things from this machine`,
         {
           details: left.map(({ kind, name }) => `${kind} ${name}`),
-          hint: "run it again; what stays is in use by another process",
+          hint: "Run it again; what stays is in use by another process.",
         },
       );
     }

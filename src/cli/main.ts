@@ -3,51 +3,85 @@ import { hideBin } from "yargs/helpers";
 import { SlipwayError } from "../common/errors.ts";
 import { type GlobalOptions, globalOptions } from "./options.ts";
 import { Reporter } from "./ui/reporter.ts";
+import type { Verb } from "./verb.ts";
 
-/** The verbs; each is loaded only when it is called. */
-const verbs: { name: string; describe: string; load: () => Promise<{ verb: CommandModule<object, GlobalOptions> }> }[] =
-  [
-    {
-      name: "quickstart",
-      describe: "from nothing to a served prediction on the embedded cloud",
-      load: () => import("./verbs/quickstart.ts"),
-    },
-    {
-      name: "up",
-      describe: "create or change a stack until its endpoint serves the model",
-      load: () => import("./verbs/up.ts"),
-    },
-    { name: "preview", describe: "show what `up` would change", load: () => import("./verbs/preview.ts") },
-    {
-      name: "status",
-      describe: "show a stack's hosts, address, model and release",
-      load: () => import("./verbs/status.ts"),
-    },
-    {
-      name: "check",
-      describe: "ask the endpoint for life, readiness and a real prediction",
-      load: () => import("./verbs/check.ts"),
-    },
-    {
-      name: "logs",
-      describe: "show what a host did: its journal, or its console log",
-      load: () => import("./verbs/logs.ts"),
-    },
-    { name: "down", describe: "remove a stack and prove that nothing is left", load: () => import("./verbs/down.ts") },
-    {
-      name: "cloud",
-      describe: "the embedded OpenStack: start, stop, status, env, prepare, destroy",
-      load: () => import("./verbs/cloud.ts"),
-    },
-  ];
+/** A verb as it stands on the command line; its code is loaded only when it is called. */
+interface Entry {
+  /** yargs' form, e.g. `up [stack]`. */
+  command: string;
+  describe: string;
+  load: () => Promise<{ verb: Verb }>;
+}
+
+const entries: Entry[] = [
+  {
+    command: "quickstart",
+    describe: "from nothing to a served prediction on the embedded cloud",
+    load: () => import("./verbs/quickstart.ts"),
+  },
+  {
+    command: "up [stack]",
+    describe: "create or change a stack until its endpoint serves the model",
+    load: () => import("./verbs/up.ts"),
+  },
+  {
+    command: "preview [stack]",
+    describe: "show what `up` would change, without changing it",
+    load: () => import("./verbs/preview.ts"),
+  },
+  {
+    command: "status [stack]",
+    describe: "show a stack's hosts, address, model and release",
+    load: () => import("./verbs/status.ts"),
+  },
+  {
+    command: "check [stack]",
+    describe: "ask the endpoint for life, readiness and a real prediction by the expected model",
+    load: () => import("./verbs/check.ts"),
+  },
+  {
+    command: "logs [stack]",
+    describe: "show what a host did: its journal, or its console log",
+    load: () => import("./verbs/logs.ts"),
+  },
+  {
+    command: "down [stack]",
+    describe: "remove a stack and prove that nothing is left",
+    load: () => import("./verbs/down.ts"),
+  },
+  {
+    command: "cloud <action>",
+    describe: "the embedded OpenStack: start, stop, status, env, prepare, destroy",
+    load: () => import("./verbs/cloud.ts"),
+  },
+];
+
+/** yargs awaits a builder that is async, but its types do not say so for modules. */
+function commandOf({ command, describe, load }: Entry): CommandModule<object, GlobalOptions> {
+  return {
+    command,
+    describe,
+    builder: async (parser: Parameters<Verb["builder"]>[0]) => (await load()).verb.builder(parser),
+    handler: async (args: Parameters<Verb["handler"]>[0]) => (await load()).verb.handler(args),
+  } as unknown as CommandModule<object, GlobalOptions>;
+}
+
+function refuse(message: string): never {
+  const verb = entries.map(({ command }) => command.split(" ")[0]).find((name) => argv.includes(String(name)));
+  const help = ["slipway", verb, "--help"].filter((word) => word !== undefined).join(" ");
+  throw new SlipwayError("E_USAGE", message.replace(/\s*\n\s*/g, " "), {
+    hint: `Run \`${help}\`: it lists what there is.`,
+  });
+}
 
 const argv = hideBin(process.argv);
-const wanted = argv.find((argument) => !argument.startsWith("-"));
-
 const parser = yargs(argv)
   .scriptName("slipway")
   .usage("$0 <verb> [stack] [options]")
   .options(globalOptions)
+  .command(entries.map(commandOf))
+  .parserConfiguration({ "duplicate-arguments-array": false })
+  .strictCommands()
   .strict()
   .demandCommand(1, "which verb?")
   .recommendCommands()
@@ -56,20 +90,24 @@ const parser = yargs(argv)
   .wrap(Math.min(120, process.stdout.columns ?? 120))
   .exitProcess(false)
   .fail((message, error) => {
-    if (error) throw error;
-    throw new SlipwayError("E_USAGE", message, {
-      hint: `\`slipway ${wanted ?? ""} --help\` lists what there is`.replace("  ", " "),
-    });
+    // yargs' own errors are about the command line
+    if (error && error.name !== "YError") throw error;
+    refuse(error?.message ?? message);
   });
 
 const flags = { json: argv.includes("--json"), quiet: argv.includes("--quiet"), verbose: argv.includes("--verbose") };
-try {
-  for (const { name, describe, load } of verbs) {
-    if (name === wanted) parser.command((await load()).verb);
-    else parser.command(name, describe);
-  }
-  await parser.parseAsync();
-} catch (error) {
+function fail(error: unknown): void {
   new Reporter(flags).failure(error);
   process.exitCode = error instanceof SlipwayError ? error.exitCode : 1;
+}
+
+// What nobody awaited ends the process as well as what was: the last line is the result in any case.
+process.on("uncaughtException", (error) => {
+  fail(error);
+  process.exit();
+});
+try {
+  await parser.parseAsync();
+} catch (error) {
+  fail(error);
 }

@@ -5,8 +5,12 @@ export const globalOptions = {
   json: { type: "boolean", default: false, describe: "one JSON event a line, the result as the last line" },
   quiet: { type: "boolean", default: false, describe: "only the result" },
   verbose: { type: "boolean", default: false, describe: "every step of the engine and of the hosts" },
-  stack: { type: "string", describe: "the stack, if not given after the verb" },
-  "os-cloud": { type: "string", describe: "the cloud's name in clouds.yaml, in place of the stack's own" },
+  stack: { type: "string", requiresArg: true, describe: "the stack, if not given after the verb" },
+  "os-cloud": {
+    type: "string",
+    requiresArg: true,
+    describe: "the cloud's name in clouds.yaml, in place of the stack's own",
+  },
   yes: { type: "boolean", default: false, describe: "do not ask" },
 } as const satisfies Record<string, Options>;
 

@@ -10,6 +10,6 @@ export async function requireOutputs({ engine, reference, stack }: Workspace): P
   const found = stackOutputs.safeParse(await engine.outputs(reference));
   if (found.success) return found.data;
   throw new SlipwayError("E_STACK_UNKNOWN", `the stack ${stack} is not up`, {
-    hint: `run \`slipway up ${stack}\` first`,
+    hint: `Run \`slipway up ${stack}\` first.`,
   });
 }

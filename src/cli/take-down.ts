@@ -45,6 +45,6 @@ export async function takeDown(workspace: Workspace, reporter: Reporter, signal:
 function leftoversOf(stack: string, found: string[]): SlipwayError {
   return new SlipwayError("E_LEFTOVERS", `${found.length} things with the tag of ${stack} are left`, {
     details: found,
-    hint: "a run that was killed may have made them; remove them with the `openstack` client, or run `slipway down` again",
+    hint: "Run `slipway down` again; what stays then, remove with the `openstack` client.",
   });
 }

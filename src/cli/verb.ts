@@ -1,4 +1,5 @@
-import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes, Options } from "yargs";
+import type { ArgumentsCamelCase, Argv, InferredOptionTypes, Options } from "yargs";
+import { SlipwayError } from "../common/errors.ts";
 import type { GlobalOptions } from "./options.ts";
 import { Reporter } from "./ui/reporter.ts";
 
@@ -10,28 +11,42 @@ export interface Call<O extends Record<string, Options>> {
   signal: AbortSignal;
 }
 
-/** Declares a verb for the command line. */
+/** A verb as the command line calls it. */
+export interface Verb {
+  builder: (parser: Argv<GlobalOptions>) => Argv<GlobalOptions>;
+  handler: (args: ArgumentsCamelCase<GlobalOptions>) => Promise<void>;
+}
+
+/** Declares a verb: its own options, and what it does. */
 export function verb<const O extends Record<string, Options>>(declaration: {
-  /** yargs' form, e.g. `up [stack]`. */
-  command: string;
-  describe: string;
   options: O;
   run: (call: Call<O>) => Promise<void>;
-}): CommandModule<object, GlobalOptions> {
-  const { command, describe, options, run } = declaration;
+}): Verb {
+  const { options, run } = declaration;
+  const numbers = Object.keys(options).filter((name) => options[name]?.type === "number");
   return {
-    command,
-    describe,
-    builder: (parser) => parser.options(options),
+    builder: (parser) => parser.options(options) as unknown as Argv<GlobalOptions>,
     handler: async (args) => {
+      for (const name of numbers) requireNumber(name, args[name]);
       const { json, quiet, verbose } = args;
-      await run({
-        args: args as Call<O>["args"],
-        reporter: new Reporter({ json, quiet, verbose }),
-        signal: interruption(),
-      });
+      const signal = interruption();
+      try {
+        await run({ args: args as Call<O>["args"], reporter: new Reporter({ json, quiet, verbose }), signal });
+      } catch (error) {
+        // a wait that was cut short says only that it was aborted; why is the signal's to say
+        if (signal.aborted && error instanceof Error && error.name === "AbortError") throw signal.reason;
+        throw error;
+      }
     },
-  } as CommandModule<object, GlobalOptions>;
+  };
+}
+
+/** yargs makes NaN of a text that is no number. */
+function requireNumber(name: string, value: unknown): void {
+  if (value === undefined || (typeof value === "number" && value >= 0)) return;
+  throw new SlipwayError("E_USAGE", `--${name} needs a number that is not negative`, {
+    hint: `Write it like --${name} 10.`,
+  });
 }
 
 function interruption(): AbortSignal {
@@ -40,7 +55,11 @@ function interruption(): AbortSignal {
     process.on(name, () => {
       if (controller.signal.aborted) process.exit(130);
       process.stderr.write("\nslipway: interrupted; finishing what is in flight (once more ends at once)\n");
-      controller.abort();
+      controller.abort(
+        new SlipwayError("E_INTERRUPTED", `interrupted by ${name}`, {
+          hint: "Run the command again: it goes on from what is there.",
+        }),
+      );
     });
   }
   return controller.signal;

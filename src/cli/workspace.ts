@@ -115,7 +115,7 @@ export async function findProjectRoot(start: string): Promise<string> {
     if ((await readTextIfExists(join(folder, "Pulumi.yaml"))) !== undefined) return folder;
     if (folder === parse(folder).root) {
       throw new SlipwayError("E_CONFIG_INVALID", `there is no Pulumi.yaml in ${start} or above it`, {
-        hint: "go into your project's folder",
+        hint: "Run the command in a project's folder.",
       });
     }
   }

@@ -17,6 +17,8 @@ const entry = (exitCode: number, title: string) => ({ exitCode, title });
 
 /** Every error code with its exit code and a title. Each has a page `docs/errors/<code>.md`; a test compares the two lists. */
 export const errorCatalogue = {
+  // everything that is thrown without a code
+  E_BUG: entry(ExitCode.bug, "Slipway did something that it should not"),
   // usage and configuration
   E_USAGE: entry(ExitCode.usage, "The command line is not understood"),
   E_CONFIG_INVALID: entry(ExitCode.usage, "The stack's configuration is not valid"),

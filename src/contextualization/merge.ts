@@ -16,7 +16,7 @@ export function parseCloudConfig(template: string, text: string): CloudConfig {
       `cloud-init/${template}.yaml.hbs does not render to YAML: ${messageOf(error)}`,
       {
         cause: error,
-        hint: "put {{yaml …}} around values, and {{#indent n}} around blocks",
+        hint: "Put {{yaml …}} around values, and {{#indent n}} around blocks.",
       },
     );
   }

@@ -35,7 +35,7 @@ export function refuseSecrets(document: string): void {
     "E_USERDATA_SECRET",
     `the rendered user-data holds ${found.length === 1 ? "a secret" : "secrets"}`,
     {
-      hint: "take it out of the cloud-init templates: make it on the host, or bring it there over SSH",
+      hint: "Take it out of the cloud-init templates: make it on the host, or bring it there over SSH.",
       details: found,
     },
   );

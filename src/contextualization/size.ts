@@ -17,7 +17,7 @@ export function fitUserData(document: string, parts: { name: string; text: strin
     "E_USERDATA_TOO_LARGE",
     `the user-data has ${packed.length} bytes as base64 of its gzip, Nova accepts ${USER_DATA_LIMIT}`,
     {
-      hint: "move large content out of the templates: the bootstrap can fetch it",
+      hint: "Move large content out of the templates: the bootstrap can fetch it.",
       details: parts
         .map(({ name, text }) => ({ name, size: Buffer.byteLength(text) }))
         .sort((a, b) => b.size - a.size)

@@ -42,7 +42,7 @@ export class TemplateFolder {
     const file = `${name}.yaml.hbs`;
     if (!this.names.includes(name)) {
       throw new SlipwayError("E_TEMPLATE", `there is no template for the role ${name}`, {
-        hint: `use one of: ${this.names.join(", ")}`,
+        hint: `Use one of: ${this.names.join(", ")}.`,
       });
     }
     try {
@@ -58,7 +58,7 @@ export class TemplateFolder {
       const reason = error instanceof MissingVariable ? `the variable ${error.variable} is missing` : messageOf(error);
       throw new SlipwayError("E_TEMPLATE", `cloud-init/${file}: ${reason}`, {
         cause: error,
-        hint: "correct the template, or set the variable in the stack's configuration",
+        hint: "Correct the template; `slipway preview` renders it without making anything.",
       });
     }
   }

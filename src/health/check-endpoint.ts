@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { messageOf, SlipwayError } from "../common/errors.ts";
+import { deviation } from "../serving/models/golden.ts";
 
 /** What an endpoint must answer to count as healthy. */
 export interface Expectation {
@@ -8,6 +10,7 @@ export interface Expectation {
   rows: number[][];
   /** Probabilities for `rows`. */
   outputs: number[];
+  /** Absolute, and relative for outputs above 1. */
   tolerance: number;
 }
 
@@ -50,6 +53,31 @@ export async function checkEndpoint(url: string, expected: Expectation, timeoutM
   return { model, predictions, latencyMs };
 }
 
+const PAUSE_MS = 250;
+/** For one attempt among several: what was dropped on its way to an address that was just attached is not waited for long. */
+const ATTEMPT_MS = 3000;
+
+/**
+ * {@link checkEndpoint} again and again until the endpoint is healthy: one that was just attached, or whose host just booted, answers late.
+ * @throws SlipwayError E_UNHEALTHY, the last one, when the time is over
+ */
+export async function awaitEndpoint(
+  url: string,
+  expected: Expectation,
+  { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
+): Promise<EndpointReport> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    try {
+      return await checkEndpoint(url, expected, Math.min(ATTEMPT_MS, timeoutMs));
+    } catch (error) {
+      const hopeless = !(error instanceof SlipwayError) || error.code !== "E_UNHEALTHY";
+      if (hopeless || performance.now() + PAUSE_MS > deadline) throw error;
+    }
+    await sleep(PAUSE_MS, undefined, { signal });
+  }
+}
+
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -59,7 +87,7 @@ function parsed(text: string): unknown {
 }
 
 function largestDifference(predictions: { probability: number }[], outputs: number[]): number {
-  return Math.max(...predictions.map(({ probability }, row) => Math.abs(probability - (outputs[row] ?? Number.NaN))));
+  return Math.max(...predictions.map(({ probability }, row) => deviation(probability, outputs[row] ?? Number.NaN)));
 }
 
 async function ask(url: string, signal: AbortSignal, body?: unknown): Promise<{ status: number; text: string }> {
@@ -76,6 +104,6 @@ async function ask(url: string, signal: AbortSignal, body?: unknown): Promise<{ 
 function unhealthy(message: string, cause?: unknown): SlipwayError {
   return new SlipwayError("E_UNHEALTHY", message, {
     cause,
-    hint: "`slipway status` tells the hosts' state, `slipway logs` what they did last",
+    hint: "Run `slipway status` for the hosts' state, `slipway logs` for what they did last.",
   });
 }

@@ -92,6 +92,6 @@ function folderOf(projectRoot: string, name: string): string {
   throw new SlipwayError(
     "E_PAYLOAD_MISSING",
     `the npm package ${name} is not installed: hosts cannot be given their runtime`,
-    { hint: "run `npm ci`, or build the payload on a Linux machine of the hosts' architecture" },
+    { hint: "Run `npm install --no-save`, or build the payload on a Linux machine of the hosts' architecture." },
   );
 }

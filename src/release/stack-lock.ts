@@ -96,6 +96,6 @@ function lockedBy(path: string, holder: Holder | undefined): SlipwayError {
     holder === undefined ? "an unknown process" : `\`slipway ${holder.command}\` (pid ${holder.pid} on ${holder.host})`;
   const age = holder === undefined ? "" : ` since ${holder.since}`;
   return new SlipwayError("E_LOCKED", `${who} works on this stack${age}`, {
-    hint: `wait for it to end; if that process is gone for good, remove ${path}`,
+    hint: `Wait for it to end; if that process is gone for good, remove ${path}.`,
   });
 }

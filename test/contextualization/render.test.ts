@@ -81,7 +81,7 @@ describe("renderHostUserData", () => {
   it("refuses a role without a template, listing those that there are", () => {
     expect(failure(() => renderHostUserData({ ...hostContext, roles: ["oracle"] }))).toMatchObject({
       code: "E_TEMPLATE",
-      hint: "use one of: frontend, host, queue, runtime, worker",
+      hint: "Use one of: frontend, host, queue, runtime, worker.",
     });
   });
 

@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
-import { SlipwayError } from "../../common/errors.ts";
+import { errorCatalogue } from "../../common/error-catalogue.ts";
+import { messageOf, SlipwayError } from "../../common/errors.ts";
 
 /** How a verb shows what it does. Results go to stdout, progress to stderr; with `--json` both are JSON lines on stdout. */
 export interface OutputOptions {
@@ -72,10 +73,12 @@ export class Reporter {
   /** The end of a verb that failed. */
   failure(error: unknown): void {
     const known = error instanceof SlipwayError ? error : undefined;
-    const message = printable(error instanceof Error ? error.message : String(error));
+    const code = known?.code ?? "E_BUG";
+    const [message = "", ...more] = printable(messageOf(error)).split("\n");
+    const details = [...more, ...(known?.details ?? placesOf(error))];
     if (this.options.json) {
-      const code = known?.code ?? "E_BUG";
-      const { hint, requestId, details, exitCode = 1 } = known ?? {};
+      const { hint, requestId } = known ?? {};
+      const { exitCode } = errorCatalogue[code];
       this.result(
         { ok: false, error: { code, exitCode, message, hint, requestId, details, docs: `docs/errors/${code}.md` } },
         "",
@@ -84,10 +87,9 @@ export class Reporter {
     }
     const stderr = (text: string) => process.stderr.write(`${text}\n`);
     this.clear();
-    stderr(`${this.paint(31, known?.code ?? "bug")}: ${message}`);
-    for (const line of known?.details ?? []) stderr(`    ${printable(line)}`);
+    stderr(`${this.paint(31, code)}: ${message}`);
+    for (const line of details) stderr(`    ${printable(line)}`);
     if (known?.hint !== undefined) stderr(`  → ${known.hint}`);
-    if (known === undefined && error instanceof Error && error.stack !== undefined) stderr(this.paint(2, error.stack));
   }
 
   private line(text: string): void {
@@ -108,6 +110,12 @@ export class Reporter {
   private paint(sgr: number, text: string): string {
     return this.colour ? `\x1b[${sgr}m${text}\x1b[0m` : text;
   }
+}
+
+/** Where a bug showed: the stack trace without the message. */
+function placesOf(error: unknown): string[] {
+  const lines = error instanceof Error ? (error.stack ?? "").split("\n") : [];
+  return lines.map((line) => line.trim()).filter((line) => line.startsWith("at "));
 }
 
 /** Text of a guest or a cloud made safe for a terminal: no escape codes, no control characters but line breaks. */

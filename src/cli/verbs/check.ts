@@ -7,8 +7,6 @@ import { verb as declare } from "../verb.ts";
 import { openWorkspace } from "../workspace.ts";
 
 export const verb = declare({
-  command: "check [stack]",
-  describe: "ask the endpoint for life, readiness and a real prediction by the expected model",
   options: { timeout: { type: "number", default: 10, describe: "seconds" } },
   run: async ({ args, reporter }) => {
     const workspace = await openWorkspace(args);
@@ -17,7 +15,7 @@ export const verb = declare({
     const expectation = await readExpectation(stackHome);
     if (expectation === undefined) {
       throw new SlipwayError("E_UNHEALTHY", `no release of ${stack} has passed its gate yet`, {
-        hint: `\`slipway up ${stack}\` goes on where the last run ended`,
+        hint: `Run \`slipway up ${stack}\`: it goes on where the last run ended.`,
       });
     }
     const report = await reporter.phase("check", url, () => checkEndpoint(url, expectation, args.timeout * 1000));

@@ -30,23 +30,27 @@ const actions: Record<string, (call: CloudCall, projectRoot: string) => Promise<
 };
 
 export const verb = declare({
-  command: "cloud <action>",
-  describe: `the embedded OpenStack: ${Object.keys(actions).join(", ")}`,
   options,
   run: async (call) => {
     const wanted = String((call.args as { action?: unknown }).action);
-    const action = actions[wanted];
+    const action = Object.entries(actions).find(([name]) => name === wanted);
     if (action === undefined) {
-      throw new SlipwayError("E_USAGE", `slipway cloud does not ${wanted}`, {
-        hint: `choose one of ${Object.keys(actions).join(", ")}`,
+      throw new SlipwayError("E_USAGE", `there is no action ${wanted}`, {
+        hint: `Choose one of ${Object.keys(actions).join(", ")}.`,
       });
     }
-    await action(call, await findProjectRoot(process.cwd()));
+    await action[1](call, await findProjectRoot(process.cwd()));
   },
 });
 
+function requirePort(port: number): void {
+  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return;
+  throw new SlipwayError("E_USAGE", `--port ${port} is no TCP port`, { hint: "Choose one from 1 to 65535." });
+}
+
 async function start({ args, reporter }: CloudCall, projectRoot: string): Promise<void> {
   const { hypervisor, port } = args;
+  if (port !== undefined) requirePort(port);
   const info = await ensureEmbeddedCloud(projectRoot, reporter, { hypervisor, port });
   reporter.result(
     { ok: true, ...info, timings: reporter.timings },
@@ -77,7 +81,7 @@ async function env({ args, reporter }: CloudCall, projectRoot: string): Promise<
   const found = await findCloud(name, { env: { OS_CLIENT_CONFIG_FILE: file } });
   if (found === undefined || found.file !== file) {
     throw new SlipwayError("E_CREDENTIALS_MISSING", "there is no embedded cloud yet", {
-      hint: "run `slipway cloud start`",
+      hint: "Run `slipway cloud start`.",
     });
   }
   const variables = { OS_CLIENT_CONFIG_FILE: file, OS_CLOUD: name };
@@ -99,7 +103,7 @@ async function prepare({ reporter }: CloudCall): Promise<void> {
 }
 
 async function destroy({ args, reporter }: CloudCall, projectRoot: string): Promise<void> {
-  if (!args.yes) throw new SlipwayError("E_USAGE", "destroying the cloud ends its servers", { hint: "add --yes" });
+  if (!args.yes) throw new SlipwayError("E_USAGE", "destroying the cloud ends its servers", { hint: "Add --yes." });
   const proof = await destroyEmbeddedCloud(projectRoot, reporter);
   reporter.result({ ok: true, leftovers: [], proof, timings: reporter.timings }, proof.join("\n"));
 }

@@ -6,8 +6,6 @@ import { verb as declare } from "../verb.ts";
 import { openWorkspace } from "../workspace.ts";
 
 export const verb = declare({
-  command: "down [stack]",
-  describe: "remove a stack and prove that nothing is left",
   options: {},
   run: async ({ args, reporter, signal }) => {
     const workspace = await openWorkspace(args);
@@ -23,7 +21,7 @@ export const verb = declare({
 
 async function confirm(stack: string): Promise<void> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) {
-    throw new SlipwayError("E_USAGE", `removing ${stack} must be confirmed`, { hint: "add --yes" });
+    throw new SlipwayError("E_USAGE", `removing ${stack} must be confirmed`, { hint: "Add --yes." });
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const answer = await terminal.question(`Type the stack's name to remove ${stack}: `);

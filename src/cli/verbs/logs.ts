@@ -7,8 +7,6 @@ import { verb as declare } from "../verb.ts";
 import { openWorkspace, requireOwnCloud } from "../workspace.ts";
 
 export const verb = declare({
-  command: "logs [stack]",
-  describe: "show what a host did: its journal, or its console log",
   options: {
     console: { type: "boolean", default: false, describe: "the whole console log" },
     lines: { type: "number", describe: "only the last lines of the console log" },

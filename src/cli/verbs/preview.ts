@@ -3,8 +3,6 @@ import { verb as declare } from "../verb.ts";
 import { openWorkspace, requireOwnCloud } from "../workspace.ts";
 
 export const verb = declare({
-  command: "preview [stack]",
-  describe: "show what `up` would change, without changing it",
   options: {},
   run: async ({ args, reporter, signal }) => {
     const workspace = await openWorkspace(args);

@@ -13,8 +13,6 @@ const options = {
 } as const;
 
 export const verb = declare({
-  command: "quickstart",
-  describe: "from nothing to a served prediction on the embedded cloud",
   options,
   run: async (call) => (call.args.stop ? stop(call) : start(call)),
 });

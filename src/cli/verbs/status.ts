@@ -10,8 +10,6 @@ import { verb as declare } from "../verb.ts";
 import { openWorkspace, requireOwnCloud } from "../workspace.ts";
 
 export const verb = declare({
-  command: "status [stack]",
-  describe: "show a stack's hosts, address, model and release",
   options: {},
   run: async ({ args, reporter }) => {
     const workspace = await openWorkspace(args);

@@ -5,10 +5,12 @@ import { verb as declare } from "../verb.ts";
 import { openWorkspace } from "../workspace.ts";
 
 export const verb = declare({
-  command: "up [stack]",
-  describe: "create or change a stack until its endpoint serves the model",
   options: {
-    model: { type: "string", describe: "a model's folder or .onnx file, in place of the configured one" },
+    model: {
+      type: "string",
+      requiresArg: true,
+      describe: "a model's folder or .onnx file, in place of the configured one",
+    },
   },
   run: async ({ args, reporter, signal }) => {
     const workspace = await openWorkspace(args);

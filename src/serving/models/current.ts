@@ -35,7 +35,7 @@ export async function requireCurrentModel(modelsDir: string): Promise<{ identity
       "E_MODEL_MISMATCH",
       `current is ${basename(folder)}, current.json names ${identity.digest}`,
       {
-        hint: "A release was cut short between the two; deliver the model again.",
+        hint: "Deliver the model again: a release was cut short between the two.",
       },
     );
   }

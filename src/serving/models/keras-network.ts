@@ -86,7 +86,7 @@ function parseLayer({ class_name, config }: LayerDescription): KerasLayer[] {
         "E_MODEL_LAYER_UNKNOWN",
         `layer ${name} is a ${class_name}, which Slipway cannot convert`,
         {
-          hint: "Slipway converts Dense, Activation, Dropout, Flatten and InputLayer; export other networks to ONNX.",
+          hint: "Export it to ONNX: Slipway converts Dense, Activation, Dropout, Flatten and InputLayer only.",
         },
       );
   }
@@ -97,7 +97,7 @@ function known(activation: string, layer: string): string {
   throw new SlipwayError(
     "E_MODEL_LAYER_UNKNOWN",
     `layer ${layer} has the activation "${activation}", which Slipway cannot convert`,
-    { hint: `Slipway converts ${[...activations.keys()].join(", ")}; export other networks to ONNX.` },
+    { hint: `Export it to ONNX: Slipway converts ${[...activations.keys()].join(", ")} only.` },
   );
 }
 

@@ -58,6 +58,6 @@ async function statOf(path: string) {
 
 function invalid(reason: string): SlipwayError {
   return new SlipwayError("E_MODEL_INVALID", reason, {
-    hint: "A model is a folder with model.json and model.h5 (Keras), a whole model.h5, or model.onnx.",
+    hint: "Name a folder with model.json and model.h5 (Keras), a whole model.h5, or model.onnx.",
   });
 }

@@ -44,7 +44,7 @@ export class ProgramMessages {
     }
     return new SlipwayError("E_PROGRAM_FAILED", first.replace(/^<ref \*1> /, ""), {
       details,
-      hint: "Nothing was deleted; what had been made is in the state, and the next up goes on from there.",
+      hint: "Mend the program and run the command again: what had been made is in the state, and nothing was deleted.",
     });
   }
 }

@@ -97,7 +97,7 @@ function runnerOf(programDirectory: string): string {
       `@pulumi/pulumi is not installed for the program in ${programDirectory}`,
       {
         cause,
-        hint: "Run npm install.",
+        hint: "Run `npm install --no-save`.",
       },
     );
   }

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
 import { z } from "zod";
 import { readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
@@ -63,10 +63,4 @@ export async function writeConfigDrive(root: string, files: Record<string, strin
   }
   await mkdir(join(seed, "ec2/latest"), { recursive: true }); // cloud-init's ConfigDrive source expects the folder
   await chmod(seed, 0o700);
-}
-
-/** How many lines a failed boot shows of the console. */
-export async function bootFailure(folder: string): Promise<string> {
-  const text = await readFile(guestFiles(folder).console, "utf8").catch(() => ""); // it may have failed before its first line
-  return text.trim().split("\n").slice(-5).join("\n");
 }

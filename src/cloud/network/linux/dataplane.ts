@@ -128,11 +128,10 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
     const moved = (await Promise.all(plans.map(ensureLinks))).includes(true);
     await Promise.all((moved ? plans : changed).map(ensureAddresses));
     await ensureHostLink();
-    const before = applied;
-    applied = plan;
-    await forgetNeighbours(movedAddresses(before, plan), plan);
-    if (before === undefined) return;
-    for (const cut of connectionCuts(before, plan, instance)) await cutConnections(cut.namespace, cut.arguments);
+    await forgetNeighbours(movedAddresses(applied, plan), plan);
+    const cuts = applied === undefined ? [] : connectionCuts(applied, plan, instance);
+    for (const cut of cuts) await cutConnections(cut.namespace, cut.arguments);
+    applied = plan; // only now: a second attempt must cut what the first could not
   }
 
   /** The machine and the other routers must ask anew who has these addresses. */

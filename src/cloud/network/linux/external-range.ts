@@ -9,7 +9,7 @@ export interface UsedRange {
 }
 
 /** The ranges that an embedded cloud may pick for its external network: 64 private /24 that few sites use. */
-export const candidateRanges: readonly string[] = Array.from({ length: 64 }, (_, i) => `172.24.${64 + i}.0/24`);
+const candidateRanges: readonly string[] = Array.from({ length: 64 }, (_, i) => `172.24.${64 + i}.0/24`);
 
 /** Everything in `used` that a range would cut off. */
 export function clashesOf(cidr: string, used: readonly UsedRange[]): UsedRange[] {

@@ -60,7 +60,7 @@ export async function ipBatch(namespace: string, commands: string[]): Promise<vo
 }
 
 /** Runs a command with the namespace's network, and nothing else of it. */
-export function runInNamespace(namespace: string, command: string, args: string[], input?: string) {
+function runInNamespace(namespace: string, command: string, args: string[], input?: string) {
   return run("nsenter", [`--net=${netnsFolder}/${namespace}`, command, ...args], input === undefined ? {} : { input });
 }
 

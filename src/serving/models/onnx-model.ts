@@ -18,6 +18,8 @@ export interface OnnxModel {
  * @throws SlipwayError E_MODEL_INVALID when it is none, or takes and answers something else than float32 rows
  */
 export async function openOnnxModel(file: Uint8Array, threads = 1): Promise<OnnxModel> {
+  // It would keep a device id and records of use in the user's cache and send them to its maker; what a user sets stays.
+  process.env.ORT_DISABLE_TELEMETRY ??= "1";
   // Imported here: loading the native library costs what a command that touches no model should not pay.
   const { default: ort } = await import("onnxruntime-node");
   const session = await ort.InferenceSession.create(file, { intraOpNumThreads: threads, logSeverityLevel: 3 }).catch(

@@ -1,7 +1,7 @@
 import { networkInterfaces } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { GOLDEN_TOLERANCE, type Golden } from "../serving/models/golden.ts";
+import { deviation, GOLDEN_TOLERANCE } from "../serving/models/golden.ts";
 import { causeOf } from "./source.ts";
 
 const REQUEST_TIMEOUT_MS = 5000;
@@ -15,7 +15,7 @@ export interface Expectation {
   payload: string;
   /** Digest of the model. */
   model: string;
-  golden: Pick<Golden, "rows" | "outputs">;
+  golden: { rows: number[][]; probabilities: number[] };
   /** Whether the golden rows must come back through the job queue as well. */
   jobs: boolean;
 }
@@ -55,8 +55,8 @@ export async function passGate(url: string, expected: Expectation, options: Gate
   if (version.payload !== payload) throw new Error(`payload ${version.payload} runs, not ${payload}`);
   if (version.model.digest !== model) throw new Error(`model ${version.model.digest} serves, not ${model}`);
   const outputs = probabilities(predictAnswer.parse(await ask(`${url}/v1/predict`, { rows: golden.rows })));
-  compare(outputs, golden.outputs);
-  if (jobs) compare(await outputsOfJob(url, golden.rows, options), golden.outputs);
+  compare(outputs, golden.probabilities);
+  if (jobs) compare(await outputsOfJob(url, golden.rows, options), golden.probabilities);
   return outputs;
 }
 
@@ -67,7 +67,7 @@ function compare(outputs: number[], golden: number[]): void {
   }
   golden.forEach((value, row) => {
     const served = outputs[row] ?? Number.NaN;
-    if (!(Math.abs(served - value) <= GOLDEN_TOLERANCE)) {
+    if (!(deviation(served, value) <= GOLDEN_TOLERANCE)) {
       throw new Error(`golden row ${row + 1}: ${served} is served, ${value} expected`);
     }
   });

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hexOf } from "../common/digest.ts";
 import { writeFileAtomic } from "../common/files.ts";
-import { type Golden, goldenSchema } from "../serving/models/golden.ts";
+import { goldenProbabilities } from "../serving/models/golden.ts";
+import { readPackage } from "../serving/models/package.ts";
 import { pointLink } from "./links.ts";
 import type { Manifest } from "./manifest.ts";
 import type { GuestPaths } from "./paths.ts";
@@ -30,7 +30,11 @@ export async function activateModel(paths: GuestPaths, { name, version, digest }
   await pointLink(join(paths.models, "current"), hexOf(digest));
 }
 
-export async function readGolden(paths: GuestPaths, model: Model): Promise<Golden> {
-  const file = join(paths.models, hexOf(model.digest), "golden.json");
-  return goldenSchema.parse(JSON.parse(await readFile(file, "utf8")));
+/** The golden rows that travel with the model, and what the frontend must answer for them. */
+export async function readGolden(
+  paths: GuestPaths,
+  model: Model,
+): Promise<{ rows: number[][]; probabilities: number[] }> {
+  const { card, golden } = await readPackage(join(paths.models, hexOf(model.digest)));
+  return { rows: golden.rows, probabilities: goldenProbabilities(card.output, golden) };
 }

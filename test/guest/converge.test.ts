@@ -56,6 +56,17 @@ describe("converge", () => {
     expect(commands[0]).toMatch(/^useradd --system .* slipway$/);
   });
 
+  it.each([
+    ["has several classes", { output: 0.75, width: 3 }],
+    [
+      "answers numbers whose float32 neighbours are farther apart than the tolerance",
+      { output: 4000, golden: 4000.02 },
+    ],
+  ])("passes its gate with a model that %s", async (_what, model) => {
+    const { host, release } = await fakeHost();
+    expect(await converge(host, await release(1, model), payloadServices)).toEqual([model.output, model.output]);
+  });
+
   it("stops at the step that fails", async () => {
     const { host, paths, release, entries } = await fakeHost();
     const manifest = await release(1, { output: 0.25, golden: 0.3 });

@@ -10,13 +10,16 @@ import { guestPaths } from "../../src/guest/paths.ts";
 import { writeArchive } from "../../src/release/archive.ts";
 import { payloadDigest } from "../../src/release/payload.ts";
 import { ensureSigningKey, publicKeyText } from "../../src/release/signing-key.ts";
+import { outputOfWidth } from "../../src/serving/models/card.ts";
+import { packageTar } from "../../src/serving/models/package.ts";
 import { serveFiles } from "./file-server.ts";
 import { temporaryFolder } from "./temporary.ts";
 
-/** What a model of the test stands for: it answers `output` for every row, and says `golden` of itself. */
+/** What a model of the test stands for: it answers `output` for every row, and says `golden` of itself, as one number of `width`. */
 interface TestModel {
   output: number;
   golden?: number;
+  width?: number;
 }
 
 /**
@@ -37,7 +40,7 @@ export async function fakeHost() {
   const restart = (unit: string) => {
     if (unit === "slipway-runtime.service") {
       serving.model = json(join(paths.models, "current.json")).digest;
-      serving.output = json(join(modelDir(), "model.json")).output;
+      serving.output = json(join(modelDir(), "model.onnx")).output;
     }
     if (unit === "slipway-frontend.service") serving.payload = json(paths.serving).payload;
   };
@@ -86,7 +89,9 @@ export async function fakeHost() {
       file,
       Object.entries(content).map(([name, text]) => ({ name, content: { bytes: Buffer.from(text) } })),
     );
-    const bytes = readFileSync(file);
+    return offer(readFileSync(file));
+  };
+  const offer = (bytes: Uint8Array) => {
     const digest: Digest = digestOf(bytes);
     const path = `files/${hexOf(digest)}`;
     files.set(path, bytes);
@@ -96,12 +101,20 @@ export async function fakeHost() {
   const release = async (sequence: number, model: TestModel, payloadNumber = 1): Promise<Manifest> => {
     const runtime = await archive({ "bin/node": "" });
     const app = await archive({ "bootstrap.mjs": `${payloadNumber}` });
-    const golden = {
-      rows: [[1], [2]],
-      outputs: [model.golden ?? model.output, model.golden ?? model.output],
-      source: "test",
-    };
-    const packed = await archive({ "model.json": JSON.stringify(model), "golden.json": JSON.stringify(golden) });
+    const { output, golden = output, width = 1 } = model;
+    const row = [golden, ...new Array<number>(width - 1).fill(0)];
+    const { bytes } = await packageTar({
+      card: {
+        schemaVersion: 1,
+        input: { name: "input", features: 1 },
+        output: outputOfWidth("output", width),
+        source: { format: "onnx", files: [] },
+      },
+      onnx: Buffer.from(JSON.stringify(model)),
+      golden: { rows: [[1], [2]], outputs: [...row, ...row], source: "test" },
+      data: undefined,
+    });
+    const packed = offer(bytes);
     return {
       schemaVersion: 1,
       stack: "production",

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { SlipwayError } from "../../common/errors.ts";
+import { decide, type ModelCard } from "./card.ts";
 import type { OnnxModel } from "./onnx-model.ts";
 
 /** Rows whose outputs are known from elsewhere: `golden.json`. */
@@ -46,7 +47,13 @@ export async function requireGolden(model: OnnxModel, golden: Golden, tolerance 
   return outputs;
 }
 
-function deviation(output: number, expected: number): number {
+/** What an endpoint answers for the golden rows: the probability of each row's prediction. */
+export function goldenProbabilities(output: ModelCard["output"], golden: Golden): number[] {
+  return decide(output, golden.outputs).map(({ probability }) => probability);
+}
+
+/** How far a computed number is from the expected one: absolute, and relative for expected ones above 1. NaN where either is none. */
+export function deviation(output: number, expected: number): number {
   return Math.abs(output - expected) / Math.max(1, Math.abs(expected));
 }
 

@@ -2,28 +2,28 @@ import { resolve } from "node:path";
 import type { Digest } from "../common/digest.ts";
 import { SlipwayError } from "../common/errors.ts";
 import type { Manifest } from "../guest/manifest.ts";
-import { checkEndpoint, type EndpointReport, type Expectation } from "../health/check-endpoint.ts";
+import { awaitEndpoint, checkEndpoint, type EndpointReport, type Expectation } from "../health/check-endpoint.ts";
 import { rememberExpectation } from "../health/expectation.ts";
-import { describe, followJournal, type Verdict } from "../health/follow-journal.ts";
-import { consoleOutput } from "../openstack/compute/servers.ts";
+import { ensureServerRuns } from "../openstack/compute/servers.ts";
 import { associateFloatingIp, disassociateFloatingIp, findFloatingIp } from "../openstack/network/floating-ips.ts";
 import { buildPayload } from "../release/payload.ts";
-import { republish, type StagedRelease, stageRelease } from "../release/publication.ts";
+import { type StagedRelease, stageRelease } from "../release/publication.ts";
 import { readStackRecord, recordRelease, type StackRecord } from "../release/stack-record.ts";
 import { swiftStore } from "../release/swift-store.ts";
 import { ensureLoginKey } from "../remote/login-key.ts";
-import { GOLDEN_TOLERANCE } from "../serving/models/golden.ts";
+import { GOLDEN_TOLERANCE, goldenProbabilities } from "../serving/models/golden.ts";
 import { importModel } from "../serving/models/import.ts";
 import { packageTar } from "../serving/models/package.ts";
 import { showEngine, summary } from "./engine-progress.ts";
+import { requireVerdict } from "./host-verdict.ts";
 import { endpointUrl, type StackOutputs, stackOutputs } from "./stack-outputs.ts";
 import type { Reporter } from "./ui/reporter.ts";
 import { bindToCloud, type Workspace } from "./workspace.ts";
 
-/** How long a host may take from its start to its verdict; a guest under software emulation needs minutes. */
-const BOOTSTRAP_TIMEOUT_MS = 15 * 60_000;
-/** A served endpoint answers its first request within this. */
+/** An address that was just attached answers within this. */
 const ENDPOINT_TIMEOUT_MS = 20_000;
+/** The same of a host that was switched off and has passed its gate before: it boots first. */
+const BOOT_TIMEOUT_MS = 180_000;
 
 /** A stack that serves. */
 export interface Served {
@@ -79,26 +79,25 @@ export async function bringUp(
   const url = endpointUrl(outputs);
   const attached = (await findFloatingIp(session, outputs.floatingIpId))?.port_id === outputs.portId;
   const stillServes = !staged.changed && attached && (await serves(url, model.expectation));
+  let { manifest } = staged;
+  let timeoutMs = ENDPOINT_TIMEOUT_MS;
   if (!stillServes) {
+    if (await ensureServerRuns(session, outputs.serverId, { signal })) {
+      reporter.note(`${outputs.serverName} was switched off and is started`);
+      timeoutMs = BOOT_TIMEOUT_MS;
+    }
     if (staged.replaced !== undefined && attached) reporter.note("the runtime restarts: a gap of about a second");
-    await reporter.phase("bootstrap", `host ${outputs.serverName}`, async ({ detail }) => {
-      const verdict = await followJournal({
-        readConsole: () => consoleOutput(session, outputs.serverId),
-        sequence: staged.manifest.sequence,
-        timeoutMs: BOOTSTRAP_TIMEOUT_MS,
-        onLine: ({ entry }) => detail(describe(entry)),
-        signal,
-      });
-      await requirePassed(verdict, workspace, staged, model);
-    });
+    manifest = await reporter.phase("bootstrap", `host ${outputs.serverName}`, (progress) =>
+      requireVerdict(workspace, outputs.serverId, staged, { progress, signal }),
+    );
     await reporter.phase("attach", `floating IP ${outputs.floatingIp}`, () =>
       associateFloatingIp(session, outputs.floatingIpId, outputs.portId, { signal }),
     );
   }
   const report = await reporter.phase("check", `prediction through ${url}`, () =>
-    checkOrDetach(workspace, outputs, model.expectation, attached),
+    checkOrDetach(workspace, outputs, model.expectation, { wasAttached: attached, timeoutMs, signal }),
   );
-  const release = await rememberRelease(workspace, staged.manifest, model.expectation);
+  const release = await rememberRelease(workspace, manifest, model.expectation);
   const changed = !stillServes || staged.changed || summary(changes) !== summary({});
   return { url, outputs, report, rows: model.expectation.rows, release, changed };
 }
@@ -121,10 +120,10 @@ async function checkOrDetach(
   { session }: Workspace,
   outputs: StackOutputs,
   expectation: Expectation,
-  wasAttached: boolean,
+  { wasAttached, ...patience }: { wasAttached: boolean; timeoutMs: number; signal: AbortSignal },
 ): Promise<EndpointReport> {
   try {
-    return await checkEndpoint(endpointUrl(outputs), expectation, ENDPOINT_TIMEOUT_MS);
+    return await awaitEndpoint(endpointUrl(outputs), expectation, patience);
   } catch (error) {
     if (!wasAttached) await disassociateFloatingIp(session, outputs.floatingIpId);
     throw error;
@@ -152,7 +151,7 @@ async function readyModel(name: string, directory: string): Promise<ReadyModel> 
   const expectation = {
     digest,
     rows: model.golden.rows,
-    outputs: model.golden.outputs.flat(),
+    outputs: goldenProbabilities(model.card.output, model.golden),
     tolerance: GOLDEN_TOLERANCE,
   };
   return { name, bytes, digest, expectation };
@@ -167,27 +166,4 @@ async function serves(url: string, expectation: Expectation): Promise<boolean> {
     if (error instanceof SlipwayError && error.code === "E_UNHEALTHY") return false;
     throw error;
   }
-}
-
-async function requirePassed(
-  verdict: Verdict | undefined,
-  workspace: Workspace,
-  staged: StagedRelease,
-  model: ReadyModel,
-): Promise<void> {
-  // A cloud that hides the console leaves only the check from outside.
-  if (verdict === undefined || (verdict.ok && verdict.model?.digest === model.digest)) return;
-  const kept = verdict.model !== undefined && verdict.model.digest !== model.digest;
-  // Hosts follow the publication: one that failed must not be what the next boot finds.
-  if (kept && staged.replaced !== undefined) {
-    const { session, stack, stackHome } = workspace;
-    await republish({ store: swiftStore(session), stack, home: stackHome }, staged.replaced);
-  }
-  const { step = "bootstrap", reason = "the host gave no reason", lines = [] } = verdict.failure ?? {};
-  throw new SlipwayError(step === "gate" || kept ? "E_GATE_FAILED" : "E_BOOTSTRAP_FAILED", `step ${step}: ${reason}`, {
-    details: lines,
-    hint: kept
-      ? `the old model (version ${verdict.model?.version}) still serves; mend the new one and run \`slipway up\` again`
-      : "`slipway logs` shows all steps; mend the cause and run `slipway up` again, or `slipway down`",
-  });
 }

@@ -29,7 +29,7 @@ const REFUSALS = 5;
 export async function followJournal(options: FollowOptions): Promise<Verdict | undefined> {
   const { readConsole, sequence, timeoutMs, onLine, signal } = options;
   const seen = new Set<string>();
-  let history = true; // what the first look shows and ended before this publication
+  let history = true; // the first look shows also what was over before
   const deadline = performance.now() + timeoutMs;
   let last = "nothing was heard of it";
   let refusals = 0;
@@ -45,9 +45,7 @@ export async function followJournal(options: FollowOptions): Promise<Verdict | u
       if (refusals >= REFUSALS) return undefined;
     }
     const journal = parseJournal(console);
-    const past = history
-      ? journal.findLastIndex(({ entry }) => entry.type === "verdict" && entry.sequence < sequence)
-      : -1;
+    const past = history ? lastOfHistory(journal, sequence) : -1;
     history = false;
     for (const [index, line] of journal.entries()) {
       const key = `${line.boot} ${line.seq}`;
@@ -64,12 +62,19 @@ export async function followJournal(options: FollowOptions): Promise<Verdict | u
         "E_TIMEOUT",
         `the host gave no verdict in ${Math.round(timeoutMs / 1000)} s; last: ${last}`,
         {
-          hint: "read its console with `slipway logs --console`, then run `slipway up` again: it goes on where the host is",
+          hint: "Read its console with `slipway logs --console`, then run `slipway up` again: it goes on where the host is.",
         },
       );
     }
     await sleep(pause, undefined, signal ? { signal } : undefined);
   }
+}
+
+/** The last entry that is of no interest any more: all before the newest verdict, and that one too if it is on an earlier publication. */
+function lastOfHistory(journal: JournalLine[], sequence: number): number {
+  const newest = journal.findLastIndex(({ entry }) => entry.type === "verdict");
+  const verdict = journal[newest]?.entry;
+  return verdict?.type === "verdict" && verdict.sequence >= sequence ? newest - 1 : newest;
 }
 
 /** A host that could not even read a manifest fails under sequence 0. */

@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { checkEndpoint } from "../../src/health/check-endpoint.ts";
+import { awaitEndpoint, checkEndpoint } from "../../src/health/check-endpoint.ts";
 
 const expected = { digest: "sha256:aa", rows: [[1], [2]], outputs: [0.25, 0.75], tolerance: 1e-5 };
 const good = {
@@ -59,5 +59,30 @@ describe("the check of an endpoint", () => {
     const silent = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     await expect(checkEndpoint(silent, expected, 200)).rejects.toMatchObject({ code: "E_UNHEALTHY" });
     server.closeAllConnections();
+  });
+});
+
+describe("waiting for an endpoint", () => {
+  const signal = new AbortController().signal;
+
+  it("lasts until it is healthy", async () => {
+    const answers: Record<string, unknown> = { ...well, "/v2/health/ready": 503 };
+    const url = await endpoint(answers);
+    setTimeout(() => Object.assign(answers, well), 300);
+    expect(await awaitEndpoint(url, expected, { timeoutMs: 10_000, signal })).toMatchObject({ model: good.model });
+  });
+
+  it("ends with what was wrong last when the time is over", async () => {
+    const url = await endpoint({ ...well, "/v2/health/ready": 503 });
+    await expect(awaitEndpoint(url, expected, { timeoutMs: 400, signal })).rejects.toMatchObject({
+      code: "E_UNHEALTHY",
+      message: expect.stringContaining("is not ready"),
+    });
+  });
+
+  it("ends at once when it is interrupted", async () => {
+    const interrupted = AbortSignal.timeout(200);
+    const waiting = awaitEndpoint("http://127.0.0.1:1", expected, { timeoutMs: 10_000, signal: interrupted });
+    await expect(waiting).rejects.toMatchObject({ name: "AbortError" });
   });
 });

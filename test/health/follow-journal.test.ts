@@ -35,6 +35,11 @@ group("following a host's journal", () => {
     });
   });
 
+  it("believes the newest verdict of those that it finds", async () => {
+    const readConsole = growing(line(1, verdict(2, false)) + line(2, began("model")) + line(3, verdict(2)));
+    expect(await followJournal({ readConsole, sequence: 2, timeoutMs: 20_000 })).toMatchObject({ ok: true });
+  });
+
   it("survives a console that fails now and then", async () => {
     let look = 0;
     const readConsole = async () => {

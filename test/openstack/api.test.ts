@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { consoleOutput, findServer, listServers } from "../../src/openstack/compute/servers.ts";
+import { consoleOutput, ensureServerRuns, findServer, listServers } from "../../src/openstack/compute/servers.ts";
 import {
   associateFloatingIp,
   createFloatingIp,
@@ -101,6 +101,16 @@ describe("servers and floating IPs", () => {
     expect((await listServers(session, { metadata: { slipway: "x" } })).map(({ id }) => id)).toEqual([server.id]);
     expect(await listServers(session, { name: "we" })).toEqual([]);
     expect(await consoleOutput(session, server.id, 2)).toBe("two\nthree\n");
+
+    expect(await ensureServerRuns(session, server.id)).toBe(false);
+    await session.request("compute", "POST", `/servers/${server.id}/action`, { body: { "os-stop": null } });
+    await expect.poll(async () => (await findServer(session, server.id))?.status).toBe("SHUTOFF");
+    expect(await ensureServerRuns(session, server.id)).toBe(true);
+    expect((await findServer(session, server.id))?.status).toBe("ACTIVE");
+    await expect(ensureServerRuns(session, port.id)).rejects.toMatchObject({
+      code: "E_UPDATE_FAILED",
+      message: `server ${port.id} is gone`,
+    });
 
     await disassociateFloatingIp(session, address.id);
     await disassociateFloatingIp(session, address.id);

@@ -1,3 +1,5 @@
+import { SlipwayError } from "../../common/errors.ts";
+import { waitFor } from "../../common/wait.ts";
 import { orMissing } from "../missing.ts";
 import { listAll } from "../pages.ts";
 import type { Session } from "../session.ts";
@@ -65,4 +67,39 @@ export async function consoleOutput(session: Session, id: string, lines?: number
     body: { "os-getConsoleOutput": lines === undefined ? {} : { length: lines } },
   });
   return answer.body.output ?? "";
+}
+
+/**
+ * Starts a server that is SHUTOFF: somebody stopped it, or its hypervisor went down under it. Other states are left as they are, but
+ * for ERROR, which nothing here mends.
+ * @returns whether it had to be started
+ * @throws SlipwayError E_UPDATE_FAILED for a server that is gone or in ERROR, with Nova's fault; E_TIMEOUT
+ */
+export async function ensureServerRuns(
+  session: Session,
+  id: string,
+  { timeoutMs = 120_000, signal }: { timeoutMs?: number; signal?: AbortSignal } = {},
+): Promise<boolean> {
+  const found = await findServer(session, id);
+  refuseBroken(id, found);
+  if (found?.status !== "SHUTOFF") return false;
+  await session.request("compute", "POST", `/servers/${id}/action`, { body: { "os-start": null } });
+  await waitFor(
+    `server ${found.name} to become ACTIVE`,
+    async () => {
+      const now = await findServer(session, id);
+      refuseBroken(id, now);
+      return now?.status === "ACTIVE" ? now : undefined;
+    },
+    { timeoutMs, ...(signal === undefined ? {} : { signal }) },
+  );
+  return true;
+}
+
+function refuseBroken(id: string, server: Server | undefined): void {
+  if (server !== undefined && server.status !== "ERROR") return;
+  const reason = server === undefined ? "is gone" : `is in ERROR: ${server.fault?.message ?? "Nova names no fault"}`;
+  throw new SlipwayError("E_UPDATE_FAILED", `server ${server?.name ?? id} ${reason}`, {
+    hint: "Remove the stack with `slipway down` and bring it up again.",
+  });
 }

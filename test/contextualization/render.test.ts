@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { renderHostUserData } from "../../src/contextualization/render.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { hostContext } from "./context.ts";
 
 interface CloudConfig {
@@ -12,7 +12,7 @@ interface CloudConfig {
 }
 
 function templates(files: Record<string, string>): string {
-  const folder = mkdtempSync(join(tmpdir(), "slipway-templates-"));
+  const folder = temporaryFolder();
   mkdirSync(join(folder, "partials"));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   return folder;

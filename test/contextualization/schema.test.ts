@@ -1,10 +1,9 @@
-import { mkdtempSync, readdirSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { cacheHome } from "../../src/common/home.ts";
 import { renderHostUserData } from "../../src/contextualization/render.ts";
 import { checkCloudConfigSchema, violations } from "../../src/contextualization/schema.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { hostContext } from "./context.ts";
 
 describe("checkCloudConfigSchema", () => {
@@ -17,7 +16,7 @@ describe("checkCloudConfigSchema", () => {
   });
 
   it("says why it could not check, and leaves nothing half-made", async () => {
-    const cache = mkdtempSync(join(tmpdir(), "slipway-schema-"));
+    const cache = temporaryFolder();
     const path = process.env.PATH;
     process.env.PATH = "/nonexistent";
     try {

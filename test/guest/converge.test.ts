@@ -9,8 +9,8 @@ import { ensureQueueConfig, ensureQueueServer } from "../../src/guest/queue.ts";
 import { collapsedService } from "../../src/guest/services.ts";
 import { payloadServices, unitText } from "../../src/guest/units.ts";
 import { servingConfig } from "../../src/serving/config.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { fakeHost } from "./fake-host.ts";
-import { temporaryFolder } from "./temporary.ts";
 
 describe("converge", () => {
   it("makes a bare host serve, step by step", async () => {

@@ -12,8 +12,8 @@ import { payloadDigest } from "../../src/release/payload.ts";
 import { ensureSigningKey, publicKeyText } from "../../src/release/signing-key.ts";
 import { outputOfWidth } from "../../src/serving/models/card.ts";
 import { packageTar } from "../../src/serving/models/package.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { serveFiles } from "./file-server.ts";
-import { temporaryFolder } from "./temporary.ts";
 
 /** What a model of the test stands for: it answers `output` for every row, and says `golden` of itself, as one number of `width`. */
 interface TestModel {

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { CommandError } from "../../src/common/process.ts";
 import { parseJournal } from "../../src/guest/journal.ts";
 import { JournalWriter, StepFailed } from "../../src/guest/journal-writer.ts";
-import { temporaryFolder } from "./temporary.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 function journal(boot = "b00") {
   const folder = temporaryFolder();

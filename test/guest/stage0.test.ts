@@ -13,8 +13,8 @@ import { writeArchive } from "../../src/release/archive.ts";
 import { payloadDigest } from "../../src/release/payload.ts";
 import { publicKeyText } from "../../src/release/signing-key.ts";
 import { hostContext } from "../contextualization/context.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { serveFiles } from "./file-server.ts";
-import { temporaryFolder } from "./temporary.ts";
 
 const { privateKey } = generateKeyPairSync("ed25519");
 

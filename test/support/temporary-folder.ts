@@ -5,7 +5,7 @@ import { onTestFinished } from "vitest";
 
 /** A folder that lasts as long as the test. */
 export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "slipway-guest-"));
+  const folder = mkdtempSync(join(tmpdir(), "slipway-test-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { type Job, Queue } from "bullmq";
 import { Redis } from "ioredis";
@@ -80,8 +80,10 @@ export function openJobQueue(connection: Redis, waitingJobs: number): JobQueue {
     add: async (rows, key) => {
       const jobs = await queue();
       if ((await jobs.getWaitingCount()) >= waitingJobs) return undefined;
-      const { id } = await jobs.add("predict", { rows }, key === undefined ? {} : { jobId: idOfKey(key) });
-      return find(id as string);
+      // BullMQ's own ids are counted up: whoever has one could read all other callers' results
+      const jobId = key === undefined ? randomUUID() : idOfKey(key);
+      await jobs.add("predict", { rows }, { jobId });
+      return find(jobId);
     },
     find,
     close: async () => {

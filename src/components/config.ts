@@ -7,6 +7,9 @@ const name = z.string().trim().min(1, "must not be empty");
 
 const cidr = z.string().refine(isCidr, "must be an IPv4 range like 10.20.0.0/24");
 
+/** Ports of a host that are taken: the frontend listens on all addresses. */
+const portOwners: Record<number, string> = { 22: "SSH's", 6379: "the job queue's" };
+
 const modelSchema = z.strictObject({
   name: name.regex(/^[a-z0-9][a-z0-9-]*$/, "must be lower-case letters, digits and dashes"),
   directory: name.describe("Folder of the model, from the project's root"),
@@ -43,8 +46,12 @@ export function loadStackConfig(project: string, config: Record<string, unknown>
   }
   const parsed = stackSchema.safeParse(own);
   if (!parsed.success) throw invalid(project, parsed.error.issues);
-  if (parsed.data.frontendPort === 22) {
-    throw new SlipwayError("E_CONFIG_INVALID", `${project}:frontendPort 22 is SSH's`, { hint: "Choose another port." });
+  const { frontendPort } = parsed.data;
+  const owner = portOwners[frontendPort];
+  if (owner !== undefined) {
+    throw new SlipwayError("E_CONFIG_INVALID", `${project}:frontendPort ${frontendPort} is ${owner}`, {
+      hint: "Choose another port.",
+    });
   }
   const cloud = config["openstack:cloud"];
   return { ...parsed.data, cloud: typeof cloud === "string" && cloud !== "" ? cloud : undefined };

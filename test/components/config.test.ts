@@ -77,6 +77,7 @@ describe("a stack's configuration", () => {
     [{ "slipway:frontendPort": "http" }, "slipway:frontendPort"],
     [{ "slipway:frontendPort": 70000 }, "slipway:frontendPort"],
     [{ "slipway:frontendPort": 22 }, "slipway:frontendPort 22 is SSH's"],
+    [{ "slipway:frontendPort": 6379 }, "slipway:frontendPort 6379 is the job queue's"],
     [{ "slipway:generation": 0 }, "slipway:generation"],
     [{ "slipway:topology": "pair" }, "slipway:topology must be"],
     [{ "slipway:model": "{broken" }, "slipway:model"],

@@ -63,7 +63,7 @@ async function failed(workspace: Workspace, staged: StagedRelease, verdict: Verd
   if (kept && staged.replaced !== undefined) await republish(publicationOf(workspace), staged.replaced);
   const { step = "bootstrap", reason = "the host gave no reason", lines = [] } = verdict.failure ?? {};
   return new SlipwayError(step === "gate" || kept ? "E_GATE_FAILED" : "E_BOOTSTRAP_FAILED", `step ${step}: ${reason}`, {
-    details: lines,
+    details: lines[0] === reason ? lines.slice(1) : lines,
     hint: kept
       ? `the old model (version ${verdict.model?.version}) still serves; mend the new one and run \`slipway up\` again`
       : "`slipway logs` shows all steps; mend the cause and run `slipway up` again, or `slipway down`",

@@ -66,10 +66,10 @@ function commandOf({ command, describe, load }: Entry): CommandModule<object, Gl
   } as unknown as CommandModule<object, GlobalOptions>;
 }
 
-function refuse(message: string): never {
+function notUnderstood(message: string): SlipwayError {
   const verb = entries.map(({ command }) => command.split(" ")[0]).find((name) => argv.includes(String(name)));
   const help = ["slipway", verb, "--help"].filter((word) => word !== undefined).join(" ");
-  throw new SlipwayError("E_USAGE", message.replace(/\s*\n\s*/g, " "), {
+  return new SlipwayError("E_USAGE", message.replace(/\s*\n\s*/g, " "), {
     hint: `Run \`${help}\`: it lists what there is.`,
   });
 }
@@ -90,9 +90,8 @@ const parser = yargs(argv)
   .wrap(Math.min(120, process.stdout.columns ?? 120))
   .exitProcess(false)
   .fail((message, error) => {
-    // yargs' own errors are about the command line
-    if (error && error.name !== "YError") throw error;
-    refuse(error?.message ?? message);
+    // yargs has words of its own for what is wrong with the command line, and none for what a verb throws
+    throw message ? notUnderstood(message) : error;
   });
 
 const flags = { json: argv.includes("--json"), quiet: argv.includes("--quiet"), verbose: argv.includes("--verbose") };
@@ -109,5 +108,6 @@ process.on("uncaughtException", (error) => {
 try {
   await parser.parseAsync();
 } catch (error) {
-  fail(error);
+  // what it finds after it has loaded a verb it throws itself
+  fail(error instanceof Error && error.name === "YError" ? notUnderstood(error.message) : error);
 }

@@ -19,10 +19,12 @@ export interface Ended {
   stderr: string;
 }
 
-/** What ends a command early: SIGKILL, so many milliseconds after the first line that `at` says yes to. */
+/** What ends a command early: a signal, so many milliseconds after the first line that `at` says yes to. */
 export interface Kill {
   at: (line: Line) => boolean;
   afterMs?: number;
+  /** SIGKILL unless told otherwise. */
+  signal?: NodeJS.Signals;
 }
 
 /** Project folders are named by the process that made them: so the leavings of a killed one can be told. */
@@ -68,7 +70,7 @@ export class Slipway {
     const { env = {}, kill, timeoutMs = 170_000 } = options;
     const child = spawn(process.execPath, [join(root, "src/cli/main.ts"), ...args, "--json"], {
       cwd: this.projectRoot,
-      env: { ...process.env, ...env },
+      env: { ...ownEnvironment(), ...env },
       stdio: ["ignore", "pipe", "pipe"],
       timeout: timeoutMs,
     });
@@ -80,7 +82,7 @@ export class Slipway {
     createInterface({ input: child.stdout }).on("line", (text) => {
       const line = JSON.parse(text) as Line;
       lines.push(line);
-      if (kill?.at(line)) setTimeout(() => child.kill("SIGKILL"), kill.afterMs ?? 0);
+      if (kill?.at(line)) setTimeout(() => child.kill(kill.signal ?? "SIGKILL"), kill.afterMs ?? 0);
     });
     return new Promise((resolve, reject) => {
       child.on("error", reject);
@@ -94,4 +96,9 @@ export class Slipway {
     await rm(this.projectRoot, { recursive: true, force: true });
     return result?.ok === true ? [] : [JSON.stringify(result)];
   }
+}
+
+/** What the shell exports for Slipway's and other OpenStack clients stays outside: a test says itself where it works. */
+function ownEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(OS_|PULUMI_|SLIPWAY_HOME$)/.test(name)));
 }

@@ -65,8 +65,8 @@ async function failed(workspace: Workspace, staged: StagedRelease, verdict: Verd
   return new SlipwayError(step === "gate" || kept ? "E_GATE_FAILED" : "E_BOOTSTRAP_FAILED", `step ${step}: ${reason}`, {
     details: lines[0] === reason ? lines.slice(1) : lines,
     hint: kept
-      ? `the old model (version ${verdict.model?.version}) still serves; mend the new one and run \`slipway up\` again`
-      : "`slipway logs` shows all steps; mend the cause and run `slipway up` again, or `slipway down`",
+      ? `The old model (version ${verdict.model?.version}) still serves: mend the new one and run \`slipway up\` again.`
+      : "Look at all steps with `slipway logs`, mend the cause, and run `slipway up` again, or `slipway down`.",
   });
 }
 

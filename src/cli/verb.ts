@@ -1,5 +1,6 @@
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes, Options } from "yargs";
 import { SlipwayError } from "../common/errors.ts";
+import { OpenStackError, refusedByCloud } from "../openstack/errors.ts";
 import type { GlobalOptions } from "./options.ts";
 import { Reporter } from "./ui/reporter.ts";
 
@@ -35,7 +36,7 @@ export function verb<const O extends Record<string, Options>>(declaration: {
       } catch (error) {
         // a wait that was cut short says only that it was aborted; why is the signal's to say
         if (signal.aborted && error instanceof Error && error.name === "AbortError") throw signal.reason;
-        throw error;
+        throw error instanceof OpenStackError ? refusedByCloud(error) : error;
       }
     },
   };

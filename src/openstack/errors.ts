@@ -1,3 +1,5 @@
+import { SlipwayError } from "../common/errors.ts";
+
 /** An answer of the cloud that is not what the call expects. Message: method, URL, status, the cloud's own words, request id. */
 export class OpenStackError extends Error {
   override readonly name = "OpenStackError";
@@ -27,6 +29,15 @@ export class OpenStackError extends Error {
     this.requestId = answer.requestId;
     this.retryAfter = answer.retryAfter;
   }
+}
+
+/** The user's view of an answer that nobody on the way up knew what to do with. */
+export function refusedByCloud(error: OpenStackError): SlipwayError {
+  return new SlipwayError("E_CLOUD_API", error.message, {
+    hint: "Run the command again when that is mended; the cloud's operators need the request id.",
+    cause: error,
+    ...(error.requestId === undefined ? {} : { requestId: error.requestId }),
+  });
 }
 
 /** The human part of an error body: Nova wraps `{<kind>: {message}}`, Neutron `{NeutronError: {message}}`, Keystone `{error: {message}}`. */

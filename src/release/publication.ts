@@ -31,7 +31,7 @@ const publicationSchema = z.object({
 });
 
 /** Where a stack's hosts find their release: `publication.json` in the stack's home, which the Pulumi program reads. */
-export type Publication = z.infer<typeof publicationSchema>;
+type Publication = z.infer<typeof publicationSchema>;
 
 /** What to publish, and where. */
 export interface PublishOptions {

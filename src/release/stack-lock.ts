@@ -1,4 +1,5 @@
-import { mkdir, open, readFile, rm } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
@@ -43,29 +44,42 @@ export async function withStackLock<T>(folder: string, command: string, work: ()
 }
 
 async function acquire(path: string, own: Holder): Promise<void> {
-  // Twice: after a dead holder's lock was removed the second try meets at most a living one.
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const file = await open(path, "wx", 0o600);
-      await file.writeFile(JSON.stringify(own));
-      await file.close();
-      return;
-    } catch (error) {
-      if (!isErrno(error, "EEXIST")) throw error;
+  // written first and linked then: whoever finds a lock finds all of it
+  const prepared = `${path}.${randomUUID()}`;
+  await writeFile(prepared, JSON.stringify(own), { mode: 0o600 });
+  try {
+    // Twice: after a dead holder's lock was removed the second try meets at most a living one.
+    for (let attempt = 1; ; attempt++) {
+      if (await linked(prepared, path)) return;
+      const text = await readTextIfExists(path);
+      const holder = text === undefined ? undefined : holderIn(text);
+      const dead = text === undefined || holder === undefined || !(await isAlive(holder));
+      if (attempt === 2 || !dead) throw lockedBy(path, holder);
+      // looked at again: another process may have taken over from the dead one meanwhile
+      if (text !== undefined && (await readTextIfExists(path)) === text) await rm(path, { force: true });
     }
-    const holder = await holderOf(path);
-    if (attempt === 2 || (holder !== undefined && (await isAlive(holder)))) throw lockedBy(path, holder);
-    await rm(path, { force: true });
+  } finally {
+    await rm(prepared, { force: true });
   }
 }
 
-async function holderOf(path: string): Promise<Holder | undefined> {
-  const text = await readTextIfExists(path);
-  if (text === undefined) return undefined;
+/** Gives a file a second name, unless that name is taken. */
+async function linked(file: string, name: string): Promise<boolean> {
+  try {
+    await link(file, name);
+    return true;
+  } catch (error) {
+    if (isErrno(error, "EEXIST")) return false;
+    throw error;
+  }
+}
+
+/** Undefined for what no process of ours wrote: a disk that was full, a damaged file. */
+function holderIn(text: string): Holder | undefined {
   try {
     return holderSchema.parse(JSON.parse(text));
   } catch {
-    return undefined; // cut short: its writer was killed between creating and writing it
+    return undefined;
   }
 }
 

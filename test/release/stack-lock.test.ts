@@ -55,7 +55,22 @@ describe("the lock of a stack", () => {
     await expect(withStackLock(folder, "up", async () => undefined)).rejects.toMatchObject({ code: "E_LOCKED" });
   });
 
-  it("is taken over when its writer was killed before it could write", async () => {
+  it("lets one in when many come at once", async () => {
+    let inside = 0;
+    let most = 0;
+    const work = async () => {
+      inside += 1;
+      most = Math.max(most, inside);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      inside -= 1;
+    };
+    const ends = await Promise.allSettled(Array.from({ length: 12 }, () => withStackLock(folder, "up", work)));
+    expect(most).toBe(1);
+    expect(ends.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("is taken over when it cannot be read", async () => {
     await writeFile(join(folder, "operation.lock"), '{"pid":');
     expect(await withStackLock(folder, "up", async () => "in")).toBe("in");
   });

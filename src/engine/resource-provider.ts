@@ -47,7 +47,7 @@ export interface DiffResult {
 }
 
 /** A resource as the cloud has it. */
-export interface ReadResult {
+interface ReadResult {
   /** Empty: it does not exist (any more). */
   id: string;
   outputs: PropertyMap;

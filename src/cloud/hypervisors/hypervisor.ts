@@ -1,5 +1,5 @@
 /** One NIC of a guest, as its Neutron port describes it. */
-export interface GuestNic {
+interface GuestNic {
   portId: string;
   networkId: string;
   mac: string;

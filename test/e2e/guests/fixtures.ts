@@ -9,8 +9,8 @@ export const ids = {
   router: "40070000-0000-4000-8000-000000000001",
   group: "9400b000-0000-4000-8000-000000000001",
 };
-export const mac = "fa:16:3e:12:34:56";
-export const fixedIp = "10.77.0.21";
+const mac = "fa:16:3e:12:34:56";
+const fixedIp = "10.77.0.21";
 const gatewayIp = "10.77.0.1";
 
 export const rule = (fields: Partial<SecurityRulePlan>): SecurityRulePlan => ({

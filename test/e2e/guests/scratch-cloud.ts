@@ -18,7 +18,7 @@ interface Entry {
 }
 
 /** Removes the clouds of test processes that are dead; those of other live runs stay. */
-export async function reapDeadClouds(): Promise<void> {
+async function reapDeadClouds(): Promise<void> {
   await mkdir(registry, { recursive: true });
   for (const file of await readdir(registry)) {
     const path = join(registry, file);

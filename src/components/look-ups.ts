@@ -13,10 +13,13 @@ export interface Found {
  * The provider fails a look-up that does not find exactly one (E_LOOKUP with the candidates).
  */
 export async function lookUp({ image, flavor, externalNetwork }: StackConfig): Promise<Found> {
-  const [foundImage, foundFlavor, foundNetwork] = await Promise.all([
+  const lookUps = [
     openstack.images.getImage({ name: image }),
     openstack.compute.getFlavor({ name: flavor }),
     openstack.networking.getNetwork({ name: externalNetwork, external: true }),
-  ]);
+  ] as const;
+  // each is answered before the first failure ends the program: a run tells everything that is wrong
+  await Promise.allSettled(lookUps);
+  const [foundImage, foundFlavor, foundNetwork] = await Promise.all(lookUps);
   return { imageId: foundImage.id, flavorId: foundFlavor.id, externalNetworkId: foundNetwork.id };
 }

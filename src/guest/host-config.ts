@@ -1,6 +1,7 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
+import { messageOf } from "../common/errors.ts";
 import { readTextIfExists } from "../common/files.ts";
 import type { GuestPaths } from "./paths.ts";
 
@@ -31,13 +32,25 @@ export interface HostConfig extends z.infer<typeof identity> {
 
 /** Throws where a file is missing or not as it should be. */
 export async function readHostConfig(paths: GuestPaths): Promise<HostConfig> {
-  const host = identity.parse(JSON.parse(await readFile(paths.host, "utf8")));
+  const host = parsed(identity, paths.host, await readFile(paths.host, "utf8"));
   const roles: Record<string, unknown> = {};
   for (const [role, schema] of Object.entries(roleSettings)) {
-    const text = await readTextIfExists(`${paths.roles}/${role}.json`);
-    if (text !== undefined) roles[role] = schema.parse(JSON.parse(text));
+    const path = `${paths.roles}/${role}.json`;
+    const text = await readTextIfExists(path);
+    if (text !== undefined) roles[role] = parsed(schema, path, text);
   }
   return { ...host, roles };
+}
+
+function parsed<S extends z.ZodType>(schema: S, path: string, text: string): z.infer<S> {
+  try {
+    const result = schema.safeParse(JSON.parse(text));
+    if (result.success) return result.data;
+    const problems = result.error.issues.map((issue) => `${issue.path.join(".") || "it"}: ${issue.message}`);
+    throw new Error(problems.join("; "));
+  } catch (error) {
+    throw new Error(`${path} is not valid: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 /** The stack's key, with which manifests are verified. */

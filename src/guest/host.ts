@@ -14,8 +14,10 @@ export interface Host {
   frontendUrl: (port: number) => string;
 }
 
-/** The host on which this process runs. */
-export async function thisHost(): Promise<Host> {
-  const paths = guestPaths();
-  return { config: await readHostConfig(paths), paths, journal: new JournalWriter(paths.journal), run, frontendUrl };
+/** The host on which this process runs. Throws where cloud-init has not written what it should. */
+export async function thisHost(
+  paths: GuestPaths = guestPaths(),
+  journal: JournalWriter = new JournalWriter(paths.journal),
+): Promise<Host> {
+  return { config: await readHostConfig(paths), paths, journal, run, frontendUrl };
 }

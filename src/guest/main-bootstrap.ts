@@ -7,9 +7,11 @@ import { readFile } from "node:fs/promises";
 import { converge } from "./converge.ts";
 import { type Host, thisHost } from "./host.ts";
 import { stackKey } from "./host-config.ts";
+import { JournalWriter } from "./journal-writer.ts";
 import { type Manifest, openManifest } from "./manifest.ts";
 import { ManifestWatch } from "./manifest-watch.ts";
 import { defaultModel } from "./model.ts";
+import { guestPaths } from "./paths.ts";
 import { writeReleaseRecord } from "./release-record.ts";
 import { payloadServices, unitName } from "./units.ts";
 import { failureOf } from "./upgrade.ts";
@@ -17,8 +19,12 @@ import { failureOf } from "./upgrade.ts";
 /** After this long a failed release is tried again as it is: its cause may have been the surroundings. */
 const RETRY_AFTER_MS = 300_000;
 
+const paths = guestPaths();
+const journal = new JournalWriter(paths.journal);
+/** When stage 0 began, milliseconds since 1970. */
+const began = Number(process.env.SLIPWAY_BEGAN ?? Date.now());
+
 async function bootstrap(host: Host, manifest: Manifest): Promise<void> {
-  const began = Number(process.env.SLIPWAY_BEGAN ?? Date.now());
   const { sequence } = manifest;
   const { name, version, digest } = defaultModel(manifest);
   try {
@@ -34,14 +40,24 @@ async function bootstrap(host: Host, manifest: Manifest): Promise<void> {
   await host.run("systemctl", ["start", unitName("agent")]);
 }
 
-const host = await thisHost();
-const manifest = openManifest(await readFile(host.paths.manifest, "utf8"), stackKey(host.config));
+/** What everything starts from: the host's own settings and the manifest. */
+async function open(): Promise<{ host: Host; manifest: Manifest }> {
+  const host = await thisHost(paths, journal);
+  return { host, manifest: openManifest(await readFile(paths.manifest, "utf8"), stackKey(host.config)) };
+}
+
 if (process.argv[2] === "upgrade") {
+  const { host, manifest } = await open();
   const result = await converge(host, manifest, payloadServices).then(
     (outputs) => ({ outputs }),
     (error: unknown) => ({ failure: failureOf(error) }),
   );
   console.log(JSON.stringify(result));
 } else {
-  await bootstrap(host, manifest);
+  const opened = await journal.step("settings", open).catch((error: unknown) => {
+    // as stage 0 does of a manifest that it cannot read: the sequence is not known
+    journal.verdict({ sequence: 0, ok: false, failure: failureOf(error), ms: Date.now() - began });
+    throw error;
+  });
+  await bootstrap(opened.host, opened.manifest);
 }

@@ -61,7 +61,7 @@ export class PaperProject {
       XDG_CACHE_HOME: join(cacheHome(), ".."),
       ...options.env,
     };
-    const command = () => this.slipway.run(args, { ...options, env, timeoutMs: 45_000 });
+    const command = () => this.slipway.run(args, { ...options, env, timeoutMs: 100_000 });
     return options.ahead ? command() : this.#two.run(command);
   }
 

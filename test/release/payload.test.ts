@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { digestOf } from "../../src/common/digest.ts";
+import { parseJournal } from "../../src/guest/journal.ts";
 import { appEntries, appRecipe } from "../../src/release/app-layer.ts";
 import { writeArchive } from "../../src/release/archive.ts";
 import { cachedLayer } from "../../src/release/layer-cache.ts";
@@ -107,6 +108,13 @@ describe("the app layer", () => {
     const started = () =>
       execFileSync(process.execPath, [join(app, "bootstrap.mjs")], { env, encoding: "utf8", stdio: "pipe" });
     expect(started).toThrow(`${root}/etc/slipway/host.json`);
+    const journal = parseJournal(readFileSync(join(root, "var/log/slipway/journal.log"), "utf8"));
+    expect(journal.at(-1)?.entry).toMatchObject({
+      type: "verdict",
+      sequence: 0,
+      ok: false,
+      failure: { step: "settings", reason: expect.stringContaining("host.json") },
+    });
   });
 
   it("has a recipe that follows the sources", async () => {

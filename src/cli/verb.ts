@@ -1,6 +1,7 @@
 import type { ArgumentsCamelCase, Argv, InferredOptionTypes, Options } from "yargs";
 import { SlipwayError } from "../common/errors.ts";
 import { OpenStackError, refusedByCloud } from "../openstack/errors.ts";
+import { interruption } from "./interruption.ts";
 import type { GlobalOptions } from "./options.ts";
 import { Reporter } from "./ui/reporter.ts";
 
@@ -48,20 +49,4 @@ function requireNumber(name: string, value: unknown): void {
   throw new SlipwayError("E_USAGE", `--${name} needs a number that is not negative`, {
     hint: `Write it like --${name} 10.`,
   });
-}
-
-function interruption(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM"] as const) {
-    process.on(name, () => {
-      if (controller.signal.aborted) process.exit(130);
-      process.stderr.write("\nslipway: interrupted; finishing what is in flight (once more ends at once)\n");
-      controller.abort(
-        new SlipwayError("E_INTERRUPTED", `interrupted by ${name}`, {
-          hint: "Run the command again: it goes on from what is there.",
-        }),
-      );
-    });
-  }
-  return controller.signal;
 }

@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { SlipwayError } from "../common/errors.ts";
+import type { KernelLock } from "../common/kernel-lock.ts";
 import { Lifecycle } from "./compute/lifecycle.ts";
 import { serverTable } from "./compute/records.ts";
 import { type Credentials, ensureCredentials } from "./credentials.ts";
@@ -16,7 +17,7 @@ import { networkTables } from "./network/records.ts";
 import { objectTables } from "./object/records.ts";
 import { sweepContents } from "./object/sweep.ts";
 import { createServices, isImageInUse } from "./services.ts";
-import { lockState, type StateLock } from "./store/lock.ts";
+import { lockState } from "./store/lock.ts";
 import { instanceOf, stateFiles } from "./store/state.ts";
 import { Store } from "./store/store.ts";
 
@@ -48,7 +49,7 @@ export interface CloudOptions {
   /** How long tokens live, milliseconds; an hour unless told otherwise. */
   tokenLifetimeMs?: number;
   /** The state's lock, where the caller has taken it already; released with the cloud. */
-  lock?: StateLock;
+  lock?: KernelLock;
   log?: (line: string) => void;
 }
 

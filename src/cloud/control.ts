@@ -4,6 +4,7 @@ import { mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type ErrorCode, errorCatalogue } from "../common/error-catalogue.ts";
 import { isErrno, SlipwayError } from "../common/errors.ts";
+import { tryLock } from "../common/kernel-lock.ts";
 import { waitFor } from "../common/wait.ts";
 import {
   type DaemonInfo,
@@ -14,7 +15,6 @@ import {
   readDaemonInfo,
 } from "./daemon-info.ts";
 import { findLeftovers, type Leftover, removeLeftovers } from "./leftovers.ts";
-import { tryLock } from "./store/lock.ts";
 import { instanceOf, stateFiles } from "./store/state.ts";
 import { Store } from "./store/store.ts";
 

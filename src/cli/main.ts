@@ -69,7 +69,9 @@ function commandOf({ command, describe, load }: Entry): CommandModule<object, Gl
 function notUnderstood(message: string): SlipwayError {
   const verb = entries.map(({ command }) => command.split(" ")[0]).find((name) => argv.includes(String(name)));
   const help = ["slipway", verb, "--help"].filter((word) => word !== undefined).join(" ");
-  return new SlipwayError("E_USAGE", message.replace(/\s*\n\s*/g, " "), {
+  // yargs' own words for a missing positional are about numbers of them
+  const what = message.startsWith("Not enough non-option arguments") ? "an argument is missing" : message;
+  return new SlipwayError("E_USAGE", what.replace(/\s*\n\s*/g, " "), {
     hint: `Run \`${help}\`: it lists what there is.`,
   });
 }

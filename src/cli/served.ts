@@ -1,8 +1,9 @@
 import type { Served } from "./bring-up.ts";
+import { hostObject } from "./stack-outputs.ts";
 import { seconds } from "./ui/reporter.ts";
 import type { Workspace } from "./workspace.ts";
 
-/** The final object of `up` (DESIGN: stable, schema version 1). */
+/** The final object of `up`; its form is stable, schema version 1. */
 export function servedObject(
   { stack, engine, session, cloud }: Workspace,
   served: Served,
@@ -19,18 +20,7 @@ export function servedObject(
     model: report.model,
     release,
     prediction: report.predictions,
-    hosts: [
-      {
-        name: outputs.serverName,
-        id: outputs.serverId,
-        roles: ["frontend", "queue", "worker", "runtime"],
-        image: outputs.image,
-        flavor: outputs.flavor,
-        privateIp: outputs.fixedIp,
-        floatingIp: outputs.floatingIp,
-        state: "ACTIVE",
-      },
-    ],
+    hosts: [hostObject(outputs, { attached: true, state: "ACTIVE" })],
     timings,
     leftovers: [],
   };

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { serverRoles } from "../components/roles.ts";
 
 /** What the program of a stack exports for the verbs (stacks/index.ts). */
 export const stackOutputs = z.object({
@@ -19,4 +20,18 @@ export type StackOutputs = z.infer<typeof stackOutputs>;
 /** The address that clients use. */
 export function endpointUrl({ floatingIp, frontendPort }: StackOutputs): string {
   return `http://${floatingIp}:${frontendPort}`;
+}
+
+/** A host as the final objects of the verbs show it. */
+export function hostObject(outputs: StackOutputs, now: { attached: boolean; state: string }) {
+  return {
+    name: outputs.serverName,
+    id: outputs.serverId,
+    roles: serverRoles,
+    image: outputs.image,
+    flavor: outputs.flavor,
+    privateIp: outputs.fixedIp,
+    floatingIp: now.attached ? outputs.floatingIp : null,
+    state: now.state,
+  };
 }

@@ -8,6 +8,7 @@ import { Host } from "./host.ts";
 import type { Found } from "./look-ups.ts";
 import { Network } from "./network.ts";
 import type { PublicationRecord } from "./publication.ts";
+import { serverRoles } from "./roles.ts";
 import { keypairName, stackTag } from "./tags.ts";
 
 /** What a {@link ModelServer} is made from. */
@@ -23,8 +24,6 @@ export interface ModelServerArgs {
   /** Where the cloud-init templates lie. */
   templateFolder: string;
 }
-
-const roles = ["frontend", "queue", "runtime", "worker"];
 
 /** One host that does everything, behind one floating IP. */
 export class ModelServer extends pulumi.ComponentResource {
@@ -45,7 +44,7 @@ export class ModelServer extends pulumi.ComponentResource {
     const { frontendPort } = config;
     // before the first resource: a template that cannot be rendered makes nothing
     const userData = renderHostUserData(
-      { stack, host: "server", generation, roles, sourceUrl, publicKey, frontendPort },
+      { stack, host: "server", generation, roles: serverRoles, sourceUrl, publicKey, frontendPort },
       args.templateFolder,
     );
 
@@ -70,7 +69,7 @@ export class ModelServer extends pulumi.ComponentResource {
         network,
         securityGroupId: firewall.group.id,
         userData,
-        roles,
+        roles: serverRoles,
         tag,
       },
       parent,

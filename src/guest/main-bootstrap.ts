@@ -29,6 +29,8 @@ async function bootstrap(host: Host, manifest: Manifest): Promise<void> {
   const { name, version, digest } = defaultModel(manifest);
   try {
     const outputs = await converge(host, manifest, payloadServices);
+    // before the verdict: whoever hears it may publish the next release, and the agent must know this one
+    await writeReleaseRecord(host.paths, { sequence, manifest });
     host.journal.verdict({ sequence, ok: true, model: { name, version, digest }, outputs, ms: Date.now() - began });
   } catch (error) {
     host.journal.verdict({ sequence, ok: false, failure: failureOf(error), ms: Date.now() - began });
@@ -36,7 +38,6 @@ async function bootstrap(host: Host, manifest: Manifest): Promise<void> {
     process.exitCode = 1;
     return;
   }
-  await writeReleaseRecord(host.paths, { sequence, manifest });
   await host.run("systemctl", ["start", unitName("agent")]);
 }
 

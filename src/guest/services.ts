@@ -45,5 +45,15 @@ export async function collapsedService({ config, run }: Host): Promise<string | 
 
 async function lastLines(run: Host["run"], service: Service): Promise<string[]> {
   const args = ["-u", unitName(service), "-n", String(LAST_LINES), "-o", "cat", "--no-pager"];
-  return (await run("journalctl", args)).stdout.split("\n");
+  return (await run("journalctl", args)).stdout.split("\n").map(plainLine);
+}
+
+/** Serving processes log JSON: a person reads the message and the error's own words. */
+function plainLine(line: string): string {
+  try {
+    const { msg, err } = JSON.parse(line) as { msg?: string; err?: { message?: string } };
+    return [msg, err?.message].filter(Boolean).join(": ") || line;
+  } catch {
+    return line; // plain text: systemd's or node's own
+  }
 }

@@ -164,7 +164,8 @@ function refOf({ path, digest, size }: PublishedFile): { path: string; digest: D
 async function ensureObject({ store, log }: PublishOptions, container: string, file: PublishedFile): Promise<void> {
   const found = await store.head(container, file.path);
   if (found?.size === file.size) return;
-  log?.(`uploading ${file.path}, ${(file.size / 1e6).toFixed(1)} MB`);
+  const short = file.path.replace(/([0-9a-f]{12})[0-9a-f]{52}/, "$1…");
+  log?.(`uploading ${short}, ${(file.size / 1e6).toFixed(1)} MB`);
   await store.put(container, file.path, file.content, { contentType: "application/octet-stream" });
 }
 

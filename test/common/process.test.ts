@@ -33,8 +33,8 @@ test("a status other than 0 is an error with the status, the streams and the com
 });
 
 test("a command that does not exist is an error that names it", async () => {
-  const error = await failureOf(run("slipway-no-such-command", ["--flag"]));
-  expect(error.message).toMatch(/^slipway-no-such-command --flag: .*ENOENT/);
+  const error = await failureOf(run("/nonexistent/slipway-no-such-command", ["--flag"]));
+  expect(error.message).toMatch(/^\/nonexistent\/slipway-no-such-command --flag: .*ENOENT/);
   expect(error.exitCode).toBeNull();
 });
 

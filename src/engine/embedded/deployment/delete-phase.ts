@@ -10,16 +10,14 @@ import { remove } from "./provider-steps.ts";
 export async function deleteUnregistered(context: Context): Promise<void> {
   const { snapshot, registered, failures } = context;
   await adoptUnregistered(context);
-  for (const state of snapshot.remaining()) {
-    // Its deletion was done before an interrupted replacement could go on, and now it is not wanted any more.
-    if (state.pendingReplacement && !registered.has(state.urn)) snapshot.remove(state);
-  }
   const doomed = new Set(snapshot.remaining().filter((state) => state.delete || !registered.has(state.urn)));
   if (refuseProtected(context, doomed)) return;
   const plan = planDeletions(snapshot.resources(), doomed);
   const gone = (urn: string | undefined) => urn !== undefined && [...doomed].some((state) => state.urn === urn);
   await runPlan(plan, async (state) => {
     try {
+      // Deleted before a replacement that never came; its place is kept until what names it is gone, else no state would be valid.
+      if (state.pendingReplacement) return await forget(context, state);
       await remove(context, state, state.delete ? "delete-replaced" : "delete", "removed", gone(state.deletedWith));
       return true;
     } catch (error) {
@@ -29,8 +27,14 @@ export async function deleteUnregistered(context: Context): Promise<void> {
   });
 }
 
+async function forget({ snapshot }: Context, state: ResourceState): Promise<true> {
+  snapshot.remove(state);
+  await snapshot.save();
+  return true;
+}
+
 function refuseProtected(context: Context, doomed: ReadonlySet<ResourceState>): boolean {
-  const kept = [...doomed].filter((state) => state.protect && !state.delete);
+  const kept = [...doomed].filter((state) => state.protect && !state.delete && !state.pendingReplacement);
   for (const { urn } of kept) {
     const hint = "Remove protect from its options and run up once before deleting it.";
     context.failures.step(

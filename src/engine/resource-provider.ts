@@ -54,7 +54,7 @@ interface ReadResult {
   inputs: PropertyMap;
 }
 
-/** Thrown by create and update when the resource exists but is not what it should be: the engine keeps it with the reasons. */
+/** Thrown by create, update and findInterrupted when the resource exists but is not what it should be: the engine keeps it with the reasons. */
 export class InitializationFailed extends Error {
   override readonly name = "InitializationFailed";
   readonly id: string;
@@ -129,6 +129,8 @@ export interface ResourceProvider {
    * instead of made twice. Undefined when there is none, or more than one that it could be. Left out: the engine only warns.
    */
   findInterrupted?(r: ResourceIdentity, inputs: PropertyMap): Promise<{ id: string; outputs: PropertyMap } | undefined>;
+  /** True where a {@link create} that failed with this error may have made the object all the same: then it is looked for. */
+  mayHaveMade?(error: unknown): boolean;
   /** Output properties that are secret whatever the program says. */
   secretOutputs(type: string): string[];
   close(): Promise<void>;

@@ -1,5 +1,7 @@
 import { messageOf, SlipwayError } from "../common/errors.ts";
 import { InitializationFailed, type PropertyMap } from "../engine/resource-provider.ts";
+import { OpenStackError } from "../openstack/errors.ts";
+import { TransportError } from "../openstack/transport.ts";
 import type { Context, Made, ResourceKind } from "./kind.ts";
 import { keptInputs, onceOutputs } from "./schema/outputs.ts";
 
@@ -51,6 +53,13 @@ export async function halfMade(
   const failure = new InitializationFailed(id, state, [reason]);
   failure.cause = cause;
   return failure;
+}
+
+/** True where the cloud may have done what a call asked, though its answer was lost on the way or at a gateway. */
+export function mayHaveMade(error: unknown): boolean {
+  if (error instanceof OpenStackError) return error.status === 502 || error.status === 504;
+  const cause = error instanceof SlipwayError ? error.cause : error;
+  return cause instanceof TransportError && !cause.notSent;
 }
 
 function everythingKept({ properties }: ResourceKind): ResourceKind["properties"] {

@@ -6,7 +6,7 @@ import { openSession, type Session, type SessionOptions } from "../openstack/ses
 import type { ProviderFunction } from "./function.ts";
 import type { Candidate, Context, ResourceKind } from "./kind.ts";
 import { providerFunctions, resourceKinds } from "./kinds.ts";
-import { composed, halfMade, outputsOf } from "./outcome.ts";
+import { composed, halfMade, mayHaveMade, outputsOf } from "./outcome.ts";
 import { checkInputs } from "./schema/check.ts";
 import { changedNames } from "./schema/diff.ts";
 import {
@@ -135,9 +135,16 @@ export function createOpenStackProvider(options: OpenStackProviderOptions = {}):
       const recent = (await kind.candidates(context, inputs)).filter(isRecent);
       const only = recent.length === 1 ? recent[0] : undefined;
       if (only === undefined) return undefined;
-      await kind.settle?.(context, only.id, inputs, {});
-      return { id: only.id, outputs: await outputsOf(kind, context, only.id, inputs, metaOf(kind.timeouts)) };
+      const known = metaOf(kind.timeouts);
+      try {
+        await kind.settle?.(context, only.id, inputs, {});
+        return { id: only.id, outputs: await outputsOf(kind, context, only.id, inputs, known) };
+      } catch (error) {
+        throw await halfMade(kind, context, only, inputs, known, error);
+      }
     },
+
+    mayHaveMade,
 
     async invoke(token, args) {
       const called = functionOf(token);

@@ -87,6 +87,56 @@ describe("a run that was killed", () => {
   });
 });
 
+describe("a create whose answer was lost", () => {
+  it("is found by the next run, not made twice", async () => {
+    const lost = new Error("no answer within 60 s");
+    bench.cloud.isUncertain = (error) => error === lost;
+    bench.cloud.after = (call) => {
+      if (call === "create Network net") throw lost;
+    };
+    expect((await failureOf(bench.up())).message).toContain("no answer within 60 s");
+    expect((await bench.latest()).pending_operations).toHaveLength(1);
+
+    bench.cloud.after = () => undefined;
+    await bench.up();
+    expect(bench.messages()).toContainEqual(expect.stringContaining("info: adopted net"));
+    expect(bench.cloud.ofType("Network")).toHaveLength(1);
+    expect((await bench.latest()).pending_operations).toBeUndefined();
+  });
+
+  it("and that made something broken can still be destroyed", async () => {
+    bench.cloud.isUncertain = () => true;
+    bench.cloud.after = (call) => {
+      if (call === "create Network net") throw new Error("no answer");
+    };
+    await failureOf(bench.up());
+    bench.cloud.after = () => undefined;
+    bench.cloud.foundBroken = true;
+    await bench.destroy();
+    expect(bench.cloud.ofType("Network")).toEqual([]);
+    expect((await bench.latest()).resources).toBeUndefined();
+  });
+});
+
+it("a deletion that fails after a replacement that never came leaves a state that can be used", async () => {
+  await bench.dispose();
+  bench = await Workbench.of("options");
+  const chain = { "options:parts": "chain" };
+  await bench.up(chain);
+  bench.cloud.before = (call) => {
+    if (call === "create Network root") throw new Error("quota");
+  };
+  await failureOf(bench.up({ ...chain, "options:region": "R2" }));
+  bench.cloud.before = (call) => {
+    if (call === "delete SecGroup aside") throw new Error("in use");
+  };
+  expect((await failureOf(bench.destroy())).message).toContain("in use");
+  bench.cloud.before = () => undefined;
+  await bench.destroy();
+  expect((await bench.latest()).resources).toBeUndefined();
+  expect(bench.cloud.objects.size).toBe(0);
+});
+
 describe("a lock", () => {
   const lockOf = async (holder: object) => {
     await mkdir(bench.locksPath, { recursive: true });

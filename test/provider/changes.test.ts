@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { PropertyMap, ResourceProvider } from "../../src/engine/resource-provider.ts";
+import { InitializationFailed, type PropertyMap, type ResourceProvider } from "../../src/engine/resource-provider.ts";
+import { OpenStackError } from "../../src/openstack/errors.ts";
+import { unreachable } from "../../src/openstack/keystone.ts";
+import { TransportError } from "../../src/openstack/transport.ts";
 import { again, make, providerOf, resource, startTestCloud, type TestCloud } from "./test-cloud.ts";
 
 /** Changes of single resources, on a cloud whose guests are on paper. */
@@ -250,6 +253,35 @@ describe("interrupted and broken creates", () => {
     expect(await find(key, { publicKey: "ssh-ed25519 other" })).toBeUndefined();
     await make(provider, network, { name: "found", description: "mine" });
     expect(await find(net, {})).toBeUndefined();
+  });
+
+  test("a server that went into ERROR meanwhile is found with its fault, so that it is replaced or deleted", async () => {
+    bootFailure = "no valid host was found";
+    try {
+      const inputs = { name: "broken", imageName: "debian-13", flavorName: "m1.small", networkMode: "none" };
+      const failed = await provider.create(server, inputs, false, {}).catch((error: unknown) => error);
+      expect(failed).toBeInstanceOf(InitializationFailed);
+      const { id } = failed as InitializationFailed;
+      await expect(provider.findInterrupted?.(server, inputs)).rejects.toMatchObject({
+        name: "InitializationFailed",
+        id,
+        reasons: [expect.stringContaining("went into ERROR")],
+      });
+      await provider.delete(server, id, {}, inputs, {});
+    } finally {
+      bootFailure = undefined;
+    }
+  });
+
+  test("only a lost answer leaves it open whether something was made", () => {
+    const lost = (code: string, notSent: boolean) =>
+      unreachable(new TransportError("POST", new URL("http://cloud.test/servers"), code, code, notSent));
+    const answered = (status: number) => new OpenStackError({ status, method: "POST", url: "u", body: "" });
+    expect(provider.mayHaveMade?.(lost("TIMEOUT", false))).toBe(true);
+    expect(provider.mayHaveMade?.(answered(504))).toBe(true);
+    expect(provider.mayHaveMade?.(lost("ECONNREFUSED", true))).toBe(false);
+    expect(provider.mayHaveMade?.(answered(409))).toBe(false);
+    expect(provider.mayHaveMade?.(new Error("other"))).toBe(false);
   });
 
   test("an address without a description is never adopted", async () => {

@@ -50,6 +50,9 @@ export class FakeCloud {
   /** Fixed names of deletion-first types, as the official provider answers for named servers. */
   readonly deleteFirst = new Set(["Instance"]);
   canFindInterrupted = true;
+  /** What is found after an interruption is not what it should be. */
+  foundBroken = false;
+  isUncertain: (error: unknown) => boolean = () => false;
 
   ofType(kind: string): CloudObject[] {
     return [...this.objects.values()].filter((object) => kindOf(object.type) === kind);
@@ -127,6 +130,7 @@ export function fakeProvider(cloud: FakeCloud): ResourceProvider {
       cloud.questions.push(`invoke ${token}`);
       return { result: cloud.invoke(token, args), failures: [] };
     },
+    mayHaveMade: (error) => cloud.isUncertain(error),
     secretOutputs: () => [],
     close: async () => undefined,
   };
@@ -136,6 +140,7 @@ export function fakeProvider(cloud: FakeCloud): ResourceProvider {
         (object) => object.type === r.type && object.properties.name === inputs.name,
       );
       const [only] = found;
+      if (cloud.foundBroken) throw halfMade(cloud, r);
       return found.length === 1 && only ? { id: only.id, outputs: only.properties } : undefined;
     };
   }

@@ -1,3 +1,4 @@
+import { InitializationFailed } from "../../resource-provider.ts";
 import type { UsableProvider } from "../providers/provider-registry.ts";
 import type { ResourceState } from "../state/resource-state.ts";
 import { nameOf } from "../urn.ts";
@@ -26,7 +27,12 @@ export async function adoptInterrupted(context: Context, urn: string, usable: Us
   for (const pending of snapshot.pendingCreations()) {
     const made = pending.resource;
     if (made.urn !== urn || usable.provider?.findInterrupted === undefined) continue;
-    const found = await usable.provider.findInterrupted(identityOf(made), mapToProvider(made.inputs));
+    const found = await usable.provider
+      .findInterrupted(identityOf(made), mapToProvider(made.inputs))
+      .catch((error: unknown) => {
+        if (error instanceof InitializationFailed) return error;
+        throw error;
+      });
     const known = snapshot.resources().some((state) => state.urn === urn && state.id === found?.id);
     if (found !== undefined && !known) take(context, made, found, usable);
     snapshot.end(pending);
@@ -45,13 +51,19 @@ export async function adoptUnregistered(context: Context): Promise<void> {
 function take(
   context: Context,
   made: ResourceState,
-  found: { id: string; outputs: ResourceState["outputs"] },
+  found: { id: string; outputs: ResourceState["outputs"]; reasons?: string[] },
   usable: UsableProvider,
 ): void {
   const predecessor = context.snapshot.old(made.urn);
   if (predecessor?.pendingReplacement) context.snapshot.remove(predecessor);
   else if (predecessor !== undefined) predecessor.delete = true;
-  const state: ResourceState = { ...made, id: found.id, initErrors: [], created: now(), modified: now() };
+  const state: ResourceState = {
+    ...made,
+    id: found.id,
+    initErrors: found.reasons ?? [],
+    created: now(),
+    modified: now(),
+  };
   state.outputs = outputsOf(found.outputs, state, usable);
   context.reporter.redactor.learn(state.outputs);
   context.snapshot.adopt(state);

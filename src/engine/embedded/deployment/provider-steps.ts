@@ -43,6 +43,7 @@ export async function create(context: Context, creation: Creation): Promise<void
       return settle("", answer?.outputs ?? mapValues(state.inputs, () => unknown));
     }
     const pending = await snapshot.begin("creating", state);
+    let isUncertain = false;
     try {
       const answer = await providerOf(usable).create(identityOf(state), inputs, false, options);
       settle(answer.id, answer.outputs);
@@ -50,10 +51,10 @@ export async function create(context: Context, creation: Creation): Promise<void
       if (error instanceof InitializationFailed) {
         settle(error.id, error.outputs);
         state.initErrors = error.reasons;
-      }
+      } else isUncertain = usable.provider?.mayHaveMade?.(error) ?? false;
       throw error;
     } finally {
-      snapshot.end(pending);
+      if (!isUncertain) snapshot.end(pending); // else the next run looks for the object
       await snapshot.save();
     }
   });

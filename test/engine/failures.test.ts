@@ -158,6 +158,14 @@ describe("a program that fails", () => {
     expect(bench.messages()).toContain("info: printed by the program");
   });
 
+  it("but not by leaving a process behind that holds its output", async () => {
+    const startedAt = performance.now();
+    await bench.up({ "broken:end": "leave-child" });
+    const [, pid] = /left behind (\d+)/.exec(bench.messages().join("\n")) ?? [];
+    process.kill(Number(pid)); // throws where it has ended by itself
+    expect(performance.now() - startedAt).toBeLessThan(30_000);
+  });
+
   it("but not by only logging an error", async () => {
     await bench.up({ "broken:end": "log" });
     expect(bench.messages()).toContain("error: only said");

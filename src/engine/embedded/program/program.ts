@@ -13,6 +13,8 @@ import { organization } from "../state/backend.ts";
 const alreadyReported = 32;
 /** How long a program that was asked to end may take. */
 const graceMs = 5000;
+/** How long what a program left behind may still write after its end: a process that it started can hold its output for ever. */
+const lastWordsMs = 1000;
 
 /** What a program is started with. */
 export interface ProgramStart {
@@ -61,6 +63,10 @@ export async function startProgram(start: ProgramStart): Promise<Program> {
       start.onOutput(line);
     });
   }
+  child.once("exit", () => {
+    const closing = setTimeout(() => [child.stdout, child.stderr].map((stream) => stream.destroy()), lastWordsMs);
+    child.once("close", () => clearTimeout(closing));
+  });
   return { ended: endOf(child, lastLines), stop: () => stop(child) };
 }
 

@@ -16,7 +16,8 @@ const idempotent = new Set(["GET", "HEAD", "PUT", "DELETE"]);
 /**
  * Whether a failed call may be sent again, by class:
  * 429 always (the cloud did not take it); 503 where it names a Retry-After or the call is idempotent; 502 and 504 and a
- * broken connection only for idempotent calls; a connection that was never made always; a call that ran out of time never.
+ * broken connection only for idempotent calls; a name server or a route that fails for the moment always; a call that ran out of
+ * time, an address where nobody listens and a name that does not exist never.
  */
 function isRetryable(method: string, error: unknown): boolean {
   if (error instanceof OpenStackError) {

@@ -50,7 +50,9 @@ describe("redaction", () => {
       c: Secret.of("password-1"),
       d: "open",
       e: Secret.of('with "quotes"'),
+      f: Secret.of({ within: Secret.of("inner one") }),
     });
+    expect(redactor.clean("the inner one")).toBe("the [secret]");
     expect(redactor.clean("password-1 pass open")).toBe("[secret] [secret] open");
     expect(redactor.clean(JSON.stringify({ x: 'with "quotes"' }))).toBe('{"x":"[secret]"}');
   });

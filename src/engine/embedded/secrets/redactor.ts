@@ -16,6 +16,7 @@ export class Redactor {
   }
 
   #learnAll(value: Value): void {
+    if (value instanceof Secret) this.#learnAll(value.value);
     if (typeof value === "string" && value.length >= shortestMasked) this.#secrets.add(value);
     for (const part of partsOf(value)) this.#learnAll(part);
   }

@@ -33,13 +33,17 @@ describe("a resource that fails", () => {
     expect(bench.cloud.ofType("Instance")).toHaveLength(1);
   });
 
-  it("carries the request id of its cause", async () => {
+  it("carries the request id and the hint of its cause", async () => {
     bench.cloud.before = (call) => {
       if (call !== "create SecGroup group") return;
-      const cause = Object.assign(new Error("POST answered 409"), { requestId: "req-1234" });
+      const cause = new SlipwayError("E_CLOUD_API", "POST answered 409", { requestId: "req-1234", hint: "Wait." });
       throw new Error("not made", { cause });
     };
-    expect(await failureOf(bench.up())).toMatchObject({ code: "E_UPDATE_FAILED", requestId: "req-1234" });
+    expect(await failureOf(bench.up())).toMatchObject({
+      code: "E_UPDATE_FAILED",
+      requestId: "req-1234",
+      hint: "Wait.",
+    });
   });
 
   it("keeps a SlipwayError's own code", async () => {
@@ -87,6 +91,17 @@ describe("a resource that fails", () => {
     expect(failure.message).toContain(`metadata refused: {"note":"[secret]"}`);
     expect(JSON.stringify(bench.events)).not.toContain("hush-hush");
   });
+});
+
+it("a destroy that fails shows no secret of the configuration, though no state has it", async () => {
+  bench = await Workbench.of("broken");
+  await bench.up();
+  bench.cloud.before = () => {
+    throw new Error("refused: token-4711");
+  };
+  const failure = await failureOf(bench.engine.destroy(bench.with({ "broken:token": "token-4711" }), bench.options()));
+  expect(failure.message).toContain("refused: [secret]");
+  expect(JSON.stringify(bench.events)).not.toContain("token-4711");
 });
 
 describe("a look-up that fails", () => {

@@ -57,6 +57,13 @@ describe("redaction", () => {
     expect(redactor.clean(JSON.stringify({ x: 'with "quotes"' }))).toBe('{"x":"[secret]"}');
   });
 
+  it("blanks each longer line of a secret by itself, as a program prints it", () => {
+    const redactor = new Redactor();
+    redactor.learn(Secret.of("-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA==\nend\n"));
+    expect(redactor.clean("key: MC4CAQAwBQYDK2VwBCIEIA==")).toBe("key: [secret]");
+    expect(redactor.clean("the end")).toBe("the end");
+  });
+
   it("shows values with secrets and unknowns named", () => {
     expect(new Redactor().show({ a: Secret.of(1), b: unknown, c: [true] })).toBe(
       '{"a":"[secret]","b":"[unknown]","c":[true]}',

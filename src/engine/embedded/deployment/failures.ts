@@ -64,9 +64,9 @@ export class Failures {
     return this.#invokes.some((error) => message.includes(error.message.split("\n")[0] ?? ""));
   }
 
-  #facts(error: unknown): { requestId?: string; cause?: unknown } {
-    const requestId = requestIdOf(error);
-    return { cause: error, ...(requestId === undefined ? {} : { requestId }) };
+  #facts(error: unknown): { requestId?: string; hint?: string; cause?: unknown } {
+    const [requestId, hint] = [factOf(error, "requestId"), factOf(error, "hint")];
+    return { cause: error, ...(requestId === undefined ? {} : { requestId }), ...(hint === undefined ? {} : { hint }) };
   }
 
   #clean(error: unknown, wrap: (message: string) => SlipwayError): SlipwayError {
@@ -87,11 +87,11 @@ function details(error: SlipwayError) {
   };
 }
 
-/** The request id that an error or one of its causes carries. */
-function requestIdOf(error: unknown): string | undefined {
+/** The request id or the hint that an error or one of its causes carries. */
+function factOf(error: unknown, name: "requestId" | "hint"): string | undefined {
   for (let at = error; at instanceof Error; at = at.cause) {
-    const { requestId } = at as { requestId?: unknown };
-    if (typeof requestId === "string") return requestId;
+    const fact = (at as { requestId?: unknown; hint?: unknown })[name];
+    if (typeof fact === "string") return fact;
   }
   return undefined;
 }

@@ -2,8 +2,16 @@ import { SlipwayError } from "../../../common/errors.ts";
 import type { OperationOptions, OperationResult, StackReference } from "../../engine.ts";
 import { deleteUnregistered } from "../deployment/delete-phase.ts";
 import { warnOfPending } from "../deployment/interrupted.ts";
-import { beginOperation, contextOf, type Operation, type Setting, throwIfInterrupted, withLock } from "./operation.ts";
-import { openConfiguration, openState, openVault, readState } from "./stack-files.ts";
+import {
+  beginOperation,
+  configurationOf,
+  contextOf,
+  type Operation,
+  type Setting,
+  throwIfInterrupted,
+  withLock,
+} from "./operation.ts";
+import { openState, openVault, readState } from "./stack-files.ts";
 
 /** Deletes every resource of a stack, dependents first, without running its program. Throws SlipwayError E_STACK_UNKNOWN without state. */
 export async function destroy(
@@ -22,10 +30,7 @@ async function deleteAll(operation: Operation): Promise<OperationResult> {
   if (json === undefined) {
     throw new SlipwayError("E_STACK_UNKNOWN", `the stack ${files.stack} has no state: there is nothing to destroy`);
   }
-  const [vault, configuration] = await Promise.all([
-    openVault(stack, files.file, json),
-    openConfiguration(stack, files),
-  ]);
+  const [vault, configuration] = await Promise.all([openVault(stack, files.file, json), configurationOf(operation)]);
   const context = contextOf(operation, false, openState(files.paths, json, vault), configuration, vault);
   try {
     warnOfPending(context);

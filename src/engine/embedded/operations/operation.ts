@@ -20,7 +20,7 @@ import type { Goal } from "../steps/goal.ts";
 import { Limit } from "../steps/limit.ts";
 import { nameOf, providedPackage } from "../urn.ts";
 import { Secret, type ValueMap } from "../values/value.ts";
-import { assertKnown, readStackFiles, type StackFiles } from "./stack-files.ts";
+import { assertKnown, openConfiguration, readStackFiles, type StackFiles } from "./stack-files.ts";
 
 /** What the engine was made with. */
 export interface Setting {
@@ -100,6 +100,13 @@ export async function withLock(
       await lock.release();
     }
   }
+}
+
+/** The stack's configuration; from now on its secrets are masked. */
+export async function configurationOf({ stack, files, reporter }: Operation): Promise<Configuration> {
+  const configuration = await openConfiguration(stack, files);
+  for (const key of configuration.secretKeys) reporter.redactor.learn(Secret.of(configuration.values[key] ?? ""));
+  return configuration;
 }
 
 /** Puts together what the parts of the operation share. */

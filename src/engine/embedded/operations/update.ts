@@ -8,10 +8,17 @@ import { startMonitor } from "../monitor/monitor-server.ts";
 import { type ProgramEnd, startProgram } from "../program/program.ts";
 import type { Configuration } from "../project/configuration.ts";
 import { mapToPlain } from "../values/plain.ts";
-import { Secret } from "../values/value.ts";
-import { beginOperation, contextOf, type Operation, type Setting, throwIfInterrupted, withLock } from "./operation.ts";
+import {
+  beginOperation,
+  configurationOf,
+  contextOf,
+  type Operation,
+  type Setting,
+  throwIfInterrupted,
+  withLock,
+} from "./operation.ts";
 import { ProgramMessages } from "./program-log.ts";
-import { openConfiguration, openState, openVault, readState } from "./stack-files.ts";
+import { openState, openVault, readState } from "./stack-files.ts";
 
 /** How long a program may go on after a step failed: its SDK stops at its next request, but it may be waiting for something else. */
 const afterFailureMs = 10_000;
@@ -38,8 +45,7 @@ async function runProgram(operation: Operation, isPreview: boolean): Promise<Ope
   // The program loads while the key is derived; its first registration waits for the state.
   const opening = openVault(stack, files.file, json);
   opening.catch(() => undefined); // awaited with the context, unless the configuration fails first
-  const configuration = await openConfiguration(stack, files);
-  for (const key of configuration.secretKeys) reporter.redactor.learn(Secret.of(configuration.values[key] ?? ""));
+  const configuration = await configurationOf(operation);
   const context = opening.then((vault) =>
     contextOf(operation, isPreview, openState(files.paths, json, vault), configuration, vault),
   );

@@ -3,6 +3,8 @@ import { isMap, ResourceReference, Secret, type Value } from "../values/value.ts
 
 /** Shorter secrets are not looked for in free text: they would blank every other word. */
 const shortestMasked = 3;
+/** The lines of a longer secret (a private key) are looked for one by one too: a program's output comes in lines. */
+const shortestLine = 20;
 const mask = "[secret]";
 
 /** Knows the run's secrets and keeps them out of events and errors. */
@@ -17,7 +19,10 @@ export class Redactor {
 
   #learnAll(value: Value): void {
     if (value instanceof Secret) this.#learnAll(value.value);
-    if (typeof value === "string" && value.length >= shortestMasked) this.#secrets.add(value);
+    if (typeof value === "string" && value.length >= shortestMasked) {
+      this.#secrets.add(value);
+      for (const line of value.split(/\r?\n/)) if (line.length >= shortestLine) this.#secrets.add(line);
+    }
     for (const part of partsOf(value)) this.#learnAll(part);
   }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { waitFor } from "../../src/common/wait.ts";
+import { halfMade } from "./support/fake-provider.ts";
 import { failureOf, Workbench } from "./support/workbench.ts";
 
 const killedRun = fileURLToPath(new URL("support/killed-run.ts", import.meta.url));
@@ -104,14 +105,24 @@ describe("a create whose answer was lost", () => {
     expect((await bench.latest()).pending_operations).toBeUndefined();
   });
 
-  it("and that made something broken can still be destroyed", async () => {
+  it("and that made something broken can be destroyed once the cloud can be asked", async () => {
     bench.cloud.isUncertain = () => true;
     bench.cloud.after = (call) => {
       if (call === "create Network net") throw new Error("no answer");
     };
     await failureOf(bench.up());
     bench.cloud.after = () => undefined;
-    bench.cloud.foundBroken = true;
+    bench.cloud.beforeFind = () => {
+      throw new Error("503 while looking");
+    };
+    const failure = await failureOf(bench.destroy());
+    expect(failure).toMatchObject({ code: "E_UPDATE_FAILED", message: expect.stringMatching(/Network::net: 503/) });
+    expect(bench.cloud.calls).toEqual([]);
+    expect((await bench.latest()).pending_operations).toHaveLength(1);
+
+    bench.cloud.beforeFind = (r) => {
+      throw halfMade(bench.cloud, r);
+    };
     await bench.destroy();
     expect(bench.cloud.ofType("Network")).toEqual([]);
     expect((await bench.latest()).resources).toBeUndefined();

@@ -50,8 +50,8 @@ export class FakeCloud {
   /** Fixed names of deletion-first types, as the official provider answers for named servers. */
   readonly deleteFirst = new Set(["Instance"]);
   canFindInterrupted = true;
-  /** What is found after an interruption is not what it should be. */
-  foundBroken = false;
+  /** Runs before what an interrupted create may have made is looked for; may throw. */
+  beforeFind: (r: ResourceIdentity) => void = () => undefined;
   isUncertain: (error: unknown) => boolean = () => false;
 
   ofType(kind: string): CloudObject[] {
@@ -136,11 +136,11 @@ export function fakeProvider(cloud: FakeCloud): ResourceProvider {
   };
   if (cloud.canFindInterrupted) {
     provider.findInterrupted = async (r, inputs) => {
+      cloud.beforeFind(r);
       const found = [...cloud.objects.values()].filter(
         (object) => object.type === r.type && object.properties.name === inputs.name,
       );
       const [only] = found;
-      if (cloud.foundBroken) throw halfMade(cloud, r);
       return found.length === 1 && only ? { id: only.id, outputs: only.properties } : undefined;
     };
   }

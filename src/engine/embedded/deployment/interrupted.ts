@@ -40,11 +40,15 @@ export async function adoptInterrupted(context: Context, urn: string, usable: Us
   }
 }
 
-/** {@link adoptInterrupted} for everything that the program has not registered, before deletions are planned. */
+/** {@link adoptInterrupted} for everything that the program has not registered, before deletions are planned; a failed look is a failed step. */
 export async function adoptUnregistered(context: Context): Promise<void> {
   for (const { resource } of context.snapshot.pendingCreations()) {
     if (context.registered.has(resource.urn) || resource.provider === undefined) continue;
-    await adoptInterrupted(context, resource.urn, await context.registry.forState(resource));
+    try {
+      await adoptInterrupted(context, resource.urn, await context.registry.forState(resource));
+    } catch (error) {
+      context.failures.step(resource.urn, error);
+    }
   }
 }
 

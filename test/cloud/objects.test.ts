@@ -91,6 +91,10 @@ describe("objects", () => {
 });
 
 describe("containers", () => {
+  it("have no slash in their names", async () => {
+    expect((await cloud.put(`${account}/a%2Fb`)).status).toBe(400);
+  });
+
   it("list names by prefix, delimiter, marker and limit, as lines or JSON", async () => {
     await cloud.put(`${account}/l`);
     for (const name of ["a", "d/1", "d/2", "e"]) await cloud.put(`${account}/l/${name}`, name);

@@ -116,7 +116,7 @@ export function serverActionRoutes(app: FastifyInstance, context: ComputeContext
       throw nova.badRequest("There should be exactly one action in the body.");
     const [name, argument] = entry;
     const server = ownServer(context, scope, params.id);
-    const act = actions[name];
+    const act = Object.hasOwn(actions, name) ? actions[name] : undefined;
     if (act !== undefined) return act({ context, scope, server, argument, reply });
     if (notDone.has(name)) throw new ApiError(501, `This cloud does not do the action '${name}'.`);
     throw nova.badRequest(`There is no such action: ${name}`);

@@ -101,8 +101,9 @@ export function patchImage(table: Collection<Image>, scope: Scope, image: Image,
   for (const { op, path, value } of parseBody(patchBody, input)) {
     const key = path.slice(1).replaceAll("~1", "/").replaceAll("~0", "~");
     if (readOnly.has(key)) throw new ApiError(403, `Attribute '${key}' is read-only.`);
-    const field = patchable[key];
+    const field = Object.hasOwn(patchable, key) ? patchable[key] : undefined;
     if (field !== undefined) {
+      if (op === "remove") throw new ApiError(403, `Property ${key} cannot be removed.`);
       const checked = parseBody(z.object(fixed), { [key]: value }) as Record<string, unknown>;
       changed = { ...changed, [field]: checked[key] };
     } else if (op === "remove") {

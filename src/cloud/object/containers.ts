@@ -37,6 +37,8 @@ export function containerRoutes(app: FastifyInstance, context: ObjectContext): v
   app.put<One>(path, (request, reply) => {
     demandOwner(request);
     const name = request.params.container;
+    // as in Swift: a record is named by container and object with a slash between
+    if (name.includes("/")) throw new ApiError(400, "Container name cannot contain a slash");
     if (Buffer.byteLength(name) > 256) throw new ApiError(400, "Container name length longer than 256");
     const existed = store.transaction(() => {
       const found = tables.containers.get(idOf(request));

@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { outputWidth } from "../models/card.ts";
 import { joined } from "./batcher.ts";
 import {
   bodyOf,
@@ -177,13 +178,12 @@ export class RuntimeClient {
     const flight = this.#flights.get(id);
     const hello = this.#hello;
     if (!flight || !hello) return; // its deadline has passed
+    // Read first: a frame that makes no sense ends the connection, and its questions must still be there to be told.
+    const answer = answerIn(kind, body, flight.questions, hello);
     this.#flights.delete(id);
     clearTimeout(flight.timer);
-    if (kind === FrameKind.predictions) land(flight.questions, floatsIn(body), hello);
-    else if (kind === FrameKind.failure) {
-      const { reason, message } = refusalSchema.parse(jsonIn(body));
-      fail(flight.questions, new RuntimeError(reason, message));
-    } else throw new FrameError(`a runtime sends no frames of kind ${kind}`);
+    if (answer instanceof RuntimeError) fail(flight.questions, answer);
+    else land(flight.questions, answer, hello);
   }
 
   #lose(): void {
@@ -220,6 +220,19 @@ function framesOf(questions: Question[]): Question[][] {
 
 function rowsIn(questions: Question[]): number {
   return questions.reduce((sum, { rows }) => sum + rows, 0);
+}
+
+/** What a frame answers: all the questions' outputs, or why there are none. @throws Error for what no runtime of ours sends */
+function answerIn(kind: number, body: Frame["body"], questions: Question[], hello: Hello): Float32Array | RuntimeError {
+  if (kind === FrameKind.failure) {
+    const { reason, message } = refusalSchema.parse(jsonIn(body));
+    return new RuntimeError(reason, message);
+  }
+  if (kind !== FrameKind.predictions) throw new FrameError(`a runtime sends no frames of kind ${kind}`);
+  const outputs = floatsIn(body);
+  const expected = rowsIn(questions) * outputWidth(hello.card.output);
+  if (outputs.length !== expected) throw new FrameError(`${outputs.length} numbers came for ${expected}`);
+  return outputs;
 }
 
 function land(questions: Question[], outputs: Float32Array, hello: Hello): void {

@@ -103,6 +103,20 @@ describe("a client of the runtime", () => {
     expect((await client.predict(Float32Array.of(1, 2), 1)).hello.model.version).toBe("2");
   });
 
+  it.each([
+    ["a failure that is no JSON", { kind: 4, body: Buffer.from("{") }],
+    ["numbers for other rows than were asked", { kind: 3, body: Buffer.alloc(8) }],
+    ["a kind of frame that does not exist", { kind: 9, body: Buffer.alloc(0) }],
+  ])("does not hang when the runtime answers with %s", async (_what, frame) => {
+    const broken = createServer((peer) => {
+      peer.write(encodeFrame({ kind: 1, id: 0, rows: 0, body: Buffer.from(JSON.stringify(hello)) }));
+      peer.once("data", (sent) => peer.write(encodeFrame({ ...frame, id: sent.readUInt32LE(8), rows: 1 })));
+    }).listen(socket);
+    closing.push(() => broken.close());
+    const client = await connected({ deadlineMs: 60_000 });
+    await expect(client.predict(Float32Array.of(1, 2), 1)).rejects.toMatchObject({ reason: "unavailable" });
+  });
+
   it("gives up at its deadline and is not confused by the late answer", async () => {
     let delayMs = 200;
     await serve({

@@ -31,6 +31,8 @@ export async function ensureRunning({ config, run }: Host, restart: Service[]): 
   const anew = services.filter((service) => restart.includes(service));
   if (anew.length > 0) await run("systemctl", ["restart", ...anew.map(unitName)]);
   await run("systemctl", ["start", ...services.map(unitName)]);
+  // Counts of restarts begin here: what a service went through under an earlier release must not fail this one (systemctl(1)).
+  await run("systemctl", ["reset-failed", ...services.map(unitName)]);
 }
 
 /** The first serving service that does not stay up, in words with its last lines; undefined when all do. */

@@ -42,6 +42,7 @@ describe("converge", () => {
     expect(commands).toEqual([
       "getent passwd slipway",
       "systemctl start slipway-runtime.service slipway-frontend.service",
+      "systemctl reset-failed slipway-runtime.service slipway-frontend.service",
     ]);
   });
 

@@ -1,9 +1,10 @@
-import { readdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { daemonStatus, destroyCloud, startDaemon } from "../cloud/control.ts";
 import type { DaemonInfo, HypervisorChoice } from "../cloud/daemon-info.ts";
 import type { Leftover } from "../cloud/leftovers.ts";
-import { isErrno, SlipwayError } from "../common/errors.ts";
+import { SlipwayError } from "../common/errors.ts";
+import { namesIn } from "../common/files.ts";
 import { slipwayHome, stackHome } from "../common/home.ts";
 import { loadProject } from "../engine/embedded/project/project.ts";
 import { findCloud } from "../openstack/clouds-file.ts";
@@ -94,19 +95,10 @@ async function forgetStacksIn(projectRoot: string, cloudsFile: string): Promise<
   const entry = await findCloud("slipway", { env: { OS_CLIENT_CONFIG_FILE: cloudsFile } });
   const { name: project } = await loadProject(projectRoot);
   const home = slipwayHome(projectRoot);
-  for (const stack of await foldersIn(join(home, "stacks"))) {
+  for (const stack of await namesIn(join(home, "stacks"))) {
     const record = await readStackRecord(stackHome(projectRoot, stack));
     if (record === undefined || record.cloud.authUrl !== entry?.entry.auth?.auth_url) continue;
     await embeddedEngine(home).forget({ project, stack, backendUrl: backendUrl(home) });
     await forgetStack(stackHome(projectRoot, stack));
-  }
-}
-
-async function foldersIn(path: string): Promise<string[]> {
-  try {
-    return await readdir(path);
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return [];
-    throw error;
   }
 }

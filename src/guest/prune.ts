@@ -1,7 +1,7 @@
-import { readdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { hexOf } from "../common/digest.ts";
-import { isErrno } from "../common/errors.ts";
+import { namesIn } from "../common/files.ts";
 import type { Manifest } from "./manifest.ts";
 import type { GuestPaths } from "./paths.ts";
 
@@ -19,14 +19,5 @@ export async function prune(paths: GuestPaths, releases: Manifest[]): Promise<vo
     for (const name of await namesIn(folder)) {
       if (digestName.test(name) && !names.has(name)) await rm(join(folder, name), { recursive: true, force: true });
     }
-  }
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return [];
-    throw error;
   }
 }

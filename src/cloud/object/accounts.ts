@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { ownsAccount } from "./acl.ts";
 import { type ObjectContext, projectOfAccount, refuse } from "./context.ts";
-import { type ListingQuery, listingTime, listNames, wantsJson } from "./listing.ts";
+import { type ListingQuery, listingTime, listNames, sendLines, wantsJson } from "./listing.ts";
 import { objectsOf, swiftNow } from "./records.ts";
 
 interface Account {
@@ -33,13 +33,7 @@ export function accountRoutes(app: FastifyInstance, context: ObjectContext): voi
     const who = caller(request);
     if (!ownsAccount(who, projectId)) throw refuse(who);
     const entries = listNames(describe(reply, projectId), request.query);
-    if (!wantsJson(request.query, request.headers.accept)) {
-      const lines = entries.map((entry) => ("subdir" in entry ? entry.subdir : entry.name));
-      return reply
-        .code(lines.length === 0 ? 204 : 200)
-        .type("text/plain; charset=utf-8")
-        .send(lines.map((line) => `${line}\n`).join(""));
-    }
+    if (!wantsJson(request.query, request.headers.accept)) return sendLines(reply, entries);
     return reply.send(
       entries.map((entry) => {
         if ("subdir" in entry) return entry;

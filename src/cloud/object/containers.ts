@@ -3,7 +3,7 @@ import { ApiError } from "../http/api-error.ts";
 import { mayList, ownsAccount } from "./acl.ts";
 import { notFound, type ObjectContext, projectOfAccount, refuse } from "./context.ts";
 import { containerHeaders, metadataFrom } from "./headers.ts";
-import { type ListingQuery, listingTime, listNames, wantsJson } from "./listing.ts";
+import { type ListingQuery, listingTime, listNames, sendLines, wantsJson } from "./listing.ts";
 import { type Container, objectsOf, swiftNow } from "./records.ts";
 
 interface One {
@@ -93,13 +93,7 @@ export function containerRoutes(app: FastifyInstance, context: ObjectContext): v
     const objects = objectsOf(tables, container);
     reply.headers(containerHeaders(container, objects));
     const entries = listNames(objects, request.query);
-    if (!wantsJson(request.query, request.headers.accept)) {
-      const lines = entries.map((entry) => ("subdir" in entry ? entry.subdir : entry.name));
-      return reply
-        .code(lines.length === 0 ? 204 : 200)
-        .type("text/plain; charset=utf-8")
-        .send(lines.map((line) => `${line}\n`).join(""));
-    }
+    if (!wantsJson(request.query, request.headers.accept)) return sendLines(reply, entries);
     return reply.send(
       entries.map((entry) =>
         "subdir" in entry

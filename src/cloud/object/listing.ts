@@ -1,3 +1,4 @@
+import type { FastifyReply } from "fastify";
 /** One line of a listing: an object or container, or a "folder" that a delimiter made. */
 export type Entry<T> = { name: string; item: T } | { subdir: string };
 
@@ -45,4 +46,13 @@ export function wantsJson(query: ListingQuery, accept: string | undefined): bool
 /** `2026-01-02T03:04:05.678900`, as Swift's listings write it. */
 export function listingTime(timestamp: number): string {
   return `${new Date(timestamp * 1000).toISOString().slice(0, 23)}000`;
+}
+
+/** Answers a listing as plain text, a name a line; 204 for an empty one. */
+export function sendLines<T extends { name: string }>(reply: FastifyReply, entries: Entry<T>[]): FastifyReply {
+  const lines = entries.map((entry) => ("subdir" in entry ? entry.subdir : entry.name));
+  return reply
+    .code(lines.length === 0 ? 204 : 200)
+    .type("text/plain; charset=utf-8")
+    .send(lines.map((line) => `${line}\n`).join(""));
 }

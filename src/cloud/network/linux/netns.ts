@@ -1,5 +1,4 @@
-import { readdir } from "node:fs/promises";
-import { isErrno } from "../../../common/errors.ts";
+import { namesIn } from "../../../common/files.ts";
 import { CommandError, run } from "../../../common/process.ts";
 import type { ObservedAddresses, ObservedLink, ObservedRoute } from "./link-diff.ts";
 
@@ -8,12 +7,7 @@ export const netnsFolder = "/run/netns";
 
 /** Names of the machine's network namespaces that begin with `prefix`. */
 export async function listNamespaces(prefix: string): Promise<string[]> {
-  try {
-    return (await readdir(netnsFolder)).filter((name) => name.startsWith(prefix));
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return [];
-    throw error;
-  }
+  return (await namesIn(netnsFolder)).filter((name) => name.startsWith(prefix));
 }
 
 export async function ensureNamespace(name: string): Promise<void> {

@@ -1,8 +1,7 @@
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { isErrno, SlipwayError } from "../../../common/errors.ts";
-import { readTextIfExists } from "../../../common/files.ts";
+import { SlipwayError } from "../../../common/errors.ts";
+import { namesIn, readTextIfExists } from "../../../common/files.ts";
 import { type Project, parseFile } from "./project.ts";
 
 const stackFileSchema = z.object({
@@ -66,9 +65,6 @@ export function fullKey(project: Project, key: string): string {
 
 /** The stacks that have a file, sorted. */
 export async function stacksWithFile(project: Project): Promise<string[]> {
-  const names = await readdir(project.stackConfigDirectory).catch((error: unknown) => {
-    if (isErrno(error, "ENOENT")) return [];
-    throw error;
-  });
+  const names = await namesIn(project.stackConfigDirectory);
   return names.flatMap((name) => /^Pulumi\.(.+)\.yaml$/.exec(name)?.[1] ?? []).sort();
 }

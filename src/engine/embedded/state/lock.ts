@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { readdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { isErrno, SlipwayError } from "../../../common/errors.ts";
-import { readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
+import { SlipwayError } from "../../../common/errors.ts";
+import { namesIn, readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
 import { stillRuns } from "./process-age.ts";
 
 const lockFile = z.object({ pid: z.number(), username: z.string(), hostname: z.string(), timestamp: z.string() });
@@ -68,12 +68,7 @@ async function refuseForeign(
 }
 
 async function lockNames(folder: string): Promise<string[]> {
-  try {
-    return (await readdir(folder)).filter((name) => name.endsWith(".json")).sort();
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return [];
-    throw error;
-  }
+  return (await namesIn(folder)).filter((name) => name.endsWith(".json")).sort();
 }
 
 function readHolder(text: string): Holder | undefined {

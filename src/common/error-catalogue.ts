@@ -49,6 +49,8 @@ export const errorCatalogue = {
   E_FLOATING_IP: entry(ExitCode.provisioning, "The floating IP could not be associated"),
   // bootstrap, gate
   E_BOOTSTRAP_FAILED: entry(ExitCode.bootstrap, "The host could not contextualize itself"),
+  E_SSH: entry(ExitCode.bootstrap, "The host cannot be logged in to"),
+  E_HOST_KEY: entry(ExitCode.bootstrap, "The host does not present a key that is known"),
   E_GATE_FAILED: entry(ExitCode.gate, "The release did not pass its gate"),
   E_UNHEALTHY: entry(ExitCode.gate, "The endpoint does not serve what it should"),
   // locks, time, leftovers

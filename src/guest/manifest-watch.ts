@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../common/errors.ts";
+import { fetchSource } from "./fetch-source.ts";
 import { type HostConfig, stackKey } from "./host-config.ts";
 import { type Manifest, openManifest } from "./manifest.ts";
 import { causeOf } from "./source.ts";
@@ -41,7 +42,7 @@ export class ManifestWatch {
 
   /** The manifest, where it is another than at the last look. */
   async #poll(): Promise<{ manifest: Manifest; document: string } | undefined> {
-    const answer = await fetch(`${this.#host.sourceUrl}/manifest`, {
+    const answer = await fetchSource(`${this.#host.sourceUrl}/manifest`, {
       headers: this.#etag === "" ? {} : { "if-none-match": this.#etag },
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
     });

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Digest } from "../common/digest.ts";
 import { messageOf } from "../common/errors.ts";
 import { CommandError, run } from "../common/process.ts";
+import { fetchSource } from "./fetch-source.ts";
 
 /** A file below the stack's source URL. */
 export interface FileRef {
@@ -67,7 +68,7 @@ async function download(url: string, ref: FileRef, file: string, timeoutMs: numb
 }
 
 async function downloadOnce(url: string, ref: FileRef, file: string): Promise<void> {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(TRY_TIMEOUT_MS) });
+  const answer = await fetchSource(url, { signal: AbortSignal.timeout(TRY_TIMEOUT_MS) });
   if (!answer.ok || answer.body === null) {
     const reason = `${url} answered ${answer.status}`;
     throw [408, 429].includes(answer.status) || answer.status >= 500 ? new Error(reason) : new Refused(reason);

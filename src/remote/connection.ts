@@ -1,0 +1,162 @@
+import type { Duplex, Readable } from "node:stream";
+import ssh2, { type AnyAuthMethod, type ClientChannel, type ServerHostKeyAlgorithm } from "ssh2";
+import { messageOf, SlipwayError } from "../common/errors.ts";
+import { outcomeOf } from "./command.ts";
+import { refusedLogin, unpinned, unreachable } from "./errors.ts";
+import type { HostKey } from "./host-keys.ts";
+
+/** A host to log in to. */
+export interface SshTarget {
+  host: string;
+  port: number;
+  user: string;
+  /** What users call it, for messages. */
+  name: string;
+  /** The host must present one of these. */
+  hostKeys: HostKey[];
+  /** Tried in order. */
+  identities: SshIdentity[];
+  /** Log in from there instead of from this machine. */
+  through?: SshConnection | undefined;
+}
+
+/** A private key in OpenSSH or PEM form, or the socket of an agent. */
+export type SshIdentity = { key: string } | { agent: string };
+
+/** How a command on a host is run. */
+export interface RemoteCommandOptions {
+  /** What the command reads. */
+  input?: Readable | string;
+  timeoutMs?: number;
+  signal?: AbortSignal | undefined;
+}
+
+const CONNECT_TIMEOUT_MS = 20_000;
+const COMMAND_TIMEOUT_MS = 60_000;
+const KEEPALIVE_MS = 5000;
+/** So many unanswered keepalives end a connection. */
+const LONGEST_SILENCE = 6;
+
+/** A logged-in connection to a host whose key is the pinned one. */
+export class SshConnection {
+  readonly #client: ssh2.Client;
+
+  constructor(client: ssh2.Client) {
+    this.#client = client;
+  }
+
+  /**
+   * Runs a command with the login shell.
+   * @returns what it wrote to stdout
+   * @throws RemoteCommandError for a status that is not 0; SlipwayError E_SSH for a broken connection, E_TIMEOUT
+   */
+  async run(command: string, options: RemoteCommandOptions = {}): Promise<string> {
+    const { input = "", timeoutMs = COMMAND_TIMEOUT_MS, signal } = options;
+    const deadline = AbortSignal.timeout(timeoutMs);
+    const end = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
+    const channel = await this.#open((done) => this.#client.exec(command, done));
+    const abort = () => channel.destroy();
+    end.addEventListener("abort", abort, { once: true });
+    try {
+      return await outcomeOf(channel, input);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (deadline.aborted)
+        throw new SlipwayError("E_TIMEOUT", `a command on the host took over ${timeoutMs / 1000} s`);
+      throw error;
+    } finally {
+      end.removeEventListener("abort", abort);
+      abort();
+    }
+  }
+
+  /** A login shell, or a command, on a terminal of the given type and size. */
+  terminal(command: string | undefined, window: { term: string; rows: number; cols: number }): Promise<ClientChannel> {
+    return this.#open((done) =>
+      command === undefined ? this.#client.shell(window, done) : this.#client.exec(command, { pty: window }, done),
+    );
+  }
+
+  /** A TCP connection that starts from this host. */
+  forward(host: string, port: number): Promise<Duplex> {
+    return this.#open((done) => this.#client.forwardOut("127.0.0.1", 0, host, port, done));
+  }
+
+  close(): void {
+    this.#client.end();
+  }
+
+  #open(start: (done: (error: Error | undefined, channel: ClientChannel) => void) => unknown): Promise<ClientChannel> {
+    return new Promise((resolve, reject) => {
+      const refused = (error: unknown) => reject(unreachable(`the connection is closed: ${messageOf(error)}`, error));
+      const gone = () => reject(unreachable("the connection is closed"));
+      this.#client.once("close", gone);
+      try {
+        start((error, channel) => {
+          this.#client.off("close", gone);
+          if (error) refused(error);
+          else resolve(channel);
+        });
+      } catch (error) {
+        refused(error); // ssh2 throws where the connection is gone already
+      }
+    });
+  }
+}
+
+/**
+ * Logs in to a host that presents one of its pinned keys; no other is ever accepted.
+ * @throws SlipwayError E_HOST_KEY for another key, or where none is pinned; E_SSH when there is no way in, with what stands in it
+ */
+export async function connectSsh(target: SshTarget): Promise<SshConnection> {
+  const { host, port, user, name, hostKeys, through } = target;
+  if (hostKeys.length === 0) throw unpinned(name);
+  const client = new ssh2.Client();
+  let presented: Buffer | undefined;
+  const sock = await through?.forward(host, port);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      client.once("ready", resolve);
+      client.once("error", (error) => reject(refusedLogin(target, error, presented)));
+      client.once("close", () => reject(unreachable(`${name} closed the connection`)));
+      client.connect({
+        host,
+        port,
+        username: user,
+        readyTimeout: CONNECT_TIMEOUT_MS,
+        keepaliveInterval: KEEPALIVE_MS,
+        keepaliveCountMax: LONGEST_SILENCE,
+        algorithms: { serverHostKey: algorithmsOf(hostKeys) },
+        hostVerifier: (blob: Buffer) => {
+          presented = blob;
+          return hostKeys.some(({ base64 }) => base64 === blob.toString("base64"));
+        },
+        authHandler: methodsOf(target),
+        ...(sock === undefined ? {} : { sock }),
+      });
+    });
+  } catch (error) {
+    client.on("error", () => undefined); // what a connection that is given up on says further is of no interest
+    client.destroy();
+    sock?.destroy();
+    throw error;
+  }
+  // a failure ends the channels, and so is told to whoever uses them; the event itself has nobody else to tell
+  client.on("error", () => client.end());
+  return new SshConnection(client);
+}
+
+function algorithmsOf(keys: HostKey[]): ServerHostKeyAlgorithm[] {
+  const types = [...new Set(keys.map(({ type }) => type))];
+  return types.flatMap((type) =>
+    type === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [type],
+  ) as ServerHostKeyAlgorithm[];
+}
+
+function methodsOf({ identities, user: username }: SshTarget): AnyAuthMethod[] {
+  return identities.map((identity) =>
+    "key" in identity
+      ? { type: "publickey", username, key: identity.key }
+      : { type: "agent", username, agent: identity.agent },
+  );
+}

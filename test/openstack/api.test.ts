@@ -10,6 +10,14 @@ import {
   findFloatingIp,
   listFloatingIps,
 } from "../../src/openstack/network/floating-ips.ts";
+import { findPort, updatePort } from "../../src/openstack/network/ports.ts";
+import {
+  createSecurityGroup,
+  createSecurityGroupRule,
+  deleteSecurityGroup,
+  listSecurityGroups,
+  type WantedRule,
+} from "../../src/openstack/network/security-groups.ts";
 import {
   containerUrl,
   deleteContainer,
@@ -120,6 +128,43 @@ describe("servers and floating IPs", () => {
     await expect(associateFloatingIp(session, address.id, port.id)).rejects.toMatchObject({ code: "E_FLOATING_IP" });
     await expect(associateFloatingIp(session, address.id, server.id)).rejects.toThrow(/port .* is gone/);
     expect(await findServer(session, port.id)).toBeUndefined();
+    await provider.close();
+  });
+});
+
+describe("security groups", () => {
+  test("a group with a rule is put on a port beside its others, taken off and deleted", async () => {
+    const { session } = cloud;
+    const provider = await providerOf(cloud);
+    const network = await make(provider, resource("networking/network:Network", "n2"), {});
+    const { id: portId } = await make(provider, resource("networking/port:Port", "p2"), { networkId: network.id });
+    const before = (await findPort(session, portId))?.security_groups ?? [];
+
+    const group = await createSecurityGroup(session, { name: "maintenance", description: "ssh", tags: ["t2"] });
+    const rule: WantedRule = {
+      direction: "ingress",
+      ethertype: "IPv4",
+      protocol: "tcp",
+      port_range_min: 22,
+      port_range_max: 22,
+      remote_ip_prefix: "192.0.2.0/24",
+    };
+    const made = await createSecurityGroupRule(session, group.id, rule);
+    expect(made).toMatchObject({ ...rule, security_group_id: group.id });
+    await expect(createSecurityGroupRule(session, group.id, rule)).rejects.toMatchObject({ status: 409 });
+    const [listed, ...more] = await listSecurityGroups(session, { tags: "t2" });
+    expect(more).toEqual([]);
+    expect(listed).toMatchObject({ id: group.id, name: "maintenance", tags: ["t2"] });
+    expect(listed?.security_group_rules.map(({ id }) => id)).toContain(made.id);
+
+    const changed = await updatePort(session, portId, { security_groups: [...before, group.id] });
+    expect(changed.security_groups.toSorted()).toEqual([...before, group.id].toSorted());
+    await expect(deleteSecurityGroup(session, group.id)).rejects.toMatchObject({ status: 409 });
+    await updatePort(session, portId, { security_groups: before });
+    expect((await findPort(session, portId))?.security_groups).toEqual(before);
+    await deleteSecurityGroup(session, group.id);
+    await deleteSecurityGroup(session, group.id);
+    expect(await listSecurityGroups(session, { tags: "t2" })).toEqual([]);
     await provider.close();
   });
 });

@@ -5,6 +5,7 @@ import { orMissing } from "../missing.ts";
 import { listAll } from "../pages.ts";
 import type { Query, Session } from "../session.ts";
 import { findPort } from "./ports.ts";
+import { tagOrRemove } from "./tags.ts";
 
 /** A Neutron floating IP. */
 export interface FloatingIp {
@@ -39,7 +40,7 @@ export async function findFloatingIp(session: Session, id: string): Promise<Floa
   return found?.body.floatingip;
 }
 
-/** Takes an address from an external network; tags are set in a second call, as Neutron wants it. */
+/** Takes an address from an external network; one that cannot be tagged is given back. */
 export async function createFloatingIp(
   session: Session,
   wanted: { networkId: string; description: string; tags?: string[] },
@@ -47,10 +48,10 @@ export async function createFloatingIp(
   const { body } = await session.request<{ floatingip: FloatingIp }>("network", "POST", "/floatingips", {
     body: { floatingip: { floating_network_id: wanted.networkId, description: wanted.description } },
   });
-  if (wanted.tags !== undefined) {
-    await session.request("network", "PUT", `/floatingips/${body.floatingip.id}/tags`, { body: { tags: wanted.tags } });
-  }
-  return body.floatingip;
+  const { id } = body.floatingip;
+  const made = { collection: "floatingips", id, tags: wanted.tags } as const;
+  const tags = await tagOrRemove(session, made, () => deleteFloatingIp(session, id));
+  return { ...body.floatingip, tags };
 }
 
 /** Gives an address back; one that is gone already is success. */

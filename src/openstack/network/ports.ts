@@ -29,3 +29,13 @@ export async function findPort(session: Session, id: string): Promise<Port | und
 export function listPorts(session: Session, filters: Query = {}): Promise<Port[]> {
   return listAll<Port>(session, "network", "/ports", "ports", filters);
 }
+
+/** Changes the named fields of a port; its security groups are replaced as a whole. */
+export async function updatePort(
+  session: Session,
+  id: string,
+  change: Partial<Pick<Port, "security_groups" | "name" | "description">>,
+): Promise<Port> {
+  const { body } = await session.request<{ port: Port }>("network", "PUT", `/ports/${id}`, { body: { port: change } });
+  return body.port;
+}

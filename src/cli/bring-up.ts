@@ -9,13 +9,13 @@ import { associateFloatingIp, disassociateFloatingIp, findFloatingIp } from "../
 import { buildPayload } from "../release/payload.ts";
 import { type StagedRelease, stageRelease } from "../release/publication.ts";
 import { readStackRecord, recordRelease, type StackRecord } from "../release/stack-record.ts";
-import { swiftStore } from "../release/swift-store.ts";
 import { ensureLoginKey } from "../remote/login-key.ts";
 import { GOLDEN_TOLERANCE, goldenProbabilities } from "../serving/models/golden.ts";
 import { importModel } from "../serving/models/import.ts";
 import { packageTar } from "../serving/models/package.ts";
+import { type Delivery, deliveryOf } from "./delivery.ts";
 import { showEngine, summary } from "./engine-progress.ts";
-import { requireVerdict } from "./host-verdict.ts";
+import { reachVerdict } from "./host-verdict.ts";
 import { endpointUrl, type StackOutputs, stackOutputs } from "./stack-outputs.ts";
 import type { Reporter } from "./ui/reporter.ts";
 import { bindToCloud, type Workspace } from "./workspace.ts";
@@ -66,8 +66,10 @@ export async function bringUp(
     readyModel(config.model.name, directory),
   );
   await reporter.phase("authenticate", `log in to ${workspace.cloud ?? session.authUrl}`, () => bindToCloud(workspace));
-  const staged = await reporter.phase("publish", "payload and model in the object store", ({ note }) =>
-    stage(workspace, model, note),
+  const delivery = await deliveryOf(workspace);
+  const place = delivery.bring === undefined ? "in the object store" : "ready to be pushed";
+  const staged = await reporter.phase("publish", `payload and model ${place}`, ({ note }) =>
+    stage(workspace, delivery, model, note),
   );
   const { changes, outputs } = await reporter.phase("provision", "resources", async ({ note }) => {
     const updated = await engine.up(reference, { onEvent: showEngine(reporter), signal });
@@ -87,9 +89,7 @@ export async function bringUp(
       timeoutMs = BOOT_TIMEOUT_MS;
     }
     if (staged.replaced !== undefined && attached) reporter.note("the runtime restarts: a gap of about a second");
-    manifest = await reporter.phase("bootstrap", `host ${outputs.serverName}`, (progress) =>
-      requireVerdict(workspace, outputs.serverId, staged, { progress, signal }),
-    );
+    manifest = await reachVerdict(workspace, outputs, { staged, delivery, reporter, signal });
     await reporter.phase("attach", `floating IP ${outputs.floatingIp}`, () =>
       associateFloatingIp(session, outputs.floatingIpId, outputs.portId, { signal }),
     );
@@ -102,13 +102,17 @@ export async function bringUp(
   return { url, outputs, report, rows: model.expectation.rows, release, changed };
 }
 
-/** Brings payload and model to where the hosts fetch them. */
-async function stage(workspace: Workspace, model: ReadyModel, log: (line: string) => void): Promise<StagedRelease> {
-  const { projectRoot, session, stack, home, stackHome } = workspace;
+/** Brings payload and model to where the hosts fetch them, or from where they are pushed. */
+async function stage(
+  workspace: Workspace,
+  { store }: Delivery,
+  model: ReadyModel,
+  log: (line: string) => void,
+): Promise<StagedRelease> {
+  const { projectRoot, stack, home, stackHome } = workspace;
   await ensureLoginKey(home);
   const payload = await buildPayload({ projectRoot, log });
   const { name, bytes: content } = model;
-  const store = swiftStore(session);
   const staged = await stageRelease({ store, stack, home: stackHome, payload, model: { name, content }, log });
   // The first hosts look for it as soon as they boot; hosts that serve get it when their resources are as they should be.
   if (staged.changed && staged.replaced === undefined) await staged.publish();

@@ -4,45 +4,65 @@ import type { Manifest } from "../guest/manifest.ts";
 import { describe, followJournal, type Verdict } from "../health/follow-journal.ts";
 import { consoleOutput } from "../openstack/compute/servers.ts";
 import { republish, type StagedRelease } from "../release/publication.ts";
-import { swiftStore } from "../release/swift-store.ts";
-import type { Progress } from "./ui/reporter.ts";
+import type { Delivery } from "./delivery.ts";
+import type { StackOutputs } from "./stack-outputs.ts";
+import type { Reporter } from "./ui/reporter.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** How long a host may take from its start to its verdict; a guest under software emulation needs minutes. */
 const BOOTSTRAP_TIMEOUT_MS = 15 * 60_000;
 
+/** What a host shall run, and how it gets it. */
+interface Delivered {
+  staged: StagedRelease;
+  delivery: Delivery;
+  reporter: Reporter;
+  signal: AbortSignal;
+}
+
 /**
- * Follows a host to its verdict on a published release. A release that failed there in an earlier run is published again, under a
- * sequence of its own: the host tries it once more, since the cause may be mended.
+ * Brings a published release into a host, where it does not fetch it by itself, and follows the host to its verdict. A release that failed
+ * there in an earlier run is published again, under a sequence of its own: the host tries it once more, since the cause may be mended.
  * @returns the manifest that passed
- * @throws SlipwayError E_BOOTSTRAP_FAILED, E_GATE_FAILED with the host's last lines; E_TIMEOUT
+ * @throws SlipwayError E_BOOTSTRAP_FAILED, E_GATE_FAILED with the host's last lines; E_SSH, E_HOST_KEY, E_TIMEOUT
  */
-export async function requireVerdict(
+export async function reachVerdict(
   workspace: Workspace,
-  serverId: string,
-  staged: StagedRelease,
-  { progress, signal }: { progress: Progress; signal: AbortSignal },
+  outputs: StackOutputs,
+  delivered: Delivered,
 ): Promise<Manifest> {
+  const { reporter, signal } = delivered;
+  const { serverId, serverName } = outputs;
   const readConsole = () => consoleOutput(workspace.session, serverId);
-  const manifest = await retriedManifest(workspace, staged, readConsole, progress);
-  const verdict = await followJournal({
-    readConsole,
-    sequence: manifest.sequence,
-    timeoutMs: BOOTSTRAP_TIMEOUT_MS,
-    onLine: ({ entry }) => progress.detail(describe(entry)),
-    signal,
+  const manifest = await retriedManifest(workspace, delivered, readConsole);
+  await bring(manifest, outputs, delivered);
+  return reporter.phase("bootstrap", `host ${serverName}`, async (progress) => {
+    const verdict = await followJournal({
+      readConsole,
+      sequence: manifest.sequence,
+      timeoutMs: BOOTSTRAP_TIMEOUT_MS,
+      onLine: ({ entry }) => progress.detail(describe(entry)),
+      signal,
+    });
+    // A cloud that hides the console leaves only the check from outside.
+    if (verdict === undefined || (verdict.ok && verdict.model?.digest === digestOf(manifest))) return manifest;
+    throw await failed(workspace, outputs, delivered, verdict);
   });
-  // A cloud that hides the console leaves only the check from outside.
-  if (verdict === undefined || (verdict.ok && verdict.model?.digest === digestOf(manifest))) return manifest;
-  throw await failed(workspace, staged, verdict);
+}
+
+async function bring(manifest: Manifest, outputs: StackOutputs, { delivery, reporter, signal }: Delivered) {
+  const deliver = delivery.bring;
+  if (deliver === undefined) return;
+  await reporter.phase("push", `release pushed into ${outputs.serverName}`, (progress) =>
+    deliver(manifest, { outputs, progress, signal }),
+  );
 }
 
 /** What the host shall follow now: the staged manifest, unless it failed there in an earlier run. */
 async function retriedManifest(
   workspace: Workspace,
-  staged: StagedRelease,
+  { staged, delivery, reporter }: Delivered,
   readConsole: () => Promise<string>,
-  { note }: Progress,
 ): Promise<Manifest> {
   if (staged.changed) return staged.manifest;
   let journal: JournalLine[];
@@ -53,14 +73,22 @@ async function retriedManifest(
   }
   const newest = journal.findLast(({ entry }) => entry.type === "verdict")?.entry;
   if (newest?.type !== "verdict" || newest.ok || newest.sequence !== staged.manifest.sequence) return staged.manifest;
-  note("the host failed this release in an earlier run and tries it again");
-  return republish(publicationOf(workspace), staged.manifest);
+  reporter.note("the host failed this release in an earlier run and tries it again");
+  return republish(publicationOf(workspace, delivery), staged.manifest);
 }
 
-async function failed(workspace: Workspace, staged: StagedRelease, verdict: Verdict): Promise<SlipwayError> {
+async function failed(
+  workspace: Workspace,
+  outputs: StackOutputs,
+  delivered: Delivered,
+  verdict: Verdict,
+): Promise<SlipwayError> {
+  const { staged, delivery } = delivered;
   const kept = verdict.model !== undefined && verdict.model.digest !== digestOf(staged.manifest);
   // Hosts follow the publication: one that failed must not be what the next boot finds.
-  if (kept && staged.replaced !== undefined) await republish(publicationOf(workspace), staged.replaced);
+  if (kept && staged.replaced !== undefined) {
+    await bring(await republish(publicationOf(workspace, delivery), staged.replaced), outputs, delivered);
+  }
   const { step = "bootstrap", reason = "the host gave no reason", lines = [] } = verdict.failure ?? {};
   return new SlipwayError(step === "gate" || kept ? "E_GATE_FAILED" : "E_BOOTSTRAP_FAILED", `step ${step}: ${reason}`, {
     details: lines[0] === reason ? lines.slice(1) : lines,
@@ -70,8 +98,8 @@ async function failed(workspace: Workspace, staged: StagedRelease, verdict: Verd
   });
 }
 
-function publicationOf({ session, stack, stackHome }: Workspace) {
-  return { store: swiftStore(session), stack, home: stackHome };
+function publicationOf({ stack, stackHome }: Workspace, { store }: Delivery) {
+  return { store, stack, home: stackHome };
 }
 
 function digestOf(manifest: Manifest): string | undefined {

@@ -2,10 +2,13 @@ import { SlipwayError } from "../common/errors.ts";
 import { keypairName, stackTag } from "../components/tags.ts";
 import { disassociateFloatingIp } from "../openstack/network/floating-ips.ts";
 import { findStackLeftovers } from "../release/leftovers.ts";
+import { endMaintenance } from "../release/maintenance-address.ts";
 import { unpublish } from "../release/publication.ts";
 import { forgetStack } from "../release/stack-record.ts";
-import { swiftStore } from "../release/swift-store.ts";
+import { forgetHostKeys } from "../remote/known-hosts.ts";
+import { deliveryOf } from "./delivery.ts";
 import { showEngine, summary } from "./engine-progress.ts";
+import { knownHostsFile } from "./host-access.ts";
 import { stackOutputs } from "./stack-outputs.ts";
 import type { Reporter } from "./ui/reporter.ts";
 import { bindToCloud, type Workspace } from "./workspace.ts";
@@ -16,25 +19,26 @@ import { bindToCloud, type Workspace } from "./workspace.ts";
  * @throws SlipwayError E_LEFTOVERS listing what carries the stack's tag all the same
  */
 export async function takeDown(workspace: Workspace, reporter: Reporter, signal: AbortSignal): Promise<void> {
-  const { engine, reference, session, stack, stackHome } = workspace;
+  const { engine, reference, session, stack, home, stackHome } = workspace;
+  const tag = stackTag(reference.project, stack);
   await reporter.phase("authenticate", `log in to ${workspace.cloud ?? session.authUrl}`, () => bindToCloud(workspace));
+  const { store } = await deliveryOf(workspace);
   const state = await engine.outputs(reference);
   const outputs = stackOutputs.safeParse(state);
   if (outputs.success) {
     await reporter.phase("detach", `floating IP ${outputs.data.floatingIp} detached`, () =>
       disassociateFloatingIp(session, outputs.data.floatingIpId),
     );
+    await forgetHostKeys(knownHostsFile(home), outputs.data.serverId);
   }
+  await endMaintenance(session, tag);
   await reporter.phase("destroy", "resources", async ({ note }) => {
     // an `up` that ended before its first resource has published, and made no state
     if (state === undefined) return note("there is no state: nothing was made");
     note(summary((await engine.destroy(reference, { onEvent: showEngine(reporter), signal })).changes));
   });
-  await reporter.phase("unpublish", "payload and models withdrawn", () =>
-    unpublish({ store: swiftStore(session), stack, home: stackHome }),
-  );
+  await reporter.phase("unpublish", "payload and models withdrawn", () => unpublish({ store, stack, home: stackHome }));
   const leftovers = await reporter.phase("prove", "nothing is left", async () => {
-    const tag = stackTag(reference.project, stack);
     const found = await findStackLeftovers(session, { tag, keypair: keypairName(tag) });
     if (found.length > 0) throw leftoversOf(stack, found);
     return found;

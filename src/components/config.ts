@@ -23,6 +23,17 @@ const stackSchema = z.strictObject({
   network: name.optional().describe("Name of the stack's own network; <project>-<stack> unless given"),
   cidr: cidr.default("10.20.0.0/24").describe("Range of the stack's own network"),
   sshCidr: cidr.describe("From where SSH is let in"),
+  sshUser: name.default("debian").describe("Login name that the image's cloud-init makes"),
+  sshJumpHost: z
+    .string()
+    .regex(/^[^@\s]+@[^@\s:]+(:\d{1,5})?$/, "must be like user@host or user@host:port")
+    .optional()
+    .describe("Host in between, from which the stack's own network is reached"),
+  sshIdentityFile: name.optional().describe("Private key for the jump host, beside Slipway's own and the agent's"),
+  source: z
+    .enum(["swift", "push"])
+    .optional()
+    .describe("How releases reach hosts; the object store where the cloud has one, unless given"),
   frontendPort: z.coerce.number().int().min(1).max(65535).default(5100).describe("TCP port of the HTTP frontend"),
   generation: z.coerce.number().int().min(1).default(1).describe("Number of the hosts behind the floating IP"),
   model: modelSchema.describe("What is served first"),

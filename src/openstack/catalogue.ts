@@ -38,6 +38,11 @@ export function endpointOf(
   });
 }
 
+/** Whether a cloud has a service at all, in any region. */
+export function offers(catalogue: Catalogue, type: ServiceType): boolean {
+  return catalogue.some((entry) => entry.type === type && entry.endpoints.length > 0);
+}
+
 function withVersion(url: string, version: string | undefined): string {
   const base = url.replace(/\/+$/, "");
   return version === undefined || base.endsWith(`/${version}`) ? base : `${base}/${version}`;

@@ -1,5 +1,5 @@
 import { SlipwayError } from "../common/errors.ts";
-import { endpointOf, type ServiceType } from "./catalogue.ts";
+import { endpointOf, offers, type ServiceType } from "./catalogue.ts";
 import type { Credentials } from "./credentials.ts";
 import { OpenStackError } from "./errors.ts";
 import { identityUrl, logIn, type Token, unreachable } from "./keystone.ts";
@@ -42,6 +42,8 @@ export interface Session {
   userId(): Promise<string>;
   /** A service's base address, version included, without a slash at its end. */
   endpoint(type: ServiceType): Promise<string>;
+  /** Whether the cloud has such a service. */
+  offers(type: ServiceType): Promise<boolean>;
   /** A token for clients that speak for themselves. */
   token(): Promise<string>;
   /**
@@ -119,6 +121,7 @@ export function openSession(credentials: Credentials, options: SessionOptions = 
     userId: async () => (await token()).userId,
     projectId: async () => (await token()).projectId ?? unscoped(),
     endpoint: async (type) => endpointOf((await token()).catalogue, type, credentials),
+    offers: async (type) => offers((await token()).catalogue, type),
     request: async (service, method, path, call = {}) => {
       try {
         return await withRetries(method, () => once(service, method, path, call), limits, call.signal);

@@ -3,7 +3,7 @@ import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { type Digest, digestOf, digestOfFile, hexOf } from "../common/digest.ts";
-import { writeFileAtomic } from "../common/files.ts";
+import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
 import { type Manifest, openManifest, sealManifest } from "../guest/manifest.ts";
 import type { Layer } from "./layer-cache.ts";
 import {
@@ -32,6 +32,12 @@ const publicationSchema = z.object({
 
 /** Where a stack's hosts find their release: `publication.json` in the stack's home, which the Pulumi program reads. */
 type Publication = z.infer<typeof publicationSchema>;
+
+/** Where the stack's hosts look for their release since it was published; undefined before. */
+export async function publishedSource(home: string): Promise<string | undefined> {
+  const text = await readTextIfExists(join(home, FILE));
+  return text === undefined ? undefined : publicationSchema.parse(JSON.parse(text)).sourceUrl;
+}
 
 /** What to publish, and where. */
 export interface PublishOptions {

@@ -24,6 +24,11 @@ export async function pinHostKeys(file: string, name: string, keys: HostKey[]): 
     await writeFileAtomic(file, `${[...others, ...own].join("\n")}\n`);
 }
 
+/** The next contact with a name is its first again. */
+export function forgetHostKeys(file: string, name: string): Promise<void> {
+  return pinHostKeys(file, name, []);
+}
+
 /** The name under which `known_hosts` keeps an address. */
 export function knownName(host: string, port: number): string {
   return port === 22 ? host : `[${host}]:${port}`;

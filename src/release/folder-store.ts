@@ -1,0 +1,51 @@
+import { constants } from "node:fs";
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { isErrno } from "../common/errors.ts";
+import { writeFileAtomic } from "../common/files.ts";
+import type { ObjectStore } from "./object-store.ts";
+
+/**
+ * The publication of one stack in a folder of this machine, for clouds without an object store: from there it is pushed into the hosts.
+ * The folder is the stack's own, so that it stands for its container, whatever the name.
+ * @param sourceUrl where hosts find what was pushed
+ */
+export function folderStore(folder: string, sourceUrl: string): ObjectStore {
+  return {
+    async ensurePublicContainer() {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      return sourceUrl;
+    },
+    async put(_, path, content) {
+      const target = join(folder, path);
+      if (typeof content === "object" && "file" in content) await copyWhole(content.file, target);
+      else await writeFileAtomic(target, content);
+    },
+    head: (_, path) => orNone(async () => ({ size: (await stat(join(folder, path))).size })),
+    get: (_, path) => orNone(() => readFile(join(folder, path))),
+    list: () => orNone(() => filesBelow(folder)),
+    removeContainer: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+/** The copy appears whole; where the file system can, it shares the original's blocks. */
+async function copyWhole(from: string, to: string): Promise<void> {
+  await mkdir(dirname(to), { recursive: true });
+  const temporary = `${to}.${process.pid}.tmp`;
+  await copyFile(from, temporary, constants.COPYFILE_FICLONE);
+  await rename(temporary, to);
+}
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const found = await readdir(folder, { recursive: true, withFileTypes: true });
+  return found.filter((entry) => entry.isFile()).map((entry) => relative(folder, join(entry.parentPath, entry.name)));
+}
+
+async function orNone<T>(act: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await act();
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}

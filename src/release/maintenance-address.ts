@@ -1,0 +1,48 @@
+import {
+  associateFloatingIp,
+  createFloatingIp,
+  deleteFloatingIp,
+  listFloatingIps,
+} from "../openstack/network/floating-ips.ts";
+import type { Session } from "../openstack/session.ts";
+
+/** A host that must be reached before it has an address of its own. */
+export interface Unattached {
+  portId: string;
+  externalNetworkId: string;
+  /** Of the stack. */
+  tag: string;
+}
+
+/**
+ * Gives a host a second, tagged floating IP for the time of an action. What may come in is what the host's security group lets in: SSH
+ * from the configured range, and the frontend's port, on which nothing listens before the first release has been pushed. The address is
+ * given back whatever the action's end; one that a killed run left is given back first.
+ * @throws SlipwayError E_FLOATING_IP, E_TIMEOUT; OpenStackError, a quota's for one; whatever the action throws
+ */
+export async function withMaintenanceAddress<T>(
+  session: Session,
+  { portId, externalNetworkId, tag }: Unattached,
+  signal: AbortSignal,
+  action: (address: string) => Promise<T>,
+): Promise<T> {
+  await endMaintenance(session, tag);
+  try {
+    const wanted = { networkId: externalNetworkId, description: descriptionOf(tag), tags: [tag] };
+    const { id, floating_ip_address } = await createFloatingIp(session, wanted);
+    await associateFloatingIp(session, id, portId, { signal });
+    return await action(floating_ip_address);
+  } finally {
+    await endMaintenance(session, tag);
+  }
+}
+
+/** Gives back the addresses for maintenance that a stack has. They are known by their description: a killed run may not have tagged one. */
+export async function endMaintenance(session: Session, tag: string): Promise<void> {
+  const addresses = await listFloatingIps(session, { description: descriptionOf(tag) });
+  await Promise.all(addresses.map(({ id }) => deleteFloatingIp(session, id)));
+}
+
+function descriptionOf(tag: string): string {
+  return `${tag} maintenance`;
+}

@@ -18,13 +18,22 @@ export class RemoteCommandError extends Error {
 }
 
 /**
- * Feeds a started command and waits for its end.
+ * Feeds a started command and waits for its end, or for that of `until`.
  * @returns what it wrote to stdout
  * @throws RemoteCommandError; SlipwayError E_SSH when the connection breaks
  */
-export async function outcomeOf(channel: ClientChannel, input: Readable | string): Promise<string> {
-  const [stdout] = await Promise.all([outputOf(channel), feed(channel, input)]);
-  return stdout;
+export async function outcomeOf(channel: ClientChannel, input: Readable | string, until: AbortSignal): Promise<string> {
+  const abandon = () => channel.destroy();
+  until.addEventListener("abort", abandon, { once: true });
+  try {
+    const ended = Promise.all([outputOf(channel), feed(channel, input)]);
+    if (until.aborted) abandon();
+    const [stdout] = await ended;
+    return stdout;
+  } finally {
+    until.removeEventListener("abort", abandon);
+    abandon();
+  }
 }
 
 async function feed(channel: ClientChannel, input: Readable | string): Promise<void> {

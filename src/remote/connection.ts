@@ -54,39 +54,48 @@ export class SshConnection {
     const { input = "", timeoutMs = COMMAND_TIMEOUT_MS, signal } = options;
     const deadline = AbortSignal.timeout(timeoutMs);
     const end = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
-    const channel = await this.#open((done) => this.#client.exec(command, done));
-    const abort = () => channel.destroy();
-    end.addEventListener("abort", abort, { once: true });
     try {
-      return await outcomeOf(channel, input);
+      // within the callback: a short command's end may be in the same packet as its beginning
+      return await this.#open(
+        (done) => this.#client.exec(command, done),
+        (channel) => outcomeOf(channel, input, end),
+      );
     } catch (error) {
       signal?.throwIfAborted();
-      if (deadline.aborted)
-        throw new SlipwayError("E_TIMEOUT", `a command on the host took over ${timeoutMs / 1000} s`);
-      throw error;
-    } finally {
-      end.removeEventListener("abort", abort);
-      abort();
+      if (!deadline.aborted) throw error;
+      throw new SlipwayError("E_TIMEOUT", `a command on the host took over ${timeoutMs / 1000} s`);
     }
   }
 
-  /** A login shell, or a command, on a terminal of the given type and size. */
-  terminal(command: string | undefined, window: { term: string; rows: number; cols: number }): Promise<ClientChannel> {
-    return this.#open((done) =>
-      command === undefined ? this.#client.shell(window, done) : this.#client.exec(command, { pty: window }, done),
+  /** A login shell, or a command, on a terminal of the given type and size, for as long as `use` takes. */
+  terminal<T>(
+    command: string | undefined,
+    window: { term: string; rows: number; cols: number },
+    use: (channel: ClientChannel) => Promise<T>,
+  ): Promise<T> {
+    return this.#open(
+      (done) =>
+        command === undefined ? this.#client.shell(window, done) : this.#client.exec(command, { pty: window }, done),
+      use,
     );
   }
 
   /** A TCP connection that starts from this host. */
   forward(host: string, port: number): Promise<Duplex> {
-    return this.#open((done) => this.#client.forwardOut("127.0.0.1", 0, host, port, done));
+    return this.#open(
+      (done) => this.#client.forwardOut("127.0.0.1", 0, host, port, done),
+      async (channel) => channel,
+    );
   }
 
   close(): void {
     this.#client.end();
   }
 
-  #open(start: (done: (error: Error | undefined, channel: ClientChannel) => void) => unknown): Promise<ClientChannel> {
+  #open<T>(
+    start: (done: (error: Error | undefined, channel: ClientChannel) => void) => unknown,
+    use: (channel: ClientChannel) => Promise<T>,
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
       const refused = (error: unknown) => reject(unreachable(`the connection is closed: ${messageOf(error)}`, error));
       const gone = () => reject(unreachable("the connection is closed"));
@@ -95,7 +104,7 @@ export class SshConnection {
         start((error, channel) => {
           this.#client.off("close", gone);
           if (error) refused(error);
-          else resolve(channel);
+          else resolve(use(channel));
         });
       } catch (error) {
         refused(error); // ssh2 throws where the connection is gone already

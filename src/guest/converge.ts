@@ -9,7 +9,8 @@ import { ensureQueueConfig, ensureQueueServer } from "./queue.ts";
 import { collapsedService, ensureRunning, ensureUnits } from "./services.ts";
 import { SERVICE_USER, type Service } from "./units.ts";
 
-const GATE_TIMEOUT_MS = 60_000;
+/** A guest under software emulation starts Node in minutes; a service that does not stay up ends the wait long before. */
+const GATE_TIMEOUT_MS = 300_000;
 
 /** Steps of {@link converge} whose failure leaves the running services as they were. */
 export const stepsBeforeRestart = ["payload", "users", "queue", "model", "units"];

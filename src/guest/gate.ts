@@ -4,7 +4,7 @@ import { z } from "zod";
 import { deviation, GOLDEN_TOLERANCE } from "../serving/models/golden.ts";
 import { causeOf } from "./source.ts";
 
-const REQUEST_TIMEOUT_MS = 5000;
+const REQUEST_TIMEOUT_MS = 15_000;
 const PAUSE_MS = 50;
 /** Between two looks at whether the services stay up. */
 const LOOK_MS = 500;

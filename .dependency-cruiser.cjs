@@ -28,6 +28,18 @@ module.exports = {
       { path: "^src/(?!provider|openstack|common|engine/resource-provider)" },
       "resources are declarations over the API",
     ),
+    forbid(
+      "one-module-knows-pkgcloud",
+      { path: "^(src|stacks|test)", pathNot: "^src/openstack/pkgcloud" },
+      { path: "node_modules/pkgcloud" },
+      "its traps are known in one place",
+    ),
+    forbid(
+      "pkgcloud-is-loaded-when-needed",
+      { path: "^src/openstack/pkgcloud" },
+      { path: "node_modules/pkgcloud", dependencyTypesNot: ["dynamic-import", "type-only"] },
+      "loading it takes a tenth of a second",
+    ),
     forbid("nobody-imports-the-cli", { path: "^src/(?!cli)" }, { path: "^src/cli" }, "cli composes everything"),
     forbid("common-is-the-ground-floor", { path: "^src/common" }, { path: "^src/(?!common)" }, "common imports nothing"),
     forbid("src-imports-no-tests", { path: "^(src|stacks)" }, { path: "^test" }, "tests stay outside"),

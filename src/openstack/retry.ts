@@ -19,22 +19,21 @@ const idempotent = new Set(["GET", "HEAD", "PUT", "DELETE"]);
  * broken connection only for idempotent calls; a name server or a route that fails for the moment always; a call that ran out of
  * time, an address where nobody listens and a name that does not exist never.
  */
-function isRetryable(method: string, error: unknown): boolean {
+function isRetryable(error: unknown): boolean {
   if (error instanceof OpenStackError) {
     if (error.status === 429) return true;
-    if (error.status === 503) return error.retryAfter !== undefined || idempotent.has(method);
-    return (error.status === 502 || error.status === 504) && idempotent.has(method);
+    if (error.status === 503) return error.retryAfter !== undefined || idempotent.has(error.method);
+    return (error.status === 502 || error.status === 504) && idempotent.has(error.method);
   }
   if (error instanceof TransportError) {
     if (error.code === "TIMEOUT" || error.code === "ECONNREFUSED" || error.code === "ENOTFOUND") return false;
-    return error.notSent || idempotent.has(method);
+    return error.notSent || idempotent.has(error.method);
   }
   return false;
 }
 
 /** Makes the call again while its failure allows it and the limits last; the pause doubles unless the cloud names one. */
 export async function withRetries<T>(
-  method: string,
   attempt: () => Promise<T>,
   { attempts, firstPauseMs, maxPauseMs }: RetryLimits,
   signal?: AbortSignal,
@@ -43,7 +42,7 @@ export async function withRetries<T>(
     try {
       return await attempt();
     } catch (error) {
-      if (made >= attempts || !isRetryable(method, error)) throw error;
+      if (made >= attempts || !isRetryable(error)) throw error;
       const asked = error instanceof OpenStackError ? error.retryAfter : undefined;
       const pause = asked === undefined ? firstPauseMs * 2 ** (made - 1) : asked * 1000;
       if (pause > maxPauseMs) throw error;

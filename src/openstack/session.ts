@@ -1,38 +1,48 @@
+import type { Agent } from "node:http";
 import { SlipwayError } from "../common/errors.ts";
+import { type Answer, judged } from "./answer.ts";
 import { endpointOf, offers, type ServiceType } from "./catalogue.ts";
 import type { Credentials } from "./credentials.ts";
-import { OpenStackError } from "./errors.ts";
 import { identityUrl, logIn, type Token, unreachable } from "./keystone.ts";
 import { defaultRetryLimits, type RetryLimits, withRetries } from "./retry.ts";
-import { createTransport, type RawAnswer, type RequestBody, TransportError } from "./transport.ts";
+import { createTransport, type ExchangeLimits, type RawAnswer, type RequestBody, TransportError } from "./transport.ts";
 
 /** Query values; undefined ones are left out, lists are repeated. */
 export type Query = Record<string, string | number | boolean | string[] | undefined>;
 
-/** How one call is made. */
-interface CallOptions {
-  /** An object is sent as JSON; text, bytes and streams as they are. */
-  body?: object | RequestBody;
-  query?: Query;
-  /** Nova's microversion, e.g. `2.26`; 2.1 without it. */
-  microversion?: string;
+/** What a call expects, and how long it may take. */
+export interface CallLimits {
   /** The statuses that are success; by default those that gophercloud expects of the method. */
   expect?: number[];
-  headers?: Record<string, string>;
   /** Milliseconds for each attempt; the session's unless given. */
   timeoutMs?: number;
   signal?: AbortSignal;
 }
 
-/** An answer with an expected status. */
-interface Answer<T> {
-  status: number;
-  headers: Record<string, string>;
-  /** The JSON body; undefined where the answer is not JSON. */
-  body: T;
-  bytes: Buffer;
-  requestId: string | undefined;
+/** How one call is made. */
+interface CallOptions extends CallLimits {
+  /** An object is sent as JSON; text, bytes and streams as they are. */
+  body?: object | RequestBody;
+  query?: Query;
+  /** Nova's microversion, e.g. `2.26`; 2.1 without it. */
+  microversion?: string;
+  headers?: Record<string, string>;
 }
+
+/** What one attempt of a call is made with. */
+export interface Attempt {
+  /** The service's base address, version included, without a slash at its end. */
+  endpoint: string;
+  token: string;
+  /** The session's connections to it, with TLS settings and proxy. */
+  agent: Agent;
+  /** Whether the service's certificate has to be good. */
+  verify: boolean;
+  limits: ExchangeLimits;
+}
+
+/** Makes one exchange and says what came, whatever its status; throws a TransportError where nothing came. */
+type Carrier = (given: Attempt) => Promise<RawAnswer>;
 
 /** A logged-in view of one cloud and project. The login happens with the first call and once more after a 401. */
 export interface Session {
@@ -51,6 +61,11 @@ export interface Session {
    * @throws OpenStackError for an unexpected status; SlipwayError E_AUTH_FAILED, E_CLOUD_UNREACHABLE
    */
   request<T = unknown>(service: ServiceType, method: string, path: string, options?: CallOptions): Promise<Answer<T>>;
+  /**
+   * A call that another client of HTTP makes: with the session's token, connections and deadline, and as strict as `request`.
+   * @throws as `request`
+   */
+  carry<T = unknown>(service: ServiceType, attempt: Carrier, limits?: CallLimits): Promise<Answer<T>>;
   close(): void;
 }
 
@@ -61,15 +76,6 @@ export interface SessionOptions {
   retries?: Partial<RetryLimits>;
 }
 
-const expectedStatuses: Record<string, number[]> = {
-  GET: [200],
-  HEAD: [200, 204],
-  POST: [200, 201, 202],
-  PUT: [200, 201, 202],
-  PATCH: [200, 202, 204],
-  DELETE: [200, 202, 204],
-};
-
 /** Opens a session; nothing is sent before the first call. */
 export function openSession(credentials: Credentials, options: SessionOptions = {}): Session {
   const { timeoutMs = 60_000 } = options;
@@ -78,41 +84,45 @@ export function openSession(credentials: Credentials, options: SessionOptions = 
   let current: Promise<Token> | undefined;
 
   const token = (): Promise<Token> => {
-    current ??= withRetries("POST", () => logIn(transport, credentials, timeoutMs), limits).catch((error: unknown) => {
+    current ??= withRetries(() => logIn(transport, credentials, timeoutMs), limits).catch((error: unknown) => {
       current = undefined;
       throw error;
     });
     return current;
   };
 
-  async function attempt(
-    service: ServiceType,
-    method: string,
-    path: string,
-    call: CallOptions,
-  ): Promise<{ url: URL; used: Promise<Token>; answer: RawAnswer }> {
+  async function once(service: ServiceType, attempt: Carrier, call: CallLimits) {
     const used = token();
     const { value, catalogue } = await used;
-    const url = withQuery(new URL(endpointOf(catalogue, service, credentials) + path), call.query);
-    const answer = await transport.exchange({
-      method,
-      url,
-      headers: { accept: "application/json", "x-auth-token": value, ...headersOf(service, call) },
-      ...(call.body === undefined ? {} : { body: encode(call.body) }),
-      timeoutMs: call.timeoutMs ?? timeoutMs,
-      ...(call.signal === undefined ? {} : { signal: call.signal }),
+    const endpoint = endpointOf(catalogue, service, credentials);
+    const answer = await attempt({
+      endpoint,
+      token: value,
+      agent: transport.agentFor(new URL(endpoint)),
+      verify: credentials.tls.verify,
+      limits: {
+        timeoutMs: call.timeoutMs ?? timeoutMs,
+        ...(call.signal === undefined ? {} : { signal: call.signal }),
+      },
     });
-    return { url, used, answer };
+    return { used, answer };
   }
 
-  async function once<T>(service: ServiceType, method: string, path: string, call: CallOptions): Promise<Answer<T>> {
-    let made = await attempt(service, method, path, call);
-    if (made.answer.status === 401) {
-      if (current === made.used) current = undefined; // another call may have logged in again already
-      made = await attempt(service, method, path, call);
+  const carry: Session["carry"] = async <T>(service: ServiceType, attempt: Carrier, call: CallLimits = {}) => {
+    const judgedOnce = async () => {
+      let { used, answer } = await once(service, attempt, call);
+      if (answer.status === 401) {
+        if (current === used) current = undefined; // another call may have logged in again already
+        ({ answer } = await once(service, attempt, call));
+      }
+      return judged<T>(answer, call.expect);
+    };
+    try {
+      return await withRetries(judgedOnce, limits, call.signal);
+    } catch (error) {
+      throw error instanceof TransportError ? unreachable(error) : error;
     }
-    return checked<T>(made.answer, method, made.url, call.expect ?? expectedStatuses[method] ?? [200]);
-  }
+  };
 
   return {
     authUrl: identityUrl(credentials.authUrl),
@@ -122,51 +132,22 @@ export function openSession(credentials: Credentials, options: SessionOptions = 
     projectId: async () => (await token()).projectId ?? unscoped(),
     endpoint: async (type) => endpointOf((await token()).catalogue, type, credentials),
     offers: async (type) => offers((await token()).catalogue, type),
-    request: async (service, method, path, call = {}) => {
-      try {
-        return await withRetries(method, () => once(service, method, path, call), limits, call.signal);
-      } catch (error) {
-        throw error instanceof TransportError ? unreachable(error) : error;
-      }
-    },
+    request: (service, method, path, call = {}) =>
+      carry(
+        service,
+        ({ endpoint, token: value, limits: given }) =>
+          transport.exchange({
+            method,
+            url: withQuery(new URL(endpoint + path), call.query),
+            headers: { accept: "application/json", "x-auth-token": value, ...headersOf(service, call) },
+            ...(call.body === undefined ? {} : { body: encode(call.body) }),
+            ...given,
+          }),
+        call,
+      ),
+    carry,
     close: () => transport.close(),
   };
-}
-
-function checked<T>(answer: RawAnswer, method: string, url: URL, expect: number[]): Answer<T> {
-  const { status, headers, bytes } = answer;
-  const requestId = headers["x-openstack-request-id"] ?? headers["x-compute-request-id"] ?? headers["x-trans-id"];
-  const refuse = (body: string) => {
-    const retryAfter = secondsOf(headers["retry-after"]);
-    return new OpenStackError({
-      status,
-      method,
-      url: url.href,
-      body,
-      ...(requestId === undefined ? {} : { requestId }),
-      ...(retryAfter === undefined ? {} : { retryAfter }),
-    });
-  };
-  if (!expect.includes(status)) throw refuse(bytes.toString("utf8"));
-  return { status, headers, body: parsed(headers, bytes, refuse) as T, bytes, requestId };
-}
-
-function parsed(headers: Record<string, string>, bytes: Buffer, refuse: (body: string) => OpenStackError): unknown {
-  if (bytes.length === 0 || !(headers["content-type"] ?? "").includes("application/json")) return undefined;
-  try {
-    return JSON.parse(bytes.toString("utf8"));
-  } catch {
-    throw refuse("the answer says that it is JSON and is not"); // the parser's own message quotes the body's first bytes only
-  }
-}
-
-/** `Retry-After` as seconds or as an HTTP date. */
-function secondsOf(value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  const seconds = Number(value);
-  if (Number.isFinite(seconds)) return Math.max(0, seconds);
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? undefined : Math.max(0, (date - Date.now()) / 1000);
 }
 
 function headersOf(service: ServiceType, call: CallOptions): Record<string, string> {

@@ -1,8 +1,7 @@
+import { listKeypairNames } from "../openstack/compute/keypairs.ts";
 import { listServers } from "../openstack/compute/servers.ts";
+import { listMembers, type TaggedCollection, taggedCollections } from "../openstack/network/collections.ts";
 import type { Session } from "../openstack/session.ts";
-
-/** Neutron's collections whose members carry tags. */
-const tagged = ["floatingips", "ports", "routers", "subnets", "networks", "security-groups"] as const;
 
 /**
  * Everything of a stack that its project still holds, found by tag and metadata and not by what the state remembers: also what a
@@ -13,8 +12,8 @@ export async function findStackLeftovers(session: Session, marks: { tag: string;
   const { tag, keypair } = marks;
   const [servers, keypairs, ...lists] = await Promise.all([
     listServers(session, { metadata: { slipway: tag } }),
-    listKeypairs(session),
-    ...tagged.map((kind) => listTagged(session, kind, tag)),
+    listKeypairNames(session),
+    ...taggedCollections.map((kind) => listTagged(session, kind, tag)),
   ]);
   return [
     ...servers.map(({ name, id }) => `server ${name} ${id}`),
@@ -23,22 +22,9 @@ export async function findStackLeftovers(session: Session, marks: { tag: string;
   ];
 }
 
-async function listTagged(session: Session, kind: (typeof tagged)[number], tag: string): Promise<string[]> {
-  const key = kind.replaceAll("-", "_");
-  const { body } = await session.request<Record<string, { id: string; name?: string; floating_ip_address?: string }[]>>(
-    "network",
-    "GET",
-    `/${kind}`,
-    { query: { tags: tag } },
-  );
-  return (body[key] ?? []).map(({ id, name, floating_ip_address }) => `${kind} ${floating_ip_address ?? name} ${id}`);
-}
-
-async function listKeypairs(session: Session): Promise<string[]> {
-  const { body } = await session.request<{ keypairs: { keypair: { name: string } }[] }>(
-    "compute",
-    "GET",
-    "/os-keypairs",
-  );
-  return body.keypairs.map(({ keypair }) => keypair.name);
+async function listTagged(session: Session, kind: TaggedCollection, tag: string): Promise<string[]> {
+  const found = await listMembers<{ id: string; name?: string; floating_ip_address?: string }>(session, kind, {
+    tags: tag,
+  });
+  return found.map(({ id, name, floating_ip_address }) => `${kind} ${floating_ip_address ?? name} ${id}`);
 }

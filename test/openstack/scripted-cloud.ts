@@ -1,5 +1,7 @@
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import type { TlsOptions } from "node:tls";
 
 /** What a scripted cloud was asked. */
 export interface Asked {
@@ -9,8 +11,15 @@ export interface Asked {
   body: string;
 }
 
-/** One answer; `reset` breaks the connection instead, `hang` never answers. */
-export type Reply = { status?: number; headers?: Record<string, string>; body?: unknown; reset?: true; hang?: true };
+/** One answer; `reset` breaks the connection instead, `cut` breaks it within the body, `hang` never answers. */
+export interface Reply {
+  status?: number;
+  headers?: Record<string, string>;
+  body?: unknown;
+  reset?: true;
+  cut?: true;
+  hang?: true;
+}
 
 /** A tiny Keystone with one service behind it that answers what the test says, one reply after another. */
 export class ScriptedCloud {
@@ -19,10 +28,13 @@ export class ScriptedCloud {
   replies: Reply[] = [{ status: 200, body: {} }];
   /** Replies of Keystone; a token where there is none. */
   logins: Reply[] = [];
+  /** Where its catalogue sends callers, if not to itself. */
+  serviceUrl: string | undefined;
   readonly #server: Server;
+  readonly #scheme: string;
 
-  private constructor() {
-    this.#server = createServer((request, response) => {
+  private constructor(tls?: TlsOptions) {
+    const answer: RequestListener = (request, response) => {
       let body = "";
       request.on("data", (chunk: Buffer) => {
         body += chunk.toString();
@@ -34,20 +46,27 @@ export class ScriptedCloud {
         const reply = isLogin ? (this.logins.shift() ?? this.#token()) : this.#next();
         if (reply.hang) return;
         if (reply.reset) return request.socket.destroy();
-        response.writeHead(reply.status ?? 200, { "content-type": "application/json", ...reply.headers });
-        response.end(typeof reply.body === "string" ? reply.body : JSON.stringify(reply.body ?? {}));
+        const text = typeof reply.body === "string" ? reply.body : JSON.stringify(reply.body ?? {});
+        const length = Buffer.byteLength(text) + (reply.cut ? 10 : 0);
+        const headers = { "content-type": "application/json", "content-length": length, ...reply.headers };
+        response.writeHead(reply.status ?? 200, headers);
+        if (reply.cut) response.write(text, () => request.socket.destroy());
+        else response.end(text);
       });
-    });
+    };
+    this.#server = tls === undefined ? createServer(answer) : createTlsServer(tls, answer);
+    this.#scheme = tls === undefined ? "http" : "https";
   }
 
-  static async start(): Promise<ScriptedCloud> {
-    const cloud = new ScriptedCloud();
+  /** @param tls its certificate, and whom it wants to see one of */
+  static async start(tls?: TlsOptions): Promise<ScriptedCloud> {
+    const cloud = new ScriptedCloud(tls);
     await new Promise<void>((resolve) => cloud.#server.listen(0, "127.0.0.1", resolve));
     return cloud;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `${this.#scheme}://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
   /** What the service (not Keystone) was asked. */
@@ -65,12 +84,13 @@ export class ScriptedCloud {
   }
 
   #token(): Reply {
+    const base = this.serviceUrl ?? this.url;
     const endpoint = (type: string) => ({
       type,
       endpoints: [
-        { interface: "internal", region: "One", url: `${this.url}/internal` },
-        { interface: "public", region: "Two", url: `${this.url}/two` },
-        { interface: "public", region: "One", url: `${this.url}/${type}/` },
+        { interface: "internal", region: "One", url: `${base}/internal` },
+        { interface: "public", region: "Two", url: `${base}/two` },
+        { interface: "public", region: "One", url: `${base}/${type}/` },
       ],
     });
     const catalog = ["compute", "network", "image", "object-store"].map(endpoint);

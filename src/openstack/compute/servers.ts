@@ -1,7 +1,9 @@
 import { SlipwayError } from "../../common/errors.ts";
 import { waitFor } from "../../common/wait.ts";
+import { memberOf } from "../answer.ts";
 import { orMissing } from "../missing.ts";
-import { listAll } from "../pages.ts";
+import { allPages } from "../pages.ts";
+import { callCompute } from "../pkgcloud/call.ts";
 import type { Session } from "../session.ts";
 
 /** A server as Nova 2.1 shows it. */
@@ -38,8 +40,8 @@ export interface ServerAddress {
 
 /** The server; undefined where there is none. */
 export async function findServer(session: Session, id: string): Promise<Server | undefined> {
-  const found = await orMissing(() => session.request<{ server: Server }>("compute", "GET", `/servers/${id}`));
-  return found?.body.server;
+  const found = await orMissing(() => callCompute(session, (compute, callback) => compute.getServer(id, callback)));
+  return found && memberOf<Server>(found, "server");
 }
 
 /**
@@ -50,7 +52,9 @@ export async function listServers(
   session: Session,
   wanted: { name?: string; metadata?: Record<string, string> } = {},
 ): Promise<Server[]> {
-  const servers = await listAll<Server>(session, "compute", "/servers/detail", "servers");
+  const servers = await allPages<Server>("servers", (query) =>
+    callCompute(session, (compute, callback) => compute.getServers(query, callback)),
+  );
   return servers.filter(
     (server) =>
       (wanted.name === undefined || server.name === wanted.name) &&
@@ -63,10 +67,9 @@ export async function listServers(
  * @param lines the last so many lines; everything that the cloud keeps without it
  */
 export async function consoleOutput(session: Session, id: string, lines?: number): Promise<string> {
-  const answer = await session.request<{ output: string }>("compute", "POST", `/servers/${id}/action`, {
-    body: { "os-getConsoleOutput": lines === undefined ? {} : { length: lines } },
-  });
-  return answer.body.output ?? "";
+  const action = { "os-getConsoleOutput": lines === undefined ? {} : { length: lines } };
+  const answer = await callCompute(session, (compute, callback) => compute._doServerAction(id, action, callback));
+  return (answer.body as { output?: string | null } | undefined)?.output ?? "";
 }
 
 /**
@@ -83,7 +86,7 @@ export async function ensureServerRuns(
   const found = await findServer(session, id);
   refuseBroken(id, found);
   if (found?.status !== "SHUTOFF") return false;
-  await session.request("compute", "POST", `/servers/${id}/action`, { body: { "os-start": null } });
+  await callCompute(session, (compute, callback) => compute.startServer(id, callback));
   await waitFor(
     `server ${found.name} to become ACTIVE`,
     async () => {

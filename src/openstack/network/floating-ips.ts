@@ -1,9 +1,11 @@
 import { SlipwayError } from "../../common/errors.ts";
 import { waitFor } from "../../common/wait.ts";
+import { memberOf } from "../answer.ts";
 import { OpenStackError } from "../errors.ts";
 import { orMissing } from "../missing.ts";
-import { listAll } from "../pages.ts";
+import { requestNetwork } from "../pkgcloud/call.ts";
 import type { Query, Session } from "../session.ts";
+import { listMembers } from "./collections.ts";
 import { findPort } from "./ports.ts";
 import { tagOrRemove } from "./tags.ts";
 
@@ -30,14 +32,13 @@ export interface AssociationOptions {
 
 /** Floating IPs by Neutron's filters: `floating_ip_address`, `port_id`, `tags`, `description`, … */
 export function listFloatingIps(session: Session, filters: Query = {}): Promise<FloatingIp[]> {
-  return listAll<FloatingIp>(session, "network", "/floatingips", "floatingips", filters);
+  return listMembers<FloatingIp>(session, "floatingips", filters);
 }
 
 /** The floating IP; undefined where there is none. */
 export async function findFloatingIp(session: Session, id: string): Promise<FloatingIp | undefined> {
-  const path = `/floatingips/${id}`;
-  const found = await orMissing(() => session.request<{ floatingip: FloatingIp }>("network", "GET", path));
-  return found?.body.floatingip;
+  const found = await orMissing(() => requestNetwork(session, { method: "GET", path: `floatingips/${id}` }));
+  return found && memberOf<FloatingIp>(found, "floatingip");
 }
 
 /** Takes an address from an external network; one that cannot be tagged is given back. */
@@ -45,18 +46,16 @@ export async function createFloatingIp(
   session: Session,
   wanted: { networkId: string; description: string; tags?: string[] },
 ): Promise<FloatingIp> {
-  const { body } = await session.request<{ floatingip: FloatingIp }>("network", "POST", "/floatingips", {
-    body: { floatingip: { floating_network_id: wanted.networkId, description: wanted.description } },
-  });
-  const { id } = body.floatingip;
-  const made = { collection: "floatingips", id, tags: wanted.tags } as const;
-  const tags = await tagOrRemove(session, made, () => deleteFloatingIp(session, id));
-  return { ...body.floatingip, tags };
+  const body = { floatingip: { floating_network_id: wanted.networkId, description: wanted.description } };
+  const answer = await requestNetwork(session, { method: "POST", path: "floatingips", body });
+  const made = memberOf<FloatingIp>(answer, "floatingip");
+  const tags = await tagOrRemove(session, "floatingips", made.id, deleteFloatingIp, wanted.tags);
+  return { ...made, tags };
 }
 
 /** Gives an address back; one that is gone already is success. */
 export async function deleteFloatingIp(session: Session, id: string): Promise<void> {
-  await session.request("network", "DELETE", `/floatingips/${id}`, { expect: [204, 202, 200, 404] });
+  await requestNetwork(session, { method: "DELETE", path: `floatingips/${id}` }, { expect: [204, 202, 200, 404] });
 }
 
 /**
@@ -99,7 +98,11 @@ async function portIfActive(session: Session, portId: string): Promise<true | un
 
 async function pointAt(session: Session, id: string, portId: string | null): Promise<void> {
   try {
-    await session.request("network", "PUT", `/floatingips/${id}`, { body: { floatingip: { port_id: portId } } });
+    await requestNetwork(session, {
+      method: "PUT",
+      path: `floatingips/${id}`,
+      body: { floatingip: { port_id: portId } },
+    });
   } catch (error) {
     if (error instanceof OpenStackError && error.status < 500) throw refused(error.message, error);
     throw error;

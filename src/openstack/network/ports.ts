@@ -1,6 +1,8 @@
+import { memberOf } from "../answer.ts";
 import { orMissing } from "../missing.ts";
-import { listAll } from "../pages.ts";
+import { callNetwork } from "../pkgcloud/call.ts";
 import type { Query, Session } from "../session.ts";
+import { listMembers } from "./collections.ts";
 
 /** A Neutron port. */
 export interface Port {
@@ -21,21 +23,17 @@ export interface Port {
 
 /** The port; undefined where there is none. */
 export async function findPort(session: Session, id: string): Promise<Port | undefined> {
-  const found = await orMissing(() => session.request<{ port: Port }>("network", "GET", `/ports/${id}`));
-  return found?.body.port;
+  const found = await orMissing(() => callNetwork(session, (network, callback) => network.getPort(id, callback)));
+  return found && memberOf<Port>(found, "port");
 }
 
 /** Ports by Neutron's filters: `device_id`, `network_id`, `tags`, … */
 export function listPorts(session: Session, filters: Query = {}): Promise<Port[]> {
-  return listAll<Port>(session, "network", "/ports", "ports", filters);
+  return listMembers<Port>(session, "ports", filters);
 }
 
-/** Changes the named fields of a port; its security groups are replaced as a whole. */
-export async function updatePort(
-  session: Session,
-  id: string,
-  change: Partial<Pick<Port, "security_groups" | "name" | "description">>,
-): Promise<Port> {
-  const { body } = await session.request<{ port: Port }>("network", "PUT", `/ports/${id}`, { body: { port: change } });
-  return body.port;
+/** Replaces a port's security groups. */
+export async function updatePort(session: Session, id: string, change: { security_groups: string[] }): Promise<Port> {
+  const answer = await callNetwork(session, (network, callback) => network.updatePort({ id, ...change }, callback));
+  return memberOf<Port>(answer, "port");
 }

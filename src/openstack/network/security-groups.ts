@@ -1,5 +1,7 @@
-import { listAll } from "../pages.ts";
+import { memberOf } from "../answer.ts";
+import { callNetwork, requestNetwork } from "../pkgcloud/call.ts";
 import type { Query, Session } from "../session.ts";
+import { listMembers } from "./collections.ts";
 import { tagOrRemove } from "./tags.ts";
 
 /** A Neutron security group with its rules. */
@@ -31,7 +33,7 @@ export interface WantedRule {
 
 /** Security groups by Neutron's filters: `name`, `tags`, … */
 export function listSecurityGroups(session: Session, filters: Query = {}): Promise<SecurityGroup[]> {
-  return listAll<SecurityGroup>(session, "network", "/security-groups", "security_groups", filters);
+  return listMembers<SecurityGroup>(session, "security-groups", filters);
 }
 
 /** Makes a group. Neutron gives it rules that let everything out. */
@@ -40,18 +42,19 @@ export async function createSecurityGroup(
   wanted: { name: string; description: string; tags?: string[] },
 ): Promise<SecurityGroup> {
   const { name, description } = wanted;
-  const { body } = await session.request<{ security_group: SecurityGroup }>("network", "POST", "/security-groups", {
-    body: { security_group: { name, description } },
-  });
-  const { id } = body.security_group;
-  const made = { collection: "security-groups", id, tags: wanted.tags } as const;
-  const tags = await tagOrRemove(session, made, () => deleteSecurityGroup(session, id));
-  return { ...body.security_group, tags };
+  const answer = await callNetwork(session, (network, callback) =>
+    network.createSecurityGroup({ name, description }, callback),
+  );
+  const made = memberOf<SecurityGroup>(answer, "security_group");
+  const tags = await tagOrRemove(session, "security-groups", made.id, deleteSecurityGroup, wanted.tags);
+  return { ...made, tags };
 }
 
 /** Deletes a group and its rules; one that is gone already is success. One that a port still has is the cloud's 409. */
 export async function deleteSecurityGroup(session: Session, id: string): Promise<void> {
-  await session.request("network", "DELETE", `/security-groups/${id}`, { expect: [204, 202, 200, 404] });
+  await callNetwork(session, (network, callback) => network.destroySecurityGroup(id, callback), {
+    expect: [204, 202, 200, 404],
+  });
 }
 
 /** Adds a rule to a group. A rule that the group has already, whatever its description says, is the cloud's 409. */
@@ -60,11 +63,8 @@ export async function createSecurityGroupRule(
   groupId: string,
   rule: WantedRule,
 ): Promise<SecurityGroupRule> {
-  const { body } = await session.request<{ security_group_rule: SecurityGroupRule }>(
-    "network",
-    "POST",
-    "/security-group-rules",
-    { body: { security_group_rule: { ...rule, security_group_id: groupId } } },
-  );
-  return body.security_group_rule;
+  // pkgcloud's own method drops the description and the ICMP type 0
+  const body = { security_group_rule: { ...rule, security_group_id: groupId } };
+  const answer = await requestNetwork(session, { method: "POST", path: "security-group-rules", body });
+  return memberOf<SecurityGroupRule>(answer, "security_group_rule");
 }

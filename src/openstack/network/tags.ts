@@ -1,25 +1,24 @@
+import { requestNetwork } from "../pkgcloud/call.ts";
 import type { Session } from "../session.ts";
-
-/** Neutron's collections whose members carry tags. */
-export type TaggedCollection = "floatingips" | "ports" | "routers" | "subnets" | "networks" | "security-groups";
+import type { TaggedCollection } from "./collections.ts";
 
 /**
  * Tags a resource that was just made: Neutron takes tags in a call of their own. One that it will not tag is removed again, as
  * nobody would find it by its tag.
- * @param remove deletes the resource
  * @throws whatever the tagging threw
  */
 export async function tagOrRemove(
   session: Session,
-  made: { collection: TaggedCollection; id: string; tags: string[] | undefined },
-  remove: () => Promise<void>,
+  collection: TaggedCollection,
+  id: string,
+  remove: (session: Session, id: string) => Promise<void>,
+  tags: string[] = [],
 ): Promise<string[]> {
-  const { collection, id, tags = [] } = made;
   if (tags.length === 0) return [];
   try {
-    await session.request("network", "PUT", `/${collection}/${id}/tags`, { body: { tags } });
+    await requestNetwork(session, { method: "PUT", path: `${collection}/${id}/tags`, body: { tags } });
   } catch (error) {
-    await remove().catch(() => undefined); // the reason why the tagging failed says more
+    await remove(session, id).catch(() => undefined); // the reason why the tagging failed says more
     throw error;
   }
   return tags;

@@ -1,0 +1,17 @@
+import { allPages } from "../pages.ts";
+import { requestNetwork } from "../pkgcloud/call.ts";
+import type { Query, Session } from "../session.ts";
+
+/** Neutron's collections whose members carry tags, by their path. */
+export const taggedCollections = ["floatingips", "ports", "routers", "subnets", "networks", "security-groups"] as const;
+
+export type TaggedCollection = (typeof taggedCollections)[number];
+
+/** The members of a collection by Neutron's filters. */
+export function listMembers<T>(session: Session, collection: TaggedCollection, filters: Query): Promise<T[]> {
+  return allPages<T>(
+    collection.replaceAll("-", "_"),
+    (query) => requestNetwork(session, { method: "GET", path: collection, query }),
+    filters,
+  );
+}

@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createFloatingIp } from "../../src/openstack/network/floating-ips.ts";
+import { createSecurityGroup } from "../../src/openstack/network/security-groups.ts";
+import { openSession } from "../../src/openstack/session.ts";
+import { findStackLeftovers } from "../../src/release/leftovers.ts";
+import { ScriptedCloud } from "../openstack/scripted-cloud.ts";
+import { startTestCloud, type TestCloud } from "../provider/test-cloud.ts";
+
+let cloud: TestCloud;
+beforeAll(async () => {
+  cloud = await startTestCloud();
+});
+afterAll(() => cloud.stop());
+
+const marks = { tag: "slipway-a", keypair: "a-key" };
+
+test("what carries the stack's marks is found, and nothing else", async () => {
+  const { session } = cloud;
+  expect(await findStackLeftovers(session, marks)).toEqual([]);
+  const external = await session.request<{ networks: { id: string }[] }>("network", "GET", "/networks", {
+    query: { name: "public" },
+  });
+  const address = { networkId: external.body.networks[0]?.id ?? "", description: "" };
+  const mine = await createFloatingIp(session, { ...address, tags: [marks.tag] });
+  await createFloatingIp(session, { ...address, tags: ["slipway-b"] });
+  const group = await createSecurityGroup(session, { name: "web", description: "", tags: [marks.tag] });
+  for (const name of [marks.keypair, "b-key"]) {
+    await session.request("compute", "POST", "/os-keypairs", { body: { keypair: { name } } });
+  }
+  expect(await findStackLeftovers(session, marks)).toEqual([
+    "keypair a-key",
+    `floatingips ${mine.floating_ip_address} ${mine.id}`,
+    `security-groups web ${group.id}`,
+  ]);
+});
+
+test("a cloud whose answers list nothing at all does not prove that nothing is left", async () => {
+  const scripted = await ScriptedCloud.start();
+  const identity = { method: "token", token: "t" } as const;
+  const tls = { verify: true };
+  const session = openSession({ authUrl: scripted.url, identity, interface: "public", region: "One", tls });
+  await expect(findStackLeftovers(session, marks)).rejects.toThrow(/the answer has no "/);
+  session.close();
+  await scripted.stop();
+});

@@ -99,6 +99,26 @@ export async function ensureServerRuns(
   return true;
 }
 
+/**
+ * Returns when the server is ACTIVE: one that still boots is waited for.
+ * @throws SlipwayError E_UPDATE_FAILED for a server that is gone or in ERROR, with Nova's fault; E_TIMEOUT
+ */
+export async function awaitServerActive(
+  session: Session,
+  id: string,
+  { timeoutMs = 120_000, signal }: { timeoutMs?: number; signal?: AbortSignal } = {},
+): Promise<void> {
+  await waitFor(
+    `server ${id} to become ACTIVE`,
+    async () => {
+      const server = await findServer(session, id);
+      refuseBroken(id, server);
+      return server?.status === "ACTIVE" ? true : undefined;
+    },
+    { timeoutMs, ...(signal === undefined ? {} : { signal }) },
+  );
+}
+
 function refuseBroken(id: string, server: Server | undefined): void {
   if (server !== undefined && server.status !== "ERROR") return;
   const reason = server === undefined ? "is gone" : `is in ERROR: ${server.fault?.message ?? "Nova names no fault"}`;

@@ -53,6 +53,16 @@ export async function createFloatingIp(
   return { ...made, tags };
 }
 
+/** Points the floating IP at a port, away from the one that it led to before; null takes it off. One call, no wait. */
+export async function pointFloatingIp(session: Session, id: string, portId: string | null): Promise<void> {
+  await session.request("network", "PUT", `/floatingips/${id}`, { body: { floatingip: { port_id: portId } } });
+}
+
+/** Replaces the floating IP's tags. */
+export async function setFloatingIpTags(session: Session, id: string, tags: string[]): Promise<void> {
+  await session.request("network", "PUT", `/floatingips/${id}/tags`, { body: { tags } });
+}
+
 /** Gives an address back; one that is gone already is success. */
 export async function deleteFloatingIp(session: Session, id: string): Promise<void> {
   await requestNetwork(session, { method: "DELETE", path: `floatingips/${id}` }, { expect: [204, 202, 200, 404] });

@@ -1,0 +1,157 @@
+import { SlipwayError } from "../common/errors.ts";
+import { OpenStackError } from "../openstack/errors.ts";
+import {
+  createFloatingIp,
+  deleteFloatingIp,
+  type FloatingIp,
+  findFloatingIp,
+  listFloatingIps,
+  pointFloatingIp,
+  setFloatingIpTags,
+} from "../openstack/network/floating-ips.ts";
+import { externalNetworkId } from "../openstack/network/networks.ts";
+import type { Session } from "../openstack/session.ts";
+
+/** A stack's public address, as far as its program knows it. */
+export interface StackAddress {
+  /** What marks the stack's things. */
+  tag: string;
+  /** The address that the program owns. It may be gone: somebody can delete it without the program. */
+  ownId: string;
+  /** The host's port that it leads to. */
+  portId: string;
+  /** Name of the network that it is from. */
+  externalNetwork: string;
+}
+
+/** An address that this run may use: as it was before, and how it was come by. */
+export interface Claim {
+  address: FloatingIp;
+  /** `own`: the program's; `kept`: an earlier run took it; the others were taken by this run. */
+  how: "own" | "kept" | "reused" | "allocated";
+}
+
+/** Set in the call that allocates: an address whose tagging was cut off is found by it. */
+const standInDescription = (tag: string) => `${tag} stand-in`;
+
+/** Whether an address stands in for the stack's own. One with a second tag of Slipway's has another purpose. */
+export function isStandIn(
+  { id, tags, description }: FloatingIp,
+  { tag, ownId }: Pick<StackAddress, "tag" | "ownId">,
+): boolean {
+  if (id === ownId) return false;
+  const others = tags.filter((other) => other !== tag && other.startsWith("slipway"));
+  return others.length === 0 && (tags.includes(tag) || description === standInDescription(tag));
+}
+
+/** Whether a stand-in was allocated here: the stack's program knows nothing of it. */
+export function isAllocated({ description }: FloatingIp, { tag }: Pick<StackAddress, "tag">): boolean {
+  return description === standInDescription(tag);
+}
+
+/** Whether a stand-in was made for something else, and is only lent to the stack. */
+export function isBorrowed({ description }: FloatingIp, { tag }: Pick<StackAddress, "tag">): boolean {
+  return !description.startsWith(`${tag} `);
+}
+
+/** The project's floating IPs; an administrator sees everybody's. */
+export async function projectAddresses(session: Session): Promise<FloatingIp[]> {
+  return listFloatingIps(session, { project_id: await session.projectId() });
+}
+
+/**
+ * Finds the address for a stack, or makes one: what leads to its host already; else the program's own; else one that an earlier run
+ * took; else a free one of the project on the same network that nobody has tagged; else a new one.
+ * @param options.reuse whether a free address may be taken
+ * @param options.except addresses that were lost to others already
+ * @throws SlipwayError E_FLOATING_IP with the project's addresses, when no new one can be had; E_LOOKUP
+ */
+export async function claimAddress(
+  session: Session,
+  stack: StackAddress,
+  { reuse, except }: { reuse: boolean; except: ReadonlySet<string> },
+): Promise<Claim> {
+  const addresses = (await projectAddresses(session)).filter(({ id }) => !except.has(id));
+  const ofStack = addresses.filter((one) => one.id === stack.ownId || isStandIn(one, stack));
+  const known =
+    ofStack.find(({ port_id }) => port_id === stack.portId) ??
+    ofStack.find(({ id }) => id === stack.ownId) ??
+    ofStack[0];
+  if (known !== undefined) {
+    if (!known.tags.includes(stack.tag)) await setFloatingIpTags(session, known.id, [...known.tags, stack.tag]);
+    return { address: known, how: known.id === stack.ownId ? "own" : "kept" };
+  }
+  const networkId = await externalNetworkId(session, stack.externalNetwork);
+  const free = reuse ? addresses.filter((one) => isFree(one, networkId)) : [];
+  for (const address of free) if (await take(session, address, stack)) return { address, how: "reused" };
+  return { address: await allocate(session, networkId, stack), how: "allocated" };
+}
+
+function isFree({ port_id, tags, floating_network_id }: FloatingIp, networkId: string): boolean {
+  return port_id === null && tags.length === 0 && floating_network_id === networkId;
+}
+
+/**
+ * Tags a free address and looks again. Neutron has no way to tag only what nobody else has tagged: of two runs at once the last one
+ * has it, and the other sees that here, or when it has associated it.
+ */
+async function take(session: Session, { id, floating_network_id }: FloatingIp, { tag }: StackAddress): Promise<boolean> {
+  const before = await findFloatingIp(session, id);
+  if (before === undefined || !isFree(before, floating_network_id)) return false;
+  await setFloatingIpTags(session, id, [tag]);
+  const now = await findFloatingIp(session, id);
+  const ours = now?.tags.includes(tag) === true;
+  if (ours && now.port_id !== null) await removeTag(session, now, tag);
+  return ours && now.port_id === null;
+}
+
+async function allocate(session: Session, networkId: string, { tag }: StackAddress): Promise<FloatingIp> {
+  const description = standInDescription(tag);
+  try {
+    return await createFloatingIp(session, { networkId, description, tags: [tag] });
+  } catch (error) {
+    const addresses = await projectAddresses(session);
+    const made = addresses.find((address) => address.description === description);
+    if (made !== undefined) {
+      // its answer was lost, or it could not be tagged
+      await setFloatingIpTags(session, made.id, [tag]);
+      return made;
+    }
+    if (error instanceof OpenStackError && error.status === 409) throw noneToBeHad(error, addresses);
+    throw error;
+  }
+}
+
+/**
+ * Makes a claim undone: the address leads where it led before, what was reused is free and untagged again, what was allocated is gone.
+ * One that somebody else has pointed elsewhere or tagged by now is left to them.
+ */
+export async function giveBack(session: Session, { address: before, how }: Claim, stack: StackAddress): Promise<void> {
+  const now = await findFloatingIp(session, before.id);
+  if (now === undefined || (how !== "own" && !now.tags.includes(stack.tag))) return;
+  const lost = now.port_id !== null && now.port_id !== stack.portId;
+  if (how === "allocated" && !lost) return deleteFloatingIp(session, now.id);
+  if (!lost && now.port_id !== before.port_id) await pointFloatingIp(session, now.id, before.port_id);
+  if (how === "reused" || (lost && how !== "own")) await removeTag(session, now, stack.tag);
+}
+
+/** Takes the stack's tag off an address and leaves the others. */
+export async function removeTag(session: Session, { id, tags }: FloatingIp, tag: string): Promise<void> {
+  await setFloatingIpTags(
+    session,
+    id,
+    tags.filter((other) => other !== tag),
+  );
+}
+
+function noneToBeHad(cause: OpenStackError, addresses: FloatingIp[]): SlipwayError {
+  const { requestId } = cause;
+  return new SlipwayError("E_FLOATING_IP", `no floating IP can be had: ${cause.message}`, {
+    cause,
+    ...(requestId === undefined ? {} : { requestId }),
+    hint: "Release one that nobody needs with `openstack floating ip delete`, or ask for a larger quota.",
+    details: addresses.map(({ floating_ip_address, port_id, tags, description }) =>
+      `${floating_ip_address} ${port_id === null ? "free" : `on port ${port_id}`} ${[...tags, description].join(" ")}`.trim(),
+    ),
+  });
+}

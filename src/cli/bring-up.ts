@@ -5,7 +5,6 @@ import type { Manifest } from "../guest/manifest.ts";
 import { awaitEndpoint, checkEndpoint, type EndpointReport, type Expectation } from "../health/check-endpoint.ts";
 import { rememberExpectation } from "../health/expectation.ts";
 import { ensureServerRuns } from "../openstack/compute/servers.ts";
-import { associateFloatingIp, disassociateFloatingIp, findFloatingIp } from "../openstack/network/floating-ips.ts";
 import { buildPayload } from "../release/payload.ts";
 import { type StagedRelease, stageRelease } from "../release/publication.ts";
 import { readStackRecord, recordRelease, type StackRecord } from "../release/stack-record.ts";
@@ -16,14 +15,15 @@ import { packageTar } from "../serving/models/package.ts";
 import { type Delivery, deliveryOf } from "./delivery.ts";
 import { showEngine, summary } from "./engine-progress.ts";
 import { reachVerdict } from "./host-verdict.ts";
-import { endpointUrl, type StackOutputs, stackOutputs } from "./stack-outputs.ts";
+import { attachAddress, attachedAddress } from "./public-address.ts";
+import { endpointUrl, type StackOutputs, stackOutputs, withAddress } from "./stack-outputs.ts";
 import type { Reporter } from "./ui/reporter.ts";
 import { bindToCloud, type Workspace } from "./workspace.ts";
 
 /** An address that was just attached answers within this. */
-const ENDPOINT_TIMEOUT_MS = 20_000;
+export const ENDPOINT_TIMEOUT_MS = 20_000;
 /** The same of a host that was switched off and has passed its gate before: it boots first. */
-const BOOT_TIMEOUT_MS = 180_000;
+export const BOOT_TIMEOUT_MS = 180_000;
 
 /** A stack that serves. */
 export interface Served {
@@ -71,16 +71,18 @@ export async function bringUp(
   const staged = await reporter.phase("publish", `payload and model ${place}`, ({ note }) =>
     stage(workspace, delivery, model, note),
   );
-  const { changes, outputs } = await reporter.phase("provision", "resources", async ({ note }) => {
+  const { changes, outputs: made } = await reporter.phase("provision", "resources", async ({ note }) => {
     const updated = await engine.up(reference, { onEvent: showEngine(reporter), signal });
     note(summary(updated.changes));
     return { changes: updated.changes, outputs: stackOutputs.parse(updated.outputs) };
   });
   await staged.publish();
 
-  const url = endpointUrl(outputs);
-  const attached = (await findFloatingIp(session, outputs.floatingIpId))?.port_id === outputs.portId;
-  const stillServes = !staged.changed && attached && (await serves(url, model.expectation));
+  const attached = await attachedAddress(workspace, made);
+  let outputs = withAddress(made, attached);
+  let giveBack = async () => {}; // what was attached before this run stays
+  const stillServes =
+    !staged.changed && attached !== undefined && (await serves(endpointUrl(outputs), model.expectation));
   let { manifest } = staged;
   let timeoutMs = ENDPOINT_TIMEOUT_MS;
   if (!stillServes) {
@@ -88,14 +90,16 @@ export async function bringUp(
       reporter.note(`${outputs.serverName} was switched off and is started`);
       timeoutMs = BOOT_TIMEOUT_MS;
     }
-    if (staged.replaced !== undefined && attached) reporter.note("the runtime restarts: a gap of about a second");
-    manifest = await reachVerdict(workspace, outputs, { staged, delivery, reporter, signal });
-    await reporter.phase("attach", `floating IP ${outputs.floatingIp}`, () =>
-      associateFloatingIp(session, outputs.floatingIpId, outputs.portId, { signal }),
-    );
+    if (staged.replaced !== undefined && attached !== undefined)
+      reporter.note("the runtime restarts: a gap of about a second");
+    manifest = await reachVerdict(workspace, made, { staged, delivery, reporter, signal });
+    ({ outputs, giveBack } = await reporter.phase("attach", `floating IP ${outputs.floatingIp}`, ({ note }) =>
+      attachAddress(workspace, made, { signal, note }),
+    ));
   }
+  const url = endpointUrl(outputs);
   const report = await reporter.phase("check", `prediction through ${url}`, () =>
-    checkOrDetach(workspace, outputs, model.expectation, { wasAttached: attached, timeoutMs, signal }),
+    checkOrGiveBack(url, model.expectation, giveBack, { timeoutMs, signal }),
   );
   const release = await rememberRelease(workspace, manifest, model.expectation);
   const changed = !stillServes || staged.changed || summary(changes) !== summary({});
@@ -119,22 +123,22 @@ async function stage(
   return staged;
 }
 
-/** What this run attached and what does not serve from outside must not look like an endpoint: its address is taken off again. */
-async function checkOrDetach(
-  { session }: Workspace,
-  outputs: StackOutputs,
+/** What was attached for this run and does not serve from outside must not look like an endpoint: it is given back. */
+export async function checkOrGiveBack(
+  url: string,
   expectation: Expectation,
-  { wasAttached, ...patience }: { wasAttached: boolean; timeoutMs: number; signal: AbortSignal },
+  giveBack: () => Promise<void>,
+  patience: { timeoutMs: number; signal: AbortSignal },
 ): Promise<EndpointReport> {
   try {
-    return await awaitEndpoint(endpointUrl(outputs), expectation, patience);
+    return await awaitEndpoint(url, expectation, patience);
   } catch (error) {
-    if (!wasAttached) await disassociateFloatingIp(session, outputs.floatingIpId);
+    await giveBack();
     throw error;
   }
 }
 
-async function rememberRelease(
+export async function rememberRelease(
   { stackHome }: Workspace,
   manifest: Manifest,
   expectation: Expectation,
@@ -149,7 +153,7 @@ async function rememberRelease(
   return release;
 }
 
-async function readyModel(name: string, directory: string): Promise<ReadyModel> {
+export async function readyModel(name: string, directory: string): Promise<ReadyModel> {
   const model = await importModel(directory);
   const { bytes, digest } = await packageTar(model);
   const expectation = {

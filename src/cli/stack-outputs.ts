@@ -22,6 +22,11 @@ export function endpointUrl({ floatingIp, frontendPort }: StackOutputs): string 
   return `http://${floatingIp}:${frontendPort}`;
 }
 
+/** The outputs with the address that really leads to the stack, where that is not the program's own. */
+export function withAddress(outputs: StackOutputs, address: string | undefined): StackOutputs {
+  return address === undefined ? outputs : { ...outputs, floatingIp: address };
+}
+
 /** A host as the final objects of the verbs show it. */
 export function hostObject(outputs: StackOutputs, now: { attached: boolean; state: string }) {
   return {

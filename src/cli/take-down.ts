@@ -1,6 +1,5 @@
 import { SlipwayError } from "../common/errors.ts";
 import { keypairName, stackTag } from "../components/tags.ts";
-import { disassociateFloatingIp } from "../openstack/network/floating-ips.ts";
 import { findStackLeftovers } from "../release/leftovers.ts";
 import { endMaintenance } from "../release/maintenance-address.ts";
 import { unpublish } from "../release/publication.ts";
@@ -9,6 +8,7 @@ import { forgetHostKeys } from "../remote/known-hosts.ts";
 import { deliveryOf } from "./delivery.ts";
 import { showEngine, summary } from "./engine-progress.ts";
 import { knownHostsFile } from "./host-access.ts";
+import { detachAddress } from "./public-address.ts";
 import { stackOutputs } from "./stack-outputs.ts";
 import type { Reporter } from "./ui/reporter.ts";
 import { bindToCloud, type Workspace } from "./workspace.ts";
@@ -27,7 +27,7 @@ export async function takeDown(workspace: Workspace, reporter: Reporter, signal:
   const outputs = stackOutputs.safeParse(state);
   if (outputs.success) {
     await reporter.phase("detach", `floating IP ${outputs.data.floatingIp} detached`, () =>
-      disassociateFloatingIp(session, outputs.data.floatingIpId),
+      detachAddress(workspace, outputs.data),
     );
     await forgetHostKeys(knownHostsFile(home), outputs.data.serverId);
   }

@@ -26,6 +26,8 @@ const recordSchema = z.object({
       at: z.iso.datetime(),
     })
     .optional(),
+  /** The address that stands in for the program's own, which is gone. */
+  standIn: z.string().optional(),
 });
 
 /** What a stack remembers: `stack.json` in the stack's home. */
@@ -64,14 +66,24 @@ export async function assertOwnCloud(home: string, given: StackRecord["cloud"]):
 
 /** Remembers a release that passed its gate. */
 export async function recordRelease(home: string, release: NonNullable<StackRecord["release"]>): Promise<StackRecord> {
-  const record = await readStackRecord(home);
-  if (record === undefined) throw new Error(`${home} is not bound to a cloud`);
-  return write(home, { ...record, release });
+  return write(home, { ...(await boundRecord(home)), release });
+}
+
+/** Remembers the address that leads to the stack in place of its program's own; undefined for none. */
+export async function recordStandIn(home: string, address: string | undefined): Promise<void> {
+  const { standIn, ...record } = await boundRecord(home);
+  if (standIn !== address) await write(home, address === undefined ? record : { ...record, standIn: address });
 }
 
 /** After a teardown that left nothing: the stack may live in another cloud next time. */
 export async function forgetStack(home: string): Promise<void> {
   await rm(join(home, FILE), { force: true });
+}
+
+async function boundRecord(home: string): Promise<StackRecord> {
+  const record = await readStackRecord(home);
+  if (record === undefined) throw new Error(`${home} is not bound to a cloud`);
+  return record;
 }
 
 async function write(home: string, record: StackRecord): Promise<StackRecord> {

@@ -2,13 +2,13 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { consoleOutput, ensureServerRuns, findServer, listServers } from "../../src/openstack/compute/servers.ts";
+import { ensureAssociated } from "../../src/openstack/network/association.ts";
 import {
-  associateFloatingIp,
   createFloatingIp,
   deleteFloatingIp,
-  disassociateFloatingIp,
   findFloatingIp,
   listFloatingIps,
+  pointFloatingIp,
 } from "../../src/openstack/network/floating-ips.ts";
 import { findPort, updatePort } from "../../src/openstack/network/ports.ts";
 import {
@@ -102,9 +102,9 @@ describe("servers and floating IPs", () => {
       tags: ["t"],
     });
 
-    const pointed = await associateFloatingIp(session, address.id, port.id);
+    const pointed = await ensureAssociated(session, address.id, port.id);
     expect(pointed).toMatchObject({ status: "ACTIVE", port_id: port.id });
-    expect(await associateFloatingIp(session, address.id, port.id)).toEqual(pointed);
+    expect(await ensureAssociated(session, address.id, port.id)).toEqual(pointed);
     expect((await listFloatingIps(session, { tags: "t" })).map(({ id }) => id)).toEqual([address.id]);
     expect((await listServers(session, { metadata: { slipway: "x" } })).map(({ id }) => id)).toEqual([server.id]);
     expect(await listServers(session, { name: "we" })).toEqual([]);
@@ -120,13 +120,18 @@ describe("servers and floating IPs", () => {
       message: `server ${port.id} is gone`,
     });
 
-    await disassociateFloatingIp(session, address.id);
-    await disassociateFloatingIp(session, address.id);
+    await pointFloatingIp(session, address.id, null);
+    await pointFloatingIp(session, address.id, null);
     expect((await findFloatingIp(session, address.id))?.port_id).toBeNull();
     await deleteFloatingIp(session, address.id);
     await deleteFloatingIp(session, address.id);
-    await expect(associateFloatingIp(session, address.id, port.id)).rejects.toMatchObject({ code: "E_FLOATING_IP" });
-    await expect(associateFloatingIp(session, address.id, server.id)).rejects.toThrow(/port .* is gone/);
+    await expect(ensureAssociated(session, address.id, port.id)).rejects.toMatchObject({
+      code: "E_FLOATING_IP",
+      message: `floating IP ${address.id} is gone`,
+    });
+    await expect(ensureAssociated(session, address.id, server.id, { invisibleMs: 0 })).rejects.toThrow(
+      `port ${server.id} is gone`,
+    );
     expect(await findServer(session, port.id)).toBeUndefined();
     await provider.close();
   });

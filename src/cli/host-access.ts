@@ -3,7 +3,7 @@ import { messageOf, SlipwayError } from "../common/errors.ts";
 import { waitFor } from "../common/wait.ts";
 import { stackTag } from "../components/tags.ts";
 import { consoleOutput } from "../openstack/compute/servers.ts";
-import { findFloatingIp } from "../openstack/network/floating-ips.ts";
+import { externalNetworkId } from "../openstack/network/networks.ts";
 import { withMaintenanceAddress } from "../release/maintenance-address.ts";
 import { awaitSsh } from "../remote/await-ssh.ts";
 import type { SshConnection } from "../remote/connection.ts";
@@ -11,6 +11,7 @@ import { type HostKey, hostKeysOnConsole } from "../remote/host-keys.ts";
 import { findIdentities } from "../remote/identities.ts";
 import { connectJumpHost } from "../remote/jump-host.ts";
 import { knownHostKeys, pinHostKeys } from "../remote/known-hosts.ts";
+import { attachedAddress } from "./public-address.ts";
 import type { StackOutputs } from "./stack-outputs.ts";
 import type { Progress } from "./ui/reporter.ts";
 import type { Workspace } from "./workspace.ts";
@@ -61,17 +62,12 @@ export async function withHost<T>(
       jumpHost.close();
     }
   }
-  const own = await findFloatingIp(session, outputs.floatingIpId);
-  if (own === undefined) {
-    throw new SlipwayError("E_FLOATING_IP", `the floating IP of ${stack} is gone`, {
-      hint: "Run `slipway up`, which makes another.",
-    });
-  }
-  if (own.port_id === outputs.portId) return logIn(outputs.floatingIp);
+  const attached = await attachedAddress(workspace, outputs);
+  if (attached !== undefined) return logIn(attached);
   progress.note(`${outputs.serverName} is reached by an address for maintenance, from ${config.sshCidr} alone`);
   const unattached = {
     portId: outputs.portId,
-    externalNetworkId: own.floating_network_id,
+    externalNetworkId: await externalNetworkId(session, config.externalNetwork),
     tag: stackTag(reference.project, stack),
   };
   return withMaintenanceAddress(session, unattached, signal, (address) => logIn(address));

@@ -12,12 +12,14 @@ import type { Workspace } from "./workspace.ts";
 /** How long a host may take from its start to its verdict; a guest under software emulation needs minutes. */
 const BOOTSTRAP_TIMEOUT_MS = 15 * 60_000;
 
-/** What a host shall run, and how it gets it. */
+/** What a host follows, or shall follow now, and how it gets it. */
 interface Delivered {
-  staged: StagedRelease;
+  staged: Pick<StagedRelease, "manifest" | "changed" | "replaced">;
   delivery: Delivery;
   reporter: Reporter;
   signal: AbortSignal;
+  /** For the verdict. */
+  timeoutMs?: number | undefined;
 }
 
 /**
@@ -31,7 +33,7 @@ export async function reachVerdict(
   outputs: StackOutputs,
   delivered: Delivered,
 ): Promise<Manifest> {
-  const { reporter, signal } = delivered;
+  const { reporter, signal, timeoutMs = BOOTSTRAP_TIMEOUT_MS } = delivered;
   const { serverId, serverName } = outputs;
   const readConsole = () => consoleOutput(workspace.session, serverId);
   const manifest = await retriedManifest(workspace, delivered, readConsole);
@@ -40,7 +42,7 @@ export async function reachVerdict(
     const verdict = await followJournal({
       readConsole,
       sequence: manifest.sequence,
-      timeoutMs: BOOTSTRAP_TIMEOUT_MS,
+      timeoutMs,
       onLine: ({ entry }) => progress.detail(describe(entry)),
       signal,
     });

@@ -30,6 +30,16 @@ const entries: Entry[] = [
     load: () => import("./verbs/preview.ts"),
   },
   {
+    command: "attach [stack]",
+    describe: "after `pulumi up`: wait for the host's verdict, then make the stack's address lead to it",
+    load: () => import("./verbs/attach.ts"),
+  },
+  {
+    command: "detach [stack]",
+    describe: "take the address off a stack's host; the stack keeps it",
+    load: () => import("./verbs/detach.ts"),
+  },
+  {
     command: "status [stack]",
     describe: "show a stack's hosts, address, model and release",
     load: () => import("./verbs/status.ts"),
@@ -50,8 +60,8 @@ const entries: Entry[] = [
     load: () => import("./verbs/down.ts"),
   },
   {
-    command: "cloud <action>",
-    describe: "the embedded OpenStack: start, stop, status, env, prepare, destroy",
+    command: "cloud <action> [fault]",
+    describe: "the embedded OpenStack: start, stop, status, env, prepare, destroy, arm, disarm, faults",
     load: () => import("./verbs/cloud.ts"),
   },
 ];

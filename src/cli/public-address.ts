@@ -1,5 +1,6 @@
 import { stackTag } from "../components/tags.ts";
 import type { StackAddress } from "../release/address-claim.ts";
+import { endMaintenance } from "../release/maintenance-address.ts";
 import { ensureAttached, ensureDetached, findAttached } from "../release/stack-address.ts";
 import { recordStandIn } from "../release/stack-record.ts";
 import { type StackOutputs, withAddress } from "./stack-outputs.ts";
@@ -28,6 +29,8 @@ export async function attachAddress(
 ): Promise<Reachable> {
   const { session, stackHome } = workspace;
   const stack = { ...addressOf(workspace, outputs), serverId: outputs.serverId };
+  // a run that was killed may have left one on the port, which would be in the way
+  await endMaintenance(session, stack.tag);
   const { address, how, giveBack } = await ensureAttached(session, stack, options);
   const { floating_ip_address } = address;
   if (how !== "own") {

@@ -95,7 +95,11 @@ function isFree({ port_id, tags, floating_network_id }: FloatingIp, networkId: s
  * Tags a free address and looks again. Neutron has no way to tag only what nobody else has tagged: of two runs at once the last one
  * has it, and the other sees that here, or when it has associated it.
  */
-async function take(session: Session, { id, floating_network_id }: FloatingIp, { tag }: StackAddress): Promise<boolean> {
+async function take(
+  session: Session,
+  { id, floating_network_id }: FloatingIp,
+  { tag }: StackAddress,
+): Promise<boolean> {
   const before = await findFloatingIp(session, id);
   if (before === undefined || !isFree(before, floating_network_id)) return false;
   await setFloatingIpTags(session, id, [tag]);

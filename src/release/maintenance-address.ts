@@ -1,9 +1,6 @@
-import {
-  associateFloatingIp,
-  createFloatingIp,
-  deleteFloatingIp,
-  listFloatingIps,
-} from "../openstack/network/floating-ips.ts";
+import { SlipwayError } from "../common/errors.ts";
+import { ensureAssociated } from "../openstack/network/association.ts";
+import { createFloatingIp, deleteFloatingIp, listFloatingIps } from "../openstack/network/floating-ips.ts";
 import type { Session } from "../openstack/session.ts";
 
 /** A host that must be reached before it has an address of its own. */
@@ -28,9 +25,11 @@ export async function withMaintenanceAddress<T>(
 ): Promise<T> {
   await endMaintenance(session, tag);
   try {
-    const wanted = { networkId: externalNetworkId, description: descriptionOf(tag), tags: [tag] };
+    // the second tag tells that it does not stand in for the stack's own address
+    const tags = [tag, "slipway-maintenance"];
+    const wanted = { networkId: externalNetworkId, description: descriptionOf(tag), tags };
     const { id, floating_ip_address } = await createFloatingIp(session, wanted);
-    await associateFloatingIp(session, id, portId, { signal });
+    if ((await ensureAssociated(session, id, portId, { signal })) === undefined) throw taken(floating_ip_address);
     return await action(floating_ip_address);
   } finally {
     await endMaintenance(session, tag);
@@ -41,6 +40,12 @@ export async function withMaintenanceAddress<T>(
 export async function endMaintenance(session: Session, tag: string): Promise<void> {
   const addresses = await listFloatingIps(session, { description: descriptionOf(tag) });
   await Promise.all(addresses.map(({ id }) => deleteFloatingIp(session, id)));
+}
+
+function taken(address: string): SlipwayError {
+  return new SlipwayError("E_FLOATING_IP", `somebody else has pointed ${address} elsewhere while it was attached`, {
+    hint: "Run the command again: it takes another address.",
+  });
 }
 
 function descriptionOf(tag: string): string {

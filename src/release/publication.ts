@@ -175,6 +175,16 @@ async function ensureObject({ store, log }: PublishOptions, container: string, f
   await store.put(container, file.path, file.content, { contentType: "application/octet-stream" });
 }
 
+/** The manifest that a stack's hosts follow; undefined where nothing is published. */
+export async function followedManifest({
+  store,
+  stack,
+  home,
+}: Pick<PublishOptions, "store" | "stack" | "home">): Promise<Manifest | undefined> {
+  const key = await ensureSigningKey(home);
+  return publishedManifest(store, containerName(stack, key), key);
+}
+
 /** The manifest that hosts see now; undefined where there is none of this stack's key. */
 async function publishedManifest(store: ObjectStore, container: string, key: KeyObject): Promise<Manifest | undefined> {
   const document = await store.get(container, MANIFEST);

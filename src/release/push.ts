@@ -80,7 +80,10 @@ class Inbox {
     await this.#inInbox(
       `mkdir -p "$(dirname ${target})" && cat ${from > 0 ? ">>" : ">"} ${part} && sync ${part} && ` +
         `if echo ${sum} | sha256sum -c --status; then mv ${part} ${target}; else rm ${part}; echo 'it arrived torn' >&2; exit 1; fi`,
-      { input: createReadStream(file, { start: from }), timeoutMs: GRACE_MS + Math.ceil((size / BYTES_PER_SECOND) * 1000) },
+      {
+        input: createReadStream(file, { start: from }),
+        timeoutMs: GRACE_MS + Math.ceil((size / BYTES_PER_SECOND) * 1000),
+      },
     );
   }
 

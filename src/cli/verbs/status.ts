@@ -2,10 +2,10 @@ import { messageOf } from "../../common/errors.ts";
 import { checkEndpoint } from "../../health/check-endpoint.ts";
 import { readExpectation } from "../../health/expectation.ts";
 import { findServer } from "../../openstack/compute/servers.ts";
-import { findFloatingIp } from "../../openstack/network/floating-ips.ts";
 import { readStackRecord } from "../../release/stack-record.ts";
+import { attachedAddress } from "../public-address.ts";
 import { requireOutputs } from "../running-stack.ts";
-import { endpointUrl, hostObject } from "../stack-outputs.ts";
+import { endpointUrl, hostObject, withAddress } from "../stack-outputs.ts";
 import { verb as declare } from "../verb.ts";
 import { openWorkspace, requireOwnCloud } from "../workspace.ts";
 
@@ -14,16 +14,17 @@ export const verb = declare({
   run: async ({ args, reporter }) => {
     const workspace = await openWorkspace(args);
     const { stack, stackHome, engine, session, cloud } = workspace;
-    const outputs = await requireOutputs(workspace);
+    const known = await requireOutputs(workspace);
     await requireOwnCloud(workspace);
-    const url = endpointUrl(outputs);
-    const [record, expectation, server, floatingIp] = await Promise.all([
+    const [record, expectation, server, address] = await Promise.all([
       readStackRecord(stackHome),
       readExpectation(stackHome),
-      findServer(session, outputs.serverId),
-      findFloatingIp(session, outputs.floatingIpId),
+      findServer(session, known.serverId),
+      attachedAddress(workspace, known),
     ]);
-    const attached = floatingIp?.port_id === outputs.portId;
+    const attached = address !== undefined;
+    const outputs = withAddress(known, address);
+    const url = endpointUrl(outputs);
     const health = expectation === undefined ? "no release has passed its gate yet" : await healthOf(url, expectation);
     const state = server?.status ?? "GONE";
     const host = hostObject(outputs, { attached, state });

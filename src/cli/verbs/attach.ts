@@ -1,0 +1,34 @@
+import { withStackLock } from "../../release/stack-lock.ts";
+import { attachStack } from "../attach-stack.ts";
+import { servedObject, servedText } from "../served.ts";
+import { verb as declare } from "../verb.ts";
+import { openWorkspace } from "../workspace.ts";
+
+export const verb = declare({
+  options: {
+    model: {
+      type: "string",
+      requiresArg: true,
+      describe: "the published model's folder, where it is not the configured one",
+    },
+    reuse: {
+      type: "boolean",
+      default: true,
+      describe: "let a free floating IP of the project stand in for the stack's own, if that was deleted",
+    },
+    timeout: { type: "number", describe: "seconds for the host's verdict; 900 unless given" },
+  },
+  run: async ({ args, reporter, signal }) => {
+    const workspace = await openWorkspace(args);
+    const { model, reuse, timeout } = args;
+    const served = await withStackLock(workspace.stackHome, `attach ${workspace.stack}`, () =>
+      attachStack(workspace, reporter, {
+        model,
+        reuse,
+        signal,
+        ...(timeout === undefined ? {} : { timeoutMs: timeout * 1000 }),
+      }),
+    );
+    reporter.result(servedObject(workspace, served, reporter.timings), servedText(workspace, served, reporter.timings));
+  },
+});

@@ -1,9 +1,15 @@
 import { mkdir } from "node:fs/promises";
-import { SlipwayError } from "../common/errors.ts";
+import { messageOf, SlipwayError } from "../common/errors.ts";
 import type { KernelLock } from "../common/kernel-lock.ts";
+import { guestSpec } from "./compute/guest-spec.ts";
 import { Lifecycle } from "./compute/lifecycle.ts";
-import { serverTable } from "./compute/records.ts";
+import { type Server, serverTable } from "./compute/records.ts";
 import { type Credentials, ensureCredentials } from "./credentials.ts";
+import { ArmedFaults } from "./faults/armed.ts";
+import { bootWithFaults } from "./faults/boot-faults.ts";
+import { type FaultControl, faultControl } from "./faults/fault-control.ts";
+import { FaultyPlans } from "./faults/network-faults.ts";
+import { meetFaults } from "./faults/request-faults.ts";
 import { type Listener, listen, onlyBelow } from "./http/listen.ts";
 import type { Hypervisor, ImageStore } from "./hypervisors/hypervisor.ts";
 import { accountsOf } from "./identity/accounts.ts";
@@ -60,6 +66,7 @@ export interface RunningCloud {
   port: number;
   instance: string;
   credentials: Credentials;
+  faults: FaultControl;
   /** Resolves when no server operation is under way. */
   idle(): Promise<void>;
   /** Stops answering; guests and their networks stay as they are for the next start. */
@@ -127,7 +134,10 @@ async function start(options: CloudOptions, undo: (() => Promise<void> | void)[]
   }
   await sweepContents(files.objects, objects);
 
-  const reconciler = new Reconciler(dataplane, () => networkingPlan(tables));
+  const armed = new ArmedFaults(store);
+  const plans = new FaultyPlans(armed, () => void reconcile().catch((error: unknown) => log(messageOf(error))));
+  undo.push(() => plans.close());
+  const reconciler = new Reconciler(dataplane, () => plans.current(networkingPlan(tables)));
   const reconcile = () => reconciler.reconcile();
   // the plan before the start: guests may be running, and an empty data plane would cut them off
   await reconcile();
@@ -135,9 +145,12 @@ async function start(options: CloudOptions, undo: (() => Promise<void> | void)[]
 
   const base = `http://${host}:${listener.port}`;
   const objectStore = dataplane === undefined ? base : `http://${dataplane.external.gatewayIp}:${listener.port}`;
-  const lifecycle = new Lifecycle({ store, servers, tables, hypervisor, reconcile, log });
+  const faultContext = { store, tables, images, reconcile };
+  const bootSpec = (server: Server) => bootWithFaults(armed, server, guestSpec(server, tables));
+  const lifecycle = new Lifecycle({ store, servers, tables, hypervisor, bootSpec, reconcile, log });
   const app = await createServices({
     ...{ stateDir, store, accounts, servers, images, tables, objects, hypervisor, lifecycle, reconcile, log },
+    meetFaults: (service) => meetFaults(service, armed, faultContext),
     addresses: () => ({ base, objectStore }),
     tokenLifetimeMs: options.tokenLifetimeMs ?? 3_600_000,
   });
@@ -153,6 +166,7 @@ async function start(options: CloudOptions, undo: (() => Promise<void> | void)[]
   const authUrl = `${base}/identity/v3`;
   return {
     ...{ authUrl, port: listener.port, instance, credentials },
+    faults: faultControl(armed, faultContext),
     idle: () => lifecycle.idle(),
     close: () => undoAll(undo),
   };

@@ -5,6 +5,7 @@ import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
 import { chooseHypervisor } from "./choose-hypervisor.ts";
 import { startCloud } from "./cloud.ts";
 import { withCloudEntries } from "./clouds-yaml.ts";
+import { serveControl } from "./control-socket.ts";
 import { type DaemonInfo, type DaemonMessage, daemonFiles, type HypervisorChoice } from "./daemon-info.ts";
 import { FakeHypervisor } from "./hypervisors/fake.ts";
 import { createNspawnHypervisor } from "./hypervisors/nspawn/hypervisor.ts";
@@ -48,6 +49,7 @@ async function main(): Promise<void> {
     log,
     ...(chosen.hypervisor === "nspawn" ? await realGuests() : pretendedGuests()),
   });
+  const control = await serveControl(stateDir, cloud.faults);
   await writeFileAtomic(files.hypervisor, `${JSON.stringify(chosen)}\n`);
   const cloudsFile = values["clouds-file"];
   if (cloudsFile !== undefined) {
@@ -68,6 +70,7 @@ async function main(): Promise<void> {
     log(`ends by ${signal}`);
     // while the lock is held: the next daemon's info must not be taken away
     rm(files.info, { force: true })
+      .then(() => control.close())
       .then(() => cloud.close())
       .then(
         () => process.exit(0),

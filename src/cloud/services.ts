@@ -30,6 +30,8 @@ export interface ServiceParts {
   hypervisor: Hypervisor;
   lifecycle: Lifecycle;
   reconcile: () => Promise<void>;
+  /** Called before the first service is there. */
+  meetFaults: (app: FastifyInstance) => void;
   addresses: () => Addresses;
   tokenLifetimeMs: number;
   log: (line: string) => void;
@@ -41,6 +43,7 @@ export async function createServices(parts: ServiceParts): Promise<FastifyInstan
   const tokens = new Tokens(store, parts.tokenLifetimeMs);
   const base = () => addresses().base;
   const app = createApp();
+  parts.meetFaults(app);
   await app.register(identityService, { prefix: "/identity", accounts: parts.accounts, tokens, addresses, log });
   await app.register(computeService, {
     prefix: "/compute",

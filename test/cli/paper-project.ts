@@ -1,7 +1,7 @@
 import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
-import { type RunningCloud, startCloud } from "../../src/cloud/cloud.ts";
+import { type CloudOptions, type RunningCloud, startCloud } from "../../src/cloud/cloud.ts";
 import { withCloudEntries } from "../../src/cloud/clouds-yaml.ts";
 import { FakeHypervisor } from "../../src/cloud/hypervisors/fake.ts";
 import type { GuestSpec } from "../../src/cloud/hypervisors/hypervisor.ts";
@@ -37,12 +37,16 @@ export class PaperProject {
   }
 
   /** @param console what a guest has written to its console by now */
-  static async create(console?: (spec: GuestSpec) => string): Promise<PaperProject> {
+  static async create(
+    console?: (spec: GuestSpec) => string,
+    options: Partial<CloudOptions> = {},
+  ): Promise<PaperProject> {
     const slipway = await Slipway.create();
     const cloud = await startCloud({
       stateDir: join(slipway.home, "paper"),
       hypervisor: new FakeHypervisor(console === undefined ? {} : { console }),
       images: [{ name: "debian-13", path: null, minDiskGb: 1 }],
+      ...options,
     });
     const project = new PaperProject(cloud, slipway);
     await writeFile(project.cloudsFile, withCloudEntries(undefined, cloud.authUrl, cloud.credentials));

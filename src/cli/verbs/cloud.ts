@@ -3,6 +3,7 @@ import { SlipwayError } from "../../common/errors.ts";
 import { slipwayHome } from "../../common/home.ts";
 import { quoteForShell } from "../../contextualization/helpers.ts";
 import { findCloud } from "../../openstack/clouds-file.ts";
+import { faultActions, faultOptions } from "../cloud-faults.ts";
 import { cloudFolder, destroyEmbeddedCloud, ensureEmbeddedCloud } from "../embedded-cloud.ts";
 import { guestsImpossible, prepareGuests } from "../prepare-guests.ts";
 import { type Call, verb as declare } from "../verb.ts";
@@ -15,6 +16,7 @@ const options = {
     describe: "TCP port of the APIs on 127.0.0.1, at `start`; the last one or any free one unless given",
   },
   admin: { type: "boolean", default: false, describe: "the administrator's credentials, at `env`" },
+  ...faultOptions,
 } as const;
 
 type CloudCall = Call<typeof options>;
@@ -27,6 +29,9 @@ const actions: Record<string, (call: CloudCall, projectRoot: string) => Promise<
   env,
   prepare,
   destroy,
+  arm: onFaults(faultActions.arm),
+  disarm: onFaults(faultActions.disarm),
+  faults: onFaults(faultActions.faults),
 };
 
 export const verb = declare({
@@ -100,6 +105,13 @@ async function prepare({ reporter }: CloudCall): Promise<void> {
     { ok: true, guests: true, image, timings: reporter.timings },
     `guest image ${image.name} ${image.digest}, ${Math.round(image.sizeBytes / 1e6)} MB`,
   );
+}
+
+function onFaults(act: (typeof faultActions)["arm"]) {
+  return async ({ args, reporter }: CloudCall, projectRoot: string): Promise<void> => {
+    const { object, text } = await act(cloudFolder(slipwayHome(projectRoot)), args);
+    reporter.result({ ok: true, ...object }, text);
+  };
 }
 
 async function destroy({ args, reporter }: CloudCall, projectRoot: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { messageOf } from "../../common/errors.ts";
 import { isoSeconds } from "../http/time.ts";
-import type { Hypervisor } from "../hypervisors/hypervisor.ts";
+import type { GuestSpec, Hypervisor } from "../hypervisors/hypervisor.ts";
 import { removePort, setPortsStatus, unbindPort } from "../network/ports.ts";
 import type { NetworkTables } from "../network/records.ts";
 import type { Collection, Store } from "../store/store.ts";
@@ -12,6 +12,8 @@ export interface LifecycleParts {
   servers: Collection<Server>;
   tables: NetworkTables;
   hypervisor: Hypervisor;
+  /** What is booted for a server. @throws Error with the server's fault message */
+  bootSpec: (server: Server) => GuestSpec;
   /** Brings the data plane to the current plan. */
   reconcile: () => Promise<void>;
   log: (line: string) => void;
@@ -115,14 +117,15 @@ export class Lifecycle {
   }
 
   async #boot(id: string): Promise<void> {
-    const { servers, tables, hypervisor, reconcile, log } = this.#parts;
+    const { servers, hypervisor, bootSpec, reconcile, log } = this.#parts;
     const server = servers.get(id);
     if (server === undefined || server.taskState === "deleting") return;
     if (server.vmState === "building") servers.patch(id, { taskState: "spawning" });
     try {
+      const spec = bootSpec(server);
       // the data plane makes the guest's links, so it comes first
       await reconcile();
-      await hypervisor.boot(guestSpec(server, tables));
+      await hypervisor.boot(spec);
     } catch (error) {
       if (servers.get(id)?.taskState !== "deleting") throw error;
       log(`server ${id} did not boot, and is deleted now: ${messageOf(error)}`);

@@ -95,6 +95,10 @@ export const neutron = {
       `External network ${networkId} is not reachable from subnet ${subnetId}.  Therefore, cannot associate Port ${portId} with a Floating IP.`,
       "ExternalGatewayForFloatingIPNotFound",
     ),
+  portWithoutAddress: (portId: string) =>
+    neutron.badRequest(
+      `Bad floatingip request: Cannot add floating IP to port ${portId} that has no fixed IPv4 addresses.`,
+    ),
   floatingIpTaken: (address: string, id: string, portId: string, fixedIp: string, networkId: string) =>
     new ApiError(
       409,

@@ -24,11 +24,9 @@ export function associationTo(
   if (port === undefined || !owns(scope, port.projectId)) throw neutron.portNotFound(portId);
   const ip = wantedIp === undefined ? port.fixedIps[0] : port.fixedIps.find((item) => item.ipAddress === wantedIp);
   if (ip === undefined) {
-    throw neutron.badRequest(
-      wantedIp === undefined
-        ? `Bad floatingip request: Cannot add floating IP to port ${portId} that has no fixed IPv4 addresses.`
-        : `Bad floatingip request: Port ${portId} does not have fixed ip ${wantedIp}.`,
-    );
+    throw wantedIp === undefined
+      ? neutron.portWithoutAddress(portId)
+      : neutron.badRequest(`Bad floatingip request: Port ${portId} does not have fixed ip ${wantedIp}.`);
   }
   const routerId = routerBetween(tables, ip.subnetId, floating.networkId);
   if (routerId === undefined) throw neutron.externalGatewayNotFound(floating.networkId, ip.subnetId, portId);

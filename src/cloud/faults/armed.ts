@@ -1,0 +1,80 @@
+import { createHash } from "node:crypto";
+import type { Collection, Store } from "../store/store.ts";
+import { type Fault, keyOf } from "./fault.ts";
+
+/** A time that a fault struck. */
+export interface Firing {
+  /** RFC 3339. */
+  at: string;
+  /** The request, or the server that was booted. */
+  what: string;
+}
+
+/** A fault that waits for its occasion, or has had it. */
+export interface ArmedFault {
+  /** The fault's full name. */
+  id: string;
+  /** How often it may strike; null: until it is disarmed. */
+  times: number | null;
+  /** With a seed it strikes at about every second occasion: at the same ones for the same seed. */
+  seed: string | null;
+  delayMs: number;
+  /** Occasions so far. */
+  met: number;
+  firings: Firing[];
+}
+
+/** How a fault is armed; what is absent is as its declaration says. */
+export interface Arming {
+  times?: number | undefined;
+  seed?: string | undefined;
+  delayMs?: number | undefined;
+}
+
+/** What is armed, in the cloud's state: it survives a restart, and ends when it is disarmed. */
+export class ArmedFaults {
+  readonly #table: Collection<ArmedFault>;
+
+  constructor(store: Store) {
+    this.#table = store.collection("fault");
+  }
+
+  /** Arms a fault anew, whatever it has done before. */
+  arm(fault: Fault, { times, seed, delayMs }: Arming = {}): ArmedFault {
+    return this.#table.put({
+      id: keyOf(fault),
+      times: times ?? fault.times ?? null,
+      seed: seed ?? null,
+      delayMs: delayMs ?? fault.delayMs ?? 0,
+      met: 0,
+      firings: [],
+    });
+  }
+
+  disarm(fault: Fault): void {
+    this.#table.delete(keyOf(fault));
+  }
+
+  find(fault: Fault): ArmedFault | undefined {
+    return this.#table.get(keyOf(fault));
+  }
+
+  /** An occasion for a fault: when it strikes, that is noted and the armed fault returned. */
+  strike(fault: Fault, what: string): ArmedFault | undefined {
+    const armed = this.find(fault);
+    if (armed === undefined || armed.firings.length === armed.times) return undefined;
+    const met = armed.met + 1;
+    if (!falls(armed.seed, met)) {
+      this.#table.put({ ...armed, met });
+      return undefined;
+    }
+    const firing = { at: new Date().toISOString(), what };
+    return this.#table.put({ ...armed, met, firings: [...armed.firings, firing] });
+  }
+}
+
+/** A coin that falls the same way for the same seed and occasion. */
+function falls(seed: string | null, occasion: number): boolean {
+  if (seed === null) return true;
+  return (createHash("sha256").update(`${seed} ${occasion}`).digest()[0] ?? 0) % 2 === 0;
+}

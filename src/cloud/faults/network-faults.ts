@@ -1,0 +1,50 @@
+import type { NetworkingPlan } from "../network/dataplane.ts";
+import type { ArmedFaults } from "./armed.ts";
+import { ledger } from "./ledger.ts";
+
+/**
+ * The plan as the data plane is given it while faults are in effect.
+ * @param now milliseconds since 1970
+ * @returns also when the last of them ends; undefined where none is in effect
+ */
+export function planWithFaults(
+  armed: ArmedFaults,
+  plan: NetworkingPlan,
+  now = Date.now(),
+): { plan: NetworkingPlan; until: number | undefined } {
+  let altered = plan;
+  let until: number | undefined;
+  for (const fault of ledger) {
+    const struck = fault.plan === undefined ? undefined : armed.find(fault);
+    const last = struck?.firings.at(-1);
+    if (fault.plan === undefined || struck === undefined || last === undefined) continue;
+    const end = Date.parse(last.at) + struck.delayMs;
+    if (end <= now) continue;
+    altered = fault.plan(altered);
+    until = Math.max(until ?? 0, end);
+  }
+  return { plan: altered, until };
+}
+
+/** The plans of a cloud that may have faults; when one that is in effect ends, the cloud is told to look again. */
+export class FaultyPlans {
+  readonly #armed: ArmedFaults;
+  readonly #lookAgain: () => void;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(armed: ArmedFaults, lookAgain: () => void) {
+    this.#armed = armed;
+    this.#lookAgain = lookAgain;
+  }
+
+  current(healthy: NetworkingPlan): NetworkingPlan {
+    const { plan, until } = planWithFaults(this.#armed, healthy);
+    this.close();
+    if (until !== undefined) this.#timer = setTimeout(this.#lookAgain, until - Date.now());
+    return plan;
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+}

@@ -1,0 +1,141 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { TestCloud } from "../support.ts";
+
+let cloud: TestCloud;
+let portId: string;
+let serverId: string;
+let floating: { id: string };
+const arm = (name: string) => cloud.cloud.faults.arm(name);
+
+beforeEach(async () => {
+  cloud = await TestCloud.start();
+  const { network } = await cloud.routedNetwork();
+  serverId = (await cloud.bootServer({ networks: [{ uuid: network.id }] })).id;
+  const { ports } = (await cloud.get(`/network/v2.0/ports?device_id=${serverId}`)).body;
+  portId = ports[0].id;
+  floating = await cloud.make("floatingip", { floating_network_id: await cloud.externalNetworkId() });
+});
+afterEach(() => cloud.remove());
+
+const associate = (port: string | null = portId) =>
+  cloud.put(`/network/v2.0/floatingips/${floating.id}`, { floatingip: { port_id: port } });
+const shown = async () => (await cloud.get(`/network/v2.0/floatingips/${floating.id}`)).body.floatingip;
+
+describe("addresses", () => {
+  it("P01:port-visible-late: a port that is there is not found, three times", async () => {
+    arm("P01:port-visible-late");
+    const look = () => cloud.get(`/network/v2.0/ports/${portId}`);
+    const answer = await look();
+    expect(answer.status).toBe(404);
+    expect(answer.body.NeutronError).toMatchObject({
+      type: "PortNotFound",
+      message: `Port ${portId} could not be found.`,
+    });
+    expect([(await look()).status, (await look()).status, (await look()).status]).toEqual([404, 404, 200]);
+  });
+
+  it("P01:fip-400-until-active: associations are refused, by Neutron and by Nova's proxy", async () => {
+    arm("P01:fip-400-until-active");
+    const refused = await associate();
+    expect(refused.status).toBe(400);
+    expect(refused.body.NeutronError.message).toContain("has no fixed IPv4 addresses");
+    const proxy = await cloud.post(`/compute/v2.1/servers/${serverId}/action`, {
+      addFloatingIp: { address: "1.2.3.4" },
+    });
+    expect(proxy.status).toBe(400);
+    expect(proxy.body).toEqual({ badRequest: { code: 400, message: "No nw_info cache associated with instance" } });
+    expect((await associate()).status).toBe(400);
+    expect((await associate()).status).toBe(200);
+  });
+
+  it("P02: no association succeeds, and taking off does", async () => {
+    await associate();
+    arm("P02");
+    const refused = await associate();
+    expect(refused.status).toBe(500);
+    expect(refused.body.NeutronError).toMatchObject({ type: "HTTPInternalServerError" });
+    expect((await associate(null)).status).toBe(200);
+    expect((await associate()).status).toBe(500);
+    expect(await shown()).toMatchObject({ port_id: null });
+  });
+
+  it("P03: an association is made, and a proxy's 504 is the answer; a refused one keeps its own", async () => {
+    arm("P03");
+    const answer = await associate();
+    expect(answer.status).toBe(504);
+    expect(answer.headers.get("content-type")).toContain("text/html");
+    expect(answer.text).toContain("504 Gateway Time-out");
+    expect(await shown()).toMatchObject({ port_id: portId, status: "ACTIVE" });
+    expect((await associate("no-such-port")).status).toBe(404);
+  });
+
+  it("P04: an association succeeds, and the address leads elsewhere a moment later, once", async () => {
+    arm("P04");
+    const answer = await associate();
+    expect(answer.body.floatingip).toMatchObject({ port_id: portId });
+    const stolen = await shown();
+    expect(stolen).toMatchObject({ status: "ACTIVE", fixed_ip_address: null });
+    expect(stolen.port_id).not.toBe(portId);
+    await associate();
+    expect(await shown()).toMatchObject({ port_id: portId });
+  });
+
+  it.each(["P05:fip-quota", "P12:quota-fip"])("%s: one more address is over the quota", async (name) => {
+    arm(name);
+    const body = { floatingip: { floating_network_id: await cloud.externalNetworkId() } };
+    const refused = await cloud.post("/network/v2.0/floatingips", body);
+    expect(refused.status).toBe(409);
+    expect(refused.body.NeutronError).toMatchObject({
+      type: "OverQuota",
+      message: "Quota exceeded for resources: ['floatingip'].",
+    });
+  });
+});
+
+describe("images and servers", () => {
+  const create = async (more = {}) =>
+    cloud.post("/compute/v2.1/servers", await cloud.serverBody({ networks: [], ...more }));
+
+  it("P11:two-images-same-name: there are two until it is disarmed, and servers boot from either", async () => {
+    const named = async () =>
+      (await cloud.get("/image/v2/images?name=debian-13")).body.images.map(({ id }: { id: string }) => id);
+    const before = await named();
+    arm("P11:two-images-same-name");
+    const both = await named();
+    expect(both).toHaveLength(2);
+    expect(both).toEqual(expect.arrayContaining(before));
+    expect(await named()).toEqual(both);
+    const twin = both.find((id: string) => !before.includes(id));
+    expect((await create({ imageRef: twin })).status).toBe(202);
+    await cloud.cloud.faults.disarm();
+    expect(await named()).toEqual(before);
+  });
+
+  it("P11:image-deactivated: a server's create finds the image deactivated, and everybody after it", async () => {
+    arm("P11:image-deactivated");
+    const refused = await create();
+    expect(refused.status).toBe(400);
+    expect(refused.body.badRequest.message).toMatch(/^Image [0-9a-f-]{36} is not active\.$/);
+    const statuses = async () =>
+      (await cloud.get("/image/v2/images")).body.images.map(({ status }: { status: string }) => status);
+    expect(await statuses()).toEqual(["deactivated"]);
+    await cloud.cloud.faults.disarm();
+    expect(await statuses()).toEqual(["active"]);
+    expect((await create()).status).toBe(202);
+  });
+
+  it("P12:quota-cores and P15:userdata-413 refuse a server in Nova's form", async () => {
+    arm("P12:quota-cores");
+    const overQuota = await create();
+    expect(overQuota.status).toBe(403);
+    expect(overQuota.body.forbidden.message).toBe(
+      "Quota exceeded for cores: Requested 1, but already used 20 of 20 cores",
+    );
+    await cloud.cloud.faults.disarm();
+    arm("P15");
+    expect((await create()).status).toBe(202);
+    const tooLarge = await create({ user_data: Buffer.from("#cloud-config\n{}\n").toString("base64") });
+    expect(tooLarge.status).toBe(413);
+    expect(tooLarge.body).toEqual({ overLimit: { code: 413, message: "Request is too large." } });
+  });
+});

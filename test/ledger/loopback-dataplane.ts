@@ -1,0 +1,61 @@
+import { randomInt } from "node:crypto";
+import { connect, createServer, type Server } from "node:net";
+import type { Dataplane, NetworkingPlan } from "../../src/cloud/network/dataplane.ts";
+
+/**
+ * A data plane without namespaces: an address that leads to a plugged port answers, on loopback, with what listens on `target`; every
+ * other address refuses.
+ */
+export class LoopbackDataplane implements Dataplane {
+  readonly external: { cidr: string; gatewayIp: string };
+  readonly #open = new Map<string, Server>();
+  readonly #port: number;
+  readonly #target: () => number;
+
+  /** @param port that guests serve on @param target the port on 127.0.0.1 that answers for them */
+  constructor(port: number, target: () => number) {
+    const network = `127.${randomInt(64, 128)}.${randomInt(256)}`;
+    this.external = { cidr: `${network}.0/24`, gatewayIp: `${network}.1` };
+    this.#port = port;
+    this.#target = target;
+  }
+
+  async start(): Promise<void> {}
+
+  async apply({ routers, ports }: NetworkingPlan): Promise<void> {
+    const plugged = new Set(ports.filter(({ serverId }) => serverId !== null).flatMap(({ fixedIps }) => fixedIps));
+    const wanted = routers
+      .flatMap(({ floatingIps }) => floatingIps)
+      .filter(({ fixedIp }) => plugged.has(fixedIp))
+      .map(({ floatingIp }) => floatingIp);
+    for (const [address, server] of this.#open) if (!wanted.includes(address)) await this.#close(address, server);
+    for (const address of wanted) if (!this.#open.has(address)) await this.#listen(address);
+  }
+
+  async destroy(): Promise<void> {
+    for (const [address, server] of this.#open) await this.#close(address, server);
+  }
+
+  async #listen(address: string): Promise<void> {
+    const server = createServer((client) => {
+      const guest = connect(this.#target(), "127.0.0.1");
+      for (const [one, other] of [
+        [client, guest],
+        [guest, client],
+      ] as const) {
+        one.pipe(other);
+        one.on("error", () => other.destroy());
+        one.on("close", () => other.destroy());
+      }
+    });
+    this.#open.set(address, server);
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject).listen(this.#port, address, resolve);
+    });
+  }
+
+  async #close(address: string, server: Server): Promise<void> {
+    this.#open.delete(address);
+    await new Promise((resolve) => server.close(resolve));
+  }
+}

@@ -1,7 +1,9 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { keptHypervisor } from "../cloud/choose-hypervisor.ts";
 import { daemonStatus, destroyCloud, startDaemon } from "../cloud/control.ts";
 import type { DaemonInfo, HypervisorChoice } from "../cloud/daemon-info.ts";
+import { guestsRefused, lastingObstacles } from "../cloud/hypervisors/nspawn/probe.ts";
 import type { Leftover } from "../cloud/leftovers.ts";
 import { SlipwayError } from "../common/errors.ts";
 import { namesIn } from "../common/files.ts";
@@ -9,7 +11,7 @@ import { slipwayHome, stackHome } from "../common/home.ts";
 import { loadProject } from "../engine/embedded/project/project.ts";
 import { findCloud } from "../openstack/clouds-file.ts";
 import { forgetStack, readStackRecord } from "../release/stack-record.ts";
-import { guestsImpossible, prepareGuests } from "./prepare-guests.ts";
+import { prepareGuests } from "./prepare-guests.ts";
 import type { Reporter } from "./ui/reporter.ts";
 import { backendUrl, embeddedCloudsFile, embeddedEngine } from "./workspace.ts";
 
@@ -27,11 +29,12 @@ export async function ensureEmbeddedCloud(
   reporter: Reporter,
   options: { hypervisor: HypervisorChoice; port?: number | undefined },
 ): Promise<DaemonInfo> {
-  const { port } = options;
+  const { hypervisor, port } = options;
   const home = slipwayHome(projectRoot);
   const stateDir = cloudFolder(home);
-  const running = await daemonStatus(stateDir);
-  const hypervisor = running.running ? options.hypervisor : await possible(options.hypervisor, reporter);
+  const { running } = await daemonStatus(stateDir);
+  const pretended = [hypervisor, (await keptHypervisor(stateDir))?.hypervisor].includes("fake");
+  if (!running && !pretended) await ensureGuestsCanRun(stateDir, hypervisor, reporter);
   return reporter.phase("cloud", "embedded cloud", async ({ detail }) => {
     const cloudsFile = embeddedCloudsFile(home);
     const info = await startDaemon({
@@ -46,18 +49,11 @@ export async function ensureEmbeddedCloud(
   });
 }
 
-/** Prepares this machine for the guests that are asked for. */
-async function possible(wanted: HypervisorChoice, reporter: Reporter): Promise<HypervisorChoice> {
-  if (wanted === "fake") return wanted;
-  const impossible = guestsImpossible();
-  if (impossible === undefined) {
-    await prepareGuests(reporter);
-    return wanted;
-  }
-  if (wanted === "auto") return wanted;
-  throw new SlipwayError("E_HOST_PACKAGES", `real guests cannot run here: ${impossible}`, {
-    hint: "Run it as root on a Debian or Ubuntu machine, or use a real cloud with --os-cloud.",
-  });
+/** Prepares this machine for real guests, unless they cannot run on it: then `auto` leaves it to the cloud to say so. */
+async function ensureGuestsCanRun(stateDir: string, wanted: HypervisorChoice, reporter: Reporter): Promise<void> {
+  const obstacles = await lastingObstacles(stateDir);
+  if (obstacles.length === 0) await prepareGuests(reporter);
+  else if (wanted !== "auto") throw guestsRefused(obstacles);
 }
 
 /** What a cloud makes on a machine, in the order in which people look for it. */

@@ -2,13 +2,6 @@ import { installHostPackages, missingHostPackages } from "../cloud/host-packages
 import { ensureGuestImage, type GuestImage } from "../cloud/images/guest-image.ts";
 import type { Reporter } from "./ui/reporter.ts";
 
-/** Why no real guests can run on this machine at all, or undefined. What can be installed is no reason. */
-export function guestsImpossible(): string | undefined {
-  if (process.platform !== "linux") return `container guests need Linux, this is ${process.platform}`;
-  if (process.getuid?.() !== 0) return "container guests need root";
-  return undefined;
-}
-
 /**
  * Installs what real guests need on this machine, saying which packages and why before it does, and builds the guest image where the
  * cache has none of this recipe.

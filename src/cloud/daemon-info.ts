@@ -14,6 +14,8 @@ export interface DaemonInfo {
   hypervisor: Exclude<HypervisorChoice, "auto">;
   /** Why this hypervisor. */
   reason: string;
+  /** With pretended guests in place of real ones: what to do so that real ones can run. */
+  remedies?: string[];
   /** RFC 3339. */
   startedAt: string;
 }
@@ -40,6 +42,6 @@ export async function readDaemonInfo(stateDir: string): Promise<DaemonInfo | und
 export function demandSame(existing: DaemonInfo["hypervisor"], wanted: HypervisorChoice): void {
   if (wanted === "auto" || wanted === existing) return;
   throw new SlipwayError("E_UNSUPPORTED", `this cloud has ${existing} guests and cannot change to ${wanted} ones`, {
-    hint: "Destroy it first, or keep its hypervisor.",
+    hint: "Run `slipway cloud destroy --yes` first: a cloud keeps the kind of guests that it was first started with.",
   });
 }

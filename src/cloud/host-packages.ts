@@ -37,6 +37,11 @@ export async function missingHostPackages(env: NodeJS.ProcessEnv = process.env):
   return hostPackages.filter((_, index) => !found[index]);
 }
 
+/** Whether this machine has the package manager that {@link installHostPackages} uses. */
+export function canInstallPackages(env: NodeJS.ProcessEnv = process.env): Promise<boolean> {
+  return isExecutable("apt-get", env);
+}
+
 async function isExecutable(command: string, env: NodeJS.ProcessEnv): Promise<boolean> {
   for (const folder of searchPath(env)) {
     const there = await access(join(folder, command), constants.X_OK).then(
@@ -68,7 +73,7 @@ export async function installHostPackages(
     await apt("install", "--no-install-recommends", ...names);
   } catch (error) {
     throw new SlipwayError("E_HOST_PACKAGES", `apt-get could not install ${names.join(", ")}`, {
-      hint: `Run \`apt-get install ${names.join(" ")}\` as root, or use fake guests.`,
+      hint: `Run \`apt-get install ${names.join(" ")}\` as root; or start the cloud with --hypervisor fake, which boots nothing.`,
       details: messageOf(error).split("\n").slice(-10),
       cause: error,
     });

@@ -7,7 +7,6 @@ import { lastLines, readableText, readConsole } from "../../src/cloud/hypervisor
 import { writeConfigDrive } from "../../src/cloud/hypervisors/nspawn/guest-folder.ts";
 import { type Launch, nspawnCommand, supervisorCommand } from "../../src/cloud/hypervisors/nspawn/launch.ts";
 import { overlayOptions, parseMountinfo } from "../../src/cloud/hypervisors/nspawn/overlay.ts";
-import { missingCapabilities } from "../../src/cloud/hypervisors/nspawn/probe.ts";
 import { isAlive, markOf } from "../../src/cloud/hypervisors/nspawn/processes.ts";
 import { run } from "../../src/common/process.ts";
 
@@ -132,12 +131,5 @@ describe("a guest's disk", () => {
     expect(parseMountinfo(`${line}\n`)).toEqual([
       { target: "/tmp/a b/root", source: "sw-cloud1-bbbbbbbb", type: "overlay" },
     ]);
-  });
-});
-
-describe("the probe", () => {
-  it("names the capabilities that root lacks in a container", () => {
-    expect(missingCapabilities("000001ffffffffff")).toEqual([]);
-    expect(missingCapabilities("00000000a80425fb")).toEqual(["CAP_NET_ADMIN", "CAP_SYS_ADMIN"]);
   });
 });

@@ -65,10 +65,14 @@ export class Slipway {
     return new Slipway(folder);
   }
 
-  /** Runs `slipway ARGS --json` in the project's folder. */
-  run(args: string[], options: { env?: Record<string, string>; kill?: Kill; timeoutMs?: number } = {}): Promise<Ended> {
-    const { env = {}, kill, timeoutMs = 170_000 } = options;
-    const child = spawn(process.execPath, [join(root, "src/cli/main.ts"), ...args, "--json"], {
+  /** Runs `slipway ARGS --json` in the project's folder, `under` a command that runs others (setpriv, unshare). */
+  run(
+    args: string[],
+    options: { env?: Record<string, string>; kill?: Kill; timeoutMs?: number; under?: string[] } = {},
+  ): Promise<Ended> {
+    const { env = {}, kill, timeoutMs = 170_000, under = [] } = options;
+    const words = [...under, process.execPath, join(root, "src/cli/main.ts"), ...args, "--json"] as [string];
+    const child = spawn(words[0], words.slice(1), {
       cwd: this.projectRoot,
       env: { ...ownEnvironment(), ...env },
       stdio: ["ignore", "pipe", "pipe"],

@@ -1,11 +1,13 @@
 import { daemonStatus, stopDaemon } from "../../cloud/control.ts";
+import { lastingObstacles, reasonOf } from "../../cloud/hypervisors/nspawn/probe.ts";
 import { SlipwayError } from "../../common/errors.ts";
 import { slipwayHome } from "../../common/home.ts";
 import { quoteForShell } from "../../contextualization/helpers.ts";
 import { findCloud } from "../../openstack/clouds-file.ts";
 import { faultActions, faultOptions } from "../cloud-faults.ts";
 import { cloudFolder, destroyEmbeddedCloud, ensureEmbeddedCloud } from "../embedded-cloud.ts";
-import { guestsImpossible, prepareGuests } from "../prepare-guests.ts";
+import { prepareGuests } from "../prepare-guests.ts";
+import { guestLines } from "../pretended-guests.ts";
 import { type Call, verb as declare } from "../verb.ts";
 import { embeddedCloudsFile, findProjectRoot } from "../workspace.ts";
 
@@ -59,7 +61,11 @@ async function start({ args, reporter }: CloudCall, projectRoot: string): Promis
   const info = await ensureEmbeddedCloud(projectRoot, reporter, { hypervisor, port });
   reporter.result(
     { ok: true, ...info, timings: reporter.timings },
-    `the cloud answers at ${info.authUrl}\nguests: ${info.hypervisor}, ${info.reason}\nother clients: eval "$(npx slipway cloud env)"`,
+    [
+      `the cloud answers at ${info.authUrl}`,
+      ...guestLines(info),
+      'other clients: eval "$(npx slipway cloud env)"',
+    ].join("\n"),
   );
 }
 
@@ -74,7 +80,7 @@ async function stop({ reporter }: CloudCall, projectRoot: string): Promise<void>
 async function status({ reporter }: CloudCall, projectRoot: string): Promise<void> {
   const found = await daemonStatus(cloudFolder(slipwayHome(projectRoot)));
   const text = found.running
-    ? `running since ${found.startedAt} at ${found.authUrl} (pid ${found.pid}), ${found.hypervisor} guests: ${found.reason}`
+    ? [`running since ${found.startedAt} at ${found.authUrl} (pid ${found.pid})`, ...guestLines(found)].join("\n")
     : "not running";
   reporter.result({ ok: true, ...found }, text);
 }
@@ -94,10 +100,12 @@ async function env({ args, reporter }: CloudCall, projectRoot: string): Promise<
   reporter.result({ ok: true, variables }, text.join("\n"));
 }
 
-async function prepare({ reporter }: CloudCall): Promise<void> {
-  const impossible = guestsImpossible();
-  if (impossible !== undefined) {
-    reporter.result({ ok: true, guests: false, reason: impossible }, `no real guests here: ${impossible}`);
+async function prepare({ reporter }: CloudCall, projectRoot: string): Promise<void> {
+  const obstacles = await lastingObstacles(cloudFolder(slipwayHome(projectRoot)));
+  if (obstacles.length > 0) {
+    const reason = reasonOf(obstacles);
+    const remedies = obstacles.map(({ remedy }) => remedy);
+    reporter.result({ ok: true, guests: false, reason, remedies }, [reason, ...remedies].join("\n  → "));
     return;
   }
   const image = await prepareGuests(reporter);

@@ -1,5 +1,6 @@
 import { withStackLock } from "../../release/stack-lock.ts";
 import { bringUp } from "../bring-up.ts";
+import { refusePretendedGuests } from "../pretended-guests.ts";
 import { servedObject, servedText } from "../served.ts";
 import { verb as declare } from "../verb.ts";
 import { openWorkspace } from "../workspace.ts";
@@ -14,6 +15,7 @@ export const verb = declare({
   },
   run: async ({ args, reporter, signal }) => {
     const workspace = await openWorkspace(args);
+    await refusePretendedGuests(workspace);
     const served = await withStackLock(workspace.stackHome, `up ${workspace.stack}`, () =>
       bringUp(workspace, reporter, { model: args.model, signal }),
     );

@@ -21,10 +21,6 @@ export class FakeHypervisor implements Hypervisor {
     this.#options = options;
   }
 
-  async probe(): Promise<{ usable: boolean; reason: string }> {
-    return { usable: true, reason: "guests are only pretended" };
-  }
-
   async boot(spec: GuestSpec): Promise<void> {
     if (this.#guests.get(spec.id)?.state === "running") return;
     this.#guests.set(spec.id, { spec, state: "stopped" });

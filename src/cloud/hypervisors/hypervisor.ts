@@ -38,8 +38,6 @@ export interface ImageStore {
  */
 export interface Hypervisor {
   readonly kind: "nspawn" | "qemu" | "fake";
-  /** Whether guests can run here, tried and not guessed; `reason` says what is missing or what was found. */
-  probe(): Promise<{ usable: boolean; reason: string }>;
   /** Makes the guest's disk where it has none, boots it, and returns once it runs. A running guest is left alone. */
   boot(spec: GuestSpec): Promise<void>;
   /** Ends the guest, its disk stays. `soft` asks it to shut down and falls back to a hard stop after `timeoutMs`. */

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createNspawnHypervisor } from "../../../src/cloud/hypervisors/nspawn/hypervisor.ts";
-import { probeMachine } from "../../../src/cloud/hypervisors/nspawn/probe.ts";
+import { guestObstacles, reasonOf } from "../../../src/cloud/hypervisors/nspawn/probe.ts";
 import { isAlive, markOf, type ProcessMark } from "../../../src/cloud/hypervisors/nspawn/processes.ts";
 import { ensureGuestImage } from "../../../src/cloud/images/guest-image.ts";
 import { removeLeftovers } from "../../../src/cloud/leftovers.ts";
@@ -32,8 +32,8 @@ async function reapDeadClouds(): Promise<void> {
 
 /** Why real guests cannot run here, for a test's name; undefined where they can. */
 export async function whyNoGuests(): Promise<string | undefined> {
-  const { usable, reason } = await probeMachine(join(tmpdir(), "slipway-test-probe"));
-  return usable ? undefined : `skipped: ${reason}`;
+  const obstacles = await guestObstacles(join(tmpdir(), "slipway-test-probe"));
+  return obstacles.length === 0 ? undefined : `skipped: ${reasonOf(obstacles)}`;
 }
 
 /** A network, a hypervisor and the guest image under an instance id of its own; `remove` deletes its folder and its registration. */

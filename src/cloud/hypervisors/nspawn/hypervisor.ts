@@ -28,7 +28,6 @@ import {
 } from "./guest-folder.ts";
 import { type Launch, nspawnEnvironment, supervisorCommand } from "./launch.ts";
 import { diskOf, ensureMounted, unmountBelow } from "./overlay.ts";
-import { probeMachine } from "./probe.ts";
 import { isAlive, markOf, signal } from "./processes.ts";
 
 export interface NspawnOptions {
@@ -208,7 +207,6 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
 
   return {
     kind: "nspawn",
-    probe: () => probeMachine(stateDir),
     boot: (spec) => inTurn(spec.id, () => boot(spec)),
     stop: (id, how) => inTurn(id, () => end(id, how)),
     destroy: (id) => inTurn(id, () => destroy(id)),

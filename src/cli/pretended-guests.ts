@@ -1,0 +1,39 @@
+import { daemonStatus } from "../cloud/control.ts";
+import type { DaemonInfo } from "../cloud/daemon-info.ts";
+import { SlipwayError } from "../common/errors.ts";
+import { cloudFolder } from "./embedded-cloud.ts";
+import type { Workspace } from "./workspace.ts";
+
+const START_ANEW = "`slipway cloud destroy --yes` and `slipway cloud start`";
+
+type Guests = Pick<DaemonInfo, "hypervisor" | "reason" | "remedies">;
+
+/** Which guests a cloud makes, why, and where they are pretended: what to do about it, and what cannot be done with them. */
+export function guestLines({ hypervisor, reason, remedies = [] }: Guests): string[] {
+  const kind = `guests: ${hypervisor}, ${reason}`;
+  if (hypervisor !== "fake") return [kind];
+  return [
+    kind,
+    ...remedies.map((remedy) => `  → ${remedy}`),
+    ...(remedies.length === 0 ? [] : [`    Then ${START_ANEW}: a cloud keeps its kind of guests.`]),
+    "  Fake guests are records: they boot nothing, and `slipway up` is refused. The APIs and other clients work.",
+  ];
+}
+
+/**
+ * An `up` waits for its host's verdict, which a pretended guest never gives.
+ * @throws SlipwayError E_HOST_PACKAGES for a stack in this home's own cloud, where its guests are pretended
+ */
+export async function refusePretendedGuests({ home, session, stack }: Workspace): Promise<void> {
+  const cloud = await daemonStatus(cloudFolder(home));
+  if (!cloud.running || cloud.hypervisor !== "fake" || cloud.authUrl !== session.authUrl) return;
+  const { reason, remedies = [] } = cloud;
+  throw new SlipwayError(
+    "E_HOST_PACKAGES",
+    `${stack} would never serve: the embedded cloud's guests are fake (${reason})`,
+    {
+      details: remedies,
+      hint: `Start a cloud with real guests, ${START_ANEW}, or choose another one with --os-cloud.`,
+    },
+  );
+}

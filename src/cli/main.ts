@@ -40,6 +40,11 @@ const entries: Entry[] = [
     load: () => import("./verbs/detach.ts"),
   },
   {
+    command: "render [stack]",
+    describe: "show the user-data of each host, with its size and checks; needs no cloud",
+    load: () => import("./verbs/render.ts"),
+  },
+  {
     command: "status [stack]",
     describe: "show a stack's hosts, address, model and release",
     load: () => import("./verbs/status.ts"),

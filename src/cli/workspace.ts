@@ -16,15 +16,21 @@ import { findPassphrase } from "./passphrase.ts";
 /** The stack of a verb that names none. */
 const DEFAULT_STACK = "production";
 
-/** One stack, opened: its configuration, its folders, the engine that runs its program and the cloud that it lives in. */
-export interface Workspace {
+/** What is known of a stack without its cloud: its configuration and its folders. */
+export interface LocalStack {
   projectRoot: string;
+  /** The project's name in Pulumi.yaml. */
+  project: string;
   stack: string;
   /** `.slipway` */
   home: string;
   /** `.slipway/stacks/<stack>` */
   stackHome: string;
   config: StackConfig;
+}
+
+/** One stack, opened: with the engine that runs its program and the cloud that it lives in. */
+export interface Workspace extends LocalStack {
   engine: Engine;
   reference: StackReference;
   session: Session;
@@ -51,6 +57,20 @@ export function embeddedEngine(home: string): Engine {
 }
 
 /**
+ * Reads a stack's configuration.
+ * @throws SlipwayError E_STACK_UNKNOWN, E_CONFIG_INVALID
+ */
+export async function openLocalStack(stack: string = DEFAULT_STACK): Promise<LocalStack> {
+  const projectRoot = await findProjectRoot(process.cwd());
+  const home = slipwayHome(projectRoot);
+  const files = await readStackFiles({ projectRoot, stack, backendUrl: backendUrl(home) });
+  await assertKnown(files);
+  const project = files.project.name;
+  const config = loadStackConfig(project, files.file.config);
+  return { projectRoot, project, stack, home, stackHome: stackHome(projectRoot, stack), config };
+}
+
+/**
  * Opens a stack: reads its configuration and credentials, sends nothing.
  * @throws SlipwayError E_STACK_UNKNOWN, E_CONFIG_INVALID, E_CREDENTIALS_MISSING
  */
@@ -58,27 +78,16 @@ export async function openWorkspace(args: {
   stack?: string | undefined;
   osCloud?: string | undefined;
 }): Promise<Workspace> {
-  const projectRoot = await findProjectRoot(process.cwd());
-  const stack = args.stack ?? DEFAULT_STACK;
-  const home = slipwayHome(projectRoot);
-  const place = { projectRoot, stack, backendUrl: backendUrl(home) };
-  const files = await readStackFiles(place);
-  await assertKnown(files);
-  const project = files.project.name;
-  const config = loadStackConfig(project, files.file.config);
+  const local = await openLocalStack(args.stack);
+  const { projectRoot, project, stack, home, config } = local;
   const cloud = args.osCloud ?? process.env.OS_CLOUD ?? config.cloud;
   const extraFiles = [embeddedCloudsFile(home)];
   const credentials = await findCredentials({ ...(cloud === undefined ? {} : { cloud }), extraFiles });
   return {
-    projectRoot,
-    stack,
-    home,
-    stackHome: stackHome(projectRoot, stack),
-    config,
+    ...local,
     engine: embeddedEngine(home),
     reference: {
-      ...place,
-      project,
+      ...{ projectRoot, project, stack, backendUrl: backendUrl(home) },
       passphrase: await findPassphrase(home),
       ...(cloud === undefined ? {} : { configOverrides: { "openstack:cloud": cloud } }),
     },

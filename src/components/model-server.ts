@@ -5,10 +5,10 @@ import type { StackConfig } from "./config.ts";
 import { Firewall } from "./firewall.ts";
 import { FloatingAddress } from "./floating-address.ts";
 import { Host } from "./host.ts";
+import { hostName, serverContext } from "./host-contexts.ts";
 import type { Found } from "./look-ups.ts";
 import { Network } from "./network.ts";
 import type { PublicationRecord } from "./publication.ts";
-import { serverRoles } from "./roles.ts";
 import { keypairName, stackTag } from "./tags.ts";
 
 /** What a {@link ModelServer} is made from. */
@@ -37,16 +37,12 @@ export class ModelServer extends pulumi.ComponentResource {
     const { project, stack, config, found, publication } = args;
     const tag = stackTag(project, stack);
     const cloudName = config.network ?? `${project}-${stack}`;
-    const generation = `g${config.generation}`;
     const parent = { parent: this };
 
-    const { sourceUrl, publicKey } = publication;
-    const { frontendPort } = config;
+    const server = serverContext(stack, config, publication);
+    const { frontendPort, generation, roles, sourceUrl } = server;
     // before the first resource: a template that cannot be rendered makes nothing
-    const userData = renderHostUserData(
-      { stack, host: "server", generation, roles: serverRoles, sourceUrl, publicKey, frontendPort },
-      args.templateFolder,
-    );
+    const userData = renderHostUserData(server, args.templateFolder);
 
     const keypair = new openstack.compute.Keypair(
       name,
@@ -60,16 +56,16 @@ export class ModelServer extends pulumi.ComponentResource {
     );
     const firewall = new Firewall(name, { name: cloudName, frontendPort, sshCidr: config.sshCidr, tag }, parent);
     this.host = new Host(
-      `server-${generation}`,
+      hostName(server),
       {
-        name: `server-${generation}`,
+        name: hostName(server),
         imageId: found.imageId,
         flavorId: found.flavorId,
         keyPair: keypair.name,
         network,
         securityGroupId: firewall.group.id,
         userData,
-        roles: serverRoles,
+        roles,
         tag,
       },
       parent,

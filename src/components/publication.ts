@@ -18,9 +18,19 @@ export type PublicationRecord = z.infer<typeof record>;
  * @throws SlipwayError E_PAYLOAD_MISSING
  */
 export async function readPublication(projectRoot: string, stack: string): Promise<PublicationRecord> {
+  const found = await findPublication(projectRoot, stack);
+  if (found === undefined) throw missing(`nothing is published for stack ${stack}`);
+  return found;
+}
+
+/**
+ * The same; undefined where nothing is published.
+ * @throws SlipwayError E_PAYLOAD_MISSING for a note that cannot be read
+ */
+export async function findPublication(projectRoot: string, stack: string): Promise<PublicationRecord | undefined> {
   const path = join(stackHome(projectRoot, stack), "publication.json");
   const text = await readTextIfExists(path);
-  if (text === undefined) throw missing(`nothing is published for stack ${stack}`);
+  if (text === undefined) return undefined;
   try {
     return record.parse(JSON.parse(text));
   } catch (error) {

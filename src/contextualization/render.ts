@@ -22,14 +22,27 @@ export interface HostContext {
   frontendPort: number;
 }
 
+/** A host's user-data. */
+export interface RenderedHost {
+  /** The `#cloud-config` document. */
+  document: string;
+  /** What Nova is given: the document, or the form of it that fits. */
+  userData: string;
+}
+
 const templateFolder = fileURLToPath(new URL("../../cloud-init", import.meta.url));
+
+/** What Nova is given for a host, see {@link renderHost}. */
+export function renderHostUserData(context: HostContext, folder?: string): string {
+  return renderHost(context, folder).userData;
+}
 
 /**
  * The `#cloud-config` user-data of a host: the templates of its roles and the host template, merged into one document.
  * Pure: the same context and templates give the same bytes.
  * @throws SlipwayError E_TEMPLATE, E_USERDATA_SECRET, E_USERDATA_TOO_LARGE
  */
-export function renderHostUserData(context: HostContext, folder: string = templateFolder): string {
+export function renderHost(context: HostContext, folder: string = templateFolder): RenderedHost {
   const templates = new TemplateFolder(folder);
   const { stack, host, generation, sourceUrl, publicKey, frontendPort } = context;
   const variables = { identity: { schemaVersion: 1, stack, host, generation, sourceUrl, publicKey }, frontendPort };
@@ -45,8 +58,6 @@ export function renderHostUserData(context: HostContext, folder: string = templa
   const body = stringify(mergeCloudConfigs(parts), { version: "1.1", lineWidth: 0, aliasDuplicateObjects: false });
   const document = `#cloud-config\n${body}`;
   refuseSecrets(document);
-  return fitUserData(
-    document,
-    parts.map(({ template, text }) => ({ name: `cloud-init/${template}.yaml.hbs`, text })),
-  );
+  const named = parts.map(({ template, text }) => ({ name: `cloud-init/${template}.yaml.hbs`, text }));
+  return { document, userData: fitUserData(document, named) };
 }

@@ -58,7 +58,7 @@ export class TemplateFolder {
       const reason = error instanceof MissingVariable ? `the variable ${error.variable} is missing` : messageOf(error);
       throw new SlipwayError("E_TEMPLATE", `cloud-init/${file}: ${reason}`, {
         cause: error,
-        hint: "Correct the template; `slipway preview` renders it without making anything.",
+        hint: "Correct the template; `slipway render` shows what comes out, without a cloud.",
       });
     }
   }

@@ -2,14 +2,21 @@ import { createHmac, createPrivateKey, createPublicKey, generateKeyPairSync, typ
 import { join } from "node:path";
 import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
 
+const FILE = "signing-key.pem";
+
 /** The stack's Ed25519 key, made where there is none: `signing-key.pem` in the stack's home, 0600. */
 export async function ensureSigningKey(home: string): Promise<KeyObject> {
-  const path = join(home, "signing-key.pem");
-  const pem = await readTextIfExists(path);
-  if (pem !== undefined) return createPrivateKey(pem);
+  const key = await findSigningKey(home);
+  if (key !== undefined) return key;
   const { privateKey } = generateKeyPairSync("ed25519");
-  await writeFileAtomic(path, privateKey.export({ type: "pkcs8", format: "pem" }));
+  await writeFileAtomic(join(home, FILE), privateKey.export({ type: "pkcs8", format: "pem" }));
   return privateKey;
+}
+
+/** The stack's key; undefined before its first publication. */
+export async function findSigningKey(home: string): Promise<KeyObject | undefined> {
+  const pem = await readTextIfExists(join(home, FILE));
+  return pem === undefined ? undefined : createPrivateKey(pem);
 }
 
 /** The public half as base64 of SPKI DER: the form in user-data. */

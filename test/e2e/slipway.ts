@@ -3,6 +3,7 @@ import { cp, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -17,6 +18,20 @@ export interface Ended {
   // biome-ignore lint/suspicious/noExplicitAny: tests look into it with matchers
   result: any;
   stderr: string;
+}
+
+/** What a command printed. */
+interface Printed {
+  exitCode: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** How a command is started: `under` one that runs others (setpriv, unshare), if given. */
+interface Start {
+  env?: Record<string, string>;
+  timeoutMs?: number;
+  under?: string[];
 }
 
 /** What ends a command early: a signal, so many milliseconds after the first line that `at` says yes to. */
@@ -65,24 +80,12 @@ export class Slipway {
     return new Slipway(folder);
   }
 
-  /** Runs `slipway ARGS --json` in the project's folder, `under` a command that runs others (setpriv, unshare). */
-  run(
-    args: string[],
-    options: { env?: Record<string, string>; kill?: Kill; timeoutMs?: number; under?: string[] } = {},
-  ): Promise<Ended> {
-    const { env = {}, kill, timeoutMs = 170_000, under = [] } = options;
-    const words = [...under, process.execPath, join(root, "src/cli/main.ts"), ...args, "--json"] as [string];
-    const child = spawn(words[0], words.slice(1), {
-      cwd: this.projectRoot,
-      env: { ...ownEnvironment(), ...env },
-      stdio: ["ignore", "pipe", "pipe"],
-      timeout: timeoutMs,
-    });
+  /** Runs `slipway ARGS --json` in the project's folder. */
+  run(args: string[], options: Start & { kill?: Kill } = {}): Promise<Ended> {
+    const { kill } = options;
+    const child = this.#start([...args, "--json"], options);
     const lines: Line[] = [];
-    let stderr = "";
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      stderr += text;
-    });
+    const stderr = textOf(child.stderr);
     createInterface({ input: child.stdout }).on("line", (text) => {
       const line = JSON.parse(text) as Line;
       lines.push(line);
@@ -90,7 +93,29 @@ export class Slipway {
     });
     return new Promise((resolve, reject) => {
       child.on("error", reject);
-      child.on("close", (exitCode, signal) => resolve({ exitCode, signal, lines, result: lines.at(-1), stderr }));
+      child.on("close", (exitCode, signal) =>
+        resolve({ exitCode, signal, lines, result: lines.at(-1), stderr: stderr() }),
+      );
+    });
+  }
+
+  /** Runs `slipway ARGS` for what it prints where nobody asked for JSON. */
+  print(args: string[], options: Start = {}): Promise<Printed> {
+    const child = this.#start(args, options);
+    const [stdout, stderr] = [textOf(child.stdout), textOf(child.stderr)];
+    return new Promise((resolve, reject) => {
+      child.on("error", reject);
+      child.on("close", (exitCode) => resolve({ exitCode, stdout: stdout(), stderr: stderr() }));
+    });
+  }
+
+  #start(args: string[], { env = {}, timeoutMs = 170_000, under = [] }: Start) {
+    const words = [...under, process.execPath, join(root, "src/cli/main.ts"), ...args] as [string];
+    return spawn(words[0], words.slice(1), {
+      cwd: this.projectRoot,
+      env: { ...ownEnvironment(), ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: timeoutMs,
     });
   }
 
@@ -100,6 +125,15 @@ export class Slipway {
     await rm(this.projectRoot, { recursive: true, force: true });
     return result?.ok === true ? [] : [JSON.stringify(result)];
   }
+}
+
+/** Collects what a stream says; the answer is called at its end. */
+function textOf(stream: Readable): () => string {
+  let text = "";
+  stream.setEncoding("utf8").on("data", (part: string) => {
+    text += part;
+  });
+  return () => text;
 }
 
 /** What the shell exports for Slipway's and other OpenStack clients stays outside: a test says itself where it works. */

@@ -2,6 +2,9 @@ import { SlipwayError } from "../common/errors.ts";
 
 /** A terminal's Ctrl-C arrives once from the terminal and again from each launcher that passes it on (npx, bin/slipway.mjs). */
 const ECHO_MS = 500;
+const NOTICE = "\nslipway: interrupted; finishing what is in flight (once more ends at once)\n";
+/** How long an end may take before it is announced. */
+const PATIENCE_MS = 100;
 
 /** Aborted by the first Ctrl-C or SIGTERM, with E_INTERRUPTED as its reason; a second one ends the process at once. */
 export function interruption(): AbortSignal {
@@ -14,7 +17,7 @@ export function interruption(): AbortSignal {
         return;
       }
       first = performance.now();
-      process.stderr.write("\nslipway: interrupted; finishing what is in flight (once more ends at once)\n");
+      setTimeout(() => process.stderr.write(NOTICE), PATIENCE_MS).unref(); // who ends at once need not say that he will
       controller.abort(
         new SlipwayError("E_INTERRUPTED", `interrupted by ${name}`, {
           hint: "Run the command again: it goes on from what is there.",

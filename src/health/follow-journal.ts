@@ -1,6 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { messageOf, SlipwayError } from "../common/errors.ts";
-import { type JournalEntry, type JournalLine, parseJournal } from "../guest/journal.ts";
+import { SlipwayError } from "../common/errors.ts";
+import type { JournalEntry, JournalLine } from "../guest/journal.ts";
+import { ConsoleRefused, consoleTexts } from "./console-texts.ts";
+import { newJournalLines } from "./follow-console.ts";
 
 /** The end of a contextualization or release as the host itself tells it. */
 export type Verdict = Extract<JournalEntry, { type: "verdict" }>;
@@ -16,11 +17,6 @@ export interface FollowOptions {
   signal?: AbortSignal;
 }
 
-const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 2000;
-/** A cloud that refuses the call so often in a row will not answer it at all. */
-const REFUSALS = 5;
-
 /**
  * Reads a host's journal off its console log, without a way into the host, until the verdict on publication `sequence` or a later one.
  * @returns the verdict; undefined when the cloud keeps refusing the console log, so that the caller must probe instead
@@ -28,46 +24,29 @@ const REFUSALS = 5;
  */
 export async function followJournal(options: FollowOptions): Promise<Verdict | undefined> {
   const { readConsole, sequence, timeoutMs, onLine, signal } = options;
-  const seen = new Set<string>();
+  const ends = [AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])];
+  const unseen = newJournalLines();
   let history = true; // the first look shows also what was over before
-  const deadline = performance.now() + timeoutMs;
   let last = "nothing was heard of it";
-  let refusals = 0;
-  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.2, LONGEST_PAUSE_MS)) {
-    signal?.throwIfAborted();
-    let console = "";
-    try {
-      console = await readConsole();
-      refusals = 0;
-    } catch (error) {
-      refusals += 1;
-      last = `the console log cannot be read: ${messageOf(error)}`;
-      if (refusals >= REFUSALS) return undefined;
+  try {
+    for await (const text of consoleTexts(readConsole, AbortSignal.any(ends))) {
+      const journal = unseen(text);
+      const past = history ? lastOfHistory(journal, sequence) : -1;
+      history = false;
+      for (const line of journal.slice(past + 1)) {
+        onLine?.(line);
+        last = describe(line.entry);
+        if (line.entry.type === "verdict" && concerns(line.entry, sequence)) return line.entry;
+      }
     }
-    const journal = parseJournal(console);
-    const past = history ? lastOfHistory(journal, sequence) : -1;
-    history = false;
-    for (const [index, line] of journal.entries()) {
-      const key = `${line.boot} ${line.seq}`;
-      if (seen.has(key)) continue;
-      seen.add(key);
-      if (index <= past) continue;
-      pause = FIRST_PAUSE_MS; // something happens: look closely again
-      onLine?.(line);
-      last = describe(line.entry);
-      if (line.entry.type === "verdict" && concerns(line.entry, sequence)) return line.entry;
-    }
-    if (performance.now() + pause > deadline) {
-      throw new SlipwayError(
-        "E_TIMEOUT",
-        `the host gave no verdict in ${Math.round(timeoutMs / 1000)} s; last: ${last}`,
-        {
-          hint: "Read its console with `slipway logs --console`, then run `slipway up` again: it goes on where the host is.",
-        },
-      );
-    }
-    await sleep(pause, undefined, signal ? { signal } : undefined);
+  } catch (error) {
+    if (error instanceof ConsoleRefused) return undefined;
+    throw error;
   }
+  signal?.throwIfAborted();
+  throw new SlipwayError("E_TIMEOUT", `the host gave no verdict in ${Math.round(timeoutMs / 1000)} s; last: ${last}`, {
+    hint: "Read its console with `slipway logs --console`, then run `slipway up` again: it goes on where the host is.",
+  });
 }
 
 /** The last entry that is of no interest any more: all before the newest verdict, and that one too if it is on an earlier publication. */

@@ -101,8 +101,14 @@ describe.skipIf(skip !== undefined)(
       expect(result.journal.at(-1).entry).toMatchObject({ type: "verdict", ok: true });
     });
 
-    it("another model replaces the first on the same host", async () => {
+    it("another model replaces the first on the same host, and `logs --follow` tells it meanwhile", async () => {
+      const isVerdict = (line: object) => (line as { entry?: { sequence?: number } }).entry?.sequence === 2;
+      const follow = ["logs", "production", "--follow"];
+      const following = slipway.run(follow, { kill: { signal: "SIGINT", at: isVerdict } });
       const { result } = await slipway.run(["up", "production", "--model", "models/diabetes/development"]);
+      const { exitCode, lines } = await following;
+      expect(lines.find(isVerdict)).toMatchObject({ type: "journal", host: "server-g1", entry: { ok: true } });
+      expect(exitCode).toBe(130);
       expect(result).toMatchObject({
         ok: true,
         changed: true,

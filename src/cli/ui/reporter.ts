@@ -64,6 +64,12 @@ export class Reporter {
     if (this.options.json) process.stdout.write(`${JSON.stringify({ at: new Date().toISOString(), ...event })}\n`);
   }
 
+  /** A part of a result that has no end: `text` for people, `event` as a JSON line. */
+  part(event: Record<string, unknown>, text: string): void {
+    this.event(event);
+    if (!this.options.json) process.stdout.write(`${text}\n`);
+  }
+
   /** The verb's result: `text` for people, `object` as the last JSON line. */
   result(object: Record<string, unknown>, text: string): void {
     if (this.options.json) process.stdout.write(`${JSON.stringify({ schemaVersion: 1, ...object })}\n`);

@@ -66,9 +66,15 @@ export async function listServers(
  * The text that the guest has written to its console; empty while there is none.
  * @param lines the last so many lines; everything that the cloud keeps without it
  */
-export async function consoleOutput(session: Session, id: string, lines?: number): Promise<string> {
+export async function consoleOutput(
+  session: Session,
+  id: string,
+  lines?: number,
+  signal?: AbortSignal,
+): Promise<string> {
   const action = { "os-getConsoleOutput": lines === undefined ? {} : { length: lines } };
-  const answer = await callCompute(session, (compute, callback) => compute._doServerAction(id, action, callback));
+  const limits = signal === undefined ? {} : { signal };
+  const answer = await callCompute(session, (compute, callback) => compute._doServerAction(id, action, callback), limits);
   return (answer.body as { output?: string | null } | undefined)?.output ?? "";
 }
 

@@ -1,0 +1,45 @@
+import { type JournalLine, parseJournal } from "../guest/journal.ts";
+import { growth, lastLines, wholeLines } from "./console-growth.ts";
+import { consoleTexts } from "./console-texts.ts";
+
+/** What to follow, and from where. */
+export interface FollowedConsole {
+  /** The console log as the cloud has it now. */
+  readConsole: () => Promise<string>;
+  /** What the last so many lines of the log hold comes first; all of it unless given. */
+  lines?: number | undefined;
+  /** Ends it. */
+  signal: AbortSignal;
+}
+
+/** A function that answers the journal lines of a console log that it has not answered before. */
+export function newJournalLines(): (console: string) => JournalLine[] {
+  const seen = new Set<string>();
+  return (console) =>
+    parseJournal(console).filter(({ boot, seq }) => {
+      const key = `${boot} ${seq}`;
+      return !seen.has(key) && seen.add(key);
+    });
+}
+
+/** A host's journal as it is written, until the signal. Throws ConsoleRefused. */
+export async function* journalAsWritten({ readConsole, lines, signal }: FollowedConsole): AsyncGenerator<JournalLine> {
+  const unseen = newJournalLines();
+  let isFirst = true;
+  for await (const text of consoleTexts(readConsole, signal)) {
+    const found = unseen(text);
+    yield* isFirst && lines !== undefined ? parseJournal(lastLines(text, lines)) : found;
+    isFirst = false;
+  }
+}
+
+/** A console log as it is written, whole lines at a time, until the signal. Throws ConsoleRefused. */
+export async function* consoleAsWritten({ readConsole, lines, signal }: FollowedConsole) {
+  let known: string | undefined;
+  for await (const text of consoleTexts(readConsole, signal)) {
+    const now = wholeLines(text);
+    const added = known === undefined ? { text: lastLines(now, lines), gap: false } : growth(known, now);
+    known = now;
+    if (added.text !== "") yield added;
+  }
+}

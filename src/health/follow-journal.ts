@@ -1,5 +1,6 @@
 import { SlipwayError } from "../common/errors.ts";
 import type { JournalEntry, JournalLine } from "../guest/journal.ts";
+import { lastWords, runcmdFailure } from "./cloud-init.ts";
 import { ConsoleRefused, consoleTexts } from "./console-texts.ts";
 import { newJournalLines } from "./follow-console.ts";
 
@@ -13,24 +14,32 @@ export interface FollowOptions {
   /** Publications before this one are history. */
   sequence: number;
   timeoutMs: number;
+  /** How long a bootstrap may be silent after a `runcmd` that failed; 10 000 unless told otherwise. */
+  silenceMs?: number;
   onLine?: (line: JournalLine) => void;
   signal?: AbortSignal;
 }
 
+const SILENCE_MS = 10_000;
+/** Lines of the console that a message has. */
+const SHOWN_LINES = 8;
+
 /**
  * Reads a host's journal off its console log, without a way into the host, until the verdict on publication `sequence` or a later one.
  * @returns the verdict; undefined when the cloud keeps refusing the console log, so that the caller must probe instead
- * @throws SlipwayError E_TIMEOUT, with the last step seen
+ * @throws SlipwayError E_TIMEOUT, with the last step seen; E_BOOTSTRAP_FAILED where cloud-init did not get as far as the bootstrap
  */
 export async function followJournal(options: FollowOptions): Promise<Verdict | undefined> {
-  const { readConsole, sequence, timeoutMs, onLine, signal } = options;
+  const { readConsole, sequence, timeoutMs, silenceMs = SILENCE_MS, onLine, signal } = options;
   const ends = [AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])];
   const unseen = newJournalLines();
   let history = true; // the first look shows also what was over before
-  let last = "nothing was heard of it";
+  let last: string | undefined;
+  let console = "";
+  let silentSince: number | undefined;
   try {
-    for await (const text of consoleTexts(readConsole, AbortSignal.any(ends))) {
-      const journal = unseen(text);
+    for await (console of consoleTexts(readConsole, AbortSignal.any(ends))) {
+      const journal = unseen(console);
       const past = history ? lastOfHistory(journal, sequence) : -1;
       history = false;
       for (const line of journal.slice(past + 1)) {
@@ -38,14 +47,27 @@ export async function followJournal(options: FollowOptions): Promise<Verdict | u
         last = describe(line.entry);
         if (line.entry.type === "verdict" && concerns(line.entry, sequence)) return line.entry;
       }
+      const complaints = last === undefined && past < 0 ? runcmdFailure(console) : undefined;
+      if (complaints === undefined) continue;
+      silentSince ??= performance.now();
+      if (performance.now() - silentSince >= silenceMs) throw neverBegan(complaints);
     }
   } catch (error) {
     if (error instanceof ConsoleRefused) return undefined;
     throw error;
   }
   signal?.throwIfAborted();
-  throw new SlipwayError("E_TIMEOUT", `the host gave no verdict in ${Math.round(timeoutMs / 1000)} s; last: ${last}`, {
+  const heard = last ?? "nothing was heard of it";
+  throw new SlipwayError("E_TIMEOUT", `the host gave no verdict in ${Math.round(timeoutMs / 1000)} s; last: ${heard}`, {
     hint: "Read its console with `slipway logs --console`, then run `slipway up` again: it goes on where the host is.",
+    details: lastWords(console, SHOWN_LINES),
+  });
+}
+
+function neverBegan(complaints: string[]): SlipwayError {
+  return new SlipwayError("E_BOOTSTRAP_FAILED", "cloud-init failed in `runcmd`, and the bootstrap never began", {
+    hint: "Look at the whole console with `slipway logs --console`, mend the templates, remove the host with `slipway down`, and begin anew.",
+    details: complaints.slice(-SHOWN_LINES),
   });
 }
 

@@ -62,4 +62,27 @@ group("following a host's journal", () => {
       message: expect.stringContaining("step model began"),
     });
   });
+
+  it("shows the console's last lines when the deadline passes", async () => {
+    const readConsole = async () => "one\n\n  two \n";
+    await expect(followJournal({ readConsole, sequence: 1, timeoutMs: 100 })).rejects.toMatchObject({
+      code: "E_TIMEOUT",
+      message: expect.stringContaining("nothing was heard of it"),
+      details: ["one", "two"],
+    });
+  });
+
+  it("ends soon when cloud-init did not get as far as the bootstrap, with its complaints", async () => {
+    const failed =
+      "cloud-init[76]: cc_scripts_user.py[WARNING]: Failed to run module scripts-user (scripts in /var/lib)";
+    const readConsole = async () =>
+      `[ OK ] Started it\n${failed}\ncloud-init[76]: Cloud-init v. 25.1.4 finished at noon\n`;
+    await expect(followJournal({ readConsole, sequence: 1, timeoutMs: 60_000, silenceMs: 50 })).rejects.toMatchObject({
+      code: "E_BOOTSTRAP_FAILED",
+      details: [failed],
+    });
+    // the bootstrap was started before what failed, and is heard of a moment later
+    const late = growing(`${failed}\n`, line(1, began("queue")), line(2, verdict(1)));
+    expect(await followJournal({ readConsole: late, sequence: 1, timeoutMs: 60_000 })).toMatchObject({ ok: true });
+  });
 });

@@ -25,7 +25,9 @@ export const verb = declare({
     const attached = address !== undefined;
     const outputs = withAddress(known, address);
     const url = endpointUrl(outputs);
-    const health = expectation === undefined ? "no release has passed its gate yet" : await healthOf(url, expectation);
+    // an address that does not lead to the host may be somebody else's by now: it is not asked
+    const unserved = attached ? "no release has passed its gate yet" : "no address leads to the host";
+    const health = attached && expectation !== undefined ? await healthOf(url, expectation) : unserved;
     const state = server?.status ?? "GONE";
     const host = hostObject(outputs, { attached, state });
     const { model = undefined, sequence = undefined, at = undefined } = record?.release ?? {};

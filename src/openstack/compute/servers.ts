@@ -74,7 +74,11 @@ export async function consoleOutput(
 ): Promise<string> {
   const action = { "os-getConsoleOutput": lines === undefined ? {} : { length: lines } };
   const limits = signal === undefined ? {} : { signal };
-  const answer = await callCompute(session, (compute, callback) => compute._doServerAction(id, action, callback), limits);
+  const answer = await callCompute(
+    session,
+    (compute, callback) => compute._doServerAction(id, action, callback),
+    limits,
+  );
   return (answer.body as { output?: string | null } | undefined)?.output ?? "";
 }
 

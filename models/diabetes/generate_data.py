@@ -15,20 +15,21 @@ SEED = 6
 TRAINING_ROWS = 765
 UNSEEN_ROWS = 7
 
-# name, lowest and highest value, digits after the point
+# name as in the file's first line, lowest and highest value, digits after the point
 COLUMNS = [
     ("pregnancies", 0, 17, 0),
-    ("glucose", 44, 199, 0),  # mg/dl, two hours after a glucose load
-    ("pressure", 24, 122, 0),  # mm Hg, diastolic
-    ("skin_fold", 7, 99, 0),  # mm, triceps
-    ("insulin", 14, 846, 0),  # mU/ml, two hours
-    ("bmi", 18.2, 67.1, 1),  # kg/m²
+    ("glucose (mg/dl)", 44, 199, 0),  # two hours after a glucose load
+    ("diastolic pressure (mm Hg)", 24, 122, 0),
+    ("skin fold (mm)", 7, 99, 0),  # triceps
+    ("insulin (uU/ml)", 14, 846, 0),  # two hours after a glucose load
+    ("body mass index (kg/m2)", 18.2, 67.1, 1),
     ("pedigree", 0.078, 2.42, 3),  # weight of diabetes among relatives
-    ("age", 21, 81, 0),  # years
+    ("age (years)", 21, 81, 0),
 ]
 
-# Share of rows in which a measurement is missing and written as 0; insulin: of the rows that have a skin fold.
-MISSING = {"glucose": 0.0065, "pressure": 0.046, "skin_fold": 0.294, "insulin": 0.27, "bmi": 0.0144}
+# Share of rows in which a measurement is missing and written as 0, by column; insulin: of the rows that have a skin fold.
+SKIN_FOLD, INSULIN = 3, 4
+MISSING = {1: 0.0065, 2: 0.046, SKIN_FOLD: 0.294, INSULIN: 0.27, 5: 0.0144}
 
 
 def draw(rng: np.random.Generator, rows: int) -> np.ndarray:
@@ -65,17 +66,17 @@ def draw(rng: np.random.Generator, rows: int) -> np.ndarray:
     diagnosis = rng.random(rows) < 1 / (1 + np.exp(-log_odds))
 
     # Missing by chance alone, not by diagnosis; where nobody measured the skin fold, nobody measured insulin either.
-    missing = {name: rng.random(rows) < share for name, share in MISSING.items()}
-    missing["insulin"] |= missing["skin_fold"]
-    for column, (name, *_) in enumerate(COLUMNS):
-        if name in missing:
-            table[missing[name], column] = 0
+    missing = {column: rng.random(rows) < share for column, share in MISSING.items()}
+    missing[INSULIN] |= missing[SKIN_FOLD]
+    for column, absent in missing.items():
+        table[absent, column] = 0
     return np.column_stack([table, diagnosis])
 
 
 def to_csv(table: np.ndarray) -> str:
     digits = [column[3] for column in COLUMNS] + [0]
-    return "".join(",".join(f"{value:.{d}f}" for value, d in zip(row, digits)) + "\n" for row in table)
+    header = ",".join([column[0] for column in COLUMNS] + ["class"])
+    return "\n".join([header] + [",".join(f"{value:.{d}f}" for value, d in zip(row, digits)) for row in table]) + "\n"
 
 
 def main() -> None:

@@ -74,8 +74,8 @@ def main() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.experimental.enable_op_determinism()
 
-    known = np.loadtxt(HERE / "development" / "data.csv", delimiter=",")
-    unseen = np.loadtxt(HERE / "production" / "data.csv", delimiter=",")
+    known = np.loadtxt(HERE / "development" / "data.csv", delimiter=",", skiprows=1)
+    unseen = np.loadtxt(HERE / "production" / "data.csv", delimiter=",", skiprows=1)
     golden_rows = np.vstack([unseen[:, :8], EDGE_ROWS])
     classes = {}
     for variant, activation in HIDDEN_ACTIVATION.items():

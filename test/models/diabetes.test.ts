@@ -3,11 +3,15 @@ import { expect, test } from "vitest";
 
 // What the tutorial and models/diabetes/README.md say about the example model, read off its files.
 const folder = new URL("../../models/diabetes/", import.meta.url);
-const table = (variant: string) =>
+const lines = (variant: string) =>
   readFileSync(new URL(`${variant}/data.csv`, folder), "ascii")
     .trimEnd()
     .split("\n")
-    .map((line) => line.split(",").map(Number));
+    .map((line) => line.split(","));
+const table = (variant: string) =>
+  lines(variant)
+    .slice(1)
+    .map((cells) => cells.map(Number));
 const golden = (variant: string): { rows: number[][]; outputs: number[]; tolerance: number } =>
   JSON.parse(readFileSync(new URL(`${variant}/golden.json`, folder), "ascii"));
 const classes = (variant: string) =>
@@ -30,7 +34,8 @@ const ranges = [
 test.each([
   ["production", 7],
   ["development", 765],
-])("%s/data.csv has %i rows of nine numbers within their ranges", (variant, rows) => {
+])("%s/data.csv has %i rows of nine numbers, named and within their ranges", (variant, rows) => {
+  expect(lines(variant)[0]).toHaveLength(ranges.length);
   expect(table(variant)).toHaveLength(rows);
   for (const row of table(variant)) {
     expect(row).toHaveLength(ranges.length);

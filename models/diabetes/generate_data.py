@@ -21,7 +21,7 @@ COLUMNS = [
     ("glucose (mg/dl)", 44, 199, 0),  # two hours after a glucose load
     ("diastolic pressure (mm Hg)", 24, 122, 0),
     ("skin fold (mm)", 7, 99, 0),  # triceps
-    ("insulin (uU/ml)", 14, 846, 0),  # two hours after a glucose load
+    ("insulin (mU/l)", 14, 846, 0),  # two hours after a glucose load
     ("body mass index (kg/m2)", 18.2, 67.1, 1),
     ("pedigree", 0.078, 2.42, 3),  # weight of diabetes among relatives
     ("age (years)", 21, 81, 0),

@@ -8,7 +8,8 @@ import Fastify, {
 import type { FrontendContext } from "./context.ts";
 import { HttpError, httpErrorOf } from "./errors.ts";
 import { jobRoutes } from "./job-routes.ts";
-import { pageRoutes, sendFailurePage, wantsJson } from "./page-routes.ts";
+import { sendFailurePage, wantsJson } from "./page-reply.ts";
+import { pageRoutes } from "./page-routes.ts";
 import { predictRoutes } from "./predict-routes.ts";
 import { statusRoutes } from "./status-routes.ts";
 import { v2Routes } from "./v2-routes.ts";
@@ -64,6 +65,6 @@ function sendFailure(
   if (retryAfter !== undefined) reply.header("retry-after", retryAfter);
   if (request.url.startsWith("/v2")) return reply.send({ error: message });
   if (request.headers.accept?.includes("text/html") && !wantsJson(request))
-    return sendFailurePage(context, reply, failure);
+    return sendFailurePage(context, request, reply, failure);
   return reply.send({ error: { code, message } });
 }

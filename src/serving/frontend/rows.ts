@@ -26,8 +26,8 @@ export function requireRows(body: unknown, { features, columns }: ModelCard["inp
     for (const [column, cell] of row.entries()) {
       const value = typeof cell === "number" ? Math.fround(cell) : Number.NaN;
       if (!Number.isFinite(value)) {
-        const name = columns?.[column] === undefined ? "" : ` (${columns[column]})`;
-        throw invalid(`row ${index + 1}, column ${column + 1}${name}: ${quoted(cell)} is not a float32 number`);
+        const name = columns?.[column] === undefined ? "" : ` for ${columns[column]}`;
+        throw invalid(`row ${index + 1}, column ${column + 1}: ${quoted(cell)} is not a float32 number${name}`);
       }
       values[index * features + column] = value;
     }
@@ -44,7 +44,7 @@ function invalid(reason: string): HttpError {
 }
 
 /** A value in a message, cut short: it is the caller's own text. */
-function quoted(value: unknown): string {
+export function quoted(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 40 ? `${text.slice(0, 40)}…` : text;
 }

@@ -27,6 +27,11 @@ export type ModelCard = z.infer<typeof modelCardSchema>;
 /** `slipway-model.json`: the card with the digests of the package's other files, which a torn package does not fit. */
 export const packedCardSchema = modelCardSchema.extend({ files: z.array(fileDigest) });
 
+/** What the features are called: as the data names them, else by their place. */
+export function featureNames({ features, columns }: ModelCard["input"]): string[] {
+  return Array.from({ length: features }, (_, column) => columns?.[column] || `value ${column + 1}`);
+}
+
 /** Numbers that the model answers for a row. */
 export function outputWidth(output: ModelCard["output"]): number {
   return output.kind === "binary" ? 1 : output.classes;
@@ -38,6 +43,11 @@ const CLASS_THRESHOLD = 0.5;
 /** How an output tensor of this width is read. */
 export function outputOfWidth(name: string, width: number): ModelCard["output"] {
   return width === 1 ? { kind: "binary", name, threshold: CLASS_THRESHOLD } : { kind: "classes", name, classes: width };
+}
+
+/** Above which probability class 1 is predicted; undefined for a model with more than one output. */
+export function thresholdOf(output: ModelCard["output"]): number | undefined {
+  return output.kind === "binary" ? output.threshold : undefined;
 }
 
 /** A row's answer: for a binary model the probability of class 1, else the probability of the predicted class. */
@@ -60,4 +70,11 @@ export function decide(output: ModelCard["output"], values: ArrayLike<number>): 
     }
     return { probability: values[row * width + best] as number, class: best };
   });
+}
+
+/** A row's raw outputs class by class: for a binary model the two probabilities, else the outputs as they are. */
+export function outputsByClass(output: ModelCard["output"], values: ArrayLike<number>): number[] {
+  if (output.kind === "classes") return Array.from(values);
+  const probability = values[0] as number;
+  return [1 - probability, probability];
 }

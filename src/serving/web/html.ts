@@ -7,11 +7,11 @@ export class Html {
   }
 }
 
-type Value = string | number | Html | readonly Html[];
+type Value = string | number | Html | readonly Html[] | undefined;
 
 const entities: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 
-/** Markup from a template: values are escaped unless they are markup themselves. */
+/** Markup from a template: values are escaped unless they are markup themselves; undefined is nothing. */
 export function html(strings: TemplateStringsArray, ...values: Value[]): Html {
   return new Html(
     strings.map((text, index) => (index === 0 ? text : markup(values[index - 1] as Value) + text)).join(""),
@@ -19,6 +19,7 @@ export function html(strings: TemplateStringsArray, ...values: Value[]): Html {
 }
 
 function markup(value: Value): string {
+  if (value === undefined) return "";
   if (value instanceof Html) return value.text;
   if (Array.isArray(value)) return value.map(({ text }: Html) => text).join("");
   return String(value).replace(/[&<>"']/g, (character) => entities[character] as string);

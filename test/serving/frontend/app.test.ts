@@ -1,61 +1,30 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { pino } from "pino";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { limitsOf } from "../../../src/serving/config.ts";
-import { buildFrontend } from "../../../src/serving/frontend/app.ts";
 import type { FrontendContext } from "../../../src/serving/frontend/context.ts";
 import type { JobQueue } from "../../../src/serving/jobs/queue.ts";
-import { importModel } from "../../../src/serving/models/import.ts";
-import { openOnnxModel } from "../../../src/serving/models/onnx-model.ts";
 import { RuntimeError } from "../../../src/serving/runtime/client.ts";
 import type { Hello } from "../../../src/serving/runtime/hello.ts";
-import { exampleModel, type Host, installModel, prepareHost } from "../support.ts";
+import type { Host } from "../support.ts";
+import { asJson, asPage, injectInto, model, prepareSurroundings, row, type Surroundings } from "./injected.ts";
 
-const model = await importModel(exampleModel("production"));
-const onnx = await openOnnxModel(model.onnx);
-const row = model.golden.rows[0] as number[];
-let folder: string;
+let surroundings: Surroundings;
 let host: Host;
 let hello: Hello;
 let context: FrontendContext;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "slipway-frontend-"));
-  host = await prepareHost(folder);
-  hello = { model: await installModel(host.modelsDir, model), card: model.card, onnxruntime: onnx.runtimeVersion };
+  surroundings = await prepareSurroundings();
+  ({ host, hello } = surroundings);
 });
-afterAll(() => rm(folder, { recursive: true }));
+afterAll(() => surroundings.remove());
 beforeEach(() => {
   context = contextWith({});
 });
 
-function contextWith(runtime: Partial<FrontendContext["runtime"]>, jobs?: JobQueue): FrontendContext {
-  return {
-    config: host.config,
-    limits: limitsOf({ limits: { requestRows: 3, jobRows: 5 } }),
-    runtime: {
-      hello,
-      lastHello: hello,
-      predict: async (values, rows) => ({ outputs: await onnx.run(values, rows), hello }),
-      ...runtime,
-    },
-    jobs,
-  };
-}
-
-async function inject(method: "GET" | "POST", url: string, body?: unknown, headers: Record<string, string> = {}) {
-  const app = buildFrontend(context, pino({ enabled: false }));
-  const payload = body === undefined ? {} : { payload: typeof body === "string" ? body : JSON.stringify(body) };
-  const contentType = body === undefined ? {} : { "content-type": "application/json" };
-  const answer = await app.inject({ method, url, ...payload, headers: { ...contentType, ...headers } });
-  await app.close();
-  return answer;
-}
-
-const asJson = { accept: "application/json" };
-const asPage = { accept: "text/html,application/xhtml+xml" };
+const contextWith: Surroundings["contextWith"] = (runtime, jobs) => surroundings.contextWith(runtime, jobs);
+const inject = (method: "GET" | "POST", url: string, body?: unknown, headers?: Record<string, string>) =>
+  injectInto(context, method, url, body, headers);
 
 describe("POST /v1/predict", () => {
   it("answers probability and class of every row, and the model", async () => {
@@ -185,7 +154,7 @@ describe("the source system's routes", () => {
     const form = { "content-type": "application/x-www-form-urlencoded", ...asPage };
     const { body, statusCode } = await inject("POST", "/predictions", "", form);
     expect(statusCode).toBe(200);
-    expect(body.match(/<tr><td>/g)).toHaveLength(7);
+    expect(body.match(/<tr><th scope="row">/g)).toHaveLength(7);
     expect(body).toMatch(/Accuracy is \d\d\.\d\d %/);
   });
 

@@ -8,6 +8,8 @@ import { ensurePackages, handOver, pinnedNode, root } from "./lib/setup.mjs";
 await ensurePackages();
 // Host packages and the guest image, or the reason why guests cannot run here; the tests that need guests then skip themselves.
 await handOver("src/cli/main.ts", ["cloud", "prepare"]);
+// A browser, or the reason why there is none; the tests of the pages then skip themselves.
+await handOver("test/serving/web/install-browser.ts", []);
 
 const results = mkdtempSync(join(tmpdir(), "slipway-test-"));
 const total = { passed: 0, failed: 0, skipped: 0 };

@@ -3,7 +3,7 @@ import { delimiter, join } from "node:path";
 import { messageOf, SlipwayError } from "../common/errors.ts";
 import { run } from "../common/process.ts";
 
-/** A package of this machine's distribution (Debian and Ubuntu name them alike) that real guests need. */
+/** A package of this machine's distribution (Debian and Ubuntu name them alike). */
 export interface HostPackage {
   name: string;
   /** What for, as a user is told before it is installed. */
@@ -12,7 +12,8 @@ export interface HostPackage {
   command: string;
 }
 
-const hostPackages: readonly HostPackage[] = [
+/** What real guests need. */
+const guestPackages: readonly HostPackage[] = [
   { name: "mmdebstrap", command: "mmdebstrap", reason: "builds the guest image from Debian packages" },
   { name: "systemd-container", command: "systemd-nspawn", reason: "runs the guests" },
   { name: "nftables", command: "nft", reason: "security groups and floating IPs" },
@@ -31,26 +32,30 @@ const searchPath = (env: NodeJS.ProcessEnv) => [
   "/sbin",
 ];
 
-/** What is missing for real guests; asks for commands, not for a package manager's opinion. */
-export async function missingHostPackages(env: NodeJS.ProcessEnv = process.env): Promise<HostPackage[]> {
-  const found = await Promise.all(hostPackages.map(({ command }) => isExecutable(command, env)));
-  return hostPackages.filter((_, index) => !found[index]);
+/** The packages that are missing, by default for real guests; asks for commands, not for a package manager's opinion. */
+export async function missingHostPackages(
+  packages = guestPackages,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<HostPackage[]> {
+  const found = await Promise.all(packages.map(({ command }) => findCommand(command, env)));
+  return packages.filter((_, index) => found[index] === undefined);
 }
 
 /** Whether this machine has the package manager that {@link installHostPackages} uses. */
-export function canInstallPackages(env: NodeJS.ProcessEnv = process.env): Promise<boolean> {
-  return isExecutable("apt-get", env);
+export async function canInstallPackages(env: NodeJS.ProcessEnv = process.env): Promise<boolean> {
+  return (await findCommand("apt-get", env)) !== undefined;
 }
 
-async function isExecutable(command: string, env: NodeJS.ProcessEnv): Promise<boolean> {
-  for (const folder of searchPath(env)) {
-    const there = await access(join(folder, command), constants.X_OK).then(
+/** Where a command of this machine is. */
+export async function findCommand(command: string, env: NodeJS.ProcessEnv = process.env): Promise<string | undefined> {
+  for (const path of searchPath(env).map((folder) => join(folder, command))) {
+    const there = await access(path, constants.X_OK).then(
       () => true,
       () => false,
     );
-    if (there) return true;
+    if (there) return path;
   }
-  return false;
+  return undefined;
 }
 
 /**
@@ -63,7 +68,7 @@ export async function installHostPackages(
 ): Promise<void> {
   if (packages.length === 0) return;
   const names = packages.map(({ name }) => name);
-  log("installing packages that real guests need (apt-get):");
+  log("installing packages with apt-get:");
   for (const { name, reason } of packages) log(`  ${name}: ${reason}`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C.UTF-8" };
   const apt = (...args: string[]) =>

@@ -54,7 +54,7 @@ describe("this machine's Debian mirror", () => {
 
 describe("missing host packages", () => {
   it("are told with the reason for each", async () => {
-    const missing = await missingHostPackages({ PATH: "/nonexistent" });
+    const missing = await missingHostPackages(undefined, { PATH: "/nonexistent" });
     for (const each of missing) expect(each.reason).not.toBe("");
     expect(missing.map(({ name }) => name)).toContain("mmdebstrap");
   });

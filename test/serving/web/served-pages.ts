@@ -1,0 +1,34 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser } from "playwright-core";
+import type { ModelPackage } from "../../../src/serving/models/package.ts";
+import { type Host, installModel, prepareHost, startServing, type TestProcess, untilReady } from "../support.ts";
+import { startBrowser } from "./browser.ts";
+
+/** A host's frontend and runtime as real processes, and a browser to look at them. */
+export interface ServedPages {
+  host: Host;
+  browser: Browser;
+  runtime: TestProcess;
+  end(): Promise<void>;
+}
+
+/** Serves a model; the test must end it. */
+export async function servePages(model: ModelPackage): Promise<ServedPages> {
+  const folder = await mkdtemp(join(tmpdir(), "slipway-pages-"));
+  const host = await prepareHost(folder);
+  await installModel(host.modelsDir, model);
+  const [frontend, runtime] = [startServing("frontend", host), startServing("runtime", host)];
+  const [browser] = await Promise.all([startBrowser(), untilReady(host)]);
+  return {
+    host,
+    browser,
+    runtime,
+    end: async () => {
+      await browser.close();
+      await Promise.all([frontend.end("SIGKILL"), runtime.end("SIGKILL")]);
+      await rm(folder, { recursive: true });
+    },
+  };
+}

@@ -9,7 +9,7 @@ import { SlipwayError } from "../common/errors.ts";
 import { namesIn } from "../common/files.ts";
 import { slipwayHome, stackHome } from "../common/home.ts";
 import { loadProject } from "../engine/embedded/project/project.ts";
-import { findCloud } from "../openstack/clouds-file.ts";
+import { readClouds } from "../openstack/clouds-file.ts";
 import { forgetStack, readStackRecord } from "../release/stack-record.ts";
 import { prepareGuests } from "./prepare-guests.ts";
 import type { Reporter } from "./ui/reporter.ts";
@@ -88,12 +88,12 @@ export async function destroyEmbeddedCloud(projectRoot: string, reporter: Report
 
 /** Stacks end with their cloud: a state that lists what no longer exists would only stand in the way of the next `up`. */
 async function forgetStacksIn(projectRoot: string, cloudsFile: string): Promise<void> {
-  const entry = await findCloud("slipway", { env: { OS_CLIENT_CONFIG_FILE: cloudsFile } });
+  const entry = (await readClouds(cloudsFile)).get("slipway");
   const { name: project } = await loadProject(projectRoot);
   const home = slipwayHome(projectRoot);
   for (const stack of await namesIn(join(home, "stacks"))) {
     const record = await readStackRecord(stackHome(projectRoot, stack));
-    if (record === undefined || record.cloud.authUrl !== entry?.entry.auth?.auth_url) continue;
+    if (record === undefined || record.cloud.authUrl !== entry?.auth?.auth_url) continue;
     await embeddedEngine(home).forget({ project, stack, backendUrl: backendUrl(home) });
     await forgetStack(stackHome(projectRoot, stack));
   }

@@ -5,7 +5,8 @@ import { readTextIfExists } from "../common/files.ts";
 import { slipwayHome, stackHome } from "../common/home.ts";
 import { loadStackConfig, type StackConfig } from "../components/config.ts";
 import { createEmbeddedEngine } from "../engine/embedded/embedded-engine.ts";
-import { assertKnown, readStackFiles } from "../engine/embedded/operations/stack-files.ts";
+import { assertKnown, openConfiguration, readStackFiles } from "../engine/embedded/operations/stack-files.ts";
+import { namespaceOf } from "../engine/embedded/project/configuration.ts";
 import type { Engine, StackReference } from "../engine/engine.ts";
 import { findCredentials } from "../openstack/clouds.ts";
 import { openSession, type Session } from "../openstack/session.ts";
@@ -60,39 +61,45 @@ export function embeddedEngine(home: string): Engine {
  * Reads a stack's configuration.
  * @throws SlipwayError E_STACK_UNKNOWN, E_CONFIG_INVALID
  */
-export async function openLocalStack(stack: string = DEFAULT_STACK): Promise<LocalStack> {
+export async function openLocalStack(stack?: string): Promise<LocalStack> {
+  return (await readStack(stack)).local;
+}
+
+async function readStack(stack: string = DEFAULT_STACK) {
   const projectRoot = await findProjectRoot(process.cwd());
   const home = slipwayHome(projectRoot);
   const files = await readStackFiles({ projectRoot, stack, backendUrl: backendUrl(home) });
   await assertKnown(files);
   const project = files.project.name;
   const config = loadStackConfig(project, files.file.config);
-  return { projectRoot, project, stack, home, stackHome: stackHome(projectRoot, stack), config };
+  const local: LocalStack = { projectRoot, project, stack, home, stackHome: stackHome(projectRoot, stack), config };
+  return { local, files };
 }
 
 /**
  * Opens a stack: reads its configuration and credentials, sends nothing.
- * @throws SlipwayError E_STACK_UNKNOWN, E_CONFIG_INVALID, E_CREDENTIALS_MISSING
+ * @throws SlipwayError E_STACK_UNKNOWN, E_CONFIG_INVALID, E_PASSPHRASE_WRONG, E_CREDENTIALS_MISSING
  */
 export async function openWorkspace(args: {
   stack?: string | undefined;
   osCloud?: string | undefined;
 }): Promise<Workspace> {
-  const local = await openLocalStack(args.stack);
-  const { projectRoot, project, stack, home, config } = local;
-  const cloud = args.osCloud ?? process.env.OS_CLOUD ?? config.cloud;
-  const extraFiles = [embeddedCloudsFile(home)];
-  const credentials = await findCredentials({ ...(cloud === undefined ? {} : { cloud }), extraFiles });
+  const { local, files } = await readStack(args.stack);
+  const { projectRoot, project, stack, home } = local;
+  const place = { projectRoot, project, stack, backendUrl: backendUrl(home) };
+  const reference = { ...place, passphrase: await findPassphrase(home) };
+  const credentials = await findCredentials({
+    ...(args.osCloud === undefined ? {} : { cloud: args.osCloud }),
+    variables: namespaceOf(await openConfiguration(reference, files), "openstack").values,
+    extraFiles: [embeddedCloudsFile(home)],
+  });
+  const { cloud } = credentials;
   return {
     ...local,
     engine: embeddedEngine(home),
-    reference: {
-      ...{ projectRoot, project, stack, backendUrl: backendUrl(home) },
-      passphrase: await findPassphrase(home),
-      ...(cloud === undefined ? {} : { configOverrides: { "openstack:cloud": cloud } }),
-    },
+    reference: { ...reference, ...(cloud === undefined ? {} : { configOverrides: { "openstack:cloud": cloud } }) },
     session: openSession(credentials),
-    cloud: credentials.cloud,
+    cloud,
   };
 }
 

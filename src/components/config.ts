@@ -40,10 +40,7 @@ const stackSchema = z.strictObject({
 });
 
 /** A stack's configuration: the keys below the project's name in Pulumi.<stack>.yaml. */
-export type StackConfig = z.infer<typeof stackSchema> & {
-  /** `openstack:cloud`: the entry of clouds.yaml that the stack lives in. */
-  cloud: string | undefined;
-};
+export type StackConfig = z.infer<typeof stackSchema>;
 
 /**
  * Reads a stack's configuration.
@@ -64,8 +61,7 @@ export function loadStackConfig(project: string, config: Record<string, unknown>
       hint: "Choose another port.",
     });
   }
-  const cloud = config["openstack:cloud"];
-  return { ...parsed.data, cloud: typeof cloud === "string" && cloud !== "" ? cloud : undefined };
+  return parsed.data;
 }
 
 /** Pulumi gives nested values to programs as JSON text. */

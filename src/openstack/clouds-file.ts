@@ -1,99 +1,148 @@
-import { homedir } from "node:os";
-import { dirname, join } from "node:path";
-import { parse } from "yaml";
-import { SlipwayError } from "../common/errors.ts";
-import { readTextIfExists } from "../common/files.ts";
+import { readFile } from "node:fs/promises";
+import { type DocumentOptions, parse, type SchemaOptions, type Tags } from "yaml";
+import { isErrno, messageOf, SlipwayError } from "../common/errors.ts";
+import { type CloudsFileKind, type CloudsFileSearch, cloudsFileCandidates } from "./clouds-search.ts";
 
-/** One entry of clouds.yaml, as text wrote it. */
+/** One entry of clouds.yaml; the keys, `auth`'s too, have underscores where the file may have dashes. */
 export type CloudEntry = Record<string, unknown> & { auth?: Record<string, unknown> };
 
-/** Where clouds.yaml is looked for. */
-export interface CloudsFileSearch {
-  env?: NodeJS.ProcessEnv;
-  cwd?: string;
-  /** Files that are asked when the user's own does not have the entry: the embedded cloud's. */
-  extraFiles?: string[];
-}
-
-/** A found entry and the file that has it. */
+/** A found entry. */
 export interface FoundCloud {
+  name: string;
   entry: CloudEntry;
-  file: string;
+  /** The files that it was read from, clouds.yaml before secure.yaml. */
+  files: string[];
+}
+
+/** What there is to choose from: entries by name, with the files that they were read from. */
+interface Choice {
+  clouds: Map<string, CloudEntry>;
+  files: string[];
+}
+
+/** The user's clouds, and after them each extra file's; an entry is looked for in this order. */
+export async function cloudsToChooseFrom(search: CloudsFileSearch): Promise<Choice[]> {
+  const [own, secure] = await Promise.all([firstFile("clouds", search), firstFile("secure", search)]);
+  const users = {
+    clouds: mergeDeep(cloudsIn(own), cloudsIn(secure)),
+    files: [own, secure].flatMap((read) => (read === undefined ? [] : [read.file])),
+  };
+  const extra = (search.extraFiles ?? []).map(async (file) => ({ clouds: await readClouds(file), files: [file] }));
+  return [users, ...(await Promise.all(extra))];
 }
 
 /**
- * The paths in openstacksdk's order: OS_CLIENT_CONFIG_FILE, working directory, `~/.config/openstack`, `/etc/openstack`.
- * @see https://docs.openstack.org/openstacksdk/latest/user/config/configuration.html
- */
-export function cloudsFileCandidates({ env = process.env, cwd = process.cwd() }: CloudsFileSearch): string[] {
-  const folders = [cwd, join(env.HOME ?? homedir(), ".config", "openstack"), "/etc/openstack"];
-  const named = env.OS_CLIENT_CONFIG_FILE ? [env.OS_CLIENT_CONFIG_FILE] : [];
-  return [...named, ...folders.flatMap((folder) => [join(folder, "clouds.yaml"), join(folder, "clouds.yml")])];
-}
-
-/**
- * The named entry, with what secure.yaml adds; without a name, the only entry of the first file found.
- * As in openstacksdk the first file wins as a whole; the extra files follow where it lacks the entry.
+ * The named entry; without a name, the only entry of those who have just one.
  * @returns undefined where there is no such entry
+ * @throws SlipwayError E_CREDENTIALS_MISSING for a file that is not what it should be
  */
-export async function findCloud(name: string | undefined, search: CloudsFileSearch): Promise<FoundCloud | undefined> {
-  const own = await firstExisting(cloudsFileCandidates(search));
-  for (const file of [...(own === undefined ? [] : [own]), ...(search.extraFiles ?? [])]) {
-    const clouds = await readClouds(file);
-    const names = Object.keys(clouds);
-    const chosen = name ?? (names.length === 1 ? names[0] : undefined);
-    if (chosen === undefined || clouds[chosen] === undefined) continue;
-    const secret = (await readSecure(file, search))[chosen] ?? {};
-    return { entry: mergeDeep(clouds[chosen], secret), file };
+export function findCloud(name: string | undefined, choices: Choice[]): FoundCloud | undefined {
+  for (const { clouds, files } of choices) {
+    const chosen = name ?? (clouds.size === 1 ? [...clouds.keys()][0] : undefined);
+    const entry = chosen === undefined ? undefined : clouds.get(chosen);
+    if (chosen !== undefined && entry !== undefined) return { name: chosen, entry, files };
   }
   return undefined;
 }
 
-async function readClouds(file: string): Promise<Record<string, CloudEntry>> {
-  const text = await readTextIfExists(file);
-  if (text === undefined) return {};
-  let parsed: unknown;
+/** The entries of one file; none where there is no such file. */
+export async function readClouds(file: string): Promise<Map<string, CloudEntry>> {
+  return cloudsIn(await readMapping(file));
+}
+
+/** What the first clouds-public.yaml knows of a provider. */
+export async function findProfile(name: string, search: CloudsFileSearch): Promise<CloudEntry | undefined> {
+  const read = await firstFile("clouds-public", search);
+  return read === undefined ? undefined : entriesIn(read, "public-clouds").get(name);
+}
+
+/** A file that was read: a mapping, empty for an empty file. */
+interface ReadFile {
+  file: string;
+  content: Record<string, unknown>;
+}
+
+async function firstFile(kind: CloudsFileKind, search: CloudsFileSearch): Promise<ReadFile | undefined> {
+  for (const file of cloudsFileCandidates(kind, search)) {
+    const read = await readMapping(file);
+    if (read !== undefined) return read;
+  }
+  return undefined;
+}
+
+/** @returns undefined for a file that is not there, or that others may read and we may not */
+async function readMapping(file: string): Promise<ReadFile | undefined> {
+  let text: string;
   try {
-    parsed = parse(text);
+    text = await readFile(file, "utf8");
   } catch (error) {
-    throw new SlipwayError("E_CREDENTIALS_MISSING", `${file} is not valid YAML: ${firstLine(error)}`, {
-      hint: "Correct the file; its form is described in openstacksdk's documentation of clouds.yaml.",
-      cause: error,
-    });
+    if (["ENOENT", "ENOTDIR", "EACCES", "EISDIR"].some((code) => isErrno(error, code))) return undefined;
+    throw error;
   }
-  return ((parsed as { clouds?: Record<string, CloudEntry> } | null)?.clouds ?? {}) as Record<string, CloudEntry>;
+  const content = parsed(file, text) ?? {};
+  if (!isMapping(content)) throw unusable(file, "is not a mapping");
+  return { file, content };
 }
 
-/** secure.yaml: OS_CLIENT_SECURE_FILE, else beside the file in use. */
-async function readSecure(
-  cloudsFile: string,
-  { env = process.env }: CloudsFileSearch,
-): Promise<Record<string, CloudEntry>> {
-  const named = env.OS_CLIENT_SECURE_FILE;
-  const beside = ["secure.yaml", "secure.yml"].map((name) => join(dirname(cloudsFile), name));
-  const file = named ?? (await firstExisting(beside));
-  return file === undefined ? {} : readClouds(file);
-}
-
-async function firstExisting(paths: string[]): Promise<string | undefined> {
-  for (const path of paths) if ((await readTextIfExists(path)) !== undefined) return path;
-  return undefined;
-}
-
-/** Objects are merged, everything else is replaced by the later value. */
-function mergeDeep(base: CloudEntry, over: CloudEntry): CloudEntry {
-  const merged: Record<string, unknown> = { ...base };
-  for (const [key, value] of Object.entries(over)) {
-    const old = merged[key];
-    merged[key] = isObject(old) && isObject(value) ? mergeDeep(old, value) : value;
+function parsed(file: string, text: string): unknown {
+  try {
+    return file.endsWith("json") ? JSON.parse(text) : parse(text, { ...yamlAsPythonReadsIt, intAsBigInt: true });
+  } catch (error) {
+    const [reason] = messageOf(error).split("\n");
+    throw unusable(file, `cannot be read: ${reason}`, error);
   }
+}
+
+/** YAML 1.1: `no` is false, `<<` merges; but a project id such as `12e34` or a name such as `2026-01-02` stays text. */
+const yamlAsPythonReadsIt: DocumentOptions & SchemaOptions = {
+  version: "1.1",
+  customTags: (tags) => tags.filter((tag) => typeof tag === "string" || !readAsText(tag)),
+};
+
+function readAsText(tag: Exclude<Tags[number], string>): boolean {
+  return tag.tag === "tag:yaml.org,2002:timestamp" || ("format" in tag && tag.format === "EXP");
+}
+
+function cloudsIn(read: ReadFile | undefined): Map<string, CloudEntry> {
+  return read === undefined ? new Map() : entriesIn(read, "clouds");
+}
+
+function entriesIn({ file, content }: ReadFile, section: string): Map<string, CloudEntry> {
+  const entries = content[section] ?? {};
+  if (!isMapping(entries)) throw unusable(file, `has ${section} that are not a mapping`);
+  return new Map(
+    Object.entries(entries).map(([name, entry]) => {
+      if (!isMapping(entry ?? {})) throw unusable(file, `has ${section} ${name} that is not a mapping`);
+      return [name, underscored(entry ?? {}) as CloudEntry];
+    }),
+  );
+}
+
+function underscored(value: unknown): unknown {
+  if (!isMapping(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key.replaceAll("-", "_"), underscored(item)]));
+}
+
+/** Mappings are merged, everything else is replaced by the later value, lists too. */
+function mergeDeep(base: Map<string, CloudEntry>, over: Map<string, CloudEntry>): Map<string, CloudEntry> {
+  const merged = new Map(base);
+  for (const [name, entry] of over) merged.set(name, mergedValue(merged.get(name), entry) as CloudEntry);
   return merged;
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+function mergedValue(base: unknown, over: unknown): unknown {
+  if (!isMapping(base) || !isMapping(over)) return over;
+  const changed = Object.entries(over).map(([key, value]) => [key, mergedValue(base[key], value)]);
+  return { ...base, ...Object.fromEntries(changed) };
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function firstLine(error: unknown): string {
-  return String(error instanceof Error ? error.message : error).split("\n")[0] ?? "";
+function unusable(file: string, problem: string, cause?: unknown): SlipwayError {
+  return new SlipwayError("E_CREDENTIALS_MISSING", `${file} ${problem}`, {
+    hint: "Correct the file; docs/reference/credentials.md tells its form.",
+    cause,
+  });
 }

@@ -56,7 +56,7 @@ function domainBody(domain: DomainReference = { id: "default" }): object {
 
 /**
  * Logs in.
- * @throws SlipwayError E_AUTH_FAILED (401, 403: the cloud's words and request id), E_CLOUD_UNREACHABLE (no answer);
+ * @throws SlipwayError E_AUTH_FAILED (the cloud's words and request id), E_CLOUD_UNREACHABLE (no answer);
  * OpenStackError for any other answer than 201
  */
 export async function logIn(transport: Transport, credentials: Credentials, timeoutMs: number): Promise<Token> {
@@ -74,10 +74,10 @@ export async function logIn(transport: Transport, credentials: Credentials, time
     });
   const body = answer.bytes.toString("utf8");
   const requestId = answer.headers["x-openstack-request-id"];
-  if (answer.status === 401 || answer.status === 403) {
+  if (isRefusal(answer.status, body, credentials.identity)) {
     const id = requestId === undefined ? "" : ` (${requestId})`;
     throw new SlipwayError("E_AUTH_FAILED", `${url.origin} refused the credentials: ${faultText(body)}${id}`, {
-      hint: "Check user, password, project and domain of your clouds.yaml entry or OS_* variables.",
+      hint: hints[credentials.identity.method],
       ...(requestId === undefined ? {} : { requestId }),
     });
   }
@@ -97,10 +97,27 @@ export async function logIn(transport: Transport, credentials: Credentials, time
   return { value, projectId: token.project?.id, userId: token.user.id, catalogue: token.catalog ?? [] };
 }
 
+const hints: Record<Identity["method"], string> = {
+  password: "Check user, password, project and domain of your clouds.yaml entry or OS_* variables.",
+  token: "Get a new token, or log in with a password or an application credential.",
+  application_credential: "Check id and secret; a credential that has expired or was deleted must be made anew.",
+};
+
+/** Keystone answers a login with an application credential that it does not know with 404, in its own form. */
+function isRefusal(status: number, body: string, identity: Identity): boolean {
+  if (status === 401 || status === 403) return true;
+  return status === 404 && identity.method === "application_credential" && body.includes('"error"');
+}
+
+/** What to do about a call without an answer, by Node's error codes. */
+const unreachableHints: [RegExp, string][] = [
+  [/SELF_SIGNED|UNABLE_TO_/, "Name the authority that signed the cloud's certificate with cacert, or with OS_CACERT."],
+  [/ALERT_/, "The cloud wants a certificate: name yours with cert and key, or with OS_CERT and OS_KEY."],
+  [/./, "Check the address and your network; for the embedded cloud, `slipway cloud status`."],
+];
+
 /** The user's view of a call without an answer. */
 export function unreachable(error: TransportError): SlipwayError {
-  return new SlipwayError("E_CLOUD_UNREACHABLE", error.message, {
-    hint: "Check the address and your network; for the embedded cloud, `slipway cloud status`.",
-    cause: error,
-  });
+  const [, hint = ""] = unreachableHints.find(([code]) => code.test(error.code)) ?? [];
+  return new SlipwayError("E_CLOUD_UNREACHABLE", error.message, { hint, cause: error });
 }

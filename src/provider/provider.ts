@@ -1,6 +1,7 @@
 import { SlipwayError } from "../common/errors.ts";
 import type { CallOptions, PropertyMap, ResourceIdentity, ResourceProvider } from "../engine/resource-provider.ts";
-import { type CredentialsQuery, findCredentials } from "../openstack/clouds.ts";
+import type { CredentialsQuery } from "../openstack/cloud-source.ts";
+import { findCredentials } from "../openstack/clouds.ts";
 import type { Credentials } from "../openstack/credentials.ts";
 import { openSession, type Session, type SessionOptions } from "../openstack/session.ts";
 import type { ProviderFunction } from "./function.ts";

@@ -3,7 +3,7 @@ import { lastingObstacles, reasonOf } from "../../cloud/hypervisors/nspawn/probe
 import { SlipwayError } from "../../common/errors.ts";
 import { slipwayHome } from "../../common/home.ts";
 import { quoteForShell } from "../../contextualization/helpers.ts";
-import { findCloud } from "../../openstack/clouds-file.ts";
+import { readClouds } from "../../openstack/clouds-file.ts";
 import { faultActions, faultOptions } from "../cloud-faults.ts";
 import { cloudFolder, destroyEmbeddedCloud, ensureEmbeddedCloud } from "../embedded-cloud.ts";
 import { prepareGuests } from "../prepare-guests.ts";
@@ -89,8 +89,7 @@ async function status({ reporter }: CloudCall, projectRoot: string): Promise<voi
 async function env({ args, reporter }: CloudCall, projectRoot: string): Promise<void> {
   const name = args.admin ? "slipway-admin" : "slipway";
   const file = embeddedCloudsFile(slipwayHome(projectRoot));
-  const found = await findCloud(name, { env: { OS_CLIENT_CONFIG_FILE: file } });
-  if (found === undefined || found.file !== file) {
+  if (!(await readClouds(file)).has(name)) {
     throw new SlipwayError("E_CREDENTIALS_MISSING", "there is no embedded cloud yet", {
       hint: "Run `slipway cloud start`.",
     });

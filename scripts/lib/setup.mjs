@@ -6,12 +6,14 @@ import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { prunePackages } from "./prune.mjs";
 
 /** The project's folder. */
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 const MINIMUM = [22, 18]; // strips types without a flag
-const marker = join(root, "node_modules", ".slipway-lockfile-digest");
+const modules = join(root, "node_modules");
+const marker = join(modules, ".slipway-lockfile-digest");
 const INSTALL_MINUTES = 10;
 
 function lockfileDigest() {
@@ -44,6 +46,7 @@ export async function ensurePackages() {
       timeout: INSTALL_MINUTES * 60_000,
     });
     if (npm.status !== 0) fail(`npm install ended with ${npm.error?.message ?? `status ${npm.status}`}`);
+    prunePackages(modules);
     writeFileSync(marker, lockfileDigest());
   } finally {
     rmdirSync(busy);
@@ -64,7 +67,7 @@ function tryLock(folder) {
 
 /** The Node that runs everything: the pinned one from npm, else this one if it is new enough. */
 export function pinnedNode() {
-  const pinned = join(root, "node_modules", ".bin", "node");
+  const pinned = join(modules, ".bin", "node");
   if (existsSync(pinned)) return pinned;
   const [major, minor] = process.versions.node.split(".").map(Number);
   if (major > MINIMUM[0] || (major === MINIMUM[0] && minor >= MINIMUM[1])) return process.execPath;

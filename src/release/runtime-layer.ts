@@ -16,6 +16,9 @@ interface Part {
   from: string;
   /** Folder in the layer. */
   to: string;
+  /** What the package is there for: without it nothing runs. */
+  binary?: RegExp;
+  /** What else is taken. */
   wanted: (path: string) => boolean;
 }
 
@@ -23,18 +26,13 @@ interface Part {
 export async function runtimeParts(projectRoot: string, arch: Architecture): Promise<Part[]> {
   const licence = /^LICEN[CS]E/i;
   const parts: Omit<Part, "version" | "from">[] = [
-    { package: `node-linux-${arch}`, to: "", wanted: (path) => path === "bin/node" || licence.test(path) },
+    { package: `node-linux-${arch}`, to: "", binary: /^bin\/node$/, wanted: (path) => licence.test(path) },
     {
       package: "onnxruntime-node",
       to: "node_modules/onnxruntime-node/",
       // CUDA's provider libraries, where someone put them, are no part of this layer
-      wanted: (path) =>
-        path === "package.json" ||
-        licence.test(path) ||
-        /^dist\/.*\.js$/.test(path) ||
-        new RegExp(`^bin/napi-v\\d+/linux/${arch}/(?:libonnxruntime\\.so[.\\d]*|onnxruntime_binding\\.node)$`).test(
-          path,
-        ),
+      binary: new RegExp(`^bin/napi-v\\d+/linux/${arch}/(?:libonnxruntime\\.so[.\\d]*|onnxruntime_binding\\.node)$`),
+      wanted: (path) => path === "package.json" || licence.test(path) || /^dist\/.*\.js$/.test(path),
     },
     {
       package: "onnxruntime-common",
@@ -58,15 +56,19 @@ export function runtimeRecipe(parts: Part[]): string {
   return JSON.stringify([1, process.versions.zlib, parts.map((part) => [part.package, part.version, part.to])]);
 }
 
+/** @throws SlipwayError E_PAYLOAD_MISSING when a package is there without its binaries: those of another architecture were left out */
 export async function runtimeEntries(parts: Part[]): Promise<ArchiveEntry[]> {
   const entries = await Promise.all(
-    parts.map(async ({ from, to, wanted }) => {
+    parts.map(async ({ package: name, from, to, binary, wanted }) => {
       const files = await filesBelow(from);
-      return files.filter(wanted).map((path) => ({
-        name: `${to}${path}`,
-        content: { file: join(from, path) },
-        executable: path === "bin/node",
-      }));
+      if (binary !== undefined && !files.some((path) => binary.test(path))) throw notInstalled(name);
+      return files
+        .filter((path) => wanted(path) || binary?.test(path))
+        .map((path) => ({
+          name: `${to}${path}`,
+          content: { file: join(from, path) },
+          executable: path === "bin/node",
+        }));
     }),
   );
   return entries.flat();
@@ -89,9 +91,13 @@ function folderOf(projectRoot: string, name: string): string {
   } catch {
     // it throws for a package that is not there
   }
-  throw new SlipwayError(
+  throw notInstalled(name);
+}
+
+function notInstalled(name: string): SlipwayError {
+  return new SlipwayError(
     "E_PAYLOAD_MISSING",
-    `the npm package ${name} is not installed: hosts cannot be given their runtime`,
+    `the npm package ${name} is not installed for the hosts' architecture: they cannot be given their runtime`,
     { hint: "Run `npm install --no-save`, or build the payload on a Linux machine of the hosts' architecture." },
   );
 }

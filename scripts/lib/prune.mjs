@@ -1,0 +1,28 @@
+// Takes out of the packages what this machine never reads, which is more than a third of them: npm installs a package whole or not at all.
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+const { platform, arch } = process;
+
+/** Paths below node_modules. */
+const unread = [
+  // ONNX Runtime's libraries for other systems
+  new RegExp(`^onnxruntime-node/bin/napi-v\\d+/(?!${platform}(?:/|$))[^/]+$`),
+  new RegExp(`^onnxruntime-node/bin/napi-v\\d+/${platform}/(?!${arch}$)[^/]+$`),
+  // Node's C headers: no addon is compiled
+  /^node-linux-[^/]+\/include$/,
+  // builds for browsers and bundlers
+  /^h5wasm\/dist\/(?:esm|iife)$/,
+  /^@opentelemetry\/[^/]+\/build\/(?:esm|esnext)$/,
+  // TypeScript's messages in other languages
+  /^typescript\/lib\/[a-z]{2}(?:-[a-z]{2})?$/,
+  // maps to sources that are not there
+  /\.[cm]?[jt]s\.map$/,
+];
+
+/** Removes it from the packages in `modules`; what is gone already is no matter. */
+export function prunePackages(modules) {
+  for (const path of readdirSync(modules, { recursive: true })) {
+    if (unread.some((pattern) => pattern.test(path))) rmSync(join(modules, path), { recursive: true, force: true });
+  }
+}

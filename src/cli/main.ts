@@ -3,15 +3,7 @@ import { hideBin } from "yargs/helpers";
 import { SlipwayError } from "../common/errors.ts";
 import { type GlobalOptions, globalOptions } from "./options.ts";
 import { Reporter } from "./ui/reporter.ts";
-import type { Verb } from "./verb.ts";
-
-/** A verb as it stands on the command line; its code is loaded only when it is called. */
-interface Entry {
-  /** yargs' form, e.g. `up [stack]`. */
-  command: string;
-  describe: string;
-  load: () => Promise<{ verb: Verb }>;
-}
+import type { Entry, Verb } from "./verb.ts";
 
 const entries: Entry[] = [
   {
@@ -68,6 +60,11 @@ const entries: Entry[] = [
     command: "cloud <action> [fault]",
     describe: "the embedded OpenStack: start, stop, status, env, prepare, destroy, arm, disarm, faults",
     load: () => import("./verbs/cloud.ts"),
+  },
+  {
+    command: "completion [shell]",
+    describe: "print what bash, zsh or fish needs to complete verbs, options, stacks and clouds",
+    load: async () => ({ verb: (await import("./verbs/completion.ts")).completionOf(entries) }),
   },
 ];
 

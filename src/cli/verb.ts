@@ -15,18 +15,33 @@ export interface Call<O extends Record<string, Options>> {
 
 /** A verb as the command line calls it. */
 export interface Verb {
+  /** Its own options. */
+  options: Record<string, Options>;
+  /** What a positional argument may be, by its name in the command. */
+  words: Record<string, readonly string[]>;
   builder: (parser: Argv<GlobalOptions>) => Argv<GlobalOptions>;
   handler: (args: ArgumentsCamelCase<GlobalOptions>) => Promise<void>;
 }
 
-/** Declares a verb: its own options, and what it does. */
+/** A verb as it stands on the command line; its code is loaded only when it is called. */
+export interface Entry {
+  /** yargs' form, e.g. `up [stack]`. */
+  command: string;
+  describe: string;
+  load: () => Promise<{ verb: Verb }>;
+}
+
+/** Declares a verb: its own options, what its positional arguments may be (where that is known), and what it does. */
 export function verb<const O extends Record<string, Options>>(declaration: {
   options: O;
+  words?: Record<string, readonly string[]>;
   run: (call: Call<O>) => Promise<void>;
 }): Verb {
-  const { options, run } = declaration;
+  const { options, words = {}, run } = declaration;
   const numbers = Object.keys(options).filter((name) => options[name]?.type === "number");
   return {
+    options,
+    words,
     builder: (parser) => parser.options(options) as unknown as Argv<GlobalOptions>,
     handler: async (args) => {
       for (const name of numbers) requireNumber(name, args[name]);

@@ -1,16 +1,15 @@
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Ajv, type ErrorObject } from "ajv";
 import { parse } from "yaml";
+import { unpackDebianPackages } from "../common/debian-packages.ts";
 import { messageOf } from "../common/errors.ts";
-import { run } from "../common/process.ts";
 
 /** `skipped` says why nothing could be checked; `errors` are empty for a valid document. */
 export type SchemaVerdict = { skipped: string } | { errors: string[] };
 
 const SCHEMA_IN_PACKAGE = "usr/lib/python3/dist-packages/cloudinit/config/schemas/schema-cloud-config-v1.json";
-const DOWNLOAD_TIMEOUT_MS = 60_000;
 
 /** Checks a `#cloud-config` document against cloud-init's own JSON schema. */
 export async function checkCloudConfigSchema(document: string, cache: string): Promise<SchemaVerdict> {
@@ -44,13 +43,7 @@ async function ensureSchema(cache: string): Promise<string> {
   await mkdir(cache, { recursive: true });
   const work = await mkdtemp(join(cache, "cloud-init-"));
   try {
-    // root's cache is closed to apt's own user, which apt warns about
-    const download = ["-o", "APT::Sandbox::User=root", "download", "cloud-init"];
-    await run("apt-get", download, { cwd: work, timeoutMs: DOWNLOAD_TIMEOUT_MS });
-    const packageFile = (await readdir(work)).find((name) => name.endsWith(".deb"));
-    if (packageFile === undefined) throw new Error("apt-get download left no package");
-    await run("dpkg", ["-x", packageFile, "tree"], { cwd: work });
-    await rename(join(work, "tree", SCHEMA_IN_PACKAGE), schema);
+    await rename(join(await unpackDebianPackages(["cloud-init"], work), SCHEMA_IN_PACKAGE), schema);
     return schema;
   } finally {
     await rm(work, { recursive: true, force: true });

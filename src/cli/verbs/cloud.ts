@@ -38,6 +38,7 @@ const actions: Record<string, (call: CloudCall, projectRoot: string) => Promise<
 
 export const verb = declare({
   options,
+  words: { action: Object.keys(actions) },
   run: async (call) => {
     const wanted = String((call.args as { action?: unknown }).action);
     const action = Object.entries(actions).find(([name]) => name === wanted);

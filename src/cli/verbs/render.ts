@@ -14,6 +14,7 @@ export const verb = declare({
     output: {
       type: "string",
       requiresArg: true,
+      normalize: true,
       describe: "a folder that gets a file <host>.user-data with exactly what Nova is given",
     },
   },

@@ -10,6 +10,7 @@ export const verb = declare({
     model: {
       type: "string",
       requiresArg: true,
+      normalize: true,
       describe: "a model's folder or .onnx file, in place of the configured one",
     },
   },

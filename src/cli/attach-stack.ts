@@ -5,16 +5,10 @@ import type { Expectation } from "../health/check-endpoint.ts";
 import { readExpectation } from "../health/expectation.ts";
 import { ensureServerRuns } from "../openstack/compute/servers.ts";
 import { followedManifest } from "../release/publication.ts";
-import {
-  BOOT_TIMEOUT_MS,
-  checkOrGiveBack,
-  ENDPOINT_TIMEOUT_MS,
-  readyModel,
-  rememberRelease,
-  type Served,
-} from "./bring-up.ts";
+import { BOOT_TIMEOUT_MS, checkOrGiveBack, ENDPOINT_TIMEOUT_MS, rememberRelease, type Served } from "./bring-up.ts";
 import { deliveryOf } from "./delivery.ts";
 import { reachVerdict } from "./host-verdict.ts";
+import { readyModel } from "./prepared-release.ts";
 import { attachAddress, attachedAddress } from "./public-address.ts";
 import { requireOutputs } from "./running-stack.ts";
 import { endpointUrl } from "./stack-outputs.ts";

@@ -1,24 +1,16 @@
-import { resolve } from "node:path";
-import type { Digest } from "../common/digest.ts";
 import { SlipwayError } from "../common/errors.ts";
 import type { Manifest } from "../guest/manifest.ts";
 import { awaitEndpoint, checkEndpoint, type EndpointReport, type Expectation } from "../health/check-endpoint.ts";
 import { rememberExpectation } from "../health/expectation.ts";
 import { ensureServerRuns } from "../openstack/compute/servers.ts";
-import { buildPayload } from "../release/payload.ts";
-import { type StagedRelease, stageRelease } from "../release/publication.ts";
 import { readStackRecord, recordRelease, type StackRecord } from "../release/stack-record.ts";
-import { ensureLoginKey } from "../remote/login-key.ts";
-import { GOLDEN_TOLERANCE, goldenProbabilities } from "../serving/models/golden.ts";
-import { importModel } from "../serving/models/import.ts";
-import { packageTar } from "../serving/models/package.ts";
-import { type Delivery, deliveryOf } from "./delivery.ts";
 import { showEngine, summary } from "./engine-progress.ts";
 import { reachVerdict } from "./host-verdict.ts";
+import { prepareRelease } from "./prepared-release.ts";
 import { attachAddress, attachedAddress } from "./public-address.ts";
 import { endpointUrl, type StackOutputs, stackOutputs, withAddress } from "./stack-outputs.ts";
 import type { Reporter } from "./ui/reporter.ts";
-import { bindToCloud, type Workspace } from "./workspace.ts";
+import type { Workspace } from "./workspace.ts";
 
 /** An address that was just attached answers within this. */
 export const ENDPOINT_TIMEOUT_MS = 20_000;
@@ -40,14 +32,6 @@ export interface Served {
 /** A release as the stack remembers it. */
 type Release = NonNullable<StackRecord["release"]>;
 
-/** A model ready to be published, with what an endpoint serving it must answer. */
-interface ReadyModel {
-  name: string;
-  bytes: Uint8Array;
-  digest: Digest;
-  expectation: Expectation;
-}
-
 /**
  * Makes a stack serve its model: publishes payload and model, lets the engine make the resources, follows the host to its verdict,
  * attaches the floating IP and asks the endpoint from outside. Each part is skipped over where it is done already, so that a run
@@ -58,19 +42,9 @@ export async function bringUp(
   reporter: Reporter,
   options: { model?: string | undefined; signal: AbortSignal },
 ): Promise<Served> {
-  const { session, engine, reference, config } = workspace;
+  const { session, engine, reference } = workspace;
   const { signal } = options;
-  const directory = resolve(workspace.projectRoot, options.model ?? config.model.directory);
-
-  const model = await reporter.phase("model", `model ${config.model.name}`, () =>
-    readyModel(config.model.name, directory),
-  );
-  await reporter.phase("authenticate", `log in to ${workspace.cloud ?? session.authUrl}`, () => bindToCloud(workspace));
-  const delivery = await deliveryOf(workspace);
-  const place = delivery.bring === undefined ? "in the object store" : "ready to be pushed";
-  const staged = await reporter.phase("publish", `payload and model ${place}`, ({ note }) =>
-    stage(workspace, delivery, model, note),
-  );
+  const { model, delivery, staged } = await prepareRelease(workspace, reporter, options.model);
   const { changes, outputs: made } = await reporter.phase("provision", "resources", async ({ note }) => {
     const updated = await engine.up(reference, { onEvent: showEngine(reporter), signal });
     note(summary(updated.changes));
@@ -106,23 +80,6 @@ export async function bringUp(
   return { url, outputs, report, rows: model.expectation.rows, release, changed };
 }
 
-/** Brings payload and model to where the hosts fetch them, or from where they are pushed. */
-async function stage(
-  workspace: Workspace,
-  { store }: Delivery,
-  model: ReadyModel,
-  log: (line: string) => void,
-): Promise<StagedRelease> {
-  const { projectRoot, stack, home, stackHome } = workspace;
-  await ensureLoginKey(home);
-  const payload = await buildPayload({ projectRoot, log });
-  const { name, bytes: content } = model;
-  const staged = await stageRelease({ store, stack, home: stackHome, payload, model: { name, content }, log });
-  // The first hosts look for it as soon as they boot; hosts that serve get it when their resources are as they should be.
-  if (staged.changed && staged.replaced === undefined) await staged.publish();
-  return staged;
-}
-
 /** What was attached for this run and does not serve from outside must not look like an endpoint: it is given back. */
 export async function checkOrGiveBack(
   url: string,
@@ -151,18 +108,6 @@ export async function rememberRelease(
   const release = { sequence, payload: payload.digest, model: { name, version, digest }, at: new Date().toISOString() };
   await recordRelease(stackHome, release);
   return release;
-}
-
-export async function readyModel(name: string, directory: string): Promise<ReadyModel> {
-  const model = await importModel(directory);
-  const { bytes, digest } = await packageTar(model);
-  const expectation = {
-    digest,
-    rows: model.golden.rows,
-    outputs: goldenProbabilities(model.card.output, model.golden),
-    tolerance: GOLDEN_TOLERANCE,
-  };
-  return { name, bytes, digest, expectation };
 }
 
 /** Whether the endpoint serves what it should. */

@@ -52,6 +52,16 @@ const entries: Entry[] = [
     load: () => import("./verbs/logs.ts"),
   },
   {
+    command: "payload <action> [stack]",
+    describe: "push: publish payload and model without making anything, for a `pulumi up` by hand",
+    load: () => import("./verbs/payload.ts"),
+  },
+  {
+    command: "ssh [stack]",
+    describe: "log in to a stack's host, or run the command after `--` there",
+    load: () => import("./verbs/ssh.ts"),
+  },
+  {
     command: "down [stack]",
     describe: "remove a stack and prove that nothing is left",
     load: () => import("./verbs/down.ts"),
@@ -94,7 +104,7 @@ const parser = yargs(argv)
   .usage("$0 <verb> [stack] [options]")
   .options(globalOptions)
   .command(entries.map(commandOf))
-  .parserConfiguration({ "duplicate-arguments-array": false })
+  .parserConfiguration({ "duplicate-arguments-array": false, "populate--": true })
   .strictCommands()
   .strict()
   .demandCommand(1, "which verb?")
@@ -108,7 +118,9 @@ const parser = yargs(argv)
     throw message ? notUnderstood(message) : error;
   });
 
-const flags = { json: argv.includes("--json"), quiet: argv.includes("--quiet"), verbose: argv.includes("--verbose") };
+/** What stands after `--` is somebody else's. */
+const own = argv.slice(0, argv.includes("--") ? argv.indexOf("--") : argv.length);
+const flags = { json: own.includes("--json"), quiet: own.includes("--quiet"), verbose: own.includes("--verbose") };
 function fail(error: unknown): void {
   new Reporter(flags).failure(error);
   process.exitCode = error instanceof SlipwayError ? error.exitCode : 1;

@@ -51,7 +51,7 @@ export async function readLoginPublicKey(projectRoot: string): Promise<string> {
 
 function missing(message: string, cause?: unknown): SlipwayError {
   return new SlipwayError("E_PAYLOAD_MISSING", message, {
-    hint: "Run `slipway up`: it publishes first, and makes the servers then.",
+    hint: "Run `slipway payload push`, or `slipway up`, which publishes first and makes the servers then.",
     ...(cause === undefined ? {} : { cause }),
   });
 }

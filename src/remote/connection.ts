@@ -67,15 +67,15 @@ export class SshConnection {
     }
   }
 
-  /** A login shell, or a command, on a terminal of the given type and size, for as long as `use` takes. */
-  terminal<T>(
+  /** A command, or a login shell, for as long as `use` takes; on a terminal where a window is given. */
+  session<T>(
     command: string | undefined,
-    window: { term: string; rows: number; cols: number },
+    window: { term: string; rows: number; cols: number } | undefined,
     use: (channel: ClientChannel) => Promise<T>,
   ): Promise<T> {
+    const pty = window ?? false;
     return this.#open(
-      (done) =>
-        command === undefined ? this.#client.shell(window, done) : this.#client.exec(command, { pty: window }, done),
+      (done) => (command === undefined ? this.#client.shell(pty, done) : this.#client.exec(command, { pty }, done)),
       use,
     );
   }

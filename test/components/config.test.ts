@@ -33,6 +33,7 @@ describe("a stack's configuration", () => {
       network: undefined,
       cidr: "10.20.0.0/24",
       sshCidr: "192.168.0.0/16",
+      sshUser: "debian",
       frontendPort: 5100,
       generation: 1,
       model: { name: "diabetes", directory: "models/diabetes/production" },

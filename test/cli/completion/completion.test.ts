@@ -51,12 +51,12 @@ const cases: [string[], string[]][] = [
   [["--json", "re"], ["render"]],
   [
     ["up", ""],
-    ["production", "staging"],
+    ["lab", "production", "staging"],
   ],
   [["up", "st"], ["staging"]],
   [
     ["--stack", ""],
-    ["production", "staging"],
+    ["lab", "production", "staging"],
   ],
   [
     ["status", "--os-cloud", ""],
@@ -97,7 +97,7 @@ describe("bash", () => {
 
   it("knows that it makes three words of --option=value", async () => {
     expect(await candidates(["up", "--stack", "=", "pro"])).toEqual(["production"]);
-    expect((await candidates(["up", "--stack", "="])).sort()).toEqual(["production", "staging"]);
+    expect((await candidates(["up", "--stack", "="])).sort()).toEqual(["lab", "production", "staging"]);
     expect(await candidates(["--stack", "=", "production", "logs", "--fo"])).toEqual(["--follow"]);
   });
 

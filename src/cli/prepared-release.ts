@@ -1,0 +1,77 @@
+import { resolve } from "node:path";
+import type { Digest } from "../common/digest.ts";
+import type { Expectation } from "../health/check-endpoint.ts";
+import { buildPayload } from "../release/payload.ts";
+import { type StagedRelease, stageRelease } from "../release/publication.ts";
+import { ensureLoginKey } from "../remote/login-key.ts";
+import { GOLDEN_TOLERANCE, goldenProbabilities } from "../serving/models/golden.ts";
+import { importModel } from "../serving/models/import.ts";
+import { packageTar } from "../serving/models/package.ts";
+import { type Delivery, deliveryOf } from "./delivery.ts";
+import type { Reporter } from "./ui/reporter.ts";
+import { bindToCloud, type Workspace } from "./workspace.ts";
+
+/** A model ready to be published, with what an endpoint serving it must answer. */
+export interface ReadyModel {
+  name: string;
+  bytes: Uint8Array;
+  digest: Digest;
+  expectation: Expectation;
+}
+
+/** What a stack's hosts are to run, staged where they get it from. */
+interface PreparedRelease {
+  model: ReadyModel;
+  delivery: Delivery;
+  staged: StagedRelease;
+}
+
+/**
+ * The first part of an `up`: imports the model, logs in, and stages payload and model. For a stack that has published nothing yet they
+ * are published at once, since its first hosts look for them as soon as they boot.
+ * @param given the model's folder or file, where it is not the configured one
+ */
+export async function prepareRelease(
+  workspace: Workspace,
+  reporter: Reporter,
+  given: string | undefined,
+): Promise<PreparedRelease> {
+  const { session, config, projectRoot } = workspace;
+  const { name, directory } = config.model;
+  const model = await reporter.phase("model", `model ${name}`, () =>
+    readyModel(name, resolve(projectRoot, given ?? directory)),
+  );
+  await reporter.phase("authenticate", `log in to ${workspace.cloud ?? session.authUrl}`, () => bindToCloud(workspace));
+  const delivery = await deliveryOf(workspace);
+  const place = delivery.bring === undefined ? "in the object store" : "ready to be pushed";
+  const staged = await reporter.phase("publish", `payload and model ${place}`, ({ note }) =>
+    stage(workspace, delivery, model, note),
+  );
+  return { model, delivery, staged };
+}
+
+/** Imports a model and computes its golden rows. */
+export async function readyModel(name: string, directory: string): Promise<ReadyModel> {
+  const model = await importModel(directory);
+  const { bytes, digest } = await packageTar(model);
+  const expectation = {
+    digest,
+    rows: model.golden.rows,
+    outputs: goldenProbabilities(model.card.output, model.golden),
+    tolerance: GOLDEN_TOLERANCE,
+  };
+  return { name, bytes, digest, expectation };
+}
+
+async function stage(
+  { projectRoot, stack, home, stackHome }: Workspace,
+  { store }: Delivery,
+  { name, bytes: content }: ReadyModel,
+  log: (line: string) => void,
+): Promise<StagedRelease> {
+  await ensureLoginKey(home);
+  const payload = await buildPayload({ projectRoot, log });
+  const staged = await stageRelease({ store, stack, home: stackHome, payload, model: { name, content }, log });
+  if (staged.changed && staged.replaced === undefined) await staged.publish();
+  return staged;
+}

@@ -1,0 +1,49 @@
+import { SlipwayError } from "../../common/errors.ts";
+import { withStackLock } from "../../release/stack-lock.ts";
+import { prepareRelease } from "../prepared-release.ts";
+import { stackOutputs } from "../stack-outputs.ts";
+import { verb as declare } from "../verb.ts";
+import { openWorkspace } from "../workspace.ts";
+
+/**
+ * Publishes payload and model without making anything: what `pulumi up` typed by hand needs first. Hosts that run already take it
+ * over through a gate of their own, and go back where it does not pass.
+ */
+export const verb = declare({
+  options: {
+    model: {
+      type: "string",
+      requiresArg: true,
+      describe: "a model's folder or .onnx file, in place of the configured one",
+    },
+  },
+  run: async ({ args, reporter, signal }) => {
+    if ((args as { action?: unknown }).action !== "push") {
+      throw new SlipwayError("E_USAGE", "`payload` knows one action", { hint: "Run `slipway payload push [stack]`." });
+    }
+    const workspace = await openWorkspace(args);
+    const { stack, stackHome, engine, reference } = workspace;
+    const release = await withStackLock(stackHome, `payload push ${stack}`, async () => {
+      const { delivery, staged } = await prepareRelease(workspace, reporter, args.model);
+      await staged.publish();
+      const up = stackOutputs.safeParse(await engine.outputs(reference));
+      if (delivery.bring !== undefined && up.success) {
+        const { bring } = delivery;
+        await reporter.phase("push", `release pushed into ${up.data.serverName}`, (progress) =>
+          bring(staged.manifest, { outputs: up.data, progress, signal }),
+        );
+      }
+      return staged;
+    });
+    const { manifest, changed, sourceUrl } = release;
+    const { payload, models, sequence } = manifest;
+    const [model] = models.map(({ name, version, digest }) => ({ name, version, digest }));
+    reporter.result(
+      { ok: true, stack, changed, sequence, payload: payload.digest, model, sourceUrl, timings: reporter.timings },
+      [
+        `${stack} has published release ${sequence}${changed ? "" : ", as before"}: ${model?.name} version ${model?.version}`,
+        `next: \`pulumi up\` and \`slipway attach ${stack}\`, or \`slipway up ${stack}\``,
+      ].join("\n"),
+    );
+  },
+});

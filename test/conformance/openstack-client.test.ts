@@ -219,6 +219,58 @@ describe.skipIf("reason" in client)(`python-openstackclient, unmodified${skipped
     }
   });
 
+  it("makes an application credential, logs in with it and deletes it", async () => {
+    const manage = (...command: string[]) => openstack.json("application", "credential", ...command);
+    const made = await manage("create", "ci", "--role", "reader", "--description", "for CI");
+    expect(made).toMatchObject({ Name: "ci", Description: "for CI", Unrestricted: false, "Expires At": null });
+    expect(await manage("show", "ci")).toMatchObject({ ID: made.ID, Roles: [{ name: "reader" }] });
+    expect(await names("application", "credential", "list")).toEqual(["ci"]);
+
+    const withCredential = new OpenstackClient(python, {
+      OS_AUTH_URL: cloud.authUrl,
+      OS_AUTH_TYPE: "v3applicationcredential",
+      OS_APPLICATION_CREDENTIAL_ID: made.ID,
+      OS_APPLICATION_CREDENTIAL_SECRET: made.Secret,
+    });
+    try {
+      const { project_id } = await withCredential.json("token", "issue");
+      expect(project_id).toBe(made["Project ID"]);
+      expect((await withCredential.json("server", "list")).map((row: { Name: string }) => row.Name)).toEqual([
+        "renamed",
+      ]);
+      const refused = await withCredential.run("application", "credential", "create", "child");
+      expect(refused.status).toBe(1);
+      expect(refused.stderr).toContain("is not allowed for managing additional application credentials");
+      await openstack.ok("application", "credential", "delete", "ci");
+      expect((await withCredential.run("server", "list")).status).toBe(1);
+    } finally {
+      await withCredential.close();
+    }
+    expect(await manage("list")).toEqual([]);
+  });
+
+  it("restricts an application credential by rules", async () => {
+    const rule = { service: "compute", method: "GET", path: "/v2.1/flavors/detail" };
+    const fields = [
+      "ruled",
+      "--secret",
+      "given",
+      "--expiration",
+      "2099-01-01T00:00:00",
+      "--access-rules",
+      JSON.stringify([rule]),
+    ];
+    const made = await openstack.json("application", "credential", "create", ...fields);
+    expect(made).toMatchObject({ Secret: "given", "Access Rules": [rule] });
+    const [listed] = await openstack.json("access", "rule", "list");
+    expect(listed).toMatchObject({ Service: rule.service, Method: rule.method, Path: rule.path });
+    expect(await openstack.json("access", "rule", "show", listed.ID)).toEqual(listed);
+    expect((await openstack.run("access", "rule", "delete", listed.ID)).stderr).toContain("in use");
+    await openstack.ok("application", "credential", "delete", "ruled");
+    await openstack.ok("access", "rule", "delete", listed.ID);
+    expect(await openstack.json("access", "rule", "list")).toEqual([]);
+  });
+
   it("takes everything down; what is in use is refused until then", async () => {
     const refused = await openstack.run("network", "delete", "net");
     expect(refused.status).toBe(1);

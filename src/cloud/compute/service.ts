@@ -48,7 +48,7 @@ export async function computeService(app: FastifyInstance, options: ComputeOptio
   }));
   await app.register(
     async (inner) => {
-      inner.addHook("onRequest", requireToken(options.tokens, true));
+      inner.addHook("onRequest", requireToken(options.tokens, "compute"));
       flavorRoutes(inner, options.base);
       keypairRoutes(inner, options.store);
       serverRoutes(inner, options);

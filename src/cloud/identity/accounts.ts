@@ -26,11 +26,43 @@ interface RoleAssignment {
   roles: string[];
 }
 
+/** What a user made so that programs log in without the user's password: to one project, with some of the user's roles. */
+export interface ApplicationCredential {
+  id: string;
+  name: string;
+  description: string | null;
+  userId: string;
+  projectId: string;
+  /** Names. */
+  roles: string[];
+  /** scrypt over salt and secret: users may choose secrets of their own. */
+  secretHash: string;
+  salt: string;
+  /** Milliseconds since 1970; null for never. */
+  expiresAt: number | null;
+  /** Whether it may make and delete others; null is no. */
+  unrestricted: boolean | null;
+  accessRuleIds: string[];
+}
+
+/** A kind of request that an application credential may make. A user's equal rules are one record. */
+export interface AccessRule {
+  id: string;
+  userId: string;
+  /** Catalogue type. */
+  service: string;
+  /** Below the service's address; `*` and `{name}` stand for one part of it, `**` for any number. */
+  path: string;
+  method: string;
+}
+
 /** Keystone's own tables. */
 export interface Accounts {
   projects: Collection<Project>;
   users: Collection<User>;
   assignments: Collection<RoleAssignment>;
+  applicationCredentials: Collection<ApplicationCredential>;
+  accessRules: Collection<AccessRule>;
 }
 
 export function accountsOf(store: Store): Accounts {
@@ -38,11 +70,13 @@ export function accountsOf(store: Store): Accounts {
     projects: store.collection("project"),
     users: store.collection("user"),
     assignments: store.collection("role-assignment"),
+    applicationCredentials: store.collection("application-credential"),
+    accessRules: store.collection("access-rule"),
   };
 }
 
 /** Keystone's ids are UUIDs without dashes. */
-function newId(): string {
+export function newId(): string {
   return randomBytes(16).toString("hex");
 }
 

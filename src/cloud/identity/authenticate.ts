@@ -1,25 +1,25 @@
 import { z } from "zod";
-import { unauthorized } from "../http/api-error.ts";
+import { ApiError, forbidden, unauthorized } from "../http/api-error.ts";
 import { parseBody } from "../http/body.ts";
-import { type Accounts, defaultDomain, type Project, passwordMatches, rolesOf, type User } from "./accounts.ts";
+import { type Accounts, passwordMatches, rolesOf, type User } from "./accounts.ts";
+import { credentialLogin, openApplicationCredential } from "./application-credential-login.ts";
+import { domainReference, findProject, findUser, reference } from "./references.ts";
 import type { Scope } from "./scope.ts";
 import type { TokenRecord, Tokens } from "./tokens.ts";
-
-const domain = z.object({ id: z.string().optional(), name: z.string().optional() });
-const named = z.object({ id: z.string().optional(), name: z.string().optional(), domain: domain.optional() });
 
 /** `POST /v3/auth/tokens`. Unknown keys pass: clients add strays (pkgcloud sends `auth.tenantName`). */
 const loginBody = z.object({
   auth: z.object({
     identity: z.object({
       methods: z.array(z.string()).min(1),
-      password: z.object({ user: named.extend({ password: z.string() }) }).optional(),
+      password: z.object({ user: reference.extend({ password: z.string() }) }).optional(),
       token: z.object({ id: z.string() }).optional(),
+      application_credential: credentialLogin.optional(),
     }),
     scope: z
       .union([
         z.literal("unscoped"),
-        z.object({ project: named.optional(), domain: domain.optional(), system: z.unknown().optional() }),
+        z.object({ project: reference.optional(), domain: domainReference.optional(), system: z.unknown().optional() }),
       ])
       .optional(),
   }),
@@ -27,7 +27,7 @@ const loginBody = z.object({
 
 type LoginScope = z.infer<typeof loginBody>["auth"]["scope"];
 
-/** Checks who asks and for what project, and issues a token; every refusal is the same 401. */
+/** Checks who asks and for what project, and issues a token; a refusal does not tell what was wrong, but for application credentials. */
 export function authenticate(
   accounts: Accounts,
   tokens: Tokens,
@@ -35,6 +35,14 @@ export function authenticate(
 ): { token: string; record: TokenRecord } {
   const { identity, scope } = parseBody(loginBody, body).auth;
   const [method] = identity.methods;
+  if (method === "application_credential") {
+    if (scope !== undefined) {
+      const problem = "Application credentials cannot request a scope.";
+      throw new ApiError(401, `Error authenticating with application credential: ${problem}`);
+    }
+    const opened = openApplicationCredential(accounts, identity.application_credential);
+    return tokens.issue(opened.scope, [method], opened.expiresAt);
+  }
   if (method === "password" && identity.password !== undefined) {
     const user = findUser(accounts, identity.password.user);
     if (user === undefined || !passwordMatches(user, identity.password.user.password)) throw unauthorized();
@@ -44,23 +52,12 @@ export function authenticate(
     const old = tokens.find(identity.token.id);
     const user = old === undefined ? undefined : accounts.users.get(old.scope.userId);
     if (old === undefined || user === undefined) throw unauthorized();
+    if (old.scope.applicationCredential !== undefined) {
+      throw forbidden("Using a delegated token to create another token is not allowed.");
+    }
     return tokens.issue(scopeFor(accounts, user, scope), [...new Set([...old.methods, "token"])], old.expiresAt);
   }
   throw unauthorized();
-}
-
-function findUser(accounts: Accounts, wanted: z.infer<typeof named>): User | undefined {
-  if (wanted.id !== undefined) return accounts.users.get(wanted.id);
-  return inDefaultDomain(wanted.domain) ? accounts.users.find((user) => user.name === wanted.name) : undefined;
-}
-
-function findProject(accounts: Accounts, wanted: z.infer<typeof named>): Project | undefined {
-  if (wanted.id !== undefined) return accounts.projects.get(wanted.id);
-  return inDefaultDomain(wanted.domain) ? accounts.projects.find((project) => project.name === wanted.name) : undefined;
-}
-
-function inDefaultDomain(wanted: z.infer<typeof domain> | undefined): boolean {
-  return wanted !== undefined && (wanted.id === defaultDomain.id || wanted.name === defaultDomain.name);
 }
 
 /** Without a scope the user's default project counts, as Keystone does it; domain and system scopes have no roles here. */

@@ -1,3 +1,21 @@
+/** An access rule of an application credential; see {@link isAllowed}. */
+export interface AccessRuleView {
+  id: string;
+  service: string;
+  path: string;
+  method: string;
+}
+
+/** What a token tells of its application credential. */
+export interface Delegation {
+  id: string;
+  name: string;
+  /** May not manage others. */
+  restricted: boolean;
+  /** Undefined where every request is allowed. */
+  accessRules?: AccessRuleView[];
+}
+
 /** Who a request comes from and what it may touch: the content of a token. */
 export interface Scope {
   userId: string;
@@ -5,6 +23,8 @@ export interface Scope {
   /** Absent in an unscoped token. */
   project?: { id: string; name: string };
   roles: string[];
+  /** The application credential that the token was got with. */
+  applicationCredential?: Delegation;
 }
 
 /** Admins see and change everything in every project. */

@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { ApiError, forbidden } from "../http/api-error.ts";
 import { answerFaults, keystoneBody } from "../http/faults.ts";
 import { type Accounts, defaultDomain, projectsOf } from "./accounts.ts";
+import { applicationCredentialRoutes } from "./application-credential-routes.ts";
 import { authenticate } from "./authenticate.ts";
 import { type Addresses, catalogOf, region, serviceList } from "./catalog.ts";
 import { isAdmin, type Scope } from "./scope.ts";
@@ -39,7 +40,7 @@ function tokenRoutes(app: FastifyInstance, { accounts, tokens, addresses }: Iden
     return reply.send(tokenView(record, addresses(), request.query.nocatalog === undefined));
   });
 
-  const check = requireToken(tokens, false);
+  const check = requireToken(tokens);
   app.get<{ Querystring: { nocatalog?: string } }>("/v3/auth/tokens", { onRequest: check }, (request, reply) => {
     const { token, record } = subject(header(request, "x-subject-token"), request.scope);
     reply.header("x-subject-token", token).header("vary", "X-Auth-Token");
@@ -64,7 +65,8 @@ function tokenRoutes(app: FastifyInstance, { accounts, tokens, addresses }: Iden
 }
 
 function accountRoutes(app: FastifyInstance, { accounts, tokens, addresses }: IdentityOptions): void {
-  app.addHook("onRequest", requireToken(tokens, false));
+  app.addHook("onRequest", requireToken(tokens));
+  applicationCredentialRoutes(app, { accounts, tokens, identityUrl: () => `${addresses().base}/identity/v3` });
   const links = (path: string) => ({ self: `${addresses().base}/identity/v3/${path}`, next: null, previous: null });
   const list = (path: string, key: string, items: unknown[]) => ({ [key]: items, links: links(path) });
   const adminOnly = (scope: Scope, action: string) => {

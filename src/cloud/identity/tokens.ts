@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import type { FastifyRequest } from "fastify";
 import { ApiError, unauthorized } from "../http/api-error.ts";
 import type { Collection, Store } from "../store/store.ts";
+import { isAllowed } from "./access-rules.ts";
 import type { Scope } from "./scope.ts";
 
 /** A token as it is kept: by the hash of its text, so that the state file holds no usable token. */
@@ -52,6 +53,12 @@ export class Tokens {
   revoke(token: string): void {
     this.#records.delete(idOf(token));
   }
+
+  /** Revokes what an application credential got. */
+  revokeOf(applicationCredentialId: string): void {
+    const own = ({ scope }: TokenRecord) => scope.applicationCredential?.id === applicationCredentialId;
+    for (const { id } of this.#records.list(own)) this.#records.delete(id);
+  }
 }
 
 /** The text of a header that may be sent once. */
@@ -60,16 +67,23 @@ export function header(request: FastifyRequest, name: string): string | undefine
   return Array.isArray(value) ? value[0] : value;
 }
 
-/** A hook that lets only requests with a valid token pass. @param scoped also demand a project, as every service but Keystone does */
-export function requireToken(tokens: Tokens, scoped: boolean): (request: FastifyRequest) => Promise<void> {
+/**
+ * A hook that lets only requests with a valid token pass.
+ * @param service catalogue type of a service other than Keystone: it also demands a project, and heeds access rules
+ */
+export function requireToken(tokens: Tokens, service?: string): (request: FastifyRequest) => Promise<void> {
   return async (request) => {
     const record = tokens.find(header(request, "x-auth-token"));
-    if (record === undefined) throw unauthorized();
-    if (scoped && record.scope.project === undefined) {
-      throw new ApiError(403, "This request needs a token that is scoped to a project.");
-    }
+    if (record === undefined || !mayAsk(record.scope, request, service)) throw unauthorized();
+    if (service !== undefined) projectOf(record.scope);
     request.scope = record.scope;
   };
+}
+
+/** Whether the token's access rules, if it has some, allow the request. */
+export function mayAsk(scope: Scope, { method, url }: FastifyRequest, service: string | undefined): boolean {
+  const [path = ""] = url.split("?");
+  return service === undefined || isAllowed(scope, service, method, path.replace(/^\/[^/]+/, ""));
 }
 
 /** The project that a scoped request works in. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { isoMicros } from "../http/time.ts";
 import { defaultDomain, type Project, type User } from "./accounts.ts";
 import { type Addresses, catalogOf } from "./catalog.ts";
+import type { Delegation } from "./scope.ts";
 import type { TokenRecord } from "./tokens.ts";
 
 /** Keystone's role list; ids stay the same from start to start. */
@@ -32,8 +33,13 @@ export function tokenView(record: TokenRecord, addresses: Addresses, withCatalog
             roles: roles.filter((role) => scope.roles.includes(role.name)).map(({ id, name }) => ({ id, name })),
             ...(withCatalog ? { catalog: catalogOf(addresses, scope.project.id) } : {}),
           }),
+      ...(scope.applicationCredential === undefined ? {} : delegationView(scope.applicationCredential)),
     },
   };
+}
+
+function delegationView({ accessRules, ...rest }: Delegation) {
+  return { application_credential: { ...rest, ...(accessRules === undefined ? {} : { access_rules: accessRules }) } };
 }
 
 export function projectView(project: Project, base: string): unknown {

@@ -56,7 +56,7 @@ export async function imageService(app: FastifyInstance, options: ImageOptions):
   app.get("/v2", (_request, reply) => reply.code(300).send(versions()));
   await app.register(
     async (inner) => {
-      inner.addHook("onRequest", requireToken(options.tokens, true));
+      inner.addHook("onRequest", requireToken(options.tokens, "image"));
       imageRoutes(inner, options);
       contentRoutes(inner, options);
     },

@@ -46,7 +46,7 @@ export async function networkService(app: FastifyInstance, options: NetworkOptio
 }
 
 function v2Routes(app: FastifyInstance, options: NetworkOptions): void {
-  app.addHook("onRequest", requireToken(options.tokens, true));
+  app.addHook("onRequest", requireToken(options.tokens, "network"));
   const kinds = [networks, subnets, ports, routers, securityGroups, securityGroupRules, floatingIps];
   app.get("/", () => ({
     resources: kinds.map(({ singular, path }) => ({

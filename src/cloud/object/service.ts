@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { unauthorized } from "../http/api-error.ts";
 import { answerFaults, reasonPhrase } from "../http/faults.ts";
-import { header } from "../identity/tokens.ts";
+import { header, mayAsk } from "../identity/tokens.ts";
 import { accountRoutes } from "./accounts.ts";
 import { containerRoutes } from "./containers.ts";
 import type { ObjectContext, ObjectOptions } from "./context.ts";
@@ -30,7 +30,7 @@ export async function objectService(app: FastifyInstance, options: ObjectOptions
       const token = header(request, "x-auth-token") ?? header(request, "x-storage-token");
       if (token === undefined) return undefined;
       const record = options.tokens.find(token);
-      if (record === undefined) throw unauthorized();
+      if (record === undefined || !mayAsk(record.scope, request, "object-store")) throw unauthorized();
       return record.scope;
     },
   };

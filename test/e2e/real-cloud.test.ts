@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ensureOpenstackClient, OpenstackClient } from "../conformance/openstack-client.ts";
+import { Slipway } from "./slipway.ts";
+
+/** An OpenStack that we did not write: the stack whose file describes it, and where its clouds.yaml is. */
+const { SLIPWAY_REAL_STACK: stack, OS_CLOUD: cloud, OS_CLIENT_CONFIG_FILE: cloudsFile } = process.env;
+const client = await ensureOpenstackClient();
+const skip =
+  stack === undefined || cloud === undefined || cloudsFile === undefined
+    ? "name one: SLIPWAY_REAL_STACK, OS_CLOUD, OS_CLIENT_CONFIG_FILE"
+    : "reason" in client
+      ? client.reason
+      : undefined;
+/** A guest under software emulation boots, and starts Node, in minutes. */
+const MINUTES = 60_000;
+
+const collections = [
+  ["server", "list"],
+  ["port", "list"],
+  ["floating", "ip", "list"],
+  ["router", "list"],
+  ["subnet", "list"],
+  ["network", "list"],
+  ["security", "group", "list"],
+  ["keypair", "list"],
+  ["volume", "list"],
+];
+
+describe.skipIf(skip !== undefined)(`a stack on a real OpenStack${skip === undefined ? "" : ` (${skip})`}`, () => {
+  const env = { OS_CLIENT_CONFIG_FILE: cloudsFile ?? "", OS_CLOUD: cloud ?? "" };
+  const slipway = (args: string[]) =>
+    project.run([...args, "--os-cloud", cloud ?? ""], { env, timeoutMs: 25 * MINUTES });
+  let project: Slipway;
+  let openstack: OpenstackClient;
+  let before: unknown;
+  // biome-ignore lint/suspicious/noExplicitAny: the final object of `up`, looked into with matchers
+  let first: any;
+
+  /** Everything in the project, as the cloud's own client lists it. */
+  async function inventory(): Promise<Record<string, unknown>> {
+    const found: Record<string, unknown> = {};
+    for (const words of collections) found[words.join(" ")] = await openstack.json(...words);
+    return found;
+  }
+
+  beforeAll(async () => {
+    project = await Slipway.create();
+    openstack = new OpenstackClient("python" in client ? client.python : "", env);
+    before = await inventory();
+  });
+  afterAll(async () => {
+    if (first !== undefined) await slipway(["down", String(stack), "--yes"]);
+    await openstack?.close();
+    await project?.remove();
+  }, 5 * MINUTES);
+
+  it("`up` ends in a right prediction through a floating IP of that cloud", { timeout: 30 * MINUTES }, async () => {
+    const { result, exitCode } = await slipway(["up", String(stack)]);
+    first = result;
+    expect(result).toMatchObject({ ok: true, changed: true, model: { name: "diabetes", version: "1" } });
+    expect(exitCode).toBe(0);
+    console.log(`phases of up: ${JSON.stringify(result.timings)}`);
+    const listed = await openstack.json("floating", "ip", "list", "--long");
+    expect(listed).toMatchObject([{ "Floating IP Address": new URL(result.url).hostname, Status: "ACTIVE" }]);
+  });
+
+  it("`check` and `status` agree, and a second `up` changes nothing", { timeout: 5 * MINUTES }, async () => {
+    const { digest } = first.model;
+    expect((await slipway(["check", String(stack)])).result).toMatchObject({ ok: true, model: { digest } });
+    expect((await slipway(["status", String(stack)])).result).toMatchObject({
+      ok: true,
+      health: "serving",
+      hosts: [{ id: first.hosts[0].id, state: "ACTIVE" }],
+    });
+    expect((await slipway(["up", String(stack)])).result).toMatchObject({ ok: true, changed: false, url: first.url });
+  });
+
+  it("`down` leaves the project as it was", { timeout: 5 * MINUTES }, async () => {
+    const { result, exitCode } = await slipway(["down", String(stack), "--yes"]);
+    expect(result).toMatchObject({ ok: true, leftovers: [] });
+    expect(exitCode).toBe(0);
+    expect(await inventory()).toEqual(before);
+  });
+});

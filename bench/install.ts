@@ -16,7 +16,8 @@ let weights: [string, number][] = [];
 
 /** A package is a folder of `node_modules`, or a folder of a scope there. */
 function packagesOf(modules: string): string[] {
-  return readdirSync(modules).flatMap((name) =>
+  const names = readdirSync(modules).filter((name) => !name.startsWith("."));
+  return names.flatMap((name) =>
     name.startsWith("@") ? readdirSync(join(modules, name)).map((own) => `${name}/${own}`) : [name],
   );
 }

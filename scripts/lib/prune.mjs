@@ -20,9 +20,11 @@ const unread = [
   /\.[cm]?[jt]s\.map$/,
 ];
 
-/** Removes it from the packages in `modules`; what is gone already is no matter. */
-export function prunePackages(modules) {
-  for (const path of readdirSync(modules, { recursive: true })) {
+/** Removes it from the packages in `modules`; what is gone already is no matter. Folders that are linked into it are somebody's own. */
+export function prunePackages(modules, below = "") {
+  for (const entry of readdirSync(join(modules, below), { withFileTypes: true })) {
+    const path = join(below, entry.name);
     if (unread.some((pattern) => pattern.test(path))) rmSync(join(modules, path), { recursive: true, force: true });
+    else if (entry.isDirectory()) prunePackages(modules, path);
   }
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { diskUsage } from "../support/disk-usage.ts";
@@ -47,8 +47,11 @@ test("what is taken out of packages is for other machines, and only that", () =>
     mkdirSync(dirname(join(modules, path)), { recursive: true });
     writeFileSync(join(modules, path), "");
   }
+  const own = temporaryFolder();
+  writeFileSync(join(own, "index.js.map"), "");
+  symlinkSync(own, join(modules, "linked"));
+  kept.push("linked/index.js.map");
   prunePackages(modules);
   prunePackages(modules);
-  const left = [...kept, ...removed].filter((path) => existsSync(join(modules, path)));
-  expect(left).toEqual(kept);
+  expect([...kept, ...removed].filter((path) => existsSync(join(modules, path)))).toEqual(kept);
 });

@@ -13,17 +13,22 @@ export const defaultRetryLimits: RetryLimits = { attempts: 5, firstPauseMs: 200,
 
 const idempotent = new Set(["GET", "HEAD", "PUT", "DELETE"]);
 
+/** A call that may be made twice; a login, which is a POST, leaves nothing behind. */
+function isRepeatable({ method, url }: { method: string; url: string }): boolean {
+  return idempotent.has(method) || url.endsWith("/auth/tokens");
+}
+
 /**
  * Whether a failed call may be sent again, by class:
- * 429 always (the cloud did not take it); 503 where it names a Retry-After or the call is idempotent; 502 and 504 and a
- * broken connection only for idempotent calls; a name server or a route that fails for the moment always; a call that ran out of
+ * 429 always (the cloud did not take it); 503 where it names a Retry-After or the call is repeatable; 502 and 504 and a
+ * broken connection only for repeatable calls; a name server or a route that fails for the moment always; a call that ran out of
  * time, an address where nobody listens and a name that does not exist never.
  */
 function isRetryable(error: unknown): boolean {
   if (error instanceof OpenStackError) {
     if (error.status === 429) return true;
-    if (error.status === 503) return error.retryAfter !== undefined || idempotent.has(error.method);
-    return (error.status === 502 || error.status === 504) && idempotent.has(error.method);
+    if (error.status === 503) return error.retryAfter !== undefined || isRepeatable(error);
+    return (error.status === 502 || error.status === 504) && isRepeatable(error);
   }
   if (error instanceof TransportError) {
     if (error.code === "TIMEOUT" || error.code === "ECONNREFUSED" || error.code === "ENOTFOUND") return false;

@@ -118,6 +118,7 @@ export function openSession(credentials: Credentials, options: SessionOptions = 
       return judged<T>(answer, call.expect);
     };
     try {
+      await token(); // its retries are its own
       return await withRetries(judgedOnce, limits, call.signal);
     } catch (error) {
       throw error instanceof TransportError ? unreachable(error) : error;

@@ -5,7 +5,6 @@ import type { TlsOptions } from "node:tls";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { findServer } from "../../src/openstack/compute/servers.ts";
 import type { TlsSettings } from "../../src/openstack/credentials.ts";
-import { openSession } from "../../src/openstack/session.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { ScriptedCloud } from "./scripted-cloud.ts";
 
@@ -46,11 +45,7 @@ async function ask(nova: ScriptedCloud, tls: TlsSettings) {
   const keystone = await ScriptedCloud.start();
   onTestFinished(() => keystone.stop());
   keystone.serviceUrl = nova.url;
-  const identity = { method: "token", token: "t" } as const;
-  const session = openSession(
-    { authUrl: keystone.url, identity, interface: "public", region: "One", tls },
-    { retries: { firstPauseMs: 1 } },
-  );
+  const session = keystone.open({}, { tls });
   onTestFinished(() => session.close());
   return findServer(session, "s1");
 }

@@ -2,6 +2,8 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TlsOptions } from "node:tls";
+import type { Credentials } from "../../src/openstack/credentials.ts";
+import { openSession, type Session, type SessionOptions } from "../../src/openstack/session.ts";
 
 /** What a scripted cloud was asked. */
 export interface Asked {
@@ -72,6 +74,20 @@ export class ScriptedCloud {
   /** What the service (not Keystone) was asked. */
   get calls(): Asked[] {
     return this.asked.filter(({ path }) => path !== "/v3/auth/tokens");
+  }
+
+  /** A session with this cloud that does not pause long between attempts. */
+  open(options: SessionOptions = {}, over: Partial<Credentials> = {}): Session {
+    const credentials: Credentials = {
+      authUrl: this.url,
+      identity: { method: "password", user: { name: "demo", domain: { id: "default" } }, password: "secret" },
+      project: { name: "demo", domain: { id: "default" } },
+      region: "One",
+      interface: "public",
+      tls: { verify: true },
+      ...over,
+    };
+    return openSession(credentials, { retries: { firstPauseMs: 1 }, ...options });
   }
 
   async stop(): Promise<void> {

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Credentials } from "../../src/openstack/credentials.ts";
 import { listAll } from "../../src/openstack/pages.ts";
-import { openSession, type Session, type SessionOptions } from "../../src/openstack/session.ts";
+import type { Session } from "../../src/openstack/session.ts";
 import { ScriptedCloud } from "./scripted-cloud.ts";
 
 let cloud: ScriptedCloud;
@@ -9,25 +8,12 @@ let session: Session;
 
 beforeEach(async () => {
   cloud = await ScriptedCloud.start();
-  session = open();
+  session = cloud.open();
 });
 afterEach(async () => {
   session.close();
   await cloud.stop();
 });
-
-function open(options: SessionOptions = {}, over: Partial<Credentials> = {}): Session {
-  const credentials: Credentials = {
-    authUrl: cloud.url,
-    identity: { method: "password", user: { name: "demo", domain: { id: "default" } }, password: "secret" },
-    project: { name: "demo", domain: { id: "default" } },
-    region: "One",
-    interface: "public",
-    tls: { verify: true },
-    ...over,
-  };
-  return openSession(credentials, { retries: { firstPauseMs: 1 }, ...options });
-}
 
 const get = () => session.request("compute", "GET", "/servers");
 const post = () => session.request("compute", "POST", "/servers", { body: { server: {} } });
@@ -49,7 +35,7 @@ describe("login", () => {
   });
 
   test("an application credential is not scoped", async () => {
-    session = open({}, { identity: { method: "application_credential", id: "ac", secret: "s" } });
+    session = cloud.open({}, { identity: { method: "application_credential", id: "ac", secret: "s" } });
     await get();
     expect(JSON.parse(cloud.asked[0]?.body ?? "")).toEqual({
       auth: { identity: { methods: ["application_credential"], application_credential: { id: "ac", secret: "s" } } },
@@ -77,6 +63,17 @@ describe("login", () => {
     expect(cloud.calls).toHaveLength(2);
   });
 
+  test("is made again while Keystone's own proxy has no answer, and not without end", async () => {
+    cloud.logins = [{ status: 503 }, { status: 502 }, { status: 504 }];
+    cloud.replies = [{ body: { ok: true } }];
+    expect((await post()).body).toEqual({ ok: true });
+    expect(cloud.asked.map(({ path }) => path).filter((path) => path === "/v3/auth/tokens")).toHaveLength(4);
+    cloud.logins = Array(10).fill({ status: 503 });
+    await expect(cloud.open().projectId()).rejects.toMatchObject({ status: 503 });
+    await expect(cloud.open().request("compute", "GET", "/servers")).rejects.toMatchObject({ status: 503 });
+    expect(cloud.logins).toEqual([]);
+  });
+
   test("a cloud that is not there is E_CLOUD_UNREACHABLE, at once", async () => {
     await cloud.stop();
     await expect(get()).rejects.toMatchObject({ code: "E_CLOUD_UNREACHABLE", exitCode: 3 });
@@ -88,12 +85,13 @@ describe("catalogue", () => {
   test("takes interface and region, and adds the version that a service leaves out", async () => {
     expect(await session.endpoint("compute")).toBe(`${cloud.url}/compute`);
     expect(await session.endpoint("network")).toBe(`${cloud.url}/network/v2.0`);
-    expect(await open({}, { region: "Two" }).endpoint("image")).toBe(`${cloud.url}/two/v2`);
-    expect(await open({}, { interface: "internal" }).endpoint("compute")).toBe(`${cloud.url}/internal`);
+    expect(await cloud.open({}, { region: "Two" }).endpoint("image")).toBe(`${cloud.url}/two/v2`);
+    expect(await cloud.open({}, { interface: "internal" }).endpoint("compute")).toBe(`${cloud.url}/internal`);
   });
 
   test("names what it has where an endpoint is missing", async () => {
-    const error = await open({}, { region: "Three" })
+    const error = await cloud
+      .open({}, { region: "Three" })
       .endpoint("compute")
       .catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: "E_CLOUD_API", details: expect.arrayContaining(["compute public One"]) });
@@ -136,52 +134,5 @@ describe("answers", () => {
       "/compute/servers?limit=1",
       "/compute/servers?marker=1&limit=1",
     ]);
-  });
-});
-
-describe("retries, by error class", () => {
-  const ok = { status: 200, body: { ok: true } };
-  test.each([
-    ["429 on a POST", post, { status: 429 }, 2],
-    ["429 with Retry-After", post, { status: 429, headers: { "retry-after": "0" } }, 2],
-    ["503 on a GET", get, { status: 503 }, 2],
-    ["503 with Retry-After on a POST", post, { status: 503, headers: { "retry-after": "0" } }, 2],
-    ["504 on a GET", get, { status: 504 }, 2],
-    ["a reset connection on a GET", get, { reset: true as const }, 2],
-  ])("%s is tried again", async (_, call, reply, times) => {
-    await session.projectId();
-    cloud.replies = [reply, ok];
-    expect((await call()).body).toEqual({ ok: true });
-    expect(cloud.calls).toHaveLength(times);
-  });
-
-  test.each([
-    ["500", get, { status: 500 }],
-    ["503 without Retry-After on a POST", post, { status: 503 }],
-    ["409", get, { status: 409 }],
-    ["a reset connection on a POST", post, { reset: true as const }],
-    ["a Retry-After beyond the limit", get, { status: 429, headers: { "retry-after": "3600" } }],
-  ])("%s is not", async (_, call, reply) => {
-    await session.projectId();
-    cloud.replies = [reply];
-    await expect(call()).rejects.toThrow();
-    expect(cloud.calls).toHaveLength(1);
-  });
-
-  test("the attempts are limited", async () => {
-    cloud.replies = [{ status: 503 }];
-    await expect(get()).rejects.toMatchObject({ status: 503 });
-    expect(cloud.calls).toHaveLength(5);
-  });
-
-  test("a cloud that accepts and never answers costs one deadline", async () => {
-    session = open({ timeoutMs: 100 });
-    await session.projectId();
-    cloud.replies = [{ hang: true }];
-    await expect(get()).rejects.toMatchObject({
-      code: "E_CLOUD_UNREACHABLE",
-      message: expect.stringContaining("no answer within 0.1 s"),
-    });
-    expect(cloud.calls).toHaveLength(1);
   });
 });

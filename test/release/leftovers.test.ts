@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createFloatingIp } from "../../src/openstack/network/floating-ips.ts";
 import { createSecurityGroup } from "../../src/openstack/network/security-groups.ts";
-import { openSession } from "../../src/openstack/session.ts";
 import { findStackLeftovers } from "../../src/release/leftovers.ts";
 import { ScriptedCloud } from "../openstack/scripted-cloud.ts";
 import { startTestCloud, type TestCloud } from "../provider/test-cloud.ts";
@@ -36,9 +35,7 @@ test("what carries the stack's marks is found, and nothing else", async () => {
 
 test("a cloud whose answers list nothing at all does not prove that nothing is left", async () => {
   const scripted = await ScriptedCloud.start();
-  const identity = { method: "token", token: "t" } as const;
-  const tls = { verify: true };
-  const session = openSession({ authUrl: scripted.url, identity, interface: "public", region: "One", tls });
+  const session = scripted.open();
   await expect(findStackLeftovers(session, marks)).rejects.toThrow(/the answer has no "/);
   session.close();
   await scripted.stop();

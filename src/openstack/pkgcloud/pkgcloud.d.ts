@@ -11,12 +11,10 @@ declare module "pkgcloud" {
     path?: string;
     qs?: Record<string, unknown>;
     body?: object;
-    headers?: Record<string, string>;
   }
 
   /** What the hooks of `before` may change: the options of the HTTP library `request`. */
   export interface HttpOptions {
-    uri?: string;
     agent?: Agent;
     proxy?: null;
     followRedirect?: boolean;
@@ -26,7 +24,6 @@ declare module "pkgcloud" {
   /** A running request of the HTTP library `request`. */
   export interface RunningRequest {
     uri: { href: string };
-    method: string;
     abort(): void;
     on(event: "data", listener: (chunk: Buffer) => void): this;
   }

@@ -1,10 +1,17 @@
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { Readable } from "node:stream";
 import ssh2 from "ssh2";
 import { afterEach, describe, expect, it } from "vitest";
+import { waitFor } from "../../src/common/wait.ts";
 import { awaitSsh } from "../../src/remote/await-ssh.ts";
 import { connectSsh, type SshConnection, type SshTarget } from "../../src/remote/connection.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { SshHost } from "./ssh-host.ts";
+
+const hasAgent = spawnSync("ssh-add", ["-?"]).error === undefined;
 
 const login = ssh2.utils.generateKeyPairSync("ed25519");
 const closing: (() => Promise<void> | void)[] = [];
@@ -68,6 +75,12 @@ describe("a login", () => {
     const host = await startHost({ authorized: [login.public] });
     const stranger = ssh2.utils.generateKeyPairSync("ed25519");
     const connection = await logIn(targetOf(host, { identities: [{ key: stranger.private }, { key: login.private }] }));
+    expect(await connection.run("echo in")).toBe("in\n");
+  });
+
+  it.skipIf(!hasAgent)("may be an agent's: the key never leaves it", async () => {
+    const host = await startHost({ authorized: [login.public] });
+    const connection = await logIn(targetOf(host, { identities: [{ agent: await startAgent(login.private) }] }));
     expect(await connection.run("echo in")).toBe("in\n");
   });
 
@@ -144,6 +157,18 @@ describe("a command", () => {
     await expect(connection.run("true")).rejects.toMatchObject({ code: "E_SSH" });
   });
 });
+
+/** OpenSSH's own agent, holding one key. @returns its socket */
+async function startAgent(key: string): Promise<string> {
+  const folder = temporaryFolder();
+  const [socket, file] = [join(folder, "agent"), join(folder, "key")];
+  writeFileSync(file, key, { mode: 0o600 });
+  const agent = spawn("ssh-agent", ["-D", "-a", socket], { stdio: "ignore" });
+  closing.push(() => void agent.kill());
+  await waitFor("the agent", async () => existsSync(socket) || undefined, { timeoutMs: 10_000 });
+  execFileSync("ssh-add", ["-q", file], { env: { ...process.env, SSH_AUTH_SOCK: socket }, stdio: "ignore" });
+  return socket;
+}
 
 function patience(timeoutMs: number) {
   return { timeoutMs, signal: new AbortController().signal };

@@ -42,6 +42,12 @@ module.exports = {
     ),
     forbid("nobody-imports-the-cli", { path: "^src/(?!cli)" }, { path: "^src/cli" }, "cli composes everything"),
     forbid("common-is-the-ground-floor", { path: "^src/common" }, { path: "^src/(?!common)" }, "common imports nothing"),
+    forbid(
+      "one-module-of-ssh2",
+      { path: "^src/(?!remote)" },
+      { path: "node_modules/ssh2" },
+      "no login without a pinned key: nobody else speaks SSH",
+    ),
     forbid("src-imports-no-tests", { path: "^(src|stacks)" }, { path: "^test" }, "tests stay outside"),
   ],
   options: { doNotFollow: { path: "node_modules" }, tsPreCompilationDeps: true, tsConfig: { fileName: "tsconfig.json" } },

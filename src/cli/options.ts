@@ -9,7 +9,7 @@ export const globalOptions = {
   "os-cloud": {
     type: "string",
     requiresArg: true,
-    describe: "the cloud's name in clouds.yaml, in place of the stack's own",
+    describe: "the cloud's name in clouds.yaml, or `envvars` for the OS_* variables, in place of the stack's own",
   },
   yes: { type: "boolean", default: false, describe: "do not ask" },
 } as const satisfies Record<string, Options>;

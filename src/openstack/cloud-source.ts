@@ -52,13 +52,9 @@ export async function cloudSource(query: CredentialsQuery): Promise<CloudSource>
   }
   const choices = await cloudsToChooseFrom(query);
   const found = findCloud(name, choices);
-  if (found === undefined)
-    throw noCloud(
-      name,
-      choices.flatMap(({ clouds }) => [...clouds.keys()]),
-      query,
-    );
-  return fileSource(found, variables);
+  if (found !== undefined) return fileSource(found, variables);
+  const known = choices.flatMap(({ clouds }) => [...clouds.keys()]);
+  throw noCloud(name, known, query);
 }
 
 function environmentSource(environment: CloudEntry, variables: Record<string, string>): CloudSource {

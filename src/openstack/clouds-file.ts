@@ -119,6 +119,7 @@ function entriesIn({ file, content }: ReadFile, section: string): Map<string, Cl
 }
 
 function underscored(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(underscored);
   if (!isMapping(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key.replaceAll("-", "_"), underscored(item)]));
 }

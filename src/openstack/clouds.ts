@@ -5,7 +5,7 @@ import { type CloudSource, type CredentialsQuery, cloudSource } from "./cloud-so
 import type { CloudEntry } from "./clouds-file.ts";
 import { userHome } from "./clouds-search.ts";
 import type { Credentials } from "./credentials.ts";
-import { identityOf, type Missing } from "./login-method.ts";
+import { authTypes, identityOf, type Missing } from "./login-method.ts";
 import { tlsOf } from "./tls-files.ts";
 
 /**
@@ -25,11 +25,10 @@ export async function findCredentials(query: CredentialsQuery = {}): Promise<Cre
   if (authUrl === undefined) throw missing("auth_url");
   const authType = textOf(entry.auth_type);
   const identity = identityOf(settings, authType, missing);
-  if (identity === undefined)
-    throw unsupported(source, `auth_type ${authType}`, "password, token, v3applicationcredential");
+  if (identity === undefined) throw unsupported(source, `auth_type ${authType}`, authTypes.join(", "));
   const project = projectOf(settings);
   return {
-    authUrl: withValues(authUrl, { ...entry, region_name: region }).replace(/\/+$/, ""),
+    authUrl: authUrl.replaceAll("{region_name}", region ?? "").replace(/\/+$/, ""), // profiles write it so
     identity,
     interface: interfaceOf(entry, source),
     tls: await tlsOf(entry, { home: userHome(env), cwd }, source.where),
@@ -37,11 +36,6 @@ export async function findCredentials(query: CredentialsQuery = {}): Promise<Cre
     ...(region === undefined ? {} : { region }),
     ...(source.cloud === undefined ? {} : { cloud: source.cloud }),
   };
-}
-
-/** Profiles write addresses such as `https://{region_name}.example.com`. */
-function withValues(text: string, entry: CloudEntry): string {
-  return text.replaceAll(/\{(\w+)\}/g, (placeholder, key: string) => textOf(entry[key]) ?? placeholder);
 }
 
 /** The first one that is named; `publicURL` is how older files write it. */
@@ -52,18 +46,13 @@ function interfaceOf(entry: CloudEntry, source: CloudSource): Credentials["inter
   throw unsupported(source, `interface ${first}`, "public, internal, admin");
 }
 
-function missingIn(source: CloudSource, { unknownProfile }: CompleteEntry): Missing {
+function missingIn(source: CloudSource, { unknownProfile: profile }: CompleteEntry): Missing {
+  const unknown = `its profile ${profile} is in no clouds-public.yaml; profiles that openstacksdk brings are not known here`;
+  const details = profile === undefined ? source.looked : [...source.looked, unknown];
   return (...settings) =>
     new SlipwayError("E_CREDENTIALS_MISSING", `${source.where} lacks ${settings.map(source.nameOf).join(" or ")}`, {
       hint: source.hint,
-      details: [
-        ...source.looked,
-        ...(unknownProfile === undefined
-          ? []
-          : [
-              `its profile ${unknownProfile} is in no clouds-public.yaml; profiles that openstacksdk brings are not known here`,
-            ]),
-      ],
+      details,
     });
 }
 

@@ -12,6 +12,9 @@ const methods = new Map<string, Method>([
   ["v3applicationcredential", "application_credential"],
 ]);
 
+/** What `auth_type` may be. */
+export const authTypes = [...methods.keys()];
+
 /** Says that a setting is missing, and where it was looked for. The alternatives would do as well. */
 export type Missing = (setting: AuthSetting, ...alternatives: AuthSetting[]) => Error;
 

@@ -110,7 +110,7 @@ describe.skipIf("reason" in client)(`openstacksdk${skipped}`, { timeout: 60_000 
     const { found, refused } = await sdk.ask(query ?? {});
     const sent = keystone.taken();
     if (found === undefined) return { refused: true, why: refused, sent };
-    const face = [found.interface].flat()[0]?.replace(/URL$/, "");
+    const face = typeof found.interface === "string" ? found.interface.replace(/URL$/, "") : found.interface;
     return {
       found: { ...found, authUrl: found.authUrl.replace(/\/+$/, ""), region: found.region ?? "", interface: face },
       sent,

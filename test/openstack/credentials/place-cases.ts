@@ -64,7 +64,7 @@ export const choiceCases: Record<string, PlaceCase[]> = {
     { files: three, env: { ...variables, OS_CLOUD: "two" }, variables: stackFile, expected: user("second") },
     { files: three, env: { ...variables, OS_CLOUD: "" }, expected: user("environment") },
   ],
-  "`OS_AUTH_URL` or `openstack:authUrl`, or another setting to log in with": [
+  "`OS_AUTH_URL`, another variable to log in with, or `openstack:authUrl`": [
     { files: { "work/clouds.yaml": clouds({ one: "first" }) }, env: variables, expected: user("environment") },
     { env: variables, variables: stackFile, expected: user("stack") },
     {
@@ -296,6 +296,11 @@ export const differences: Record<string, PlaceCase> = {
   "`default_domain`": {
     env: { ...without(variables, "OS_USER_DOMAIN_NAME"), OS_DEFAULT_DOMAIN: "x5" },
     expected: { identity: { user: { name: "environment", domain: { id: "x5" } } } },
+  },
+  "several interfaces in a list": {
+    files: { "work/clouds.yaml": { clouds: { one: entry("first", { interface: ["internal", "public"] }) } } },
+    cloud: "one",
+    expected: { interface: "internal" },
   },
   "an interface that there is not": {
     files: { "work/clouds.yaml": { clouds: { one: entry("first", { interface: "pubic" }) } } },

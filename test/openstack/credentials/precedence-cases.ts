@@ -141,7 +141,14 @@ export const precedenceCases: Record<string, PlaceCase[]> = {
   ],
   interface: [
     entry({}, { interface: "admin", endpoint_type: "internal" }, { interface: "internal" }),
-    entry({}, { interface: ["internal", "public"] }, { interface: "internal" }),
+    entry(
+      {},
+      { interface: ["internal", "public"] },
+      { interface: "internal" },
+      {
+        differs: "several interfaces in a list",
+      },
+    ),
     entry({}, { interface: "internal" }, { interface: "admin" }, { variables: { endpointType: "admin" } }),
     entry({}, {}, { interface: "public" }),
     entry({}, { interface: "pubic" }, /the cloud mine has interface pubic, which is not supported/, {

@@ -127,9 +127,9 @@ export const settingCases: Record<string, SettingCase> = {
   },
   region: { value: "North", beside: login, expected: { region: "North" } },
   regions: {
-    value: [{ name: "North", values: { interface: "internal", auth: { password: "north" } } }, "South"],
+    value: [{ name: "North", values: { interface: "internal", auth: { "project-name": "north" } } }, "South"],
     beside: login,
-    expected: { region: "North", interface: "internal", identity: { password: "north" } },
+    expected: { region: "North", interface: "internal", project: { name: "north" } },
   },
   interface: { value: "internalURL", beside: login, expected: { interface: "internal" } },
   "certificate authority": {

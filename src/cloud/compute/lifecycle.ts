@@ -1,4 +1,5 @@
 import { messageOf } from "../../common/errors.ts";
+import { Turns } from "../../common/turns.ts";
 import { isoSeconds } from "../http/time.ts";
 import type { GuestSpec, Hypervisor } from "../hypervisors/hypervisor.ts";
 import { removePort, setPortsStatus, unbindPort } from "../network/ports.ts";
@@ -28,7 +29,7 @@ const shutdownTimeoutMs = 60_000;
  */
 export class Lifecycle {
   readonly #parts: LifecycleParts;
-  readonly #queues = new Map<string, Promise<void>>();
+  readonly #turns = new Turns();
   #closing = false;
 
   constructor(parts: LifecycleParts) {
@@ -90,8 +91,8 @@ export class Lifecycle {
   }
 
   /** Resolves when nothing is being done. */
-  async idle(): Promise<void> {
-    while (this.#queues.size > 0) await Promise.all(this.#queues.values());
+  idle(): Promise<void> {
+    return this.#turns.idle();
   }
 
   /** Finishes what is under way and begins nothing more; what was promised is taken up at the next start. */
@@ -101,18 +102,13 @@ export class Lifecycle {
   }
 
   #enqueue(id: string, work: () => Promise<void>): void {
-    const before = this.#queues.get(id) ?? Promise.resolve();
-    const current = before.then(async () => {
+    void this.#turns.run(id, async () => {
       if (this.#closing) return;
       try {
         await work();
       } catch (error) {
         this.#fail(id, error);
       }
-    });
-    this.#queues.set(id, current);
-    void current.then(() => {
-      if (this.#queues.get(id) === current) this.#queues.delete(id);
     });
   }
 

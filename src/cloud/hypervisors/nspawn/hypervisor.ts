@@ -1,6 +1,6 @@
-import { spawn } from "node:child_process";
-import { mkdir, open, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { Turns } from "../../../common/turns.ts";
 import { waitFor } from "../../../common/wait.ts";
 import { guestName, guestNamespace } from "../../network/linux/names.ts";
 import { deleteNamespace, ensureNamespace, listNamespaces, netnsFolder } from "../../network/linux/netns.ts";
@@ -28,7 +28,7 @@ import {
 } from "./guest-folder.ts";
 import { type Launch, nspawnEnvironment, supervisorCommand } from "./launch.ts";
 import { diskOf, ensureMounted, unmountBelow } from "./overlay.ts";
-import { isAlive, markOf, signal } from "./processes.ts";
+import { isAlive, markOf, signal, startDetached } from "./processes.ts";
 
 export interface NspawnOptions {
   /** Carried in the names of all that is made; the same as the data plane's. */
@@ -63,21 +63,12 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
   const folderOf = (id: string) => join(guests, encodeURIComponent(id));
   const listeners: ((id: string) => void)[] = [];
   const watched = new Set<string>();
-  const turns = new Map<string, Promise<unknown>>();
+  const turns = new Turns(); // one operation per guest at a time
   let mode: Promise<CgroupMode> | undefined;
   const cgroups = () => {
     mode ??= cgroupMode();
     return mode;
   };
-
-  /** One operation per guest at a time. */
-  function inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
-    const result = (turns.get(id) ?? Promise.resolve()).then(work);
-    const settled = result.catch(() => undefined); // the caller gets the failure
-    turns.set(id, settled);
-    void settled.then(() => turns.get(id) === settled && turns.delete(id));
-    return result;
-  }
 
   async function isRunning(id: string): Promise<boolean> {
     const record = await readRun(folderOf(id));
@@ -125,7 +116,7 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
       pidFile: files.pid,
       exitFile: files.exit,
     };
-    const supervisor = await startDetached(supervisorCommand(launch), files.console);
+    const supervisor = await startDetached(supervisorCommand(launch), files.console, nspawnEnvironment);
     await writeRun(folder, { supervisor });
     const payload = { ...cgroup, unified: join(cgroup.unified, "payload") };
     await waitFor(
@@ -178,7 +169,7 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
   }
 
   async function reportIfEnded(id: string): Promise<void> {
-    const ended = await inTurn(id, async () => {
+    const ended = await turns.run(id, async () => {
       if (!watched.has(id) || (await isRunning(id))) return false;
       await cleanUp(id);
       return true;
@@ -199,7 +190,7 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
     const knownIds = new Set(known.map(({ id }) => id));
     for (const entry of await guestIds(guests)) {
       const id = decodeURIComponent(entry);
-      if (!knownIds.has(id)) await inTurn(id, () => destroy(id));
+      if (!knownIds.has(id)) await turns.run(id, () => destroy(id));
       else if (await isRunning(id)) watched.add(id);
       else if ((await readRun(folderOf(id))) !== undefined) watched.add(id); // ended unwatched: the next look cleans up and reports it
     }
@@ -207,40 +198,16 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
 
   return {
     kind: "nspawn",
-    boot: (spec) => inTurn(spec.id, () => boot(spec)),
-    stop: (id, how) => inTurn(id, () => end(id, how)),
-    destroy: (id) => inTurn(id, () => destroy(id)),
+    boot: (spec) => turns.run(spec.id, () => boot(spec)),
+    stop: (id, how) => turns.run(id, () => end(id, how)),
+    destroy: (id) => turns.run(id, () => destroy(id)),
     state,
     console: (id, lines) => readConsole(guestFiles(folderOf(id)).console, lines),
     onExit: (listener) => void listeners.push(listener),
     recover,
     async close() {
       clearInterval(watch);
-      await Promise.all(turns.values());
+      await turns.idle();
     },
   };
-}
-
-/** Starts a process that outlives this one, with its output added to a file. */
-async function startDetached(command: string[], outputFile: string) {
-  const output = await open(outputFile, "a", 0o600);
-  try {
-    const [program, ...args] = command as [string, ...string[]];
-    const child = spawn(program, args, {
-      detached: true,
-      stdio: ["ignore", output.fd, output.fd],
-      env: nspawnEnvironment,
-      cwd: "/",
-    });
-    await new Promise<void>((resolve, reject) => {
-      child.once("spawn", resolve);
-      child.once("error", reject);
-    });
-    child.unref();
-    const mark = child.pid === undefined ? undefined : await markOf(child.pid);
-    if (mark === undefined) throw new Error(`${program} ended at once`);
-    return mark;
-  } finally {
-    await output.close();
-  }
 }

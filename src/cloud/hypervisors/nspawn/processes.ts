@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { open } from "node:fs/promises";
 import { isErrno } from "../../../common/errors.ts";
 import { readTextIfExists } from "../../../common/files.ts";
 
@@ -34,5 +36,33 @@ export async function signal(mark: ProcessMark, name: NodeJS.Signals): Promise<b
   } catch (error) {
     if (isErrno(error, "ESRCH")) return false;
     throw error;
+  }
+}
+
+/** Starts a process that outlives this one, with its output added to a file. */
+export async function startDetached(
+  command: string[],
+  outputFile: string,
+  env: NodeJS.ProcessEnv,
+): Promise<ProcessMark> {
+  const output = await open(outputFile, "a", 0o600);
+  try {
+    const [program, ...args] = command as [string, ...string[]];
+    const child = spawn(program, args, {
+      detached: true,
+      stdio: ["ignore", output.fd, output.fd],
+      env,
+      cwd: "/",
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once("spawn", resolve);
+      child.once("error", reject);
+    });
+    child.unref();
+    const mark = child.pid === undefined ? undefined : await markOf(child.pid);
+    if (mark === undefined) throw new Error(`${program} ended at once`);
+    return mark;
+  } finally {
+    await output.close();
   }
 }

@@ -1,24 +1,5 @@
 import { ApiError } from "../http/api-error.ts";
 
-/** The key of Nova's error bodies, by status. */
-const faultNames: Record<number, string> = {
-  400: "badRequest",
-  403: "forbidden",
-  404: "itemNotFound",
-  405: "badMethod",
-  409: "conflictingRequest",
-  413: "overLimit",
-  415: "badMediaType",
-  429: "overLimit",
-  501: "notImplemented",
-  503: "serviceUnavailable",
-};
-
-/** `{itemNotFound: {code, message}}` */
-export function computeBody(error: ApiError): unknown {
-  return { [faultNames[error.status] ?? "computeFault"]: { code: error.status, message: error.message } };
-}
-
 /** Nova's refusals in its own words. */
 export const nova = {
   badRequest: (message: string) => new ApiError(400, message),

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { ApiError } from "../http/api-error.ts";
 import { booleanLike, parseBody } from "../http/body.ts";
+import { metadataSchema } from "../http/metadata-routes.ts";
 import { isoSeconds } from "../http/time.ts";
 import type { Scope } from "../identity/scope.ts";
 import { projectOf } from "../identity/tokens.ts";
@@ -27,7 +28,6 @@ export interface CreateContext {
 /** Bytes of base64 text that Nova takes. */
 const userDataLimit = 65_535;
 
-export const metadataSchema = z.record(z.string().min(1).max(255), z.string().max(255));
 const nic = z.strictObject({
   uuid: z.string().optional(),
   port: z.string().nullable().optional(),

@@ -1,13 +1,13 @@
 import type { FastifyInstance } from "fastify";
 import { ApiError } from "../http/api-error.ts";
-import { answerFaults, keystoneBody } from "../http/faults.ts";
+import { answerFaults, namedFaultBody } from "../http/faults.ts";
+import { negotiateMicroversion } from "../http/microversion.ts";
 import { isAdmin } from "../identity/scope.ts";
 import { requireToken, type Tokens } from "../identity/tokens.ts";
 import type { ComputeContext } from "./context.ts";
-import { computeBody } from "./errors.ts";
 import { flavorRoutes } from "./flavors.ts";
 import { keypairRoutes } from "./keypairs.ts";
-import { microversions, negotiateMicroversion, untilMicroversion } from "./microversion.ts";
+import { microversions, untilMicroversion } from "./microversion.ts";
 import { quotaRoutes } from "./quotas.ts";
 import { serverActionRoutes } from "./server-actions.ts";
 import { serverMetadataRoutes } from "./server-metadata.ts";
@@ -22,14 +22,10 @@ export interface ComputeOptions extends ComputeContext {
 
 /** Nova v2.1 below `/compute`. */
 export async function computeService(app: FastifyInstance, options: ComputeOptions): Promise<void> {
-  answerFaults(
-    app,
-    (reply, error) => reply.code(error.status).send(error.status === 401 ? keystoneBody(error) : computeBody(error)),
-    options.log,
-  );
+  answerFaults(app, (reply, error) => reply.code(error.status).send(namedFaultBody(error)), options.log);
   app.addHook("onRequest", async (request, reply) => {
     reply.header("x-compute-request-id", request.id);
-    negotiateMicroversion(request, reply);
+    negotiateMicroversion(microversions, request, reply);
   });
   const version = () => ({
     id: "v2.1",

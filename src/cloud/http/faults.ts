@@ -48,3 +48,23 @@ export const reasonPhrase: Record<number, string> = {
 export function keystoneBody(error: ApiError): unknown {
   return { error: { code: error.status, message: error.message, title: reasonPhrase[error.status] ?? "Error" } };
 }
+
+/** The key of Nova's and Cinder's error bodies, by status. */
+const faultNames: Record<number, string> = {
+  400: "badRequest",
+  403: "forbidden",
+  404: "itemNotFound",
+  405: "badMethod",
+  409: "conflictingRequest",
+  413: "overLimit",
+  415: "badMediaType",
+  429: "overLimit",
+  501: "notImplemented",
+  503: "serviceUnavailable",
+};
+
+/** Nova's and Cinder's form: `{itemNotFound: {code, message}}`. A missing token is answered by Keystone's middleware before them. */
+export function namedFaultBody(error: ApiError): unknown {
+  if (error.status === 401) return keystoneBody(error);
+  return { [faultNames[error.status] ?? "computeFault"]: { code: error.status, message: error.message } };
+}

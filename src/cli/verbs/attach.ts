@@ -1,5 +1,6 @@
 import { withStackLock } from "../../release/stack-lock.ts";
 import { attachStack } from "../attach-stack.ts";
+import { withUsageIfFull } from "../lack-of-room.ts";
 import { servedObject, servedText } from "../served.ts";
 import { verb as declare } from "../verb.ts";
 import { openWorkspace } from "../workspace.ts";
@@ -22,12 +23,14 @@ export const verb = declare({
     const workspace = await openWorkspace(args);
     const { model, reuse, timeout } = args;
     const served = await withStackLock(workspace.stackHome, `attach ${workspace.stack}`, () =>
-      attachStack(workspace, reporter, {
-        model,
-        reuse,
-        signal,
-        ...(timeout === undefined ? {} : { timeoutMs: timeout * 1000 }),
-      }),
+      withUsageIfFull(workspace.session, () =>
+        attachStack(workspace, reporter, {
+          model,
+          reuse,
+          signal,
+          ...(timeout === undefined ? {} : { timeoutMs: timeout * 1000 }),
+        }),
+      ),
     );
     reporter.result(servedObject(workspace, served, reporter.timings), servedText(workspace, served, reporter.timings));
   },

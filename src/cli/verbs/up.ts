@@ -1,5 +1,6 @@
 import { withStackLock } from "../../release/stack-lock.ts";
 import { bringUp } from "../bring-up.ts";
+import { withUsageIfFull } from "../lack-of-room.ts";
 import { refusePretendedGuests } from "../pretended-guests.ts";
 import { servedObject, servedText } from "../served.ts";
 import { verb as declare } from "../verb.ts";
@@ -18,7 +19,7 @@ export const verb = declare({
     const workspace = await openWorkspace(args);
     await refusePretendedGuests(workspace);
     const served = await withStackLock(workspace.stackHome, `up ${workspace.stack}`, () =>
-      bringUp(workspace, reporter, { model: args.model, signal }),
+      withUsageIfFull(workspace.session, () => bringUp(workspace, reporter, { model: args.model, signal })),
     );
     reporter.result(servedObject(workspace, served, reporter.timings), servedText(workspace, served, reporter.timings));
   },

@@ -5,6 +5,7 @@ import { ApiError } from "../http/api-error.ts";
 import { neutron } from "../network/errors.ts";
 import { revised } from "../network/resource.ts";
 import type { Fault, RequestHook } from "./fault.ts";
+import { floatingIpsUsedUp } from "./full-quota.ts";
 
 const idOf = (request: FastifyRequest) => (request.params as { id: string }).id;
 const portOf = (request: FastifyRequest) =>
@@ -16,15 +17,6 @@ const association = {
   route: "/network/v2.0/floatingips/:id",
   when: (request: FastifyRequest) => typeof portOf(request) === "string",
 } satisfies RequestHook;
-
-/** Every request for one more floating IP; refused as Neutron refuses it over the quota. */
-export const noMoreFloatingIps: RequestHook = {
-  method: "POST",
-  route: "/network/v2.0/floatingips",
-  before: () => {
-    throw neutron.overQuota("floatingip");
-  },
-};
 
 /** What goes wrong between a floating IP and a port. */
 export const addressFaults: Fault[] = [
@@ -116,7 +108,7 @@ export const addressFaults: Fault[] = [
   {
     row: "P05",
     name: "fip-quota",
-    does: "the project may have no more floating IPs: 409 `Quota exceeded for resources: ['floatingip'].`",
-    requests: [noMoreFloatingIps],
+    does: "the project has all the floating IPs that its quota allows: 409 `Quota exceeded for resources: ['floatingip'].`",
+    requests: floatingIpsUsedUp,
   },
 ];

@@ -3,7 +3,7 @@ import type { Collection, Store } from "../store/store.ts";
 import { type Fault, keyOf } from "./fault.ts";
 
 /** A time that a fault struck. */
-export interface Firing {
+interface Firing {
   /** RFC 3339. */
   at: string;
   /** The request, or the server that was booted. */

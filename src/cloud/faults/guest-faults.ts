@@ -38,7 +38,7 @@ export const guestFaults: Fault[] = [
   {
     row: "P17",
     name: "ssh-late",
-    does: "security group rules for port 22 take effect only after the delay, counted from a server's boot",
+    does: "security group rules for port 22 take effect only 20 s, or the delay, after a server's boot",
     delayMs: 20_000,
     boot: { boot: "first" },
     plan: (plan) => ({

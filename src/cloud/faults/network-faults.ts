@@ -2,16 +2,8 @@ import type { NetworkingPlan } from "../network/dataplane.ts";
 import type { ArmedFaults } from "./armed.ts";
 import { ledger } from "./ledger.ts";
 
-/**
- * The plan as the data plane is given it while faults are in effect.
- * @param now milliseconds since 1970
- * @returns also when the last of them ends; undefined where none is in effect
- */
-export function planWithFaults(
-  armed: ArmedFaults,
-  plan: NetworkingPlan,
-  now = Date.now(),
-): { plan: NetworkingPlan; until: number | undefined } {
+/** The plan with the faults that are in effect, and when the last of them ends: milliseconds since 1970. */
+function planWithFaults(armed: ArmedFaults, plan: NetworkingPlan): { plan: NetworkingPlan; until: number | undefined } {
   let altered = plan;
   let until: number | undefined;
   for (const fault of ledger) {
@@ -19,7 +11,7 @@ export function planWithFaults(
     const last = struck?.firings.at(-1);
     if (fault.plan === undefined || struck === undefined || last === undefined) continue;
     const end = Date.parse(last.at) + struck.delayMs;
-    if (end <= now) continue;
+    if (end <= Date.now()) continue;
     altered = fault.plan(altered);
     until = Math.max(until ?? 0, end);
   }

@@ -1,10 +1,8 @@
 import { createHash } from "node:crypto";
-import { nova } from "../compute/errors.ts";
-import { quotas } from "../compute/quotas.ts";
 import { ApiError } from "../http/api-error.ts";
 import type { Image } from "../image/records.ts";
-import { noMoreFloatingIps } from "./address-faults.ts";
 import type { Fault, FaultContext } from "./fault.ts";
+import { coresUsedUp, floatingIpsUsedUp } from "./full-quota.ts";
 
 const serverCreate = { method: "POST", route: "/compute/v2.1/servers" };
 
@@ -63,25 +61,18 @@ export const serverFaults: Fault[] = [
     row: "P12",
     name: "quota-cores",
     does: "the project uses all its cores: 403 `Quota exceeded for cores: …`",
-    requests: [
-      {
-        ...serverCreate,
-        before: () => {
-          throw nova.quota("cores", 1, quotas.cores, quotas.cores);
-        },
-      },
-    ],
+    requests: coresUsedUp,
   },
   {
     row: "P12",
     name: "quota-fip",
     does: "the same as P05:fip-quota, met while the resources are made",
-    requests: [noMoreFloatingIps],
+    requests: floatingIpsUsedUp,
   },
   {
     row: "P15",
     name: "userdata-413",
-    does: "a proxy takes no request with user-data: 413 `Request Entity Too Large`",
+    does: "no request with user-data is taken: 413 `Request is too large.`",
     requests: [
       {
         ...serverCreate,

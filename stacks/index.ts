@@ -49,6 +49,7 @@ export const {
   frontendPort,
   generation,
   image,
+  imageId,
   flavor,
   sourceUrl,
 } = outputs;

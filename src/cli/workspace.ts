@@ -12,6 +12,7 @@ import { findCredentials } from "../openstack/clouds.ts";
 import { openSession, type Session } from "../openstack/session.ts";
 import { createOpenStackProvider } from "../provider/provider.ts";
 import { assertOwnCloud, bindStack, type StackRecord } from "../release/stack-record.ts";
+import { withKeptImage } from "./kept-image.ts";
 import { findPassphrase } from "./passphrase.ts";
 
 /** The stack of a verb that names none. */
@@ -96,7 +97,7 @@ export async function openWorkspace(args: {
   const { cloud } = credentials;
   return {
     ...local,
-    engine: embeddedEngine(home),
+    engine: withKeptImage(embeddedEngine(home), local.config),
     reference: { ...reference, ...(cloud === undefined ? {} : { configOverrides: { "openstack:cloud": cloud } }) },
     session: openSession(credentials),
     cloud,

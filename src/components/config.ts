@@ -18,6 +18,7 @@ const modelSchema = z.strictObject({
 const stackSchema = z.strictObject({
   topology: z.enum(["server"]).default("server").describe("What the stack is made of"),
   image: name.describe("Name of the hosts' image, exactly one in the cloud"),
+  imageId: name.optional().describe("Its id, where the name alone does not say which; it is not looked up then"),
   flavor: name.describe("Name of the hosts' flavor"),
   externalNetwork: name.describe("Name of the network that floating IPs come from"),
   network: name.optional().describe("Name of the stack's own network; <project>-<stack> unless given"),

@@ -12,9 +12,9 @@ export interface Found {
  * Finds what the configuration names. Programs wait for it before they declare a resource: a mistyped name makes nothing.
  * The provider fails a look-up that does not find exactly one (E_LOOKUP with the candidates).
  */
-export async function lookUp({ image, flavor, externalNetwork }: StackConfig): Promise<Found> {
+export async function lookUp({ image, imageId, flavor, externalNetwork }: StackConfig): Promise<Found> {
   const lookUps = [
-    openstack.images.getImage({ name: image }),
+    imageId === undefined ? openstack.images.getImage({ name: image }) : { id: imageId },
     openstack.compute.getFlavor({ name: flavor }),
     openstack.networking.getNetwork({ name: externalNetwork, external: true }),
   ] as const;

@@ -81,6 +81,7 @@ export class ModelServer extends pulumi.ComponentResource {
       frontendPort,
       generation,
       image: config.image,
+      imageId: found.imageId,
       flavor: config.flavor,
       sourceUrl,
     };

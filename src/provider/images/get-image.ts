@@ -1,3 +1,4 @@
+import { SlipwayError } from "../../common/errors.ts";
 import type { PropertyMap } from "../../engine/resource-provider.ts";
 import { listAll } from "../../openstack/pages.ts";
 import type { Query } from "../../openstack/session.ts";
@@ -12,6 +13,7 @@ interface Image extends ApiObject {
   id: string;
   name: string;
   created_at: string;
+  status: string;
 }
 
 /** Glance's own members of an image; every other text is a property that somebody has set. */
@@ -44,9 +46,11 @@ export const getImage: ProviderFunction = {
   async call(context, args) {
     const listed = await listImages(context, queryOf(args));
     const matching = listed.filter((image) => hasName(image, args) && hasProperties(image, args));
+    const name = textOf(args, "name");
+    if (matching.length === 0 && name !== undefined) await refuseUnusable(context, name);
     const image = await exactlyOne({
       what: "image",
-      asked: textOf(args, "name") ?? textOf(args, "nameRegex") ?? JSON.stringify(args),
+      asked: name ?? textOf(args, "nameRegex") ?? JSON.stringify(args),
       found: args.mostRecent === true ? matching.sort(newestFirst).slice(0, 1) : matching,
       describe: (one) => `${one.name} (${one.id})`,
       others: () => listImages(context, { status: "active" }),
@@ -54,6 +58,16 @@ export const getImage: ProviderFunction = {
     return stateOf(image, context, args);
   },
 };
+
+/** @throws SlipwayError E_LOOKUP where there are images of this name, and none of them can be used */
+async function refuseUnusable(context: Context, name: string): Promise<void> {
+  const found = await listImages(context, { name });
+  if (found.length === 0) return;
+  const states = found.map((image) => `${image.name} (${image.id}) is ${image.status}`);
+  throw new SlipwayError("E_LOOKUP", `no image ${name} can be used: ${states.join(", ")}`, {
+    hint: "Have it activated with `openstack image set --activate`, or set image in the stack's configuration to another.",
+  });
+}
 
 function listImages({ session }: Context, query: Query): Promise<Image[]> {
   return listAll<Image>(session, "image", "/images", "images", query);

@@ -1,6 +1,6 @@
 import { messageOf, SlipwayError } from "../common/errors.ts";
 import { awaitServerActive } from "../openstack/compute/servers.ts";
-import { ensureAssociated } from "../openstack/network/association.ts";
+import { type AssociationOptions, ensureAssociated } from "../openstack/network/association.ts";
 import {
   deleteFloatingIp,
   type FloatingIp,
@@ -46,15 +46,14 @@ export async function findAttached(
 export async function ensureAttached(
   session: Session,
   stack: StackAddress & { serverId: string },
-  { reuse = true, signal }: { reuse?: boolean; signal?: AbortSignal } = {},
+  { reuse = true, ...patience }: { reuse?: boolean } & AssociationOptions = {},
 ): Promise<Attached> {
-  const limits = signal === undefined ? {} : { signal };
-  await awaitServerActive(session, stack.serverId, limits);
+  await awaitServerActive(session, stack.serverId, patience);
   const lost = new Set<string>();
   for (let tries = 1; ; tries++) {
     const claim = await claimAddress(session, stack, { reuse, except: lost });
     const undo = () => giveBack(session, claim, stack);
-    const address = await ensureAssociated(session, claim.address.id, stack.portId, limits).catch(
+    const address = await ensureAssociated(session, claim.address.id, stack.portId, patience).catch(
       async (error: unknown) => {
         throw await afterUndo(undo, claim, error);
       },

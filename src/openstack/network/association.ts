@@ -7,7 +7,7 @@ import { type FloatingIp, findFloatingIp, listFloatingIps, pointFloatingIp } fro
 import { findPort } from "./ports.ts";
 
 /** How patient an association is; times in milliseconds. */
-export interface AssociationLimits {
+interface AssociationLimits {
   /** For each wait: the port to become ACTIVE, the address to become ACTIVE. */
   timeoutMs: number;
   /** How often the cloud is asked to associate at most. */
@@ -17,6 +17,9 @@ export interface AssociationLimits {
   /** How long the port may be invisible: clouds answer from replicas. */
   invisibleMs: number;
 }
+
+/** What differs from the usual patience. */
+export type AssociationOptions = Partial<AssociationLimits> & { signal?: AbortSignal };
 
 const defaultLimits: AssociationLimits = { timeoutMs: 60_000, attempts: 5, firstPauseMs: 300, invisibleMs: 10_000 };
 
@@ -31,7 +34,7 @@ export async function ensureAssociated(
   session: Session,
   id: string,
   portId: string,
-  options: Partial<AssociationLimits> & { signal?: AbortSignal } = {},
+  options: AssociationOptions = {},
 ): Promise<FloatingIp | undefined> {
   const { signal, ...limits } = { ...defaultLimits, ...options };
   const pace = { timeoutMs: limits.timeoutMs, intervalMs: 50, maxIntervalMs: 1000, ...(signal ? { signal } : {}) };

@@ -1,9 +1,9 @@
 import { mkdir } from "node:fs/promises";
 import { messageOf, SlipwayError } from "../common/errors.ts";
 import type { KernelLock } from "../common/kernel-lock.ts";
-import { guestSpec } from "./compute/guest-spec.ts";
+import { blockDeviceTable } from "./compute/block-devices.ts";
 import { Lifecycle } from "./compute/lifecycle.ts";
-import { type Server, serverTable } from "./compute/records.ts";
+import { serverTable } from "./compute/records.ts";
 import { type Credentials, ensureCredentials } from "./credentials.ts";
 import { ArmedFaults } from "./faults/armed.ts";
 import { bootWithFaults } from "./faults/boot-faults.ts";
@@ -26,6 +26,8 @@ import { createServices, isImageInUse } from "./services.ts";
 import { lockState } from "./store/lock.ts";
 import { instanceOf, stateFiles } from "./store/state.ts";
 import { Store } from "./store/store.ts";
+import { VolumeLifecycle } from "./volume/lifecycle.ts";
+import { volumeTable } from "./volume/records.ts";
 
 /** What the parts below the seams are made from. */
 interface CloudParts {
@@ -67,7 +69,7 @@ export interface RunningCloud {
   instance: string;
   credentials: Credentials;
   faults: FaultControl;
-  /** Resolves when no server operation is under way. */
+  /** Resolves when nothing is being done with servers and volumes. */
   idle(): Promise<void>;
   /** Stops answering; guests and their networks stay as they are for the next start. */
   close(): Promise<void>;
@@ -77,7 +79,7 @@ export interface RunningCloud {
 const paperRange = "172.24.64.0/24";
 
 /**
- * Starts an OpenStack in this process: Keystone, Nova, Neutron, Glance and Swift on one port. Started again on the same state, it finds
+ * Starts an OpenStack in this process: Keystone, Nova, Neutron, Glance, Cinder and Swift on one port. Started again on the same state, it finds
  * its tokens, resources and guests as they were.
  * @throws SlipwayError E_LOCKED while another process runs this cloud, E_PORT_IN_USE for a port that was asked for, E_ADDRESS_RANGE
  */
@@ -103,6 +105,8 @@ async function start(options: CloudOptions, undo: (() => Promise<void> | void)[]
   const images = imageTable(store);
   const servers = serverTable(store);
   const objects = objectTables(store);
+  const volumes = volumeTable(store);
+  const blockDevices = blockDeviceTable(store);
   const accounts = accountsOf(store);
   const instance = instanceOf(store);
   const credentials = await ensureCredentials(files.credentials, store, accounts);
@@ -146,10 +150,14 @@ async function start(options: CloudOptions, undo: (() => Promise<void> | void)[]
   const base = `http://${host}:${listener.port}`;
   const objectStore = dataplane === undefined ? base : `http://${dataplane.external.gatewayIp}:${listener.port}`;
   const faultContext = { store, tables, images, reconcile };
-  const bootSpec = (server: Server) => bootWithFaults(armed, server, guestSpec(server, tables));
-  const lifecycle = new Lifecycle({ store, servers, tables, hypervisor, bootSpec, reconcile, log });
+  const volumeLifecycle = new VolumeLifecycle({ volumes, folder: files.volumes, log });
+  const lifecycle = new Lifecycle({
+    ...{ store, servers, tables, volumes, blockDevices, volumeLifecycle, hypervisor, reconcile, log },
+    bootSpec: (server, spec) => bootWithFaults(armed, server, spec),
+  });
   const app = await createServices({
-    ...{ stateDir, store, accounts, servers, images, tables, objects, hypervisor, lifecycle, reconcile, log },
+    ...{ stateDir, store, accounts, servers, images, volumes, blockDevices, tables, objects },
+    ...{ hypervisor, lifecycle, volumeLifecycle, reconcile, log },
     meetFaults: (service) => meetFaults(service, armed, faultContext),
     addresses: () => ({ base, objectStore }),
     tokenLifetimeMs: options.tokenLifetimeMs ?? 3_600_000,
@@ -160,6 +168,8 @@ async function start(options: CloudOptions, undo: (() => Promise<void> | void)[]
     undo.push(() => outer.close());
     outer.serve(onlyBelow("/object-store/v1/", (request, response) => app.routing(request, response)));
   }
+  volumeLifecycle.recover();
+  undo.push(() => volumeLifecycle.idle());
   await lifecycle.recover();
   undo.push(() => lifecycle.close());
   listener.serve((request, response) => app.routing(request, response));
@@ -167,7 +177,7 @@ async function start(options: CloudOptions, undo: (() => Promise<void> | void)[]
   return {
     ...{ authUrl, port: listener.port, instance, credentials },
     faults: faultControl(armed, faultContext),
-    idle: () => lifecycle.idle(),
+    idle: () => lifecycle.idle().then(() => volumeLifecycle.idle()),
     close: () => undoAll(undo),
   };
 }

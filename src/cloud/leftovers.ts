@@ -1,18 +1,20 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { isErrno } from "../common/errors.ts";
 import { CommandError, run } from "../common/process.ts";
 import { waitFor } from "../common/wait.ts";
 import { removeGroup } from "./hypervisors/nspawn/cgroups.ts";
+import { type Loop, listLoops, releaseLoop } from "./hypervisors/nspawn/loops.ts";
 import { listMounts } from "./hypervisors/nspawn/overlay.ts";
+import { readProcess } from "./hypervisors/nspawn/processes.ts";
 import { reservingTags, withdrawReservation } from "./network/linux/external-network.ts";
 import { hostLink, instanceTag, tagIn, tagInCgroup } from "./network/linux/names.ts";
 import { deleteNamespace, listNamespaces } from "./network/linux/netns.ts";
 
 /** Something on the machine that carries an instance's tag. */
 export interface Leftover {
-  kind: "namespace" | "link" | "mount" | "cgroup" | "process" | "range";
-  /** Its name, mount point, path, or process id with command line. */
+  kind: "namespace" | "link" | "mount" | "loop" | "cgroup" | "process" | "range";
+  /** Its name, mount point, path, loop device with file, or process id with command line. */
   name: string;
   /** The tag of the instance that made it. */
   tag: string;
@@ -39,6 +41,7 @@ export async function removeLeftovers(instance: string): Promise<Leftover[]> {
   for (const group of of("cgroup")) await killGroup(group);
   for (const group of of("cgroup")) await removeGroup(group);
   for (const target of of("mount").toReversed()) await run("umount", ["--lazy", target]);
+  for (const loop of await loopsOf(instanceTag(instance))) await releaseLoop(loop);
   for (const namespace of of("namespace")) await deleteNamespace(namespace);
   for (const link of of("link")) await deleteLink(link);
   if (of("range").length > 0) await withdrawReservation(instance);
@@ -47,7 +50,15 @@ export async function removeLeftovers(instance: string): Promise<Leftover[]> {
 
 async function findEverything(): Promise<Leftover[]> {
   if (process.platform !== "linux") return [];
-  const found = await Promise.all([namespaces(), linksOnMachine(), mounts(), cgroups(), processes(), ranges()]);
+  const found = await Promise.all([
+    namespaces(),
+    linksOnMachine(),
+    mounts(),
+    loops(),
+    cgroups(),
+    processes(),
+    ranges(),
+  ]);
   return found.flat();
 }
 
@@ -71,6 +82,18 @@ async function mounts(): Promise<Leftover[]> {
   });
 }
 
+/** A guest's disks are loop devices of files that carry the guest's name. */
+const tagOfLoop = ({ backingFile }: Loop) => tagIn(basename(backingFile));
+
+const loopsOf = async (tag: string) => (await listLoops()).filter((loop) => tagOfLoop(loop) === tag);
+
+async function loops(): Promise<Leftover[]> {
+  return (await listLoops()).flatMap((loop) => {
+    const tag = tagOfLoop(loop);
+    return tag === undefined ? [] : [{ kind: "loop" as const, name: `/dev/${loop.name} ${loop.backingFile}`, tag }];
+  });
+}
+
 /** Groups are looked for at the top of each hierarchy, and in the slices that systemd makes. */
 async function cgroups(): Promise<Leftover[]> {
   const hierarchies = (await foldersIn(cgroupMount)).map((name) => join(cgroupMount, name));
@@ -87,7 +110,7 @@ async function processes(): Promise<Leftover[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
   const found = await Promise.all(
     pids.map(async (pid): Promise<Leftover[]> => {
-      const words = (await readProc(`/proc/${pid}/cmdline`)).split("\0");
+      const words = (await readProcess(`/proc/${pid}/cmdline`)).split("\0");
       const name = words
         .map((word) => /^(?:--machine=)?(sw-[a-z0-9]{4,8}-[0-9a-f]{8})(?:-supervisor)?$/.exec(word)?.[1])
         .find(Boolean);
@@ -99,16 +122,6 @@ async function processes(): Promise<Leftover[]> {
 }
 
 const ranges = async () => (await reservingTags()).map((tag): Leftover => ({ kind: "range", name: tag, tag }));
-
-/** A file of /proc; empty when the process ended meanwhile. */
-async function readProc(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if (isErrno(error, "ENOENT") || isErrno(error, "ESRCH")) return "";
-    throw error;
-  }
-}
 
 async function foldersIn(folder: string): Promise<string[]> {
   try {
@@ -138,7 +151,7 @@ async function killGroup(folder: string): Promise<void> {
     throw error;
   }
   const empty = async () =>
-    (await readProc(join(folder, "cgroup.events"))).includes("populated 1") ? undefined : true;
+    (await readProcess(join(folder, "cgroup.events"))).includes("populated 1") ? undefined : true;
   await waitFor(`the processes in ${folder} to end`, empty, { timeoutMs: 10_000, intervalMs: 10 });
 }
 

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import type { BlockDevice } from "./compute/block-devices.ts";
 import { keypairTable } from "./compute/keypairs.ts";
 import type { Lifecycle } from "./compute/lifecycle.ts";
 import type { Server } from "./compute/records.ts";
@@ -17,6 +18,9 @@ import type { ObjectTables } from "./object/records.ts";
 import { objectService } from "./object/service.ts";
 import { stateFiles } from "./store/state.ts";
 import type { Collection, Store } from "./store/store.ts";
+import type { VolumeLifecycle } from "./volume/lifecycle.ts";
+import type { Volume } from "./volume/records.ts";
+import { volumeService } from "./volume/service.ts";
 
 /** What the services work on. */
 export interface ServiceParts {
@@ -25,10 +29,13 @@ export interface ServiceParts {
   accounts: Accounts;
   servers: Collection<Server>;
   images: Collection<Image>;
+  volumes: Collection<Volume>;
+  blockDevices: Collection<BlockDevice>;
   tables: NetworkTables;
   objects: ObjectTables;
   hypervisor: Hypervisor;
   lifecycle: Lifecycle;
+  volumeLifecycle: VolumeLifecycle;
   reconcile: () => Promise<void>;
   /** Called before the first service is there. */
   meetFaults: (app: FastifyInstance) => void;
@@ -39,7 +46,7 @@ export interface ServiceParts {
 
 /** The HTTP application with all services, each below its prefix of the catalogue. */
 export async function createServices(parts: ServiceParts): Promise<FastifyInstance> {
-  const { stateDir, store, tables, servers, images, addresses, log } = parts;
+  const { stateDir, store, tables, servers, images, volumes, addresses, log } = parts;
   const tokens = new Tokens(store, parts.tokenLifetimeMs);
   const base = () => addresses().base;
   const app = createApp();
@@ -51,6 +58,8 @@ export async function createServices(parts: ServiceParts): Promise<FastifyInstan
     servers,
     keypairs: keypairTable(store),
     images,
+    volumes,
+    blockDevices: parts.blockDevices,
     tables,
     hypervisor: parts.hypervisor,
     lifecycle: parts.lifecycle,
@@ -75,6 +84,15 @@ export async function createServices(parts: ServiceParts): Promise<FastifyInstan
     tokens,
     folder: stateFiles(stateDir).images,
     inUse: (id) => isImageInUse(servers, id),
+    base,
+    log,
+  });
+  await app.register(volumeService, {
+    prefix: "/volume",
+    store,
+    volumes,
+    lifecycle: parts.volumeLifecycle,
+    tokens,
     base,
     log,
   });

@@ -4,10 +4,12 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { scopeCommand, v1Settings } from "../../src/cloud/hypervisors/nspawn/cgroups.ts";
 import { lastLines, readableText, readConsole } from "../../src/cloud/hypervisors/nspawn/console.ts";
+import { nspawnSettings } from "../../src/cloud/hypervisors/nspawn/disks.ts";
 import { writeConfigDrive } from "../../src/cloud/hypervisors/nspawn/guest-folder.ts";
 import { type Launch, nspawnCommand, supervisorCommand } from "../../src/cloud/hypervisors/nspawn/launch.ts";
 import { overlayOptions, parseMountinfo } from "../../src/cloud/hypervisors/nspawn/overlay.ts";
 import { isAlive, markOf } from "../../src/cloud/hypervisors/nspawn/processes.ts";
+import { tagIn } from "../../src/cloud/network/linux/names.ts";
 import { run } from "../../src/common/process.ts";
 
 let folder: string;
@@ -42,6 +44,7 @@ describe("the guest's command line", () => {
       memoryBytes: 2 ** 30,
       vcpus: 2,
       processes: 100,
+      blockDevices: ["7:3"],
     });
     expect(words.slice(0, 2)).toEqual(["systemd-run", "--scope"]);
     for (const property of [
@@ -50,15 +53,17 @@ describe("the guest's command line", () => {
       "CPUQuota=200%",
       "TasksMax=100",
       "DevicePolicy=closed",
+      "DeviceAllow=/dev/block/7:3 rw",
     ]) {
       expect(words).toContain(property);
     }
   });
 
   it("denies every device before it allows some, where cgroup v1 limits them", () => {
-    const { devices, cpu } = v1Settings({ memoryBytes: 1, vcpus: 2, processes: 1 });
+    const { devices, cpu } = v1Settings({ memoryBytes: 1, vcpus: 2, processes: 1, blockDevices: ["7:3"] });
     expect(devices[0]).toEqual(["devices.deny", "a"]);
-    expect(devices.slice(1).every(([file, value]) => file === "devices.allow" && value.startsWith("c "))).toBe(true);
+    expect(devices.slice(1).every(([file]) => file === "devices.allow")).toBe(true);
+    expect(devices.filter(([, value]) => value.startsWith("b"))).toEqual([["devices.allow", "b 7:3 rw"]]);
     expect(cpu).toContainEqual(["cpu.cfs_quota_us", "200000"]);
   });
 });
@@ -131,5 +136,20 @@ describe("a guest's disk", () => {
     expect(parseMountinfo(`${line}\n`)).toEqual([
       { target: "/tmp/a b/root", source: "sw-cloud1-bbbbbbbb", type: "overlay" },
     ]);
+  });
+});
+
+describe("a guest's volumes", () => {
+  it("are bound into it at each of its starts, with its part of sysfs", () => {
+    const loop = { name: "loop7", numbers: "7:7", backingFile: "/guests/b/disks/sw-cloud1-bbbbbbbb-vdb" };
+    expect(nspawnSettings("/guests/b/disk-view", [{ device: "vdb", loop }])).toBe(
+      "[Files]\nBindReadOnly=/guests/b/disk-view:/run/host/disks\nBind=/dev/loop7:/dev/vdb\n",
+    );
+    expect(nspawnCommand(launch())).toContain("--settings=trusted"); // else nspawn leaves them out
+  });
+
+  it("are told from other people's loop devices by their files' names", () => {
+    expect(tagIn("sw-cloud1-bbbbbbbb-vdb")).toBe("cloud1");
+    expect(tagIn("volume.img")).toBeUndefined();
   });
 });

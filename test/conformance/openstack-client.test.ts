@@ -61,7 +61,7 @@ describe.skipIf("reason" in client)(`python-openstackclient, unmodified${skipped
       id: expect.any(String),
       expires: expect.any(String),
     });
-    expect(await names("catalog", "list")).toEqual(["keystone", "nova", "neutron", "glance", "swift"]);
+    expect(await names("catalog", "list")).toEqual(["keystone", "nova", "neutron", "glance", "cinder", "swift"]);
     expect(await names("flavor", "list")).toEqual(["m1.tiny", "m1.small", "m1.medium"]);
     expect(await openstack.json("flavor", "show", "m1.small")).toMatchObject({ ram: 2048, vcpus: 1, disk: 20 });
     expect(await names("image", "list")).toEqual(["debian-13"]);
@@ -72,7 +72,8 @@ describe.skipIf("reason" in client)(`python-openstackclient, unmodified${skipped
     });
     const limits = await openstack.json("limits", "show", "--absolute");
     expect(limits).toContainEqual({ Name: "total_cores", Value: 20 });
-    await openstack.ok("quota", "show");
+    expect(limits).toContainEqual({ Name: "max_total_volumes", Value: 10 });
+    expect(await openstack.json("quota", "show")).toContainEqual({ Resource: "volumes", Limit: 10 });
     await openstack.ok("availability", "zone", "list");
     const extensions = await openstack.json("extension", "list", "--network");
     expect(extensions).toContainEqual(expect.objectContaining({ Alias: "router" }));
@@ -188,6 +189,46 @@ describe.skipIf("reason" in client)(`python-openstackclient, unmodified${skipped
     expect(await openstack.json("server", "list", "--tags", "blue")).toMatchObject([{ Name: "renamed" }]);
   });
 
+  it("makes a volume, plugs it into the server, lists, takes out, and deletes it", async () => {
+    const made = await openstack.json("volume", "create", "data", "--size", "2", "--property", "role=models");
+    expect(made).toMatchObject({ size: 2, type: "__DEFAULT__", properties: { role: "models" } });
+    await cloud.idle();
+    expect(await names("volume", "type", "list")).toEqual(["__DEFAULT__"]);
+    const attached = await openstack.json("server", "add", "volume", "renamed", "data");
+    expect(attached).toMatchObject({ "Volume ID": made.id, Device: "/dev/vdb", "Delete On Termination": false });
+    await cloud.idle();
+    expect(await openstack.json("volume", "list", "--long")).toMatchObject([
+      {
+        Name: "data",
+        Status: "in-use",
+        Size: 2,
+        "Attached to": [{ device: "/dev/vdb" }],
+        Properties: { role: "models" },
+      },
+    ]);
+    expect(await openstack.json("server", "volume", "list", "renamed")).toMatchObject([{ "Volume ID": made.id }]);
+    expect(await openstack.json("server", "show", "renamed")).toMatchObject({
+      volumes_attached: [{ id: made.id, delete_on_termination: false }],
+    });
+    expect(await openstack.json("volume", "attachment", "list")).toMatchObject([{ "Volume ID": made.id }]);
+    const refused = await openstack.run("volume", "delete", "data");
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toContain("Invalid volume: Volume status must be available or error");
+    await openstack.ok("server", "volume", "update", "renamed", "data", "--delete-on-termination");
+    await openstack.ok("server", "remove", "volume", "renamed", "data");
+    await cloud.idle();
+    await openstack.ok("volume", "set", "data", "--name", "kept", "--property", "role=none");
+    await openstack.ok("volume", "unset", "kept", "--property", "role");
+    expect(await openstack.json("volume", "show", "kept")).toMatchObject({ status: "available", properties: {} });
+    await openstack.ok("volume", "delete", "kept");
+    await cloud.idle();
+    expect(await openstack.json("volume", "list")).toEqual([]);
+    expect(await openstack.json("volume", "snapshot", "list")).toEqual([]);
+    const options = ["--image", "debian-13", "--flavor", "m1.small", "--boot-from-volume", "2"];
+    const boot = await openstack.run("server", "create", "from-volume", ...options);
+    expect(boot.stderr).toContain("This cloud boots servers from images only");
+  });
+
   it("keeps objects", async () => {
     const file = join(folder, "object.txt");
     await writeFile(file, "content");
@@ -211,7 +252,7 @@ describe.skipIf("reason" in client)(`python-openstackclient, unmodified${skipped
       expect(await list("project", "list")).toEqual(["admin", "demo"]);
       expect(await list("user", "list")).toEqual(["admin", "demo"]);
       expect(await list("service", "list")).toContain("nova");
-      expect(await admin.json("endpoint", "list")).toHaveLength(15);
+      expect(await admin.json("endpoint", "list")).toHaveLength(18);
       expect(await list("server", "list", "--all-projects")).toEqual(["renamed"]);
       expect(await list("server", "list")).toEqual([]);
     } finally {

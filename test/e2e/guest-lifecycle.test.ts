@@ -2,14 +2,13 @@ import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { connect } from "node:net";
-import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Hypervisor } from "../../src/cloud/hypervisors/hypervisor.ts";
-import { nspawnPid } from "../../src/cloud/hypervisors/nspawn/guest-folder.ts";
 import { findLeftovers } from "../../src/cloud/leftovers.ts";
 import { waitFor } from "../../src/common/wait.ts";
 import { anyEgress, ids, oneGuest, onePlan, openPort } from "./guests/fixtures.ts";
+import { inside } from "./guests/inside.ts";
 import { createScratchCloud, whyNoGuests } from "./guests/scratch-cloud.ts";
 
 const exec = promisify(execFile);
@@ -63,16 +62,12 @@ describe.skipIf(skipReason !== undefined)(`a real guest (${skipReason ?? "nspawn
       intervalMs: 100,
       maxIntervalMs: 250,
     });
-  const nspawn = () => nspawnPid(join(cloud.stateDir, "guests", ids.server));
-  const inGuest = async (...command: string[]) => {
-    const { stdout: leader } = await exec("pgrep", ["-P", String(await nspawn())]);
-    return (await exec("nsenter", ["-t", leader.trim().split("\n").at(-1) as string, "-a", ...command])).stdout;
-  };
+  const guest = () => inside(cloud.stateDir, ids.server);
 
   it("is contextualized by cloud-init from its config drive and answers at its floating IP", async () => {
     expect(await waitForPage()).toBe("web\n");
     expect(await hypervisor.state(ids.server)).toBe("running");
-    expect(await inGuest("cloud-id")).toBe("configdrive\n");
+    expect(await guest().inGuest("cloud-id")).toBe("configdrive\n");
   });
 
   it("has a console log without escape codes", async () => {
@@ -93,20 +88,21 @@ describe.skipIf(skipReason !== undefined)(`a real guest (${skipReason ?? "nspawn
     await once(server, "listening");
     const { port } = server.address() as { port: number };
     try {
-      expect(await inGuest("curl", "-sS", "-m", "3", `http://${cloud.dataplane.external.gatewayIp}:${port}/`)).toBe(
-        "objects",
-      );
+      expect(
+        await guest().inGuest("curl", "-sS", "-m", "3", `http://${cloud.dataplane.external.gatewayIp}:${port}/`),
+      ).toBe("objects");
       const other = (await exec("hostname", ["-I"])).stdout
         .split(" ")
         .find((ip) => ip.includes(".") && !ip.startsWith("172.24."));
-      if (other) await expect(inGuest("curl", "-sS", "-m", "3", `http://${other}:${port}/`)).rejects.toThrow(/curl/);
+      if (other)
+        await expect(guest().inGuest("curl", "-sS", "-m", "3", `http://${other}:${port}/`)).rejects.toThrow(/curl/);
     } finally {
       server.close();
     }
   });
 
   it("cannot make device nodes", async () => {
-    expect(await inGuest("cat", "/srv/mknod")).toMatch(/Operation not permitted\nabsent\n$/);
+    expect(await guest().inGuest("cat", "/srv/mknod")).toMatch(/Operation not permitted\nabsent\n$/);
   });
 
   it("keeps an open connection when another floating IP is added, and loses it with the rule that let it in", async () => {
@@ -144,40 +140,27 @@ describe.skipIf(skipReason !== undefined)(`a real guest (${skipReason ?? "nspawn
     expect(await page(5100)).toBe("web\n");
   });
 
-  /**
-   * Started a moment later by the guest's own systemd: a tool that was inside by nsenter while the guest stops everything would be stopped
-   * too, with nobody to continue it, and the guest's first process waits for it for ever.
-   */
-  const later = (...command: string[]) =>
-    inGuest("systemd-run", "--quiet", "--on-active=300ms", "--timer-property=AccuracySec=10ms", ...command);
-  const reboot = async () => {
-    const before = await nspawn();
-    await later("systemctl", "reboot");
-    const isAnother = async () => ([before, undefined].includes(await nspawn()) ? undefined : true);
-    await waitFor("the reboot", isAnother, { timeoutMs: 60_000 });
-  };
-
   it("comes back after a reboot from inside, which nobody is told", async () => {
     const ended: string[] = [];
     hypervisor.onExit((id) => ended.push(id));
-    await reboot();
+    await guest().reboot();
     expect(await waitForPage()).toBe("web\n");
     expect(ended).toEqual([]);
   });
 
   it("lives on without a daemon, reboots without one, and is adopted by the next", async () => {
     await hypervisor.close();
-    await reboot();
+    await guest().reboot();
     expect(await waitForPage()).toBe("web\n");
     hypervisor = cloud.newHypervisor();
     await hypervisor.recover([oneGuest(userData)]);
     expect(await hypervisor.state(ids.server)).toBe("running");
-    const again = await hypervisor.boot(oneGuest(userData)).then(() => nspawn());
-    expect(await nspawn()).toBe(again);
+    const again = await hypervisor.boot(oneGuest(userData)).then(() => guest().nspawn());
+    expect(await guest().nspawn()).toBe(again);
   });
 
   it("stops softly, keeps its disk, and boots again", async () => {
-    await inGuest("sh", "-c", "echo kept > /srv/marker; sync");
+    await guest().inGuest("sh", "-c", "echo kept > /srv/marker; sync");
     await hypervisor.stop(ids.server, { soft: true, timeoutMs: 30_000 });
     expect(await hypervisor.state(ids.server)).toBe("stopped");
     await hypervisor.boot(oneGuest(userData));
@@ -186,7 +169,7 @@ describe.skipIf(skipReason !== undefined)(`a real guest (${skipReason ?? "nspawn
 
   it("is reported when it powers itself off", { timeout: 30_000 }, async () => {
     const ended = new Promise<string>((resolve) => hypervisor.onExit(resolve));
-    await later("systemctl", "poweroff");
+    await guest().later("systemctl", "poweroff");
     expect(await ended).toBe(ids.server);
     expect(await hypervisor.state(ids.server)).toBe("stopped");
   });
@@ -194,7 +177,7 @@ describe.skipIf(skipReason !== undefined)(`a real guest (${skipReason ?? "nspawn
   it("leaves no process when its nspawn is killed", async () => {
     await hypervisor.boot(oneGuest(userData));
     const ended = new Promise<string>((resolve) => hypervisor.onExit(resolve));
-    process.kill((await nspawn()) as number, "SIGKILL");
+    process.kill((await guest().nspawn()) as number, "SIGKILL");
     expect(await ended).toBe(ids.server);
     expect((await findLeftovers(cloud.instance)).filter(({ kind }) => kind === "process" || kind === "mount")).toEqual(
       [],

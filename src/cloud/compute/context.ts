@@ -2,6 +2,8 @@ import type { Hypervisor } from "../hypervisors/hypervisor.ts";
 import type { Image } from "../image/records.ts";
 import type { NetworkTables } from "../network/records.ts";
 import type { Collection, Store } from "../store/store.ts";
+import type { Volume } from "../volume/records.ts";
+import type { BlockDevice } from "./block-devices.ts";
 import type { Keypair } from "./keypairs.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Server } from "./records.ts";
@@ -12,6 +14,8 @@ export interface ComputeContext {
   servers: Collection<Server>;
   keypairs: Collection<Keypair>;
   images: Collection<Image>;
+  volumes: Collection<Volume>;
+  blockDevices: Collection<BlockDevice>;
   tables: NetworkTables;
   hypervisor: Hypervisor;
   lifecycle: Lifecycle;

@@ -2,6 +2,7 @@ import { ApiError } from "../http/api-error.ts";
 
 /** Nova's refusals in its own words. */
 export const nova = {
+  forbidden: (policy: string) => new ApiError(403, `Policy doesn't allow ${policy} to be performed.`),
   badRequest: (message: string) => new ApiError(400, message),
   serverNotFound: (id: string) => new ApiError(404, `Instance ${id} could not be found.`),
   flavorNotFound: (id: string) => new ApiError(404, `Flavor ${id} could not be found.`),
@@ -9,6 +10,11 @@ export const nova = {
   keypairExists: (name: string) => new ApiError(409, `Key pair '${name}' already exists.`),
   wrongState: (action: string, id: string, state: string, attribute = "vm_state") =>
     new ApiError(409, `Cannot '${action}' instance ${id} while it is in ${attribute} ${state}`),
+  tooManyDisks: (maximum: number) =>
+    new ApiError(
+      403,
+      `The maximum allowed number of disk devices (${maximum}) to attach to a single instance has been exceeded.`,
+    ),
   quota: (resource: string, requested: number, used: number, limit: number) =>
     new ApiError(
       403,

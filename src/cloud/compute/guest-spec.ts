@@ -1,10 +1,10 @@
-import type { GuestSpec } from "../hypervisors/hypervisor.ts";
+import type { GuestDisk, GuestSpec } from "../hypervisors/hypervisor.ts";
 import { configDrive } from "../metadata/config-drive.ts";
 import type { NetworkTables } from "../network/records.ts";
 import type { Server } from "./records.ts";
 
 /** What a hypervisor has to make of a server. */
-export function guestSpec(server: Server, tables: NetworkTables): GuestSpec {
+export function guestSpec(server: Server, tables: NetworkTables, disks: GuestDisk[]): GuestSpec {
   const ports = server.nics.flatMap(({ portId }) => tables.ports.get(portId) ?? []);
   return {
     id: server.id,
@@ -19,6 +19,7 @@ export function guestSpec(server: Server, tables: NetworkTables): GuestSpec {
       mac: port.mac,
       mtu: tables.networks.get(port.networkId)?.mtu ?? 1500,
     })),
+    disks,
     configDrive: configDrive(server, tables, ports),
   };
 }

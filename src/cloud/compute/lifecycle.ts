@@ -1,23 +1,21 @@
 import { messageOf } from "../../common/errors.ts";
 import { Turns } from "../../common/turns.ts";
 import { isoSeconds } from "../http/time.ts";
-import type { GuestSpec, Hypervisor } from "../hypervisors/hypervisor.ts";
+import type { GuestSpec } from "../hypervisors/hypervisor.ts";
 import { removePort, setPortsStatus, unbindPort } from "../network/ports.ts";
 import type { NetworkTables } from "../network/records.ts";
-import type { Collection, Store } from "../store/store.ts";
+import type { Collection } from "../store/store.ts";
+import { attachVolume, type DiskParts, detachVolume, disksOf, interrupted, releaseVolumes } from "./disks.ts";
 import { guestSpec } from "./guest-spec.ts";
 import type { Server } from "./records.ts";
 
-export interface LifecycleParts {
-  store: Store;
+export interface LifecycleParts extends DiskParts {
   servers: Collection<Server>;
   tables: NetworkTables;
-  hypervisor: Hypervisor;
-  /** What is booted for a server. @throws Error with the server's fault message */
-  bootSpec: (server: Server) => GuestSpec;
+  /** What is booted in place of a server's guest. @throws Error with the server's fault message */
+  bootSpec: (server: Server, spec: GuestSpec) => GuestSpec;
   /** Brings the data plane to the current plan. */
   reconcile: () => Promise<void>;
-  log: (line: string) => void;
 }
 
 /** How long a guest may take to shut down by itself before it is stopped hard; Nova's `shutdown_timeout`. */
@@ -60,13 +58,22 @@ export class Lifecycle {
     this.#enqueue(id, () => this.#delete(id));
   }
 
+  /** Plugs a volume into a server, by the id of its block device. */
+  attach(id: string, deviceId: string): void {
+    this.#enqueue(id, () => attachVolume(this.#parts, deviceId));
+  }
+
+  detach(id: string, deviceId: string): void {
+    this.#enqueue(id, () => detachVolume(this.#parts, deviceId));
+  }
+
   /**
    * After a restart of the cloud: guests that still run are adopted, unfinished operations are taken up, and servers that ran and do
    * not any more (the machine was restarted) are booted again.
    */
   async recover(): Promise<void> {
-    const { servers, tables, hypervisor } = this.#parts;
-    await hypervisor.recover(servers.list().map((server) => guestSpec(server, tables)));
+    const { servers, hypervisor } = this.#parts;
+    await hypervisor.recover(servers.list().map((server) => this.#spec(server)));
     for (const server of servers.list()) {
       switch (server.taskState) {
         case "deleting":
@@ -86,6 +93,9 @@ export class Lifecycle {
           break;
         case null:
           if (server.vmState === "active") await this.#revive(server.id);
+      }
+      for (const { id, resume } of interrupted(this.#parts, server.id)) {
+        this.#enqueue(server.id, () => resume(this.#parts, id));
       }
     }
   }
@@ -118,7 +128,7 @@ export class Lifecycle {
     if (server === undefined || server.taskState === "deleting") return;
     if (server.vmState === "building") servers.patch(id, { taskState: "spawning" });
     try {
-      const spec = bootSpec(server);
+      const spec = bootSpec(server, this.#spec(server));
       // the data plane makes the guest's links, so it comes first
       await reconcile();
       await hypervisor.boot(spec);
@@ -142,9 +152,14 @@ export class Lifecycle {
         if (made) removePort(tables, port);
         else unbindPort(tables, port);
       }
+      releaseVolumes(this.#parts, id);
       servers.delete(id);
     });
     await reconcile();
+  }
+
+  #spec(server: Server): GuestSpec {
+    return guestSpec(server, this.#parts.tables, disksOf(this.#parts, server.id));
   }
 
   /** A guest that ended by itself: `poweroff` inside, or a crash. */

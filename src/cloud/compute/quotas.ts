@@ -1,5 +1,4 @@
 import type { FastifyInstance } from "fastify";
-import { ApiError } from "../http/api-error.ts";
 import { owns, type Scope } from "../identity/scope.ts";
 import { projectOf } from "../identity/tokens.ts";
 import type { NetworkTables } from "../network/records.ts";
@@ -75,8 +74,7 @@ export function quotaRoutes(app: FastifyInstance, servers: Collection<Server>, t
 
   type OfProject = { Params: { project: string } };
   const visible = (scope: Scope, projectId: string) => {
-    if (!owns(scope, projectId))
-      throw new ApiError(403, "Policy doesn't allow os_compute_api:os-quota-sets:show to be performed.");
+    if (!owns(scope, projectId)) throw nova.forbidden("os_compute_api:os-quota-sets:show");
   };
   for (const path of ["/os-quota-sets/:project", "/os-quota-sets/:project/defaults"]) {
     app.get<OfProject>(path, ({ scope, params }) => {

@@ -123,7 +123,8 @@ export function serverActionRoutes(app: FastifyInstance, context: ComputeContext
   });
 }
 
-function demandState(server: Server, action: string, allowed: VmState[]): void {
+/** @throws ApiError 409 while something is being done with the server, or in a state that the action does not fit */
+export function demandState(server: Server, action: string, allowed: VmState[]): void {
   if (server.taskState !== null) throw nova.wrongState(action, server.id, server.taskState, "task_state");
   if (!allowed.includes(server.vmState)) throw nova.wrongState(action, server.id, server.vmState);
 }

@@ -53,7 +53,7 @@ const createBody = z.object({
     networks: z.union([z.array(nic), z.enum(["auto", "none"])]).optional(),
     security_groups: z.array(z.strictObject({ name: z.string() })).optional(),
     availability_zone: z.string().optional(),
-    block_device_mapping_v2: z.array(bootFromImage).max(1).optional(),
+    block_device_mapping_v2: z.array(z.record(z.string(), z.unknown())).optional(),
     "OS-DCF:diskConfig": z.enum(["AUTO", "MANUAL"]).optional(),
     adminPass: z.string().optional(),
     min_count: z.literal([1, "1"]).optional(),
@@ -80,7 +80,8 @@ export function createServer(context: CreateContext, scope: Scope, input: unknow
   }
   const projectId = projectOf(scope).id;
   const flavor = flavorOf(body.flavorRef);
-  const image = imageOf(context.images, scope, body.imageRef || body.block_device_mapping_v2?.[0]?.uuid, flavor);
+  const imageOfDevices = imageToBoot(body.block_device_mapping_v2);
+  const image = imageOf(context.images, scope, body.imageRef || imageOfDevices, flavor);
   const keypair = body.key_name === undefined ? undefined : findKeypair(context.keypairs, scope.userId, body.key_name);
   if (body.key_name !== undefined && keypair === undefined) throw nova.badRequest("Invalid key_name provided.");
   if (body.availability_zone !== undefined && body.availability_zone !== "nova") {
@@ -150,6 +151,17 @@ function since(microversion: number, first: number, field: string, value: unknow
       `Invalid input for field/attribute server. Additional properties are not allowed ('${field}' was unexpected)`,
     );
   }
+}
+
+/** The one block device that a create may name: the root disk, made from an image. @throws ApiError 501 for volumes */
+function imageToBoot(devices: Record<string, unknown>[] = []): string | undefined {
+  if (devices.some((device) => device.source_type !== "image" || device.destination_type !== "local")) {
+    throw new ApiError(
+      501,
+      "This cloud boots servers from images only; attach volumes to the server once it is there.",
+    );
+  }
+  return parseBody(z.array(bootFromImage).max(1), devices)[0]?.uuid;
 }
 
 function flavorOf(reference: string): Flavor {

@@ -10,7 +10,7 @@ interface One {
   Params: { id: string };
 }
 
-/** What hangs on a server: interfaces, security groups, volumes (none). */
+/** What hangs on a server: interfaces, security groups. */
 export function serverPartRoutes(app: FastifyInstance, context: ComputeContext): void {
   const { tables } = context;
   const portsOf = (server: Server) => server.nics.flatMap(({ portId }) => tables.ports.get(portId) ?? []);
@@ -40,17 +40,6 @@ export function serverPartRoutes(app: FastifyInstance, context: ComputeContext):
     };
   });
 
-  app.get<One>("/servers/:id/os-volume_attachments", ({ scope, params }) => {
-    ownServer(context, scope, params.id);
-    return { volumeAttachments: [] };
-  });
-  app.get<{ Params: { id: string; volume: string } }>(
-    "/servers/:id/os-volume_attachments/:volume",
-    ({ scope, params }) => {
-      ownServer(context, scope, params.id);
-      throw new ApiError(404, `Instance ${params.id} is not attached to volume ${params.volume}`);
-    },
-  );
   app.get<One>("/servers/:id/os-instance-actions", ({ scope, params }) => {
     ownServer(context, scope, params.id);
     return { instanceActions: [] };

@@ -5,7 +5,7 @@ import { parseBody } from "../http/body.ts";
 import type { ComputeContext } from "./context.ts";
 import { ownServer } from "./servers.ts";
 
-const tagSchema = z
+export const tagSchema = z
   .string()
   .min(1)
   .max(60)

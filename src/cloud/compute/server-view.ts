@@ -2,12 +2,15 @@ import { createHash } from "node:crypto";
 import { isoMicrosNoZone } from "../http/time.ts";
 import { isAdmin, type Scope } from "../identity/scope.ts";
 import type { NetworkTables } from "../network/records.ts";
+import type { Collection } from "../store/store.ts";
+import { type BlockDevice, devicesOf } from "./block-devices.ts";
 import { embeddedFlavor } from "./flavors.ts";
 import { type Server, statusOf } from "./records.ts";
 
 /** What a view needs besides the server. */
 export interface ViewContext {
   tables: NetworkTables;
+  blockDevices: Collection<BlockDevice>;
   base: string;
   microversion: number;
   scope: Scope;
@@ -25,7 +28,7 @@ export function serverLinks(id: string, base: string): unknown[] {
 
 /** The server as `GET /servers/{id}` shows it at the request's microversion. */
 export function serverView(server: Server, context: ViewContext): Record<string, unknown> {
-  const { tables, base, microversion, scope } = context;
+  const { tables, blockDevices, base, microversion, scope } = context;
   const from = (minor: number, fields: () => Record<string, unknown>) => (microversion >= minor ? fields() : {});
   return {
     id: server.id,
@@ -58,7 +61,10 @@ export function serverView(server: Server, context: ViewContext): Record<string,
     "OS-EXT-STS:task_state": server.taskState,
     "OS-EXT-STS:vm_state": server.vmState,
     "OS-EXT-STS:power_state": powerState[server.vmState],
-    "os-extended-volumes:volumes_attached": [],
+    "os-extended-volumes:volumes_attached": devicesOf(blockDevices, server.id).map((device) => ({
+      id: device.volumeId,
+      ...from(3, () => ({ delete_on_termination: device.deleteOnTermination })),
+    })),
     ...(isAdmin(scope) ? adminFields(server, microversion) : {}),
     ...from(9, () => ({ locked: false })),
     ...from(19, () => ({ description: server.description })),

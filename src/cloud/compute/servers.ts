@@ -19,8 +19,8 @@ export function ownServer({ servers }: ComputeContext, scope: Scope, id: string)
 }
 
 /** What a view of a server needs, from the request that asks. */
-function viewContext({ tables, base }: ComputeContext, request: FastifyRequest): ViewContext {
-  return { tables, base: base(), microversion: request.microversion, scope: request.scope };
+function viewContext({ tables, blockDevices, base }: ComputeContext, request: FastifyRequest): ViewContext {
+  return { tables, blockDevices, base: base(), microversion: request.microversion, scope: request.scope };
 }
 
 /** Marks a server as being deleted and hands it to the lifecycle; a second call changes nothing. */

@@ -1,10 +1,10 @@
 import type { FastifyInstance } from "fastify";
-import { ApiError } from "../http/api-error.ts";
 import { answerFaults, namedFaultBody } from "../http/faults.ts";
 import { negotiateMicroversion } from "../http/microversion.ts";
 import { isAdmin } from "../identity/scope.ts";
 import { requireToken, type Tokens } from "../identity/tokens.ts";
 import type { ComputeContext } from "./context.ts";
+import { nova } from "./errors.ts";
 import { flavorRoutes } from "./flavors.ts";
 import { keypairRoutes } from "./keypairs.ts";
 import { microversions, untilMicroversion } from "./microversion.ts";
@@ -14,6 +14,7 @@ import { serverMetadataRoutes } from "./server-metadata.ts";
 import { serverPartRoutes } from "./server-parts.ts";
 import { serverTagRoutes } from "./server-tags.ts";
 import { serverRoutes } from "./servers.ts";
+import { volumeAttachmentRoutes } from "./volume-attachments.ts";
 
 export interface ComputeOptions extends ComputeContext {
   tokens: Tokens;
@@ -52,6 +53,7 @@ export async function computeService(app: FastifyInstance, options: ComputeOptio
       serverMetadataRoutes(inner, options);
       serverTagRoutes(inner, options);
       serverPartRoutes(inner, options);
+      volumeAttachmentRoutes(inner, options);
       quotaRoutes(inner, options.servers, options.tables);
       smallRoutes(inner, options);
     },
@@ -63,8 +65,7 @@ function smallRoutes(app: FastifyInstance, { tables, servers }: ComputeOptions):
   const zone = { zoneName: "nova", zoneState: { available: true }, hosts: null };
   app.get("/os-availability-zone", () => ({ availabilityZoneInfo: [zone] }));
   app.get("/os-availability-zone/detail", ({ scope }) => {
-    if (!isAdmin(scope))
-      throw new ApiError(403, "Policy doesn't allow os_compute_api:os-availability-zone:detail to be performed.");
+    if (!isAdmin(scope)) throw nova.forbidden("os_compute_api:os-availability-zone:detail");
     return { availabilityZoneInfo: [zone] };
   });
   app.get("/extensions", () => ({ extensions: [] }));

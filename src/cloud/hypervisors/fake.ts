@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { GuestSpec, GuestState, Hypervisor } from "./hypervisor.ts";
+import type { GuestDisk, GuestSpec, GuestState, Hypervisor } from "./hypervisor.ts";
 
 export interface FakeOptions {
   /** How long a boot takes, milliseconds. */
@@ -37,6 +37,28 @@ export class FakeHypervisor implements Hypervisor {
 
   async destroy(id: string): Promise<void> {
     this.#guests.delete(id);
+  }
+
+  async attachDisk(id: string, disk: GuestDisk): Promise<void> {
+    await this.detachDisk(id, disk.device);
+    this.#setDisks(id, [...this.disks(id), disk]);
+  }
+
+  async detachDisk(id: string, device: string): Promise<void> {
+    this.#setDisks(
+      id,
+      this.disks(id).filter((disk) => disk.device !== device),
+    );
+  }
+
+  /** The disks that the guest has now. */
+  disks(id: string): GuestDisk[] {
+    return this.#guests.get(id)?.spec.disks ?? [];
+  }
+
+  #setDisks(id: string, disks: GuestDisk[]): void {
+    const guest = this.#guests.get(id);
+    if (guest !== undefined) guest.spec = { ...guest.spec, disks };
   }
 
   async state(id: string): Promise<GuestState> {

@@ -7,6 +7,14 @@ interface GuestNic {
   mtu: number;
 }
 
+/** A volume as a disk of a guest. */
+export interface GuestDisk {
+  /** The guest's name for it, below /dev: `vdb`. */
+  device: string;
+  /** The file that holds the content, as long as the disk. */
+  path: string;
+}
+
 /** Everything a hypervisor needs to make and boot one guest. */
 export interface GuestSpec {
   /** The Nova server's id. */
@@ -19,6 +27,8 @@ export interface GuestSpec {
   diskGb: number;
   /** In the order of the server's interfaces. */
   nics: GuestNic[];
+  /** Volumes, besides the disk that is made from the image. */
+  disks: GuestDisk[];
   /** The config drive: content by path below its root, e.g. `openstack/latest/meta_data.json`. */
   configDrive: Record<string, string | Uint8Array>;
 }
@@ -44,6 +54,10 @@ export interface Hypervisor {
   stop(id: string, how: { soft: boolean; timeoutMs: number }): Promise<void>;
   /** Ends the guest and deletes its disk, console log, cgroups and mounts. */
   destroy(id: string): Promise<void>;
+  /** Plugs a disk into a running guest. One that does not run is left alone: it boots with the disks of its spec. */
+  attachDisk(id: string, disk: GuestDisk): Promise<void>;
+  /** Takes a disk out; when it returns, nothing of the guest writes to it any more. Throws while the guest uses it. */
+  detachDisk(id: string, device: string): Promise<void>;
   state(id: string): Promise<GuestState>;
   /** The console log's text (escape codes removed), whole or its last `lines`. Empty for a guest that never ran. */
   console(id: string, lines?: number): Promise<string>;

@@ -28,6 +28,7 @@ function services({ base, objectStore }: Addresses, projectId: string): ServiceE
     { type: "compute", name: "nova", url: same("/compute/v2.1") },
     { type: "network", name: "neutron", url: same("/network") },
     { type: "image", name: "glance", url: same("/image") },
+    { type: "volumev3", name: "cinder", url: same(`/volume/v3/${projectId}`) },
     {
       type: "object-store",
       name: "swift",

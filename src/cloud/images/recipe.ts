@@ -28,6 +28,7 @@ const packages = [
   "ca-certificates",
   "openssl",
   "procps",
+  "e2fsprogs",
   "python3",
   "valkey-server",
   "zstd",
@@ -57,6 +58,31 @@ resize_rootfs: false
 apt: {preserve_sources_list: true}
 `;
 
+/** Where a guest finds its part of sysfs: `block` and `dev-block`, with its own disks and no others. */
+export const diskViewFolder = "/run/host/disks";
+
+/**
+ * What a virtual machine has by its kernel and udev. Containers see all of the machine's disks in sysfs: the guest's own are laid over them.
+ * And systemd in a container leaves the disks in fstab out, so they are mounted here.
+ */
+const guestDisksUnit = `[Unit]
+Description=The guest's own disks
+DefaultDependencies=no
+ConditionPathIsDirectory=${diskViewFolder}
+Before=local-fs.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=mount --bind ${diskViewFolder}/block /sys/block
+ExecStart=mount --bind ${diskViewFolder}/block /sys/class/block
+ExecStart=mount --bind ${diskViewFolder}/dev-block /sys/dev/block
+ExecStart=-mount --all
+
+[Install]
+WantedBy=local-fs.target
+`;
+
 /** Units that wake an idle guest, or that would put a login prompt on a console that only cloud-init and the kernel write to. */
 const maskedUnits = [
   "apt-daily.timer",
@@ -73,7 +99,9 @@ export function customizeScript(): string {
 root=$1
 cat > "$root/etc/cloud/cloud.cfg.d/90-guest.cfg" <<'END'
 ${cloudConfig}END
-chroot "$root" systemctl -q enable systemd-networkd.service systemd-resolved.service ssh.service
+cat > "$root/etc/systemd/system/guest-disks.service" <<'END'
+${guestDisksUnit}END
+chroot "$root" systemctl -q enable systemd-networkd.service systemd-resolved.service ssh.service guest-disks.service
 chroot "$root" systemctl -q disable valkey-server.service
 chroot "$root" systemctl -q mask ${maskedUnits.join(" ")}
 rm -f "$root"/etc/ssh/ssh_host_*

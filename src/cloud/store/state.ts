@@ -10,6 +10,7 @@ export const stateFiles = (stateDir: string) => ({
   credentials: join(stateDir, "credentials.json"),
   objects: join(stateDir, "objects"),
   images: join(stateDir, "images"),
+  volumes: join(stateDir, "volumes"),
 });
 
 /** The cloud's instance id: short and random, made when it is first asked for; it names all that the cloud makes on the machine. */

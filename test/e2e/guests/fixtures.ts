@@ -81,6 +81,7 @@ export function oneGuest(userData: string): GuestSpec {
     vcpus: 2,
     ramMb: 1024,
     diskGb: 5,
+    disks: [],
     nics: [{ portId: ids.port, networkId: ids.network, mac, mtu: 1400 }],
     configDrive: {
       "openstack/latest/meta_data.json": JSON.stringify({ uuid: ids.server, hostname: "web", name: "web" }),

@@ -1,6 +1,7 @@
 import { access, mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isErrno } from "../../../common/errors.ts";
+import { run } from "../../../common/process.ts";
 import { waitFor } from "../../../common/wait.ts";
 import { guestName, instanceCgroup, instanceTag } from "../../network/linux/names.ts";
 
@@ -9,6 +10,8 @@ export interface Limits {
   memoryBytes: number;
   vcpus: number;
   processes: number;
+  /** Block devices that it may open, by their numbers: `7:3`. */
+  blockDevices: string[];
 }
 
 /** A guest's place in the cgroup hierarchies. */
@@ -69,6 +72,7 @@ export function v1Settings(limits: Limits): Record<(typeof v1Controllers)[number
     devices: [
       ["devices.deny", "a"],
       ...devices.map((numbers): [string, string] => ["devices.allow", `c ${numbers} rwm`]),
+      ...limits.blockDevices.map((numbers): [string, string] => ["devices.allow", `b ${numbers} rw`]),
     ],
   };
 }
@@ -81,7 +85,7 @@ export function scopeCommand(scope: string, slice: string, limits: Limits): stri
     `CPUQuota=${limits.vcpus * 100}%`,
     `TasksMax=${limits.processes}`,
     "DevicePolicy=closed",
-    ...["/dev/net/tun", "/dev/fuse"].map((node) => `DeviceAllow=${node} rwm`),
+    ...deviceAllow(limits.blockDevices),
   ];
   return [
     "systemd-run",
@@ -92,6 +96,32 @@ export function scopeCommand(scope: string, slice: string, limits: Limits): stri
     `--slice=${slice}`,
     ...properties.flatMap((p) => ["-p", p]),
   ];
+}
+
+/** systemd's property for the devices that a guest may open besides the ones of `DevicePolicy=closed`. */
+const deviceAllow = (blockDevices: string[]) => [
+  ...["/dev/net/tun", "/dev/fuse"].map((node) => `DeviceAllow=${node} rwm`),
+  ...blockDevices.map((numbers) => `DeviceAllow=/dev/block/${numbers} rw`),
+];
+
+/** Lets a running guest open these block devices from now on, and no others. What it has open stays open. */
+export async function limitBlockDevices(
+  mode: CgroupMode,
+  instance: string,
+  serverId: string,
+  numbers: string[],
+): Promise<void> {
+  if (mode.kind === "systemd") {
+    const properties = ["DeviceAllow=", ...deviceAllow(numbers)]; // the empty one forgets the earlier ones
+    await run("systemctl", ["set-property", "--runtime", `${guestName(instance, serverId)}.scope`, ...properties]);
+    return;
+  }
+  const group = join(mount, "devices", pathOf(instance, serverId));
+  const granted = (await readFile(join(group, "devices.list"), "utf8")).matchAll(/^b (\d+:\d+) /gm);
+  for (const [, old = ""] of granted) {
+    if (!numbers.includes(old)) await writeFile(join(group, "devices.deny"), `b ${old} rwm`);
+  }
+  for (const one of numbers) await writeFile(join(group, "devices.allow"), `b ${one} rw`);
 }
 
 /** Makes the guest's groups with their limits, before anything runs in them. */

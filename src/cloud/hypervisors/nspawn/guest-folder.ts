@@ -2,7 +2,7 @@ import { chmod, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
 import { z } from "zod";
 import { readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
-import type { ProcessMark } from "./processes.ts";
+import { type ProcessMark, readProcess } from "./processes.ts";
 
 /** A guest's process as it was started; on disk, so that a later daemon finds it. */
 export interface RunRecord {
@@ -20,6 +20,12 @@ export function guestFiles(folder: string) {
     pid: join(folder, "nspawn.pid"),
     exit: join(folder, "exit"),
     root: join(folder, "root"),
+    /** nspawn's own settings for the machine of this name, beside its root. */
+    settings: (name: string) => join(folder, `${name}.nspawn`),
+    /** Volumes that are the guest's disks, under their names there. */
+    disks: join(folder, "disks"),
+    /** What of them the guest sees in sysfs. */
+    diskView: join(folder, "disk-view"),
   };
 }
 
@@ -43,6 +49,20 @@ export async function nspawnPid(folder: string): Promise<number | undefined> {
   const text = await readTextIfExists(guestFiles(folder).pid);
   const pid = Number(text?.trim() || Number.NaN);
   return Number.isInteger(pid) ? pid : undefined;
+}
+
+/**
+ * The guest's first process, seen from outside; undefined where there is none, as between two starts. Only a process that is the first of
+ * its PID namespace counts: nspawn has other children before, which still have this machine's root.
+ */
+export async function leaderOf(folder: string): Promise<number | undefined> {
+  const nspawn = await nspawnPid(folder);
+  const children = await readProcess(`/proc/${nspawn}/task/${nspawn}/children`);
+  for (const pid of children.split(" ").filter(Boolean)) {
+    const ids = /^NSpid:(?:\s+\d+)+\s+1$/m;
+    if (ids.test(await readProcess(`/proc/${pid}/status`))) return Number(pid);
+  }
+  return undefined;
 }
 
 /** How the guest ended: the exit status of its nspawn, or undefined where the supervisor could not write it. */

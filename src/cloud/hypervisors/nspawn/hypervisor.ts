@@ -4,7 +4,7 @@ import { Turns } from "../../../common/turns.ts";
 import { waitFor } from "../../../common/wait.ts";
 import { guestName, guestNamespace } from "../../network/linux/names.ts";
 import { deleteNamespace, ensureNamespace, listNamespaces, netnsFolder } from "../../network/linux/netns.ts";
-import type { GuestSpec, GuestState, Hypervisor, ImageStore } from "../hypervisor.ts";
+import type { GuestDisk, GuestSpec, GuestState, Hypervisor, ImageStore } from "../hypervisor.ts";
 import {
   type CgroupMode,
   cgroupMode,
@@ -12,20 +12,24 @@ import {
   isPopulated,
   killCgroup,
   type Limits,
+  limitBlockDevices,
   prepareCgroup,
   removeCgroup,
 } from "./cgroups.ts";
 import { readConsole } from "./console.ts";
+import { type DiskOwner, type PluggedDisk, plug, unplugAll, writeDiskView } from "./disks.ts";
 import {
   exitStatus,
   forgetRun,
   guestFiles,
   guestIds,
+  leaderOf,
   nspawnPid,
   readRun,
   writeConfigDrive,
   writeRun,
 } from "./guest-folder.ts";
+import { hotPlug, hotUnplug, type RunningGuest } from "./hot-plug.ts";
 import { type Launch, nspawnEnvironment, supervisorCommand } from "./launch.ts";
 import { diskOf, ensureMounted, unmountBelow } from "./overlay.ts";
 import { isAlive, markOf, signal, startDetached } from "./processes.ts";
@@ -46,10 +50,11 @@ const watchIntervalMs = 500;
 /** More than a busy host runs, fewer than would hurt the machine. */
 const maxProcesses = 4096;
 
-const limitsOf = ({ ramMb, vcpus }: Pick<GuestSpec, "ramMb" | "vcpus">): Limits => ({
+const limitsOf = ({ ramMb, vcpus }: Pick<GuestSpec, "ramMb" | "vcpus">, disks: PluggedDisk[] = []): Limits => ({
   memoryBytes: ramMb * 1024 * 1024,
   vcpus,
   processes: maxProcesses,
+  blockDevices: disks.map(({ loop }) => loop.numbers),
 });
 const anyLimits = limitsOf({ ramMb: 512, vcpus: 1 }); // for finding a group: its place does not depend on them
 
@@ -61,6 +66,7 @@ const anyLimits = limitsOf({ ramMb: 512, vcpus: 1 }); // for finding a group: it
 export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOptions): Hypervisor {
   const guests = join(stateDir, "guests");
   const folderOf = (id: string) => join(guests, encodeURIComponent(id));
+  const ownerOf = (id: string): DiskOwner => ({ folder: folderOf(id), name: guestName(instance, id) });
   const listeners: ((id: string) => void)[] = [];
   const watched = new Set<string>();
   const turns = new Turns(); // one operation per guest at a time
@@ -81,6 +87,7 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
     await killCgroup(guestCgroup(await cgroups(), instance, id, anyLimits));
     await removeCgroup(await cgroups(), instance, id);
     await unmountBelow(folderOf(id));
+    await unplugAll(ownerOf(id));
     await forgetRun(folderOf(id));
   }
 
@@ -99,13 +106,16 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
     await cleanUp(spec.id);
     const folder = folderOf(spec.id);
     const files = guestFiles(folder);
-    const name = guestName(instance, spec.id);
+    const { name } = ownerOf(spec.id);
     const netns = await namespaceFor(spec);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await rm(files.exit, { force: true });
     await ensureMounted(diskOf(folder, await images.pathOf(spec.imageId)), name);
     await writeConfigDrive(files.root, spec.configDrive);
-    const cgroup = await prepareCgroup(await cgroups(), instance, spec.id, limitsOf(spec));
+    const disks: PluggedDisk[] = [];
+    for (const disk of spec.disks) disks.push(await plug(ownerOf(spec.id), disk));
+    await writeDiskView(ownerOf(spec.id), disks);
+    const cgroup = await prepareCgroup(await cgroups(), instance, spec.id, limitsOf(spec, disks));
     const launch: Launch = {
       name,
       root: files.root,
@@ -156,6 +166,26 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
     await cleanUp(id);
   }
 
+  function runningGuest(id: string): RunningGuest {
+    const leader = async () => (await leaderOf(folderOf(id))) ?? ((await isRunning(id)) ? undefined : null);
+    return {
+      ...ownerOf(id),
+      limitDevices: async (numbers) => limitBlockDevices(await cgroups(), instance, id, numbers),
+      // a guest that just reboots has none for a moment
+      leader: async () =>
+        (await waitFor(`guest ${id} to start`, leader, { timeoutMs: startTimeoutMs, intervalMs: 20 })) ?? undefined,
+    };
+  }
+
+  async function attachDisk(id: string, disk: GuestDisk): Promise<void> {
+    if (await isRunning(id)) await hotPlug(runningGuest(id), disk);
+  }
+
+  async function detachDisk(id: string, device: string): Promise<void> {
+    if (await isRunning(id)) await hotUnplug(runningGuest(id), device);
+    else await unplugAll(ownerOf(id));
+  }
+
   async function destroy(id: string): Promise<void> {
     await end(id, { soft: false, timeoutMs: 0 });
     await rm(folderOf(id), { recursive: true, force: true });
@@ -201,6 +231,8 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
     boot: (spec) => turns.run(spec.id, () => boot(spec)),
     stop: (id, how) => turns.run(id, () => end(id, how)),
     destroy: (id) => turns.run(id, () => destroy(id)),
+    attachDisk: (id, disk) => turns.run(id, () => attachDisk(id, disk)),
+    detachDisk: (id, device) => turns.run(id, () => detachDisk(id, device)),
     state,
     console: (id, lines) => readConsole(guestFiles(folderOf(id)).console, lines),
     onExit: (listener) => void listeners.push(listener),

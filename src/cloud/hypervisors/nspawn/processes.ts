@@ -9,16 +9,20 @@ export interface ProcessMark {
   startTime: string;
 }
 
-/** The mark of a live process, or undefined for one that ended (zombies count as ended). */
-export async function markOf(pid: number): Promise<ProcessMark | undefined> {
-  let stat: string | undefined;
+/** A file of a process below /proc; empty when the process has ended. */
+export async function readProcess(path: string): Promise<string> {
   try {
-    stat = await readTextIfExists(`/proc/${pid}/stat`);
+    return (await readTextIfExists(path)) ?? "";
   } catch (error) {
-    if (isErrno(error, "ESRCH")) return undefined; // ended between open and read
+    if (isErrno(error, "ESRCH")) return ""; // ended between open and read
     throw error;
   }
-  if (stat === undefined) return undefined;
+}
+
+/** The mark of a live process, or undefined for one that ended (zombies count as ended). */
+export async function markOf(pid: number): Promise<ProcessMark | undefined> {
+  const stat = await readProcess(`/proc/${pid}/stat`);
+  if (stat === "") return undefined;
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" "); // the name before it may hold blanks and brackets
   const [state, startTime] = [fields[0], fields[19]];
   return state === "Z" || state === "X" || startTime === undefined ? undefined : { pid, startTime };

@@ -1,0 +1,89 @@
+import { messageOf } from "../../common/errors.ts";
+import type { GuestDisk, Hypervisor } from "../hypervisors/hypervisor.ts";
+import type { Collection, Store } from "../store/store.ts";
+import { attached, detached, keptAttached } from "../volume/attachment-states.ts";
+import type { VolumeLifecycle } from "../volume/lifecycle.ts";
+import { changed, type Volume } from "../volume/records.ts";
+import { type BlockDevice, devicesOf, diskName } from "./block-devices.ts";
+
+/** What volumes in servers are made of. */
+export interface DiskParts {
+  store: Store;
+  volumes: Collection<Volume>;
+  blockDevices: Collection<BlockDevice>;
+  volumeLifecycle: VolumeLifecycle;
+  hypervisor: Hypervisor;
+  log: (line: string) => void;
+}
+
+/** A server's volumes as its guest gets them. */
+export function disksOf({ blockDevices, volumeLifecycle }: DiskParts, serverId: string): GuestDisk[] {
+  return devicesOf(blockDevices, serverId).map((device) => guestDisk(device, volumeLifecycle));
+}
+
+const guestDisk = (device: BlockDevice, lifecycle: VolumeLifecycle): GuestDisk => ({
+  device: diskName(device),
+  path: lifecycle.fileOf(device.volumeId),
+});
+
+/** Looks at the volume as it is now: it may have been renamed while its disk was made. */
+function update(volumes: Collection<Volume>, { volumeId }: BlockDevice, change: (volume: Volume) => Volume): void {
+  const volume = volumes.get(volumeId);
+  if (volume !== undefined) volumes.put(change(volume));
+}
+
+/** Plugs a reserved volume in. Where that fails the volume is available again and the server as before, as with Nova. */
+export async function attachVolume(parts: DiskParts, deviceId: string): Promise<void> {
+  const { store, volumes, blockDevices, hypervisor, volumeLifecycle, log } = parts;
+  const device = blockDevices.get(deviceId);
+  if (device === undefined) return;
+  update(volumes, device, (volume) => changed(volume, { status: "attaching" }));
+  try {
+    await hypervisor.attachDisk(device.serverId, guestDisk(device, volumeLifecycle));
+    update(volumes, device, (volume) => attached(volume, device.device));
+  } catch (error) {
+    log(`volume ${device.volumeId} could not be attached to server ${device.serverId}: ${messageOf(error)}`);
+    store.transaction(() => {
+      blockDevices.delete(device.id);
+      update(volumes, device, detached);
+    });
+  }
+}
+
+/** Takes a volume out. One that the guest still uses stays in, and is in-use again. */
+export async function detachVolume(parts: DiskParts, deviceId: string): Promise<void> {
+  const { store, volumes, blockDevices, hypervisor, log } = parts;
+  const device = blockDevices.get(deviceId);
+  if (device === undefined) return;
+  try {
+    await hypervisor.detachDisk(device.serverId, diskName(device));
+    store.transaction(() => {
+      blockDevices.delete(device.id);
+      update(volumes, device, detached);
+    });
+  } catch (error) {
+    log(`volume ${device.volumeId} stays attached to server ${device.serverId}: ${messageOf(error)}`);
+    update(volumes, device, keptAttached);
+  }
+}
+
+/** After the end of a server: its volumes are free, or deleted with it where that was asked for. Inside a transaction. */
+export function releaseVolumes({ volumes, blockDevices, volumeLifecycle }: DiskParts, serverId: string): void {
+  for (const device of devicesOf(blockDevices, serverId)) {
+    blockDevices.delete(device.id);
+    update(volumes, device, (volume) => ({
+      ...detached(volume),
+      ...(device.deleteOnTermination ? { status: "deleting" } : {}),
+    }));
+    if (device.deleteOnTermination) volumeLifecycle.delete(device.volumeId);
+  }
+}
+
+/** The device of the volume whose way in or out a restart of the cloud interrupted, with that way. */
+export function interrupted({ volumes, blockDevices }: DiskParts, serverId: string) {
+  return devicesOf(blockDevices, serverId).flatMap(({ id, volumeId }) => {
+    const status = volumes.get(volumeId)?.status;
+    if (status === "reserved" || status === "attaching") return [{ id, resume: attachVolume }];
+    return status === "detaching" ? [{ id, resume: detachVolume }] : [];
+  });
+}

@@ -1,0 +1,402 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { blockDeviceTable } from "../../src/cloud/compute/block-devices.ts";
+import { FakeHypervisor } from "../../src/cloud/hypervisors/fake.ts";
+import { stateFiles } from "../../src/cloud/store/state.ts";
+import { Store } from "../../src/cloud/store/store.ts";
+import { volumeTable } from "../../src/cloud/volume/records.ts";
+import { TestCloud } from "./support.ts";
+
+const nothing = "00000000-0000-0000-0000-000000000000";
+const gib = 1024 ** 3;
+let cloud: TestCloud;
+let hypervisor: FakeHypervisor;
+beforeEach(async () => {
+  hypervisor = new FakeHypervisor();
+  cloud = await TestCloud.start({ hypervisor });
+});
+afterEach(() => cloud.remove());
+
+const version = (minor: number) => ({ headers: { "openstack-api-version": `volume 3.${minor}` } });
+const path = (rest = "") => `/volume/v3/${cloud.projectId}/volumes${rest}`;
+const create = (fields: Record<string, unknown>, minor = 70) => cloud.post(path(), { volume: fields }, version(minor));
+const volume = async (id: string, minor = 70) => (await cloud.get(path(`/${id}`), version(minor))).body.volume;
+const file = (id: string) => join(stateFiles(cloud.stateDir).volumes, `volume-${id}`);
+
+/** A volume that is available. */
+async function newVolume(fields: Record<string, unknown> = {}) {
+  const { id } = (await create({ size: 1, ...fields })).body.volume;
+  await cloud.cloud.idle();
+  return id as string;
+}
+
+describe("life of a volume", () => {
+  it("creating, then available with as many bytes as it says; deleted with them", async () => {
+    const created = await create({ size: 2, name: "data", metadata: { role: "models" } });
+    expect(created.status).toBe(202);
+    expect(created.headers.get("openstack-api-version")).toBe("volume 3.70");
+    expect(created.body.volume).toMatchObject({ status: "creating", updated_at: null, attachments: [] });
+    const { id } = created.body.volume;
+    await cloud.cloud.idle();
+    expect(await volume(id)).toMatchObject({
+      status: "available",
+      size: 2,
+      name: "data",
+      description: null,
+      metadata: { role: "models" },
+      volume_type: "__DEFAULT__",
+      bootable: "false",
+      availability_zone: "nova",
+      created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}$/),
+      "os-vol-tenant-attr:tenant_id": cloud.projectId,
+      links: [{ rel: "self", href: `${cloud.base}${path(`/${id}`)}` }, expect.anything()],
+    });
+    expect(await stat(file(id))).toMatchObject({ size: 2 * gib, blocks: 0 });
+
+    expect((await cloud.delete(path(`/${id}?cascade=False&force=False`), version(70))).status).toBe(202);
+    await cloud.cloud.idle();
+    const gone = await cloud.get(path(`/${id}`));
+    expect(gone.status).toBe(404);
+    expect(gone.body).toEqual({ itemNotFound: { code: 404, message: `Volume ${id} could not be found.` } });
+    await expect(stat(file(id))).rejects.toThrow("ENOENT");
+  });
+
+  it("shows at each microversion what Cinder shows there", async () => {
+    const id = await newVolume();
+    const fields = async (minor: number) => Object.keys(await volume(id, minor));
+    expect(await fields(0)).not.toEqual(expect.arrayContaining(["group_id"]));
+    expect(await fields(13)).toEqual(expect.arrayContaining(["group_id"]));
+    expect(await fields(48)).toEqual(expect.arrayContaining(["shared_targets", "service_uuid"]));
+    expect(await fields(63)).toEqual(expect.arrayContaining(["volume_type_id"]));
+    expect(await fields(65)).toEqual(expect.arrayContaining(["consumes_quota"]));
+    expect((await cloud.get(path(), version(71))).body).toEqual({
+      computeFault: {
+        code: 406,
+        message: "Version 3.71 is not supported by the API. Minimum is 3.0 and maximum is 3.70.",
+      },
+    });
+  });
+
+  it("is renamed, carries metadata, and is listed page by page, newest first", async () => {
+    const first = await newVolume({ name: "one", metadata: { a: "b" } });
+    const second = await newVolume({ name: "two" });
+    expect((await cloud.put(path(`/${second}`), { volume: { name: "renamed", description: "of data" } })).status).toBe(
+      200,
+    );
+    expect(await volume(second)).toMatchObject({ name: "renamed", description: "of data" });
+    const metadata = path(`/${first}/metadata`);
+    expect((await cloud.post(metadata, { metadata: { c: "d" } })).body).toEqual({ metadata: { a: "b", c: "d" } });
+    expect((await cloud.delete(`${metadata}/c`)).status).toBe(200);
+    expect((await cloud.get(`${metadata}/c`)).body.itemNotFound.message).toBe(
+      `Volume ${first} has no metadata with key c.`,
+    );
+    const ids = (answer: { body: { volumes: { id: string }[] } }) => answer.body.volumes.map(({ id }) => id);
+    expect(ids(await cloud.get(path("/detail")))).toEqual([second, first]);
+    expect(ids(await cloud.get(path("?name=one")))).toEqual([first]);
+    expect(ids(await cloud.get(path(`?metadata=${encodeURIComponent("{'a': 'b'}")}`)))).toEqual([first]);
+    expect(ids(await cloud.get(path("?status=error")))).toEqual([]);
+    expect(ids(await cloud.get(path("?sort=name:asc")))).toEqual([first, second]);
+    const page = await cloud.get(path("?limit=1"));
+    expect(ids(page)).toEqual([second]);
+    const [{ href }] = page.body.volumes_links;
+    const next = await cloud.get(href.slice(cloud.base.length));
+    expect(ids(next)).toEqual([first]);
+    expect(next.body.volumes_links).toBeUndefined();
+    expect((await cloud.get(path("/summary"), version(36))).body).toEqual({
+      "volume-summary": { total_count: 2, total_size: 2, metadata: { a: ["b"] } },
+    });
+  });
+
+  it("belongs to its project; administrators see it with all others", async () => {
+    const id = await newVolume();
+    const token = await cloud.adminToken();
+    const admin = (await cloud.get("/volume/v3/volumes", { token })).body.volumes;
+    expect(admin).toEqual([]);
+    const all = await cloud.get("/volume/v3/volumes/detail?all_tenants=1", { token });
+    expect(all.body.volumes).toEqual([expect.objectContaining({ id, "os-vol-host-attr:host": "slipway" })]);
+    expect((await cloud.get("/volume/v3/volumes?all_tenants=1")).body.volumes).toHaveLength(1);
+    expect((await cloud.get(`/volume/v3/${nothing}/volumes`)).body).toEqual({
+      badRequest: { code: 400, message: "Malformed request url" },
+    });
+  });
+});
+
+describe("what Cinder refuses", () => {
+  it("each in its words", async () => {
+    const badRequest = (message: unknown) => ({ badRequest: { code: 400, message } });
+    const refusals: [Record<string, unknown>, unknown][] = [
+      [{}, badRequest(expect.stringContaining("malformed or otherwise incorrect"))],
+      [{ size: 0 }, badRequest(expect.stringContaining("size"))],
+      [{ size: "x" }, badRequest(expect.stringContaining("size"))],
+      [{ size: 1, colour: "red" }, badRequest("Unrecognized attribute(s) 'colour'")],
+      [{ size: 1, availability_zone: "moon" }, badRequest("Availability zone 'moon' is invalid.")],
+      [
+        { size: 1, volume_type: "fast" },
+        { itemNotFound: { code: 404, message: "Volume type with name fast could not be found." } },
+      ],
+      [
+        { size: 1, imageRef: nothing },
+        { notImplemented: { code: 501, message: expect.stringContaining("empty volumes only") } },
+      ],
+      [
+        { size: 1001 },
+        {
+          overLimit: {
+            code: 413,
+            message:
+              "VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes quota. Requested 1001G, quota is 1000G and 0G has been consumed.",
+            retryAfter: "0",
+          },
+        },
+      ],
+    ];
+    for (const [fields, body] of refusals) expect((await create(fields)).body).toEqual(body);
+    expect((await create({ size: 1, colour: "red" }, 0)).status).toBe(202); // as before 3.53
+    expect((await cloud.get(path("?nope=1"), version(31))).body).toEqual(
+      badRequest("Invalid filters nope are found in query options."),
+    );
+    expect((await cloud.get(path("?limit=x"))).body).toEqual(badRequest("limit param must be an integer"));
+    expect((await cloud.get(path("?marker=x"))).status).toBe(404);
+    const id = await newVolume();
+    const act = async (action: unknown) => (await cloud.post(path(`/${id}/action`), action)).status;
+    expect([await act({}), await act({ "os-dance": null }), await act({ "os-extend": { new_size: 2 } })]).toEqual([
+      400, 400, 501,
+    ]);
+    expect((await cloud.delete(path(`/${id}?force=true`), version(70))).body.forbidden.message).toBe(
+      "Policy doesn't allow volume:force_delete to be performed.",
+    );
+  });
+
+  it("an eleventh volume, as its limits say", async () => {
+    for (let count = 0; count < 10; count++) expect((await create({ size: 1 })).status).toBe(202);
+    const eleventh = await create({ size: 1 });
+    expect(eleventh.headers.get("retry-after")).toBe("0");
+    expect(eleventh.body.overLimit.message).toBe(
+      "VolumeLimitExceeded: Maximum number of volumes allowed (10) exceeded for quota 'volumes'.",
+    );
+    const project = `/volume/v3/${cloud.projectId}`;
+    expect((await cloud.get(`${project}/limits`)).body.limits.absolute).toMatchObject({
+      maxTotalVolumes: 10,
+      totalVolumesUsed: 10,
+      totalGigabytesUsed: 10,
+    });
+    expect((await cloud.get(`${project}/os-quota-sets/${cloud.projectId}?usage=True`)).body.quota_set).toMatchObject({
+      volumes: { limit: 10, in_use: 10, reserved: 0 },
+      volumes___DEFAULT__: { limit: -1, in_use: 10 },
+    });
+    expect((await cloud.get(`${project}/os-quota-sets/${nothing}`)).status).toBe(403);
+  });
+});
+
+describe("a volume in a server", () => {
+  const nova = (minor: number) => ({ headers: { "openstack-api-version": `compute 2.${minor}` } });
+  const attachments = (server: string, rest = "") => `/compute/v2.1/servers/${server}/os-volume_attachments${rest}`;
+  const attach = (server: string, volumeId: string, fields = {}, minor = 93) =>
+    cloud.post(attachments(server), { volumeAttachment: { volumeId, ...fields } }, nova(minor));
+  /** The next detach takes until the returned function is called, and then works, or fails by the error. */
+  const holdDetach = (error?: Error) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    hypervisor.detachDisk = async (...disk) => {
+      await promise;
+      if (error !== undefined) throw error;
+      await FakeHypervisor.prototype.detachDisk.apply(hypervisor, disk);
+    };
+    return resolve;
+  };
+  const newServer = async () => (await cloud.bootServer({ networks: [] })).id as string;
+
+  it("is reserved, in-use as the next free disk, and available again", async () => {
+    const [server, id, other] = [await newServer(), await newVolume(), await newVolume()];
+    const answer = await attach(server, id, { device: "/dev/sdx" });
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual({
+      volumeAttachment: {
+        id,
+        volumeId: id,
+        serverId: server,
+        device: "/dev/vdb",
+        tag: null,
+        delete_on_termination: false,
+      },
+    });
+    await cloud.cloud.idle();
+    const attached = await volume(id);
+    expect(attached).toMatchObject({
+      status: "in-use",
+      attachments: [{ id, volume_id: id, server_id: server, device: "/dev/vdb", host_name: null }],
+    });
+    expect(hypervisor.disks(server)).toEqual([{ device: "vdb", path: file(id) }]);
+    expect((await cloud.server(server, "2.3"))["os-extended-volumes:volumes_attached"]).toEqual([
+      { id, delete_on_termination: false },
+    ]);
+    expect((await cloud.server(server))["os-extended-volumes:volumes_attached"]).toEqual([{ id }]);
+    expect((await attach(server, other, {}, 1)).body.volumeAttachment).toEqual({
+      ...{ id: other, volumeId: other, serverId: server, device: "/dev/vdc" },
+    });
+    await cloud.cloud.idle();
+
+    const listed = (await cloud.get(attachments(server), nova(89))).body.volumeAttachments;
+    expect(listed).toEqual([
+      {
+        ...{ volumeId: id, serverId: server, device: "/dev/vdb", tag: null, delete_on_termination: false },
+        ...{ attachment_id: attached.attachments[0].attachment_id, bdm_uuid: expect.any(String) },
+      },
+      expect.objectContaining({ volumeId: other, device: "/dev/vdc" }),
+    ]);
+    const cinder = `/volume/v3/${cloud.projectId}/attachments`;
+    expect((await cloud.get(`${cinder}?volume_id=${id}`, version(27))).body.attachments).toEqual([
+      { id: attached.attachments[0].attachment_id, status: "attached", instance: server, volume_id: id },
+    ]);
+    expect((await cloud.get(cinder)).status).toBe(404); // before 3.27
+
+    const release = holdDetach();
+    expect((await cloud.delete(attachments(server, `/${id}`))).status).toBe(202);
+    expect((await volume(id)).status).toBe("detaching");
+    release();
+    await cloud.cloud.idle();
+    expect(await volume(id)).toMatchObject({ status: "available", attachments: [] });
+    expect(hypervisor.disks(server).map(({ device }) => device)).toEqual(["vdc"]);
+    await attach(server, id);
+    await cloud.cloud.idle();
+    expect((await volume(id)).attachments[0].device).toBe("/dev/vdb"); // the first free name
+  });
+
+  it("is with the server when that starts again, and is plugged into a stopped one too", async () => {
+    const [server, id] = [await newServer(), await newVolume()];
+    await cloud.post(`/compute/v2.1/servers/${server}/action`, { "os-stop": null });
+    await cloud.cloud.idle();
+    await attach(server, id);
+    await cloud.cloud.idle();
+    expect((await volume(id)).status).toBe("in-use");
+    await cloud.post(`/compute/v2.1/servers/${server}/action`, { "os-start": null });
+    await cloud.cloud.idle();
+    expect(hypervisor.disks(server)).toEqual([{ device: "vdb", path: file(id) }]);
+  });
+
+  it("is free when its server is deleted, or deleted with it where that was asked for, also later", async () => {
+    const server = await newServer();
+    const [kept, deleted, later] = [await newVolume(), await newVolume(), await newVolume()];
+    await attach(server, kept);
+    await attach(server, deleted, { delete_on_termination: true });
+    await attach(server, later);
+    const update = (minor: number) =>
+      cloud.put(
+        attachments(server, `/${later}`),
+        { volumeAttachment: { volumeId: later, delete_on_termination: true } },
+        nova(minor),
+      );
+    expect((await update(84)).body.forbidden.message).toContain("os-volumes-attachments:swap");
+    expect((await update(85)).status).toBe(202);
+    await cloud.delete(`/compute/v2.1/servers/${server}`);
+    await cloud.cloud.idle();
+    expect(await volume(kept)).toMatchObject({ status: "available", attachments: [] });
+    for (const id of [deleted, later]) {
+      expect((await cloud.get(path(`/${id}`))).status).toBe(404);
+      await expect(stat(file(id))).rejects.toThrow("ENOENT");
+    }
+  });
+
+  it("is not deleted, attached twice, or taken out of a server that has it not", async () => {
+    const [server, other, id] = [await newServer(), await newServer(), await newVolume()];
+    expect((await cloud.delete(attachments(server, `/${id}`))).body.itemNotFound.message).toBe(
+      `Instance ${server} is not attached to volume ${id}`,
+    );
+    await attach(server, id);
+    await cloud.cloud.idle();
+    expect((await cloud.delete(path(`/${id}`))).body.badRequest.message).toMatch(
+      /^Invalid volume: Volume status must be available or error or .* must not be migrating, attached,/,
+    );
+    expect((await attach(other, id)).body.badRequest.message).toBe(
+      `Invalid volume: volume ${id} is already attached to instances: ${server}`,
+    );
+    expect((await attach(server, nothing)).body.itemNotFound.message).toBe(`Volume ${nothing} could not be found.`);
+    expect((await attach(nothing, id)).body.itemNotFound.message).toBe(`Instance ${nothing} could not be found.`);
+    expect((await attach(server, id, { tag: "data" }, 48)).status).toBe(400);
+    const { attachment_id } = (await volume(id)).attachments[0];
+    const direct = await cloud.delete(`/volume/v3/${cloud.projectId}/attachments/${attachment_id}`, version(27));
+    expect(direct.status).toBe(409);
+    expect(direct.body.conflictingRequest.message).toBe(`Detach volume from instance ${server} using the Compute API`);
+  });
+
+  it("stays available where it cannot be plugged in, and in-use where it cannot be taken out", async () => {
+    const [server, id] = [await newServer(), await newVolume()];
+    hypervisor.attachDisk = () => Promise.reject(new Error("no loop device"));
+    await attach(server, id);
+    await cloud.cloud.idle();
+    expect(await volume(id)).toMatchObject({ status: "available", attachments: [] });
+    expect((await cloud.get(attachments(server))).body.volumeAttachments).toEqual([]);
+    expect((await cloud.server(server)).status).toBe("ACTIVE");
+
+    hypervisor.attachDisk = FakeHypervisor.prototype.attachDisk;
+    await attach(server, id);
+    await cloud.cloud.idle();
+    const fail = holdDetach(new Error("the guest still uses it"));
+    await cloud.delete(attachments(server, `/${id}`));
+    expect((await cloud.delete(attachments(server, `/${id}`))).body.badRequest.message).toContain(
+      "Unable to detach volume. Volume status must be 'in-use'",
+    );
+    fail();
+    await cloud.cloud.idle();
+    expect(await volume(id)).toMatchObject({ status: "in-use", attachments: [{ server_id: server }] });
+  });
+
+  it("is no boot disk", async () => {
+    const id = await newVolume();
+    const devices = [{ boot_index: 0, uuid: id, source_type: "volume", destination_type: "volume" }];
+    const body = await cloud.serverBody({ networks: [], block_device_mapping_v2: devices });
+    expect((await cloud.post("/compute/v2.1/servers", body)).body.notImplemented.message).toContain("from images only");
+  });
+
+  it("is taken up again where a restart of the cloud came between", async () => {
+    const server = await newServer();
+    const [reserved, detaching, creating, deleting] = [
+      await newVolume(),
+      await newVolume(),
+      await newVolume(),
+      await newVolume(),
+    ];
+    await attach(server, reserved);
+    await attach(server, detaching);
+    await cloud.cloud.idle();
+    await cloud.cloud.close();
+    const store = new Store(stateFiles(cloud.stateDir).database);
+    const volumes = volumeTable(store);
+    volumes.patch(reserved, { status: "attaching" });
+    volumes.patch(detaching, { status: "detaching" });
+    volumes.patch(creating, { status: "creating" });
+    volumes.patch(deleting, { status: "deleting" });
+    expect(blockDeviceTable(store).list()).toHaveLength(2);
+    store.close();
+    await cloud.restart({ hypervisor });
+    await cloud.cloud.idle();
+    const statuses = [
+      (await volume(reserved)).status,
+      (await volume(detaching)).status,
+      (await volume(creating)).status,
+    ];
+    expect(statuses).toEqual(["in-use", "available", "available"]);
+    expect((await cloud.get(path(`/${deleting}`))).status).toBe(404);
+    expect(hypervisor.disks(server)).toEqual([{ device: "vdb", path: file(reserved) }]);
+  });
+});
+
+describe("Cinder's other pages", () => {
+  it("versions at the root for everyone, at v3 for those with a token; types, zones, and lists of what there is none of", async () => {
+    const versions = await cloud.get("/volume/", { token: "" });
+    expect(versions.status).toBe(300);
+    expect(versions.body.versions).toMatchObject([{ id: "v3.0", version: "3.70", min_version: "3.0" }]);
+    expect((await cloud.get("/volume/v3", { token: "" })).status).toBe(401);
+    expect((await cloud.get("/volume/v3")).body).toEqual(versions.body);
+    const project = `/volume/v3/${cloud.projectId}`;
+    const { volume_types: types } = (await cloud.get(`${project}/types`)).body;
+    expect(types).toMatchObject([{ name: "__DEFAULT__", is_public: true, extra_specs: {} }]);
+    expect((await cloud.get(`${project}/types/default`)).body.volume_type).toEqual(types[0]);
+    expect((await cloud.get(`${project}/types/none`)).body.itemNotFound.message).toBe(
+      "Volume type none could not be found.",
+    );
+    expect((await cloud.get(`${project}/os-availability-zone`)).body.availabilityZoneInfo).toHaveLength(1);
+    expect((await cloud.get(`${project}/snapshots/detail`)).body).toEqual({ snapshots: [] });
+    expect((await cloud.post(`${project}/snapshots`, {})).status).toBe(501);
+  });
+});

@@ -1,0 +1,142 @@
+import { mkdir, open, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { GuestDisk, Hypervisor } from "../../src/cloud/hypervisors/hypervisor.ts";
+import { listLoops } from "../../src/cloud/hypervisors/nspawn/loops.ts";
+import { findLeftovers } from "../../src/cloud/leftovers.ts";
+import { run } from "../../src/common/process.ts";
+import { waitFor } from "../../src/common/wait.ts";
+import { anyEgress, ids, oneGuest, onePlan } from "./guests/fixtures.ts";
+import { inside } from "./guests/inside.ts";
+import { createScratchCloud, whyNoGuests } from "./guests/scratch-cloud.ts";
+
+const skipReason = await whyNoGuests();
+const gib = 1024 ** 3;
+
+describe.skipIf(skipReason !== undefined)(`volumes of a real guest (${skipReason ?? "nspawn"})`, () => {
+  let cloud: Awaited<ReturnType<typeof createScratchCloud>>;
+  let hypervisor: Hypervisor;
+  let data: GuestDisk;
+  let more: GuestDisk;
+  const spec = (disks: GuestDisk[]) => ({ ...oneGuest("#cloud-config\n"), disks });
+  const boot = async (disks: GuestDisk[]) => {
+    const address = (last: number) => cloud.dataplane.external.cidr.replace(/0\/24$/, String(last));
+    await cloud.dataplane.apply(onePlan({ routerIp: address(10), floatingIp: address(100) }, [anyEgress]));
+    await hypervisor.boot(spec(disks));
+  };
+  const guest = () => inside(cloud.stateDir, ids.server);
+  const shell = (script: string) => guest().shell(script);
+  /** Asks until the guest answers so: it may be booting. */
+  const untilInGuest = (script: string) =>
+    waitFor(`the guest to do: ${script}`, () => shell(script).catch(() => undefined), { timeoutMs: 60_000 });
+  const loopsOfCloud = async () =>
+    (await listLoops()).filter(({ backingFile }) => backingFile.startsWith(cloud.stateDir));
+
+  const newVolume = async (name: string, bytes: number) => {
+    const folder = join(cloud.stateDir, "volumes");
+    await mkdir(folder, { recursive: true });
+    const path = join(folder, name);
+    const file = await open(path, "w");
+    await file.truncate(bytes).finally(() => file.close());
+    return path;
+  };
+
+  beforeAll(async () => {
+    cloud = await createScratchCloud();
+    hypervisor = cloud.newHypervisor();
+    data = { device: "vdb", path: await newVolume("data", gib) };
+    more = { device: "vdc", path: await newVolume("more", 2 * gib) };
+    await boot([]);
+    await untilInGuest("systemctl is-active sysinit.target");
+  });
+  afterAll(async () => {
+    await hypervisor?.close();
+    await cloud?.remove();
+  });
+
+  it("are no disk before they are attached; the machine's own disks never are", async () => {
+    expect(
+      await shell("lsblk --noheadings; ls /sys/block /sys/class/block /sys/dev/block /dev/disk 2>&1 || true"),
+    ).not.toMatch(/vd|loop|sd|nvme/);
+    await expect(shell("mknod /root/disk b 7 0")).rejects.toThrow(/not permitted/);
+  });
+
+  it("appear under the name and with the size that the cloud says, and hold a file system", async () => {
+    await hypervisor.attachDisk(ids.server, data);
+    expect(await shell("lsblk -dno NAME,SIZE,TYPE /dev/vdb; lsblk -dno NAME; stat -c %A:%U:%G /dev/vdb")).toBe(
+      "vdb    1G disk\nvdb\nbrw-rw----:root:disk\n",
+    );
+    expect(await shell("runuser -u nobody -- lsblk -dno NAME,SIZE /dev/vdb")).toBe("vdb    1G\n");
+    await shell("mkfs.ext4 -q -L data /dev/vdb; mkdir -p /data; echo /dev/vdb /data ext4 nofail 0 0 >> /etc/fstab");
+    await shell("mount LABEL=data /data; echo kept > /data/file; sync");
+    expect(await shell("findmnt -no SOURCE,FSTYPE /data; cat /data/file")).toMatch(/^\/dev\/vdb\s+ext4\nkept\n$/);
+  });
+
+  it("are attached once, however often that is asked", async () => {
+    await hypervisor.attachDisk(ids.server, data);
+    expect(await loopsOfCloud()).toHaveLength(1);
+    expect(await shell("cat /data/file")).toBe("kept\n");
+  });
+
+  it("stay in while the guest uses them, and go once it does not", async () => {
+    await expect(hypervisor.detachDisk(ids.server, "vdb")).rejects.toThrow("the guest still uses /dev/vdb");
+    expect(await shell("echo more >> /data/file; lsblk -dno NAME")).toBe("vdb\n");
+    await shell("umount /data");
+    await hypervisor.detachDisk(ids.server, "vdb");
+    expect(await shell("lsblk -dno NAME; ls /dev | grep vd || true")).toBe("");
+    expect(await loopsOfCloud()).toEqual([]);
+    await hypervisor.detachDisk(ids.server, "vdb"); // once more changes nothing
+    expect((await run("blkid", ["--probe", "-s", "LABEL", "-o", "value", data.path])).stdout).toBe("data\n");
+  });
+
+  it("cannot be opened after they are gone, by whatever node", async () => {
+    await hypervisor.attachDisk(ids.server, data);
+    await shell("cp -a /dev/vdb /root/kept-node || true");
+    await hypervisor.detachDisk(ids.server, "vdb");
+    await expect(shell("dd if=/root/kept-node of=/dev/null count=1")).rejects.toThrow();
+  });
+
+  it("are there again after a reboot from inside, with no daemon to help", async () => {
+    await hypervisor.attachDisk(ids.server, data);
+    await hypervisor.attachDisk(ids.server, more);
+    await hypervisor.close();
+    await guest().reboot();
+    await untilInGuest("cat /data/file");
+    expect(await shell("cat /data/file; lsblk -dno NAME,SIZE | sort; stat -c %A:%U:%G /dev/vdb")).toBe(
+      "kept\nmore\nvdb    1G\nvdc    2G\nbrw-rw----:root:disk\n",
+    );
+    hypervisor = cloud.newHypervisor();
+    await hypervisor.recover([spec([data, more])]);
+    await hypervisor.detachDisk(ids.server, "vdc");
+    expect(await shell("lsblk -dno NAME")).toBe("vdb\n");
+    await expect(shell("dd if=/dev/vdc of=/dev/null count=1")).rejects.toThrow();
+  });
+
+  it("take no loop device while the guest is stopped, and come with the next boot", async () => {
+    await hypervisor.stop(ids.server, { soft: true, timeoutMs: 60_000 });
+    expect(await loopsOfCloud()).toEqual([]);
+    await boot([more, data]);
+    await untilInGuest("cat /data/file");
+    expect(
+      await shell("lsblk -dno NAME,SIZE | sort; dd if=/dev/vdc of=/dev/null count=1 2>&1 | tail -1 | grep -c copied"),
+    ).toBe("vdb    1G\nvdc    2G\n1\n");
+  });
+
+  it("are found as leftovers of this cloud alone, and outlive the guest", async () => {
+    const loops = async (instance: string) => (await findLeftovers(instance)).filter(({ kind }) => kind === "loop");
+    expect(await loops(cloud.instance)).toHaveLength(2);
+    expect(await loops("other")).toEqual([]);
+    await hypervisor.destroy(ids.server);
+    expect(await loops(cloud.instance)).toEqual([]);
+    expect((await stat(data.path)).size).toBe(gib);
+  });
+
+  it("are released when a cloud is torn down whose daemon is dead", async () => {
+    await boot([data]);
+    await untilInGuest("ls /dev/vdb");
+    await hypervisor.close();
+    await cloud.remove();
+    expect(await findLeftovers(cloud.instance)).toEqual([]);
+    expect(await loopsOfCloud()).toEqual([]);
+  });
+});

@@ -12,6 +12,11 @@ const entries: Entry[] = [
     load: () => import("./verbs/quickstart.ts"),
   },
   {
+    command: "init [stack]",
+    describe: "write a stack's file from what the cloud offers, asking on a terminal",
+    load: () => import("./verbs/init.ts"),
+  },
+  {
     command: "up [stack]",
     describe: "create or change a stack until its endpoint serves the model",
     load: () => import("./verbs/up.ts"),

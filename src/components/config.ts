@@ -43,6 +43,19 @@ const stackSchema = z.strictObject({
 /** A stack's configuration: the keys below the project's name in Pulumi.<stack>.yaml. */
 export type StackConfig = z.infer<typeof stackSchema>;
 
+/** The name of a setting. */
+export type Setting = keyof typeof stackSchema.shape;
+
+/** Every setting with what it is for. */
+export const settingNotes = Object.fromEntries(
+  Object.entries(stackSchema.shape).map(([setting, schema]) => [setting, schema.description ?? ""]),
+) as Record<Setting, string>;
+
+/** What is wrong with a setting's value; undefined for a good one. */
+export function settingProblem(setting: Setting, value: unknown): string | undefined {
+  return stackSchema.shape[setting].safeParse(value).error?.issues[0]?.message;
+}
+
 /**
  * Reads a stack's configuration.
  * @param config `namespace:key` → text, or nested values as YAML has them

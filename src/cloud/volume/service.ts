@@ -47,7 +47,7 @@ export async function volumeService(app: FastifyInstance, options: VolumeOptions
   for (const prefix of ["/v3", "/v3/:project"]) {
     await app.register(
       async (inner) => {
-        inner.addHook("onRequest", requireToken(options.tokens, true));
+        inner.addHook("onRequest", requireToken(options.tokens, "volumev3"));
         inner.addHook("onRequest", async ({ scope, params }) => {
           const { project } = params as { project?: string };
           if (project !== undefined && project !== scope.project?.id) throw cinder.badRequest("Malformed request url");

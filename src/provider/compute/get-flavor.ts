@@ -1,25 +1,11 @@
 import type { PropertyMap, PropertyValue } from "../../engine/resource-provider.ts";
-import { listAll } from "../../openstack/pages.ts";
-import type { Session } from "../../openstack/session.ts";
+import { type Flavor, listFlavors } from "../../openstack/compute/flavors.ts";
+import type { Query } from "../../openstack/session.ts";
 import type { ProviderFunction } from "../function.ts";
 import type { Context } from "../kind.ts";
 import { exactlyOne } from "../lookup.ts";
 import { flag, integer, type Property, text } from "../schema/property.ts";
 import { isZero, textOf } from "../schema/values.ts";
-
-/** A flavor as Nova 2.1 shows it. */
-export interface Flavor {
-  id: string;
-  name: string;
-  description?: string | null;
-  ram: number;
-  disk: number;
-  vcpus: number;
-  /** An empty text for none. */
-  swap: number | "";
-  rxtx_factor?: number;
-  "os-flavor-access:is_public"?: boolean;
-}
 
 const byId = (property: (flags: object) => Property) => property({ conflictsWith: ["flavorId"] });
 
@@ -41,25 +27,24 @@ export const getFlavor: ProviderFunction = {
     vcpus: integer(),
   },
   async call(context, args) {
-    const all = await listFlavors(context.session, args);
+    const all = await listFlavors(context.session, filtersOf(args));
     const flavor = await exactlyOne({
       what: "flavor",
       asked: textOf(args, "name") ?? textOf(args, "flavorId") ?? JSON.stringify(args),
       found: all.filter((one) => fits(stateOf(one), args)),
       describe: (one) => `${one.name} (${one.vcpus} vCPU, ${one.ram} MiB, ${one.disk} GiB)`,
-      others: () => listFlavors(context.session, {}),
+      others: () => listFlavors(context.session),
     });
     return { ...args, ...stateOf(flavor), extraSpecs: await extraSpecs(context, flavor.id) };
   },
 };
 
-/** All flavors that the project may use. */
-export function listFlavors(session: Session, args: PropertyMap): Promise<Flavor[]> {
-  return listAll<Flavor>(session, "compute", "/flavors/detail", "flavors", {
-    is_public: typeof args.isPublic === "boolean" ? args.isPublic : "None",
+function filtersOf(args: PropertyMap): Query {
+  return {
+    ...(typeof args.isPublic === "boolean" ? { is_public: args.isPublic } : {}),
     minRam: isZero(args.minRam) ? undefined : Number(args.minRam),
     minDisk: isZero(args.minDisk) ? undefined : Number(args.minDisk),
-  });
+  };
 }
 
 const compared = ["flavorId", "name", "description", "ram", "vcpus", "disk", "swap", "rxTxFactor"];

@@ -1,11 +1,11 @@
 import type { PropertyMap } from "../../engine/resource-provider.ts";
+import { listFlavors } from "../../openstack/compute/flavors.ts";
 import { listAll } from "../../openstack/pages.ts";
 import type { Session } from "../../openstack/session.ts";
 import type { Context, Made } from "../kind.ts";
 import { exactlyOne } from "../lookup.ts";
 import { toApi } from "../schema/api-form.ts";
 import { isMap, mapsOf, textOf, textsOf } from "../schema/values.ts";
-import { listFlavors } from "./get-flavor.ts";
 import { networkEntries, networksBody } from "./instance-networks.ts";
 import { blockDeviceFields, schedulerHintFields } from "./instance-properties.ts";
 
@@ -106,7 +106,7 @@ export async function flavorOf(session: Session, inputs: PropertyMap): Promise<s
   const id = textOf(inputs, "flavorId");
   if (id !== undefined) return id;
   const name = textOf(inputs, "flavorName") ?? "";
-  const all = await listFlavors(session, {});
+  const all = await listFlavors(session);
   const flavor = await exactlyOne({
     what: "flavor",
     asked: name,

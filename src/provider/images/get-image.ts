@@ -1,20 +1,12 @@
 import { SlipwayError } from "../../common/errors.ts";
 import type { PropertyMap } from "../../engine/resource-provider.ts";
-import { listAll } from "../../openstack/pages.ts";
+import { type Image, listImages } from "../../openstack/image/images.ts";
 import type { Query } from "../../openstack/session.ts";
 import type { ProviderFunction } from "../function.ts";
 import type { Context } from "../kind.ts";
 import { exactlyOne } from "../lookup.ts";
-import type { ApiObject } from "../schema/api-form.ts";
 import { aString, flag, integer, map, set, text } from "../schema/property.ts";
 import { isMap, isZero, textOf, textsOf } from "../schema/values.ts";
-
-interface Image extends ApiObject {
-  id: string;
-  name: string;
-  created_at: string;
-  status: string;
-}
 
 /** Glance's own members of an image; every other text is a property that somebody has set. */
 const ownMembers = new Set(
@@ -44,7 +36,7 @@ export const getImage: ProviderFunction = {
     tags: set(aString),
   },
   async call(context, args) {
-    const listed = await listImages(context, queryOf(args));
+    const listed = await listImages(context.session, queryOf(args));
     const matching = listed.filter((image) => hasName(image, args) && hasProperties(image, args));
     const name = textOf(args, "name");
     if (matching.length === 0 && name !== undefined) await refuseUnusable(context, name);
@@ -53,7 +45,7 @@ export const getImage: ProviderFunction = {
       asked: name ?? textOf(args, "nameRegex") ?? JSON.stringify(args),
       found: args.mostRecent === true ? matching.sort(newestFirst).slice(0, 1) : matching,
       describe: (one) => `${one.name} (${one.id})`,
-      others: () => listImages(context, { status: "active" }),
+      others: () => listImages(context.session, { status: "active" }),
     });
     return stateOf(image, context, args);
   },
@@ -61,16 +53,12 @@ export const getImage: ProviderFunction = {
 
 /** @throws SlipwayError E_LOOKUP where there are images of this name, and none of them can be used */
 async function refuseUnusable(context: Context, name: string): Promise<void> {
-  const found = await listImages(context, { name });
+  const found = await listImages(context.session, { name });
   if (found.length === 0) return;
   const states = found.map((image) => `${image.name} (${image.id}) is ${image.status}`);
   throw new SlipwayError("E_LOOKUP", `no image ${name} can be used: ${states.join(", ")}`, {
     hint: "Have it activated with `openstack image set --activate`, or set image in the stack's configuration to another.",
   });
-}
-
-function listImages({ session }: Context, query: Query): Promise<Image[]> {
-  return listAll<Image>(session, "image", "/images", "images", query);
 }
 
 function queryOf(args: PropertyMap): Query {

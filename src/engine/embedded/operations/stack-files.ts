@@ -39,7 +39,7 @@ export async function assertKnown({ stack, project, file, paths }: StackFiles): 
   if (file.exists || (await hasState(paths))) return;
   const known = await stacksWithFile(project);
   throw new SlipwayError("E_STACK_UNKNOWN", `there is no stack ${stack}: neither ${file.path} nor state`, {
-    hint: known.length > 0 ? `Choose one of: ${known.join(", ")}; or write that file.` : "Write that file.",
+    hint: `Make it with \`slipway init ${stack}\`, or choose one of: ${known.join(", ") || "none yet"}.`,
   });
 }
 

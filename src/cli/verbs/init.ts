@@ -1,0 +1,116 @@
+import { relative } from "node:path";
+import { SlipwayError } from "../../common/errors.ts";
+import { writeFileAtomic } from "../../common/files.ts";
+import { slipwayHome } from "../../common/home.ts";
+import { loadStackConfig } from "../../components/config.ts";
+import { loadProject } from "../../engine/embedded/project/project.ts";
+import { loadStackFile, type StackFile } from "../../engine/embedded/project/stack-file.ts";
+import { findCredentials } from "../../openstack/clouds.ts";
+import { openSession } from "../../openstack/session.ts";
+import { type Answering, completeAnswers } from "../init/answers.ts";
+import { ask } from "../init/ask.ts";
+import { readOffer } from "../init/offer.ts";
+import { ownAddressTowards } from "../init/own-address.ts";
+import type { Answers, Asked } from "../init/questions.ts";
+import { stackFileText } from "../init/stack-file.ts";
+import { type Call, verb as declare } from "../verb.ts";
+import { embeddedCloudsFile, findProjectRoot } from "../workspace.ts";
+
+const value = { type: "string", requiresArg: true } as const;
+const options = {
+  image: { ...value, describe: "name of the hosts' image" },
+  flavor: { ...value, describe: "name of the hosts' flavor" },
+  "external-network": { ...value, describe: "name of the network that floating IPs come from" },
+  "ssh-cidr": { ...value, describe: "from where SSH is let in, an IPv4 range" },
+  model: { ...value, normalize: true, describe: "the model's folder or .onnx file" },
+  "model-name": { ...value, describe: "the model's name" },
+  force: { type: "boolean", default: false, describe: "replace the stack's file where there is one" },
+} as const;
+
+type InitCall = Call<typeof options>;
+
+export const verb = declare({
+  options,
+  run: async (call) => {
+    const { args, reporter, signal } = call;
+    const projectRoot = await findProjectRoot(process.cwd());
+    const project = await loadProject(projectRoot);
+    const stack = args.stack ?? (await askForName(call));
+    const replaceable = async () => loadStackFile(project, stack).then((file) => demandFree(file, args.force));
+    await replaceable();
+
+    const { osCloud } = args;
+    const extraFiles = [embeddedCloudsFile(slipwayHome(projectRoot))];
+    const credentials = await findCredentials({ ...(osCloud === undefined ? {} : { cloud: osCloud }), extraFiles });
+    const { cloud } = credentials;
+    const session = openSession(credentials);
+    const offer = await reporter.phase("offer", `what ${cloud ?? session.authUrl} offers`, () => readOffer(session));
+    const ownAddress = await ownAddressTowards(session.authUrl);
+    const answers = await completeAnswers(given(args), { offer, ownAddress, projectRoot }, answering(call));
+
+    const config = configOf(project.name, cloud, answers);
+    const { sshCidr } = loadStackConfig(project.name, config);
+    signal.throwIfAborted();
+    const { path } = await replaceable();
+    await writeFileAtomic(path, stackFileText(project.name, config), 0o644);
+    if (sshCidr === "0.0.0.0/0") reporter.note(`--ssh-cidr ${sshCidr} lets everybody try to log in by SSH`);
+    const next = `npx slipway up ${stack}`;
+    reporter.result(
+      { ok: true, stack, cloud, file: path, config, next, timings: reporter.timings },
+      `${relative(process.cwd(), path)} is written.\nNext: ${next}`,
+    );
+  },
+});
+
+/** Questions are asked of people only: at a terminal, and of those who did not say otherwise. */
+function isAsked({ args }: InitCall): boolean {
+  return Boolean(process.stdin.isTTY && process.stderr.isTTY) && !args.json && !args.yes;
+}
+
+function answering(call: InitCall): Answering {
+  if (isAsked(call)) return (question) => ask(question, call.signal);
+  return call.args.yes ? "suggested" : "required";
+}
+
+function askForName(call: InitCall): Promise<string> {
+  if (!isAsked(call)) {
+    throw new SlipwayError("E_USAGE", "the new stack has no name", { hint: "Name it, e.g. `slipway init staging`." });
+  }
+  const problem = (name: string) => (name === "" ? "it needs a name" : undefined);
+  return ask(
+    { message: "What is the new stack called?", choices: undefined, suggestion: undefined, problem },
+    call.signal,
+  );
+}
+
+/** @throws SlipwayError E_USAGE where there is a file that must not be replaced */
+function demandFree(file: StackFile, force: boolean): StackFile {
+  if (!file.exists || force) return file;
+  throw new SlipwayError("E_USAGE", `${file.path} is there already`, {
+    hint: "Choose another name for the new stack, or add --force to replace the file.",
+  });
+}
+
+function given(args: InitCall["args"]): Answers {
+  const { image, flavor, externalNetwork, sshCidr, model, modelName } = args;
+  return {
+    image,
+    flavor,
+    "external-network": externalNetwork,
+    "ssh-cidr": sshCidr,
+    model,
+    "model-name": modelName,
+  };
+}
+
+/** As a stack's file has it. */
+function configOf(project: string, cloud: string | undefined, answers: Record<Asked, string>): Record<string, unknown> {
+  return {
+    ...(cloud === undefined ? {} : { "openstack:cloud": cloud }),
+    [`${project}:image`]: answers.image,
+    [`${project}:flavor`]: answers.flavor,
+    [`${project}:externalNetwork`]: answers["external-network"],
+    [`${project}:sshCidr`]: answers["ssh-cidr"],
+    [`${project}:model`]: { name: answers["model-name"], directory: answers.model },
+  };
+}

@@ -30,10 +30,6 @@ export function wholeLines(text: string): string {
 /** The last so many lines of a text of whole lines; all of them without a number. */
 export function lastLines(text: string, lines: number | undefined): string {
   if (lines === undefined) return text;
-  return lines === 0
-    ? ""
-    : text
-        .split("\n")
-        .slice(-lines - 1)
-        .join("\n");
+  const rows = lines === 0 ? [] : text.split("\n").slice(-lines - 1);
+  return rows.join("\n");
 }

@@ -39,7 +39,7 @@ export async function* consoleAsWritten({ readConsole, lines, signal }: Followed
   for await (const text of consoleTexts(readConsole, signal)) {
     const now = wholeLines(text);
     const added = known === undefined ? { text: lastLines(now, lines), gap: false } : growth(known, now);
-    known = now;
+    known = now === "" ? (known ?? "") : now; // a server that starts may have no log for a moment
     if (added.text !== "") yield added;
   }
 }

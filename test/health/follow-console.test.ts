@@ -78,6 +78,14 @@ describe("a console log, followed", () => {
     ]);
   });
 
+  it("does not begin again when the log is hidden for a moment", async () => {
+    const text = "a line\n";
+    expect(await all(consoleAsWritten(shows("", text, "", text, `${text}another\n`)))).toEqual([
+      { text, gap: false },
+      { text: "another\n", gap: false },
+    ]);
+  });
+
   it("ends at the signal", async () => {
     const end = new AbortController();
     const found: string[] = [];

@@ -46,7 +46,8 @@ function rankOf({ name, os_distro, image_type }: Image): number {
 }
 
 function versionOf({ name, os_version }: Image): number {
-  return Number.parseFloat(/\d+(\.\d+)?/.exec(String(os_version ?? name))?.[0] ?? "0");
+  const named = /(?:debian|ubuntu)\D*(\d+(?:\.\d+)?)/i.exec(name)?.[1];
+  return Number.parseFloat(String(os_version ?? named)) || 0;
 }
 
 function megabytes(bytes: number): number {

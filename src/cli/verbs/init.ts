@@ -3,8 +3,8 @@ import { SlipwayError } from "../../common/errors.ts";
 import { writeFileAtomic } from "../../common/files.ts";
 import { slipwayHome } from "../../common/home.ts";
 import { loadStackConfig } from "../../components/config.ts";
-import { loadProject } from "../../engine/embedded/project/project.ts";
-import { loadStackFile, type StackFile } from "../../engine/embedded/project/stack-file.ts";
+import { loadProject, type Project } from "../../engine/embedded/project/project.ts";
+import { loadStackFile } from "../../engine/embedded/project/stack-file.ts";
 import { findCredentials } from "../../openstack/clouds.ts";
 import { openSession } from "../../openstack/session.ts";
 import { type Answering, completeAnswers } from "../init/answers.ts";
@@ -36,8 +36,7 @@ export const verb = declare({
     const projectRoot = await findProjectRoot(process.cwd());
     const project = await loadProject(projectRoot);
     const stack = args.stack ?? (await askForName(call));
-    const replaceable = async () => loadStackFile(project, stack).then((file) => demandFree(file, args.force));
-    await replaceable();
+    await requireFree(project, stack, args.force);
 
     const { osCloud } = args;
     const extraFiles = [embeddedCloudsFile(slipwayHome(projectRoot))];
@@ -51,7 +50,7 @@ export const verb = declare({
     const config = configOf(project.name, cloud, answers);
     const { sshCidr } = loadStackConfig(project.name, config);
     signal.throwIfAborted();
-    const { path } = await replaceable();
+    const path = await requireFree(project, stack, args.force);
     await writeFileAtomic(path, stackFileText(project.name, config), 0o644);
     if (sshCidr === "0.0.0.0/0") reporter.note(`--ssh-cidr ${sshCidr} lets everybody try to log in by SSH`);
     const next = `npx slipway up ${stack}`;
@@ -83,24 +82,18 @@ function askForName(call: InitCall): Promise<string> {
   );
 }
 
-/** @throws SlipwayError E_USAGE where there is a file that must not be replaced */
-function demandFree(file: StackFile, force: boolean): StackFile {
-  if (!file.exists || force) return file;
-  throw new SlipwayError("E_USAGE", `${file.path} is there already`, {
+/** The path of the new stack's file. @throws SlipwayError E_USAGE where there is one that must not be replaced */
+async function requireFree(project: Project, stack: string, force: boolean): Promise<string> {
+  const { path, exists } = await loadStackFile(project, stack);
+  if (!exists || force) return path;
+  throw new SlipwayError("E_USAGE", `${path} is there already`, {
     hint: "Choose another name for the new stack, or add --force to replace the file.",
   });
 }
 
 function given(args: InitCall["args"]): Answers {
   const { image, flavor, externalNetwork, sshCidr, model, modelName } = args;
-  return {
-    image,
-    flavor,
-    "external-network": externalNetwork,
-    "ssh-cidr": sshCidr,
-    model,
-    "model-name": modelName,
-  };
+  return { image, flavor, "external-network": externalNetwork, "ssh-cidr": sshCidr, model, "model-name": modelName };
 }
 
 /** As a stack's file has it. */

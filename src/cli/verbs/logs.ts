@@ -51,7 +51,7 @@ async function follow(
     if (args.console) {
       for await (const { text, gap } of consoleAsWritten(followed)) {
         if (gap) reporter.note(`the console log of ${host} does not go on from here: something may be missing`);
-        for (const line of text.replace(/\n$/, "").split("\n")) {
+        for (const line of text.replace(/\r?\n$/, "").split(/\r?\n/)) {
           reporter.part({ type: "console", host, line }, printable(line));
         }
       }

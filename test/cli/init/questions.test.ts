@@ -32,7 +32,7 @@ const known: Known = {
 describe("what there is to choose from", () => {
   it("images: tested distributions first, the newest first, somebody's snapshots last", () => {
     const names = [
-      image("ubuntu-22.04"),
+      image("x86_64 ubuntu-22.04"),
       image("CentOS 9"),
       image("Ubuntu 24.04 LTS"),
       image("debian-12 of monday", { image_type: "snapshot" }),
@@ -44,7 +44,7 @@ describe("what there is to choose from", () => {
       "debian-13",
       "bookworm",
       "Ubuntu 24.04 LTS",
-      "ubuntu-22.04",
+      "x86_64 ubuntu-22.04",
       "CentOS 9",
       "cirros",
       "debian-12 of monday",

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { scopeCommand, v1Settings } from "../../src/cloud/hypervisors/nspawn/cgroups.ts";
 import { lastLines, readableText, readConsole } from "../../src/cloud/hypervisors/nspawn/console.ts";
+import { CpuTurns, cpusIn } from "../../src/cloud/hypervisors/nspawn/cpus.ts";
 import { nspawnSettings } from "../../src/cloud/hypervisors/nspawn/disks.ts";
 import { writeConfigDrive } from "../../src/cloud/hypervisors/nspawn/guest-folder.ts";
 import { type Launch, nspawnCommand, supervisorCommand } from "../../src/cloud/hypervisors/nspawn/launch.ts";
@@ -21,6 +22,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const launch = (): Launch => ({
   name: "sw-cloud1-bbbbbbbb",
   root: "/guests/b/root",
+  cpus: [1],
   netns: "/run/netns/sw-cloud1-g-bbbbbbbb",
   cgroupProcs: [],
   unifiedCgroup: join(folder, "no-such-group"),
@@ -65,6 +67,17 @@ describe("the guest's command line", () => {
     expect(devices.slice(1).every(([file]) => file === "devices.allow")).toBe(true);
     expect(devices.filter(([, value]) => value.startsWith("b"))).toEqual([["devices.allow", "b 7:3 rw"]]);
     expect(cpu).toContainEqual(["cpu.cfs_quota_us", "200000"]);
+  });
+});
+
+describe("a guest's CPUs", () => {
+  it("are as many as its flavor says, and others than those of the guest before", () => {
+    const turns = new CpuTurns();
+    const machine = cpusIn("0-2,5");
+    expect(machine).toEqual([0, 1, 2, 5]);
+    expect([turns.take(1, machine), turns.take(2, machine), turns.take(2, machine)]).toEqual([[0], [1, 2], [0, 5]]);
+    expect(turns.take(8, machine)).toEqual(machine); // more than there are
+    expect(nspawnCommand(launch())).toContain("--cpu-affinity=1");
   });
 });
 

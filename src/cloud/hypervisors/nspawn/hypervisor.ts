@@ -17,6 +17,7 @@ import {
   removeCgroup,
 } from "./cgroups.ts";
 import { readConsole } from "./console.ts";
+import { CpuTurns, ownCpus } from "./cpus.ts";
 import { type DiskOwner, type PluggedDisk, plug, unplugAll, writeDiskView } from "./disks.ts";
 import {
   exitStatus,
@@ -69,6 +70,7 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
   const ownerOf = (id: string): DiskOwner => ({ folder: folderOf(id), name: guestName(instance, id) });
   const listeners: ((id: string) => void)[] = [];
   const watched = new Set<string>();
+  const cpuTurns = new CpuTurns();
   const turns = new Turns(); // one operation per guest at a time
   let mode: Promise<CgroupMode> | undefined;
   const cgroups = () => {
@@ -119,6 +121,7 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
     const launch: Launch = {
       name,
       root: files.root,
+      cpus: cpuTurns.take(spec.vcpus, await ownCpus()),
       netns: join(netnsFolder, netns),
       cgroupProcs: cgroup.procs,
       unifiedCgroup: cgroup.unified,

@@ -4,6 +4,8 @@ export interface Launch {
   name: string;
   /** Mounted root tree. */
   root: string;
+  /** The machine's CPUs that the guest runs on. */
+  cpus: number[];
   /** Handle of the network namespace that the guest lives in. */
   netns: string;
   /** `cgroup.procs` files that the guest's first process joins, one per hierarchy; empty where systemd makes the group. */
@@ -24,7 +26,7 @@ export interface Launch {
  * `--console=read-only`: a terminal inside, everything written to it on our standard output.
  * `--settings=trusted`: the file beside the root, which says what disks there are, counts.
  */
-export function nspawnCommand({ name, root, netns, wrapper }: Launch): string[] {
+export function nspawnCommand({ name, root, cpus, netns, wrapper }: Launch): string[] {
   return [
     ...wrapper,
     "nsenter",
@@ -37,6 +39,7 @@ export function nspawnCommand({ name, root, netns, wrapper }: Launch): string[] 
     "--keep-unit",
     "--boot",
     "--settings=trusted",
+    `--cpu-affinity=${cpus.join(",")}`,
     "--capability=CAP_NET_ADMIN",
     "--console=read-only",
     "--resolv-conf=off",

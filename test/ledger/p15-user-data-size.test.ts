@@ -38,7 +38,9 @@ describe("user-data", () => {
     expect(exitCode).toBe(4);
     expect(result.error).toMatchObject({
       code: "E_UPDATE_FAILED",
-      message: expect.stringMatching(/server-g1: .* answered 413: Request is too large\./),
+      message: expect.stringMatching(
+        /server-g1: .* answered 413: .*Request is too large\. Larger than max_request_body_size/,
+      ),
       requestId: expect.stringMatching(/^req-/),
     });
     expect(project.cloud.faults.list()).toMatchObject([{ id: "P15:userdata-413", firings: [{}] }]);

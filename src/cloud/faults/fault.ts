@@ -20,8 +20,11 @@ export interface RequestHook {
   route: string;
   /** Which requests of the route it concerns; all of them unless given. */
   when?: (request: FastifyRequest) => boolean;
-  /** Ahead of the service: throws the refusal that is sent instead, or changes what the service will find. */
-  before?: (request: FastifyRequest, context: FaultContext) => void;
+  /**
+   * Ahead of the service: throws the service's own refusal, or changes what the service will find. What it returns is sent instead, as
+   * the page of whatever stands in front of the service.
+   */
+  before?: (request: FastifyRequest, context: FaultContext) => { status: number; html: string } | undefined;
   /** After the service has done what was asked: changes the answer, or the world. Returns what is sent. */
   after?: (
     request: FastifyRequest,

@@ -12,10 +12,11 @@ const hooks = Map.groupBy(
 
 /** Lets faults get between clients and the services that are registered after this call. Only requests with a valid token meet one. */
 export function meetFaults(app: FastifyInstance, armed: ArmedFaults, context: FaultContext): void {
-  app.addHook("preHandler", async (request) => {
+  app.addHook("preHandler", async (request, reply) => {
     for (const { fault, hook } of concerning(request)) {
       if (hook.before === undefined || !(await strike(armed, fault, request))) continue;
-      hook.before(request, context);
+      const instead = hook.before(request, context);
+      if (instead !== undefined) return reply.code(instead.status).type("text/html; charset=UTF-8").send(instead.html);
     }
   });
   app.addHook<unknown>("onSend", async (request, reply, payload) => {

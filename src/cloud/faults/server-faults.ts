@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { ApiError } from "../http/api-error.ts";
 import type { Image } from "../image/records.ts";
 import type { Fault, FaultContext } from "./fault.ts";
 import { coresUsedUp, floatingIpsUsedUp } from "./full-quota.ts";
@@ -12,13 +11,13 @@ function twinOf({ id }: Image): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, "$1-$2-$3-$4-$5");
 }
 
-function makeTwins({ images }: FaultContext): void {
+function makeTwins({ images }: FaultContext): undefined {
   const known = images.list();
   const twins = new Set(known.map(twinOf));
   for (const image of known) if (!twins.has(image.id)) images.put({ ...image, id: twinOf(image), ownsContent: false });
 }
 
-function setStatus({ images }: FaultContext, from: Image["status"], to: Image["status"]): void {
+function setStatus({ images }: FaultContext, from: Image["status"], to: Image["status"]): undefined {
   for (const image of images.list(({ status }) => status === from)) images.put({ ...image, status: to });
 }
 
@@ -44,8 +43,8 @@ export const serverFaults: Fault[] = [
   {
     row: "P12",
     name: "no-valid-host",
-    does: "the scheduler finds no room: the server goes into ERROR with `No valid host was found. There are not enough hosts available.`",
-    boot: { boot: "first", refuse: () => "No valid host was found. There are not enough hosts available." },
+    does: "the scheduler finds no room: the server goes into ERROR with `No valid host was found. `",
+    boot: { boot: "first", refuse: () => "No valid host was found. " },
   },
   {
     row: "P12",
@@ -72,14 +71,15 @@ export const serverFaults: Fault[] = [
   {
     row: "P15",
     name: "userdata-413",
-    does: "no request with user-data is taken: 413 `Request is too large.`",
+    does: "no request with user-data is taken: 413 `Request is too large. Larger than max_request_body_size (114688).`",
     requests: [
       {
         ...serverCreate,
         when: ({ body }) => Boolean((body as { server?: { user_data?: unknown } } | undefined)?.server?.user_data),
-        before: () => {
-          throw new ApiError(413, "Request is too large.");
-        },
+        before: () => ({
+          status: 413,
+          html: "<html>\n <head>\n  <title>413 Request Entity Too Large</title>\n </head>\n <body>\n  <h1>413 Request Entity Too Large</h1>\n  Request is too large. Larger than max_request_body_size (114688).<br /><br />\n\n\n\n </body>\n</html>",
+        }),
       },
     ],
   },

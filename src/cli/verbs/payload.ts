@@ -10,10 +10,12 @@ import { openWorkspace } from "../workspace.ts";
  * over through a gate of their own, and go back where it does not pass.
  */
 export const verb = declare({
+  words: { action: ["push"] },
   options: {
     model: {
       type: "string",
       requiresArg: true,
+      normalize: true,
       describe: "a model's folder or .onnx file, in place of the configured one",
     },
   },

@@ -3,8 +3,9 @@ import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { inside } from "./guests/inside.ts";
 import { whyNoGuests } from "./guests/scratch-cloud.ts";
-import { logIn, postJson } from "./openstack-http.ts";
+import { listOf, logIn, postJson } from "./openstack-http.ts";
 import { Slipway } from "./slipway.ts";
 
 interface Golden {
@@ -132,23 +133,52 @@ describe.skipIf(skip !== undefined)(
       });
     });
 
-    it("the guest serves again after a reboot, without us", async () => {
-      const { headers, endpoint } = await logIn(slipway);
-      const server = `${endpoint("compute")}/servers/${first.hosts[0].id}`;
-      const reboot = await postJson(`${server}/action`, { reboot: { type: "SOFT" } }, headers);
-      expect(reboot.status).toBe(202);
-      await waitUntil(async () => !(await healthy(first.url)), 20_000);
-      await waitUntil(() => healthy(first.url), 60_000);
-      await expectGolden(first.url, await goldenOf("development"));
+    describe("the guest serves again, without us, after it was", () => {
+      const act = async (action: object) => {
+        const { headers, endpoint } = await logIn(slipway);
+        const answer = await postJson(`${endpoint("compute")}/servers/${first.hosts[0].id}/action`, action, headers);
+        expect(answer.status).toBe(202);
+      };
+      const guest = () => inside(join(slipway.home, "cloud"), first.hosts[0].id);
+      const isOff = async () => {
+        const [server] = (await listOf(slipway, "compute", "servers/detail")) as { status: string }[];
+        return server?.status === "SHUTOFF";
+      };
+      const ways: Record<string, () => Promise<void>> = {
+        "rebooted from inside": () => guest().reboot(),
+        "rebooted by Nova": () => act({ reboot: { type: "SOFT" } }),
+        "killed and rebooted by Nova": () => act({ reboot: { type: "HARD" } }),
+        "killed from outside, and started by Nova": async () => {
+          process.kill(Number(await guest().nspawn()), "SIGKILL");
+          await waitUntil(isOff, 20_000);
+          await act({ "os-start": null });
+        },
+      };
+      it.each(Object.keys(ways))("%s", async (way) => {
+        const booted = await guest().nspawn();
+        await ways[way]?.();
+        await waitUntil(async () => ![undefined, booted].includes(await guest().nspawn()), 60_000);
+        await waitUntil(() => healthy(first.url), 60_000);
+        await expectGolden(first.url, await goldenOf("development"));
+      });
     });
 
-    it("a restarted daemon finds its running guest again", async () => {
-      expect((await slipway.run(["cloud", "stop"])).result).toMatchObject({ ok: true });
-      expect(await healthy(first.url)).toBe(true);
+    it("a daemon that was killed finds everything again, and nobody who asks the endpoint notices", async () => {
+      const things = async () => ({
+        servers: await listOf(slipway, "compute", "servers/detail"),
+        ports: await listOf(slipway, "network", "ports"),
+        addresses: await listOf(slipway, "network", "floatingips"),
+      });
+      const before = await things();
+      const { pid } = (await slipway.run(["cloud", "status"])).result;
+      process.kill(pid, "SIGKILL");
+      await waitUntil(async () => !isRunning(pid), 5000);
+      await expectGolden(first.url, await goldenOf("development"));
       expect((await slipway.run(["cloud", "start"])).result).toMatchObject({ ok: true });
-      expect((await slipway.run(["status", "production"])).result).toMatchObject({
+      expect(await things()).toEqual(before);
+      expect((await slipway.run(["up", "production", "--model", "models/diabetes/development"])).result).toMatchObject({
         ok: true,
-        hosts: [{ state: "ACTIVE" }],
+        changed: false,
       });
     });
 
@@ -166,6 +196,14 @@ async function expectGolden(url: string, { rows, outputs }: Golden): Promise<voi
   const { predictions } = (await answer.json()) as { predictions: { probability: number; class: number }[] };
   expect(predictions.map(({ probability }) => probability)).toEqual(outputs.map((p) => expect.closeTo(p, 5)));
   expect(predictions.map((one) => one.class)).toEqual(outputs.map((p) => (p > 0.5 ? 1 : 0)));
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 async function healthy(url: string): Promise<boolean> {

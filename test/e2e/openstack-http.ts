@@ -33,10 +33,11 @@ export async function logIn(slipway: Slipway): Promise<Login> {
   };
 }
 
-/** The members of a collection of the stack's project, e.g. `compute`, `servers`. */
+/** The members of a collection of the stack's project, e.g. `compute`, `servers` or `servers/detail`. */
 export async function listOf(slipway: Slipway, service: "compute" | "network", collection: string): Promise<unknown[]> {
   const { headers, endpoint } = await logIn(slipway);
   const path = service === "network" ? `/v2.0/${collection}` : `/${collection}`;
   const answer = await fetch(endpoint(service).replace(/\/$/, "") + path, { headers });
-  return ((await answer.json()) as Record<string, unknown[]>)[collection] ?? [];
+  const [key = ""] = collection.split("/");
+  return ((await answer.json()) as Record<string, unknown[]>)[key] ?? [];
 }

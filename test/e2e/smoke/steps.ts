@@ -94,6 +94,7 @@ export const steps: Step[] = [
     name: "the server with it",
     command: "server show {name} -f value -c addresses -c status",
     answer: /'10\.77\.0\.\d+', '{address}'[\s\S]*ACTIVE/,
+    untilMs: 60_000, // a large cloud's Nova hears of it later
   },
   {
     name: "the guest's page at its floating IP, made by user-data",

@@ -7,7 +7,7 @@ import type { Slipway } from "./slipway.ts";
 export interface Login {
   headers: Record<string, string>;
   /** Base address by catalogue type. */
-  endpoint(type: "compute" | "network" | "image" | "object-store"): string;
+  endpoint(type: "compute" | "network" | "image" | "object-store" | "volumev3"): string;
 }
 
 export function postJson(url: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {

@@ -47,6 +47,7 @@ describe("login", () => {
       neutron: "network",
       glance: "image",
       swift: "object-store",
+      cinder: "volumev3",
     });
     const publicUrl = (type: string) =>
       catalog

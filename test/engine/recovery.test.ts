@@ -249,5 +249,5 @@ it("every update leaves a backup and a line of history", async () => {
 
 it("an unknown stack is refused, with those that there are", async () => {
   const failure = await failureOf(bench.engine.up({ ...bench.stack, stack: "prodction" }));
-  expect(failure).toMatchObject({ code: "E_STACK_UNKNOWN", hint: expect.stringContaining("Choose one of: dev;") });
+  expect(failure).toMatchObject({ code: "E_STACK_UNKNOWN", hint: expect.stringContaining("choose one of: dev.") });
 });

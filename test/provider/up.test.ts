@@ -210,7 +210,7 @@ test("without a publication the program says what to run", async () => {
     code: "E_PAYLOAD_MISSING",
     exitCode: 3,
     message: "nothing is published for stack production",
-    hint: expect.stringContaining("Run `slipway up`"),
+    hint: expect.stringContaining("Run `slipway payload push`"),
   });
 });
 

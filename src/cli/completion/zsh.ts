@@ -30,7 +30,7 @@ _slipway() {
       ;;
     rest)
       case $words[1] in
-${verbs.map((verb) => `        ${verb.name}) _arguments $common ${[...verb.options.map(optionSpec), ...verb.positionals.map(positionalSpec)].join(" ")} ;;`).join("\n")}
+${verbs.map((verb) => `        ${verb.name}) _arguments $common ${[...verb.options.map(optionSpec), ...verb.positionals.flatMap(positionalSpec)].join(" ")} ;;`).join("\n")}
       esac
       ;;
   esac
@@ -44,8 +44,9 @@ function optionSpec({ name, describe, values }: CompletedOption): string {
   return quoteForShell(values === undefined ? `${name}${text}` : `${name}=${text}:${name.slice(2)}:${action(values)}`);
 }
 
-function positionalSpec(values: Values, place: number): string {
-  return quoteForShell(`${place + 1}: :${action(values)}`);
+function positionalSpec(values: Values, place: number): string[] {
+  // one of which nothing is known would keep zsh from completing an option in its place
+  return values === "anything" ? [] : [quoteForShell(`${place + 1}: :${action(values)}`)];
 }
 
 function action(values: Values): string {

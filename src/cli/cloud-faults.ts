@@ -55,7 +55,7 @@ async function faults(stateDir: string): Promise<Shown> {
   const armed = (await daemonStatus(stateDir)).running ? await armedFaults(stateDir) : [];
   const lines = ledger.flatMap((fault) => {
     const own = armed.find(({ id }) => id === keyOf(fault));
-    const state = own === undefined ? [] : [`    armed: strikes ${extentOf(own)}; ${own.firings.length} so far`];
+    const state = own === undefined ? [] : [`    armed: strikes ${extentOf(own)}; ${own.struck} so far`];
     const firings = own?.firings.map(({ at, what }) => `    ${at} ${what}`) ?? [];
     return [`${keyOf(fault)}: ${fault.does}`, ...state, ...firings];
   });

@@ -25,7 +25,7 @@ export async function attachedAddress(workspace: Workspace, outputs: StackOutput
 export async function attachAddress(
   workspace: Workspace,
   outputs: StackOutputs,
-  options: { reuse?: boolean; signal: AbortSignal; note: (line: string) => void },
+  { note, ...options }: { reuse?: boolean; signal: AbortSignal; note: (line: string) => void },
 ): Promise<Reachable> {
   const { session, stackHome } = workspace;
   const stack = { ...addressOf(workspace, outputs), serverId: outputs.serverId };
@@ -35,9 +35,7 @@ export async function attachAddress(
   const { floating_ip_address } = address;
   if (how !== "own") {
     const origin = { kept: "an earlier run took", reused: "was free in the project", allocated: "is new" }[how];
-    options.note(
-      `the stack's own floating IP is gone from the cloud; ${floating_ip_address}, which ${origin}, stands in`,
-    );
+    note(`${floating_ip_address}, which ${origin}, stands in for the stack's own floating IP`);
   }
   await recordStandIn(stackHome, how === "own" ? undefined : floating_ip_address);
   return {

@@ -31,7 +31,7 @@ export interface Claim {
   how: "own" | "kept" | "reused" | "allocated";
 }
 
-/** Set in the call that allocates: an address whose tagging was cut off is found by it. */
+/** Set in the call that allocates, unlike tags: an address that was not tagged any more is found by it. */
 const standInDescription = (tag: string) => `${tag} stand-in`;
 
 /** Whether an address stands in for the stack's own. One with a second tag of Slipway's has another purpose. */
@@ -77,13 +77,11 @@ export async function claimAddress(
     ofStack.find(({ port_id }) => port_id === stack.portId) ??
     ofStack.find(({ id }) => id === stack.ownId) ??
     ofStack[0];
-  if (known !== undefined) {
-    if (!known.tags.includes(stack.tag)) await setFloatingIpTags(session, known.id, [...known.tags, stack.tag]);
-    return { address: known, how: known.id === stack.ownId ? "own" : "kept" };
-  }
+  if (known !== undefined) return { address: known, how: known.id === stack.ownId ? "own" : "kept" };
   const networkId = await externalNetworkId(session, stack.externalNetwork);
-  const free = reuse ? addresses.filter((one) => isFree(one, networkId)) : [];
-  for (const address of free) if (await take(session, address, stack)) return { address, how: "reused" };
+  for (const address of reuse ? addresses : []) {
+    if (isFree(address, networkId) && (await take(session, address, stack))) return { address, how: "reused" };
+  }
   return { address: await allocate(session, networkId, stack), how: "allocated" };
 }
 
@@ -112,15 +110,11 @@ async function take(
 async function allocate(session: Session, networkId: string, { tag }: StackAddress): Promise<FloatingIp> {
   const description = standInDescription(tag);
   try {
-    return await createFloatingIp(session, { networkId, description, tags: [tag] });
+    return await createFloatingIp(session, { networkId, description });
   } catch (error) {
     const addresses = await projectAddresses(session);
     const made = addresses.find((address) => address.description === description);
-    if (made !== undefined) {
-      // its answer was lost, or it could not be tagged
-      await setFloatingIpTags(session, made.id, [tag]);
-      return made;
-    }
+    if (made !== undefined) return made; // its answer was lost
     if (error instanceof OpenStackError && error.status === 409) throw noneToBeHad(error, addresses);
     throw error;
   }
@@ -132,11 +126,17 @@ async function allocate(session: Session, networkId: string, { tag }: StackAddre
  */
 export async function giveBack(session: Session, { address: before, how }: Claim, stack: StackAddress): Promise<void> {
   const now = await findFloatingIp(session, before.id);
-  if (now === undefined || (how !== "own" && !now.tags.includes(stack.tag))) return;
+  if (now === undefined || (how === "reused" && !now.tags.includes(stack.tag))) return;
   const lost = now.port_id !== null && now.port_id !== stack.portId;
   if (how === "allocated" && !lost) return deleteFloatingIp(session, now.id);
   if (!lost && now.port_id !== before.port_id) await pointFloatingIp(session, now.id, before.port_id);
   if (how === "reused" || (lost && how !== "own")) await removeTag(session, now, stack.tag);
+}
+
+/** Marks an address that was allocated here as the stack's; the program tags its own, and what is reused was tagged to take it. */
+export async function ensureTagged(session: Session, { address }: Claim, stack: StackAddress): Promise<void> {
+  if (!isAllocated(address, stack) || address.tags.includes(stack.tag)) return;
+  await setFloatingIpTags(session, address.id, [...address.tags, stack.tag]);
 }
 
 /** Takes the stack's tag off an address and leaves the others. */

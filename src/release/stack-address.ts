@@ -11,6 +11,7 @@ import type { Session } from "../openstack/session.ts";
 import {
   type Claim,
   claimAddress,
+  ensureTagged,
   giveBack,
   isAllocated,
   isBorrowed,
@@ -53,11 +54,13 @@ export async function ensureAttached(
   for (let tries = 1; ; tries++) {
     const claim = await claimAddress(session, stack, { reuse, except: lost });
     const undo = () => giveBack(session, claim, stack);
-    const address = await ensureAssociated(session, claim.address.id, stack.portId, patience).catch(
-      async (error: unknown) => {
-        throw await afterUndo(undo, claim, error);
-      },
-    );
+    let address: FloatingIp | undefined;
+    try {
+      await ensureTagged(session, claim, stack);
+      address = await ensureAssociated(session, claim.address.id, stack.portId, patience);
+    } catch (error) {
+      throw await afterUndo(undo, claim, error);
+    }
     const held = claim.how === "own" || address?.tags.includes(stack.tag);
     if (address !== undefined && held) return { how: claim.how, address, giveBack: undo };
     await undo();

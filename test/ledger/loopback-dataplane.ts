@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { connect, createServer, type Server } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import type { Dataplane, NetworkingPlan } from "../../src/cloud/network/dataplane.ts";
 
 /**
@@ -8,12 +8,12 @@ import type { Dataplane, NetworkingPlan } from "../../src/cloud/network/dataplan
  */
 export class LoopbackDataplane implements Dataplane {
   readonly external: { cidr: string; gatewayIp: string };
-  readonly #open = new Map<string, Server>();
+  readonly #open = new Map<string, { server: Server; sockets: Set<Socket> }>();
   readonly #port: number;
-  readonly #target: () => number;
+  readonly #target: number;
 
   /** @param port that guests serve on @param target the port on 127.0.0.1 that answers for them */
-  constructor(port: number, target: () => number) {
+  constructor(port: number, target: number) {
     const network = `127.${randomInt(64, 128)}.${randomInt(256)}`;
     this.external = { cidr: `${network}.0/24`, gatewayIp: `${network}.1` };
     this.#port = port;
@@ -28,34 +28,40 @@ export class LoopbackDataplane implements Dataplane {
       .flatMap(({ floatingIps }) => floatingIps)
       .filter(({ fixedIp }) => plugged.has(fixedIp))
       .map(({ floatingIp }) => floatingIp);
-    for (const [address, server] of this.#open) if (!wanted.includes(address)) await this.#close(address, server);
+    for (const address of this.#open.keys()) if (!wanted.includes(address)) await this.#close(address);
     for (const address of wanted) if (!this.#open.has(address)) await this.#listen(address);
   }
 
   async destroy(): Promise<void> {
-    for (const [address, server] of this.#open) await this.#close(address, server);
+    for (const address of this.#open.keys()) await this.#close(address);
   }
 
   async #listen(address: string): Promise<void> {
+    const sockets = new Set<Socket>();
     const server = createServer((client) => {
-      const guest = connect(this.#target(), "127.0.0.1");
-      for (const [one, other] of [
-        [client, guest],
-        [guest, client],
-      ] as const) {
-        one.pipe(other);
-        one.on("error", () => other.destroy());
-        one.on("close", () => other.destroy());
+      const guest = connect(this.#target, "127.0.0.1");
+      const ends = [client, guest];
+      for (const end of ends) {
+        sockets.add(end);
+        const leave = () => {
+          for (const one of ends) one.destroy();
+          sockets.delete(end);
+        };
+        end.on("error", leave).on("close", leave);
       }
+      client.pipe(guest).pipe(client);
     });
-    this.#open.set(address, server);
+    this.#open.set(address, { server, sockets });
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject).listen(this.#port, address, resolve);
     });
   }
 
-  async #close(address: string, server: Server): Promise<void> {
+  async #close(address: string): Promise<void> {
+    const { server, sockets } = this.#open.get(address) ?? {};
     this.#open.delete(address);
-    await new Promise((resolve) => server.close(resolve));
+    const closed = new Promise((resolve) => server?.close(resolve));
+    for (const socket of sockets ?? []) socket.destroy();
+    await closed;
   }
 }

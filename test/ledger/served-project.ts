@@ -5,14 +5,7 @@ import type { FloatingIp } from "../../src/openstack/network/floating-ips.ts";
 import { importModel } from "../../src/serving/models/import.ts";
 import { consoleOf, PaperProject } from "../cli/paper-project.ts";
 import { listOf, logIn, postJson } from "../e2e/openstack-http.ts";
-import {
-  exampleModel,
-  installModel,
-  prepareHost,
-  startServing,
-  type TestProcess,
-  untilReady,
-} from "../serving/support.ts";
+import { exampleModel, installModel, prepareHost, startServing, untilReady } from "../serving/support.ts";
 import { LoopbackDataplane } from "./loopback-dataplane.ts";
 
 const FRONTEND_PORT = 5100;
@@ -23,13 +16,11 @@ const FRONTEND_PORT = 5100;
  */
 export class ServedProject {
   readonly project: PaperProject;
-  readonly #processes: TestProcess[];
-  readonly #folder: string;
+  readonly #end: () => Promise<unknown>;
 
-  private constructor(project: PaperProject, processes: TestProcess[], folder: string) {
+  private constructor(project: PaperProject, end: () => Promise<unknown>) {
     this.project = project;
-    this.#processes = processes;
-    this.#folder = folder;
+    this.#end = end;
   }
 
   static async create(): Promise<ServedProject> {
@@ -37,12 +28,18 @@ export class ServedProject {
     const host = await prepareHost(folder);
     const model = await installModel(host.modelsDir, await importModel(exampleModel("production")));
     const processes = (["runtime", "frontend"] as const).map((entry) => startServing(entry, host));
+    const dataplane = new LoopbackDataplane(FRONTEND_PORT, host.config.frontend.port);
     const verdict = { type: "verdict", sequence: 1000, ok: true, model, ms: 1 } as const;
     const project = await PaperProject.create(() => consoleOf([{ ...verdict, at: new Date().toISOString() }]), {
-      dataplane: new LoopbackDataplane(FRONTEND_PORT, () => host.config.frontend.port),
+      dataplane,
     });
     await untilReady(host);
-    return new ServedProject(project, processes, folder);
+    return new ServedProject(project, async () => {
+      await Promise.all(processes.map((process) => process.end("SIGKILL")));
+      await project.remove();
+      await dataplane.destroy();
+      await rm(folder, { recursive: true, force: true });
+    });
   }
 
   /** The project's floating IPs, in the order of their addresses. */
@@ -74,8 +71,6 @@ export class ServedProject {
   }
 
   async remove(): Promise<void> {
-    await Promise.all(this.#processes.map((process) => process.end("SIGKILL")));
-    await this.project.remove();
-    await rm(this.#folder, { recursive: true, force: true });
+    await this.#end();
   }
 }

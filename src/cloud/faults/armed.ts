@@ -2,6 +2,9 @@ import { createHash } from "node:crypto";
 import type { Collection, Store } from "../store/store.ts";
 import { type Fault, keyOf } from "./fault.ts";
 
+/** How many firings are remembered. */
+const KEPT = 50;
+
 /** A time that a fault struck. */
 interface Firing {
   /** RFC 3339. */
@@ -21,6 +24,9 @@ export interface ArmedFault {
   delayMs: number;
   /** Occasions so far. */
   met: number;
+  /** How often it has struck. */
+  struck: number;
+  /** The last times that it struck. */
   firings: Firing[];
 }
 
@@ -47,6 +53,7 @@ export class ArmedFaults {
       seed: seed ?? null,
       delayMs: delayMs ?? fault.delayMs ?? 0,
       met: 0,
+      struck: 0,
       firings: [],
     });
   }
@@ -62,14 +69,15 @@ export class ArmedFaults {
   /** An occasion for a fault: when it strikes, that is noted and the armed fault returned. */
   strike(fault: Fault, what: string): ArmedFault | undefined {
     const armed = this.find(fault);
-    if (armed === undefined || armed.firings.length === armed.times) return undefined;
+    if (armed === undefined || armed.struck === armed.times) return undefined;
     const met = armed.met + 1;
     if (!falls(armed.seed, met)) {
       this.#table.put({ ...armed, met });
       return undefined;
     }
     const firing = { at: new Date().toISOString(), what };
-    return this.#table.put({ ...armed, met, firings: [...armed.firings, firing] });
+    const firings = [...armed.firings, firing].slice(-KEPT);
+    return this.#table.put({ ...armed, met, struck: armed.struck + 1, firings });
   }
 }
 

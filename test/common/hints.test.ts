@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "../..");
 const verbs = readdirSync(join(root, "src/cli/verbs")).map((file) => basename(file, ".ts"));
-const cloudActions = ["start", "stop", "status", "env", "prepare", "destroy"];
+const cloudActions = ["start", "stop", "status", "env", "prepare", "destroy", "arm", "disarm", "faults"];
 
 function textsBelow(folder: string, ending: string): { file: string; text: string }[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })

@@ -32,6 +32,15 @@ export class PaperStack {
   /** @param options.bootMs how long servers take to become ACTIVE */
   static async create({ bootMs = 0 } = {}): Promise<PaperStack> {
     const test = await startTestCloud({ guests: { bootMs } });
+    try {
+      return await PaperStack.#make(test);
+    } catch (error) {
+      await test.stop();
+      throw error;
+    }
+  }
+
+  static async #make(test: TestCloud): Promise<PaperStack> {
     const { session } = test;
     const externalId = await externalNetworkId(session, "public");
     const network = await make<{ id: string }>(session, "network", { name: "net" });

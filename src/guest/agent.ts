@@ -48,6 +48,22 @@ export async function deploy(
   }
 }
 
+/**
+ * After a boot: has everything run that ran before, and gives the verdict anew, since a console log may have lost the one before it. It
+ * is on the release that serves; one that failed later is not tried again.
+ */
+export async function resume(host: Host, manifest: Manifest): Promise<void> {
+  const began = performance.now();
+  const { sequence } = manifest;
+  const ms = () => Math.round(performance.now() - began);
+  try {
+    const outputs = await converge(host, manifest, []);
+    host.journal.verdict({ sequence, ok: true, model: nameOf(manifest), outputs, ms: ms() });
+  } catch (error) {
+    host.journal.verdict({ sequence, ok: false, failure: failureOf(error), ms: ms() });
+  }
+}
+
 /** What a change from one manifest to another makes necessary to start anew. */
 export function servicesToRestart(from: Manifest, to: Manifest): Service[] {
   if (from.payload.digest !== to.payload.digest) return payloadServices;

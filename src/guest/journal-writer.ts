@@ -1,7 +1,7 @@
 import { appendFileSync, closeSync, constants, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { isErrno, messageOf } from "../common/errors.ts";
-import { formatJournalLine, type JournalEntry, parseJournal } from "./journal.ts";
+import { formatJournalLine, type JournalEntry, type JournalLine, parseJournal } from "./journal.ts";
 
 type Verdict = Extract<JournalEntry, { type: "verdict" }>;
 
@@ -64,14 +64,23 @@ export class JournalWriter {
     this.write({ type: "verdict", at: new Date().toISOString(), ...verdict });
   }
 
+  /** Whether a verdict was given since the host booted. */
+  hasVerdict(): boolean {
+    return this.#linesOfBoot().some(({ entry }) => entry.type === "verdict");
+  }
+
   #lastSeq(): number {
+    return this.#linesOfBoot().reduce((last, { seq }) => Math.max(last, seq), 0);
+  }
+
+  #linesOfBoot(): JournalLine[] {
     let text = "";
     try {
       text = readFileSync(this.#file, "utf8");
     } catch (error) {
       if (!isErrno(error, "ENOENT")) throw error;
     }
-    return parseJournal(text).reduce((last, { boot, seq }) => (boot === this.#boot ? Math.max(last, seq) : last), 0);
+    return parseJournal(text).filter(({ boot }) => boot === this.#boot);
   }
 
   #writeToConsole(line: string): void {

@@ -1,5 +1,5 @@
 /** The agent: follows the stack's manifest and puts each higher release into service. systemd starts it again when it ends. */
-import { deploy } from "./agent.ts";
+import { deploy, resume } from "./agent.ts";
 import { thisHost } from "./host.ts";
 import type { Manifest } from "./manifest.ts";
 import { ManifestWatch } from "./manifest-watch.ts";
@@ -12,6 +12,7 @@ const host = await thisHost();
 const watch = new ManifestWatch(host.config);
 let record = await readReleaseRecord(host.paths);
 if (record === undefined) throw new Error(`${host.paths.release} is missing: the bootstrap has not finished`);
+if (!host.journal.hasVerdict()) await resume(host, record.manifest);
 for (;;) {
   const found = await watch.next(record.sequence, LONGEST_WATCH_MS);
   if (found === undefined) continue;

@@ -139,6 +139,10 @@ describe.skipIf(skip !== undefined)(
         const answer = await postJson(`${endpoint("compute")}/servers/${first.hosts[0].id}/action`, action, headers);
         expect(answer.status).toBe(202);
       };
+      const verdict = async () => {
+        const { journal } = (await slipway.run(["logs", "production"])).result;
+        return journal.findLast(({ entry }: { entry: { type: string } }) => entry.type === "verdict");
+      };
       const guest = () => inside(join(slipway.home, "cloud"), first.hosts[0].id);
       const isOff = async () => {
         const [server] = (await listOf(slipway, "compute", "servers/detail")) as { status: string }[];
@@ -155,10 +159,12 @@ describe.skipIf(skip !== undefined)(
         },
       };
       it.each(Object.keys(ways))("%s", async (way) => {
-        const booted = await guest().nspawn();
+        const [booted, earlier] = [await guest().nspawn(), await verdict()];
         await ways[way]?.();
         await waitUntil(async () => ![undefined, booted].includes(await guest().nspawn()), 60_000);
         await waitUntil(() => healthy(first.url), 60_000);
+        await waitUntil(async () => (await verdict()).boot !== earlier.boot, 60_000);
+        expect((await verdict()).entry).toMatchObject({ ok: true, model: { version: earlier.entry.model.version } });
         await expectGolden(first.url, await goldenOf("development"));
       });
     });

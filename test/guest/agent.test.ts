@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { digestOf } from "../../src/common/digest.ts";
-import { deploy, servicesToRestart } from "../../src/guest/agent.ts";
+import { deploy, resume, servicesToRestart } from "../../src/guest/agent.ts";
 import { converge } from "../../src/guest/converge.ts";
 import type { Manifest } from "../../src/guest/manifest.ts";
 import { ManifestWatch } from "../../src/guest/manifest-watch.ts";
@@ -159,5 +159,27 @@ describe("ManifestWatch", () => {
     ]);
     publish(manifest);
     expect(await watch.next(0, 0)).toMatchObject({ manifest });
+  });
+});
+
+describe("resume", () => {
+  it("gives the verdict of a boot on what serves, without a restart", async () => {
+    const { host, first, entries, commands } = await servingHost();
+    expect(host.journal.hasVerdict()).toBe(false);
+    await resume(host, first.manifest);
+    expect(host.journal.hasVerdict()).toBe(true);
+    expect(entries().at(-1)).toMatchObject({ type: "verdict", sequence: 1, ok: true, outputs: [0.25, 0.25] });
+    expect(restarts(commands)).toEqual([]);
+  });
+
+  it("tells what does not serve any more", async () => {
+    const { host, first, entries, serving } = await servingHost();
+    serving.output = 0.5;
+    await resume(host, first.manifest);
+    expect(entries().at(-1)).toMatchObject({
+      type: "verdict",
+      ok: false,
+      failure: { step: "gate", reason: "golden row 1: 0.5 is served, 0.25 expected" },
+    });
   });
 });

@@ -1,4 +1,5 @@
 import { SlipwayError } from "../common/errors.ts";
+import { undone } from "../common/undo.ts";
 import type { Manifest } from "../guest/manifest.ts";
 import { awaitEndpoint, checkEndpoint, type EndpointReport, type Expectation } from "../health/check-endpoint.ts";
 import { rememberExpectation } from "../health/expectation.ts";
@@ -55,8 +56,10 @@ export async function bringUp(
   const attached = await attachedAddress(workspace, made);
   let outputs = withAddress(made, attached);
   let giveBack = async () => {}; // what was attached before this run stays
+  // a release that was published and never brought to its verdict may be another payload for the same model
+  const passed = (await readStackRecord(workspace.stackHome))?.release?.sequence === staged.manifest.sequence;
   const stillServes =
-    !staged.changed && attached !== undefined && (await serves(endpointUrl(outputs), model.expectation));
+    !staged.changed && passed && attached !== undefined && (await serves(endpointUrl(outputs), model.expectation));
   let { manifest } = staged;
   let timeoutMs = ENDPOINT_TIMEOUT_MS;
   if (!stillServes) {
@@ -90,8 +93,7 @@ export async function checkOrGiveBack(
   try {
     return await awaitEndpoint(url, expectation, patience);
   } catch (error) {
-    await giveBack();
-    throw error;
+    throw await undone(error, giveBack, "the floating IP could not be given back");
   }
 }
 

@@ -23,15 +23,27 @@ export interface Delivery {
 export async function deliveryOf(workspace: Workspace): Promise<Delivery> {
   const { session, stackHome } = workspace;
   if (!(await isPushed(workspace))) return { store: swiftStore(session) };
-  const folder = join(stackHome, "publication");
+  const folder = folderOf(stackHome);
   return {
-    store: folderStore(folder, inboxUrl),
+    store: pushedFrom(stackHome),
     bring: (manifest, access) =>
       withHost(workspace, access, (connection) =>
         pushRelease(connection, { folder, manifest, log: access.progress.note, signal: access.signal }),
       ),
   };
 }
+
+/** Every place where a release of the stack may lie: its way of delivery may have been another one before. */
+export async function possibleStores({ session, stackHome }: Workspace): Promise<ObjectStore[]> {
+  const swift = (await session.offers("object-store")) ? [swiftStore(session)] : [];
+  return [pushedFrom(stackHome), ...swift];
+}
+
+function pushedFrom(stackHome: string): ObjectStore {
+  return folderStore(folderOf(stackHome), inboxUrl);
+}
+
+const folderOf = (stackHome: string) => join(stackHome, "publication");
 
 async function isPushed({ config, session, stackHome }: Workspace): Promise<boolean> {
   if (config.source !== undefined) return config.source === "push";

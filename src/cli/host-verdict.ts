@@ -1,4 +1,5 @@
 import { SlipwayError } from "../common/errors.ts";
+import { undone } from "../common/undo.ts";
 import { type JournalLine, parseJournal } from "../guest/journal.ts";
 import type { Manifest } from "../guest/manifest.ts";
 import { describe, followJournal, type Verdict } from "../health/follow-journal.ts";
@@ -48,7 +49,11 @@ export async function reachVerdict(
     });
     // A cloud that hides the console leaves only the check from outside.
     if (verdict === undefined || (verdict.ok && verdict.model?.digest === digestOf(manifest))) return manifest;
-    throw await failed(workspace, outputs, delivered, verdict);
+    throw await undone(
+      failureOf(verdict, manifest),
+      () => followOldRelease(workspace, outputs, delivered, verdict),
+      "the old release could not be published again",
+    );
   });
 }
 
@@ -79,18 +84,24 @@ async function retriedManifest(
   return republish(publicationOf(workspace, delivery), staged.manifest);
 }
 
-async function failed(
+/** Hosts follow the publication: a release that failed must not be what the next boot finds. */
+async function followOldRelease(
   workspace: Workspace,
   outputs: StackOutputs,
   delivered: Delivered,
   verdict: Verdict,
-): Promise<SlipwayError> {
+): Promise<void> {
   const { staged, delivery } = delivered;
-  const kept = verdict.model !== undefined && verdict.model.digest !== digestOf(staged.manifest);
-  // Hosts follow the publication: one that failed must not be what the next boot finds.
-  if (kept && staged.replaced !== undefined) {
-    await bring(await republish(publicationOf(workspace, delivery), staged.replaced), outputs, delivered);
-  }
+  if (!keptOldModel(verdict, staged.manifest) || staged.replaced === undefined) return;
+  await bring(await republish(publicationOf(workspace, delivery), staged.replaced), outputs, delivered);
+}
+
+function keptOldModel(verdict: Verdict, manifest: Manifest): boolean {
+  return verdict.model !== undefined && verdict.model.digest !== digestOf(manifest);
+}
+
+function failureOf(verdict: Verdict, manifest: Manifest): SlipwayError {
+  const kept = keptOldModel(verdict, manifest);
   const { step = "bootstrap", reason = "the host gave no reason", lines = [] } = verdict.failure ?? {};
   return new SlipwayError(step === "gate" || kept ? "E_GATE_FAILED" : "E_BOOTSTRAP_FAILED", `step ${step}: ${reason}`, {
     details: lines[0] === reason ? lines.slice(1) : lines,

@@ -5,9 +5,9 @@ import { endMaintenance } from "../release/maintenance-address.ts";
 import { unpublish } from "../release/publication.ts";
 import { forgetStack } from "../release/stack-record.ts";
 import { forgetHostKeys } from "../remote/known-hosts.ts";
-import { deliveryOf } from "./delivery.ts";
+import { possibleStores } from "./delivery.ts";
 import { showEngine, summary } from "./engine-progress.ts";
-import { knownHostsFile } from "./host-access.ts";
+import { knownHostsFile } from "./host-keys.ts";
 import { detachAddress } from "./public-address.ts";
 import { stackOutputs } from "./stack-outputs.ts";
 import type { Reporter } from "./ui/reporter.ts";
@@ -19,17 +19,16 @@ import { bindToCloud, type Workspace } from "./workspace.ts";
  * @throws SlipwayError E_LEFTOVERS listing what carries the stack's tag all the same
  */
 export async function takeDown(workspace: Workspace, reporter: Reporter, signal: AbortSignal): Promise<void> {
-  const { engine, reference, session, stack, home, stackHome } = workspace;
+  const { engine, reference, session, stack, stackHome } = workspace;
   const tag = stackTag(reference.project, stack);
   await reporter.phase("authenticate", `log in to ${workspace.cloud ?? session.authUrl}`, () => bindToCloud(workspace));
-  const { store } = await deliveryOf(workspace);
   const state = await engine.outputs(reference);
   const outputs = stackOutputs.safeParse(state);
   if (outputs.success) {
     await reporter.phase("detach", `floating IP ${outputs.data.floatingIp} detached`, () =>
       detachAddress(workspace, outputs.data),
     );
-    await forgetHostKeys(knownHostsFile(home), outputs.data.serverId);
+    await forgetHostKeys(knownHostsFile(workspace), outputs.data.serverId);
   }
   await endMaintenance(session, tag);
   await reporter.phase("destroy", "resources", async ({ note }) => {
@@ -37,7 +36,9 @@ export async function takeDown(workspace: Workspace, reporter: Reporter, signal:
     if (state === undefined) return note("there is no state: nothing was made");
     note(summary((await engine.destroy(reference, { onEvent: showEngine(reporter), signal })).changes));
   });
-  await reporter.phase("unpublish", "payload and models withdrawn", () => unpublish({ store, stack, home: stackHome }));
+  await reporter.phase("unpublish", "payload and models withdrawn", async () => {
+    for (const store of await possibleStores(workspace)) await unpublish({ store, stack, home: stackHome });
+  });
   const leftovers = await reporter.phase("prove", "nothing is left", async () => {
     const found = await findStackLeftovers(session, { tag, keypair: keypairName(tag) });
     if (found.length > 0) throw leftoversOf(stack, found);

@@ -115,8 +115,7 @@ async function allocate(session: Session, networkId: string, { tag }: StackAddre
     const addresses = await projectAddresses(session);
     const made = addresses.find((address) => address.description === description);
     if (made !== undefined) return made; // its answer was lost
-    if (error instanceof OpenStackError && error.status === 409) throw noneToBeHad(error, addresses);
-    throw error;
+    throw await noneToBeHad(session, error);
   }
 }
 
@@ -148,8 +147,11 @@ export async function removeTag(session: Session, { id, tags }: FloatingIp, tag:
   );
 }
 
-function noneToBeHad(cause: OpenStackError, addresses: FloatingIp[]): SlipwayError {
+/** A refusal to allocate an address, told with those that the project has where its quota is met; any other failure as it is. */
+export async function noneToBeHad(session: Session, cause: unknown): Promise<unknown> {
+  if (!(cause instanceof OpenStackError) || cause.status !== 409) return cause;
   const { requestId } = cause;
+  const addresses = await projectAddresses(session);
   return new SlipwayError("E_FLOATING_IP", `no floating IP can be had: ${cause.message}`, {
     cause,
     ...(requestId === undefined ? {} : { requestId }),

@@ -1,7 +1,9 @@
 import { SlipwayError } from "../common/errors.ts";
+import { undone } from "../common/undo.ts";
 import { ensureAssociated } from "../openstack/network/association.ts";
-import { createFloatingIp, deleteFloatingIp, listFloatingIps } from "../openstack/network/floating-ips.ts";
+import { createFloatingIp, deleteFloatingIp } from "../openstack/network/floating-ips.ts";
 import type { Session } from "../openstack/session.ts";
+import { noneToBeHad, projectAddresses } from "./address-claim.ts";
 
 /** A host that must be reached before it has an address of its own. */
 export interface Unattached {
@@ -24,21 +26,30 @@ export async function withMaintenanceAddress<T>(
   action: (address: string) => Promise<T>,
 ): Promise<T> {
   await endMaintenance(session, tag);
+  let result: T;
   try {
     // the second tag tells that it does not stand in for the stack's own address
     const tags = [tag, "slipway-maintenance"];
     const wanted = { networkId: externalNetworkId, description: descriptionOf(tag), tags };
-    const { id, floating_ip_address } = await createFloatingIp(session, wanted);
+    const { id, floating_ip_address } = await createFloatingIp(session, wanted).catch(async (error: unknown) => {
+      throw await noneToBeHad(session, error);
+    });
     if ((await ensureAssociated(session, id, portId, { signal })) === undefined) throw taken(floating_ip_address);
-    return await action(floating_ip_address);
-  } finally {
-    await endMaintenance(session, tag);
+    result = await action(floating_ip_address);
+  } catch (error) {
+    throw await undone(
+      error,
+      () => endMaintenance(session, tag),
+      "the address for maintenance could not be given back",
+    );
   }
+  await endMaintenance(session, tag);
+  return result;
 }
 
 /** Gives back the addresses for maintenance that a stack has. They are known by their description: a killed run may not have tagged one. */
 export async function endMaintenance(session: Session, tag: string): Promise<void> {
-  const addresses = await listFloatingIps(session, { description: descriptionOf(tag) });
+  const addresses = (await projectAddresses(session)).filter(({ description }) => description === descriptionOf(tag));
   await Promise.all(addresses.map(({ id }) => deleteFloatingIp(session, id)));
 }
 

@@ -8,8 +8,9 @@ import type { Manifest } from "../guest/manifest.ts";
 import { RemoteCommandError } from "../remote/command.ts";
 import type { RemoteCommandOptions, SshConnection } from "../remote/connection.ts";
 
-/** Where pushed files lie in a host; the hosts' source URL. Readable by root alone, as all of `/var/lib/slipway`'s making. */
+/** Where pushed files lie in a host, readable by root alone. */
 const INBOX = "/var/lib/slipway/inbox";
+/** The source URL of hosts that are pushed to. */
 export const inboxUrl = `file://${INBOX}`;
 
 const MANIFEST = "manifest";
@@ -78,8 +79,10 @@ class Inbox {
     const target = quoteForShell(path);
     const sum = quoteForShell(`${hexOf(digest)}  ${partOf(path)}`);
     await this.#inInbox(
-      `mkdir -p "$(dirname ${target})" && cat ${from > 0 ? ">>" : ">"} ${part} && sync ${part} && ` +
-        `if echo ${sum} | sha256sum -c --status; then mv ${part} ${target}; else rm ${part}; echo 'it arrived torn' >&2; exit 1; fi`,
+      `mkdir -p "$(dirname ${target})" && cat ${from > 0 ? ">>" : ">"} ${part} && sync ${part} || exit; ` +
+        `if echo ${sum} | sha256sum -c --status; then mv ${part} ${target}; exit; fi; ` +
+        // what a broken connection left is gone on with; what is whole and wrong is not
+        `[ "$(stat -c %s ${part})" -lt ${size} ] || rm ${part}; echo 'it arrived torn' >&2; exit 1`,
       {
         input: createReadStream(file, { start: from }),
         timeoutMs: GRACE_MS + Math.ceil((size / BYTES_PER_SECOND) * 1000),

@@ -1,4 +1,5 @@
-import { messageOf, SlipwayError } from "../common/errors.ts";
+import { SlipwayError } from "../common/errors.ts";
+import { undone } from "../common/undo.ts";
 import { awaitServerActive } from "../openstack/compute/servers.ts";
 import { type AssociationOptions, ensureAssociated } from "../openstack/network/association.ts";
 import {
@@ -59,7 +60,7 @@ export async function ensureAttached(
       await ensureTagged(session, claim, stack);
       address = await ensureAssociated(session, claim.address.id, stack.portId, patience);
     } catch (error) {
-      throw await afterUndo(undo, claim, error);
+      throw await undone(error, undo, `the floating IP ${claim.address.floating_ip_address} could not be given back`);
     }
     const held = claim.how === "own" || address?.tags.includes(stack.tag);
     if (address !== undefined && held) return { how: claim.how, address, giveBack: undo };
@@ -89,17 +90,6 @@ export async function ensureDetached(
     if (isBorrowed(address, stack)) await removeTag(session, address, stack.tag);
   }
   return addresses.filter(({ port_id }) => port_id !== null);
-}
-
-/** The failure, with a line about what could not be undone. */
-async function afterUndo(undo: () => Promise<void>, { address }: Claim, failure: unknown): Promise<unknown> {
-  try {
-    await undo();
-  } catch (error) {
-    const line = `the floating IP ${address.floating_ip_address} could not be given back: ${messageOf(error)}`;
-    if (failure instanceof SlipwayError) failure.details.push(line);
-  }
-  return failure;
 }
 
 function takenByOthers({ floating_ip_address: address }: FloatingIp): SlipwayError {

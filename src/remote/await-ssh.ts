@@ -16,7 +16,7 @@ export async function awaitSsh(
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     try {
-      return await connectSsh(target);
+      return await connectSsh(target, signal);
     } catch (error) {
       if (!isPassing(error) || performance.now() + PAUSE_MS > deadline) throw error;
     }

@@ -81,11 +81,20 @@ export class SshConnection {
   }
 
   /** A TCP connection that starts from this host. */
-  forward(host: string, port: number): Promise<Duplex> {
-    return this.#open(
-      (done) => this.#client.forwardOut("127.0.0.1", 0, host, port, done),
-      async (channel) => channel,
+  forward(host: string, port: number, until: AbortSignal): Promise<Duplex> {
+    const late = new Promise<never>((_, reject) =>
+      until.addEventListener("abort", () =>
+        reject(unreachable(`${host}:${port} is not reached from the host in between`)),
+      ),
     );
+    const opened = this.#open(
+      (done) => this.#client.forwardOut("127.0.0.1", 0, host, port, done),
+      async (channel) => {
+        if (until.aborted) channel.destroy(); // nobody waits for it any more
+        return channel;
+      },
+    );
+    return Promise.race([opened, late]);
   }
 
   close(): void {
@@ -117,14 +126,19 @@ export class SshConnection {
  * Logs in to a host that presents one of its pinned keys; no other is ever accepted.
  * @throws SlipwayError E_HOST_KEY for another key, or where none is pinned; E_SSH when there is no way in, with what stands in it
  */
-export async function connectSsh(target: SshTarget): Promise<SshConnection> {
+export async function connectSsh(target: SshTarget, signal?: AbortSignal): Promise<SshConnection> {
   const { host, port, user, name, hostKeys, through } = target;
-  if (hostKeys.length === 0) throw unpinned(name);
+  const algorithms = algorithmsOf(hostKeys);
+  if (algorithms.length === 0) throw unpinned(name);
   const client = new ssh2.Client();
   let presented: Buffer | undefined;
-  const sock = await through?.forward(host, port);
+  const deadline = AbortSignal.timeout(CONNECT_TIMEOUT_MS);
+  const until = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
+  let sock: Duplex | undefined;
   try {
+    sock = await through?.forward(host, port, until);
     await new Promise<void>((resolve, reject) => {
+      until.addEventListener("abort", () => reject(unreachable(`${name} does not answer to SSH at ${host}:${port}`)));
       client.once("ready", resolve);
       client.once("error", (error) => reject(refusedLogin(target, error, presented)));
       client.once("close", () => reject(unreachable(`${name} closed the connection`)));
@@ -135,7 +149,7 @@ export async function connectSsh(target: SshTarget): Promise<SshConnection> {
         readyTimeout: CONNECT_TIMEOUT_MS,
         keepaliveInterval: KEEPALIVE_MS,
         keepaliveCountMax: LONGEST_SILENCE,
-        algorithms: { serverHostKey: algorithmsOf(hostKeys) },
+        algorithms: { serverHostKey: algorithms },
         hostVerifier: (blob: Buffer) => {
           presented = blob;
           return hostKeys.some(({ base64 }) => base64 === blob.toString("base64"));
@@ -148,6 +162,7 @@ export async function connectSsh(target: SshTarget): Promise<SshConnection> {
     client.on("error", () => undefined); // what a connection that is given up on says further is of no interest
     client.destroy();
     sock?.destroy();
+    signal?.throwIfAborted();
     throw error;
   }
   // a failure ends the channels, and so is told to whoever uses them; the event itself has nobody else to tell
@@ -155,11 +170,17 @@ export async function connectSsh(target: SshTarget): Promise<SshConnection> {
   return new SshConnection(client);
 }
 
+/** How keys of a type are used; types that a `known_hosts` file may have and ssh2 does not know are left out. */
+const signatures: Record<string, ServerHostKeyAlgorithm[]> = {
+  "ssh-ed25519": ["ssh-ed25519"],
+  "ecdsa-sha2-nistp256": ["ecdsa-sha2-nistp256"],
+  "ecdsa-sha2-nistp384": ["ecdsa-sha2-nistp384"],
+  "ecdsa-sha2-nistp521": ["ecdsa-sha2-nistp521"],
+  "ssh-rsa": ["rsa-sha2-512", "rsa-sha2-256"],
+};
+
 function algorithmsOf(keys: HostKey[]): ServerHostKeyAlgorithm[] {
-  const types = [...new Set(keys.map(({ type }) => type))];
-  return types.flatMap((type) =>
-    type === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [type],
-  ) as ServerHostKeyAlgorithm[];
+  return [...new Set(keys.flatMap(({ type }) => signatures[type] ?? []))];
 }
 
 function methodsOf({ identities, user: username }: SshTarget): AnyAuthMethod[] {

@@ -17,7 +17,7 @@ interface Sitting extends Seat {
 
 /**
  * Connects a seat with a command on a host, or with a login shell: on a terminal of the seat's size where it has one.
- * @returns the command's exit status; 128 and more, as shells have it, for one that a signal ended
+ * @returns the command's exit status; 128 for one that a signal ended
  * @throws SlipwayError E_SSH when the connection breaks
  */
 export function sitAt(

@@ -15,7 +15,8 @@ describe.skipIf(skip !== undefined)(
     let first: any;
     const phases = (lines: { phase?: string; state?: string }[]) =>
       lines.flatMap(({ phase, state }) => (state === "done" && phase ? [phase] : []));
-    const pins = () => readFile(join(slipway.home, "known_hosts"), "utf8");
+    const knownHosts = () => join(slipway.home, "stacks/production/known_hosts");
+    const pins = () => readFile(knownHosts(), "utf8");
     const addresses = () => listOf(slipway, "network", "floatingips");
 
     beforeAll(async () => {
@@ -74,11 +75,11 @@ describe.skipIf(skip !== undefined)(
     it("a host that presents another key is not logged in to", async () => {
       const pinned = await pins();
       const other = await readFile(join(slipway.home, "id_ed25519.pub"), "utf8");
-      await writeFile(join(slipway.home, "known_hosts"), `${first.hosts[0].id} ${other}`);
+      await writeFile(knownHosts(), `${first.hosts[0].id} ${other}`);
       const { result, exitCode } = await slipway.run(["up", "production", "--model", "models/diabetes/production"]);
       expect(result).toMatchObject({ ok: false, error: { code: "E_HOST_KEY" } });
       expect(exitCode).toBe(5);
-      await writeFile(join(slipway.home, "known_hosts"), pinned);
+      await writeFile(knownHosts(), pinned);
       expect((await slipway.run(["up", "production", "--model", "models/diabetes/production"])).result).toMatchObject({
         ok: true,
         model: { version: "3" },

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import ssh2 from "ssh2";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { digestOf } from "../../src/common/digest.ts";
+import { waitFor } from "../../src/common/wait.ts";
 import { type Manifest, openManifest } from "../../src/guest/manifest.ts";
 import { folderStore } from "../../src/release/folder-store.ts";
 import { payloadDigest } from "../../src/release/payload.ts";
@@ -148,16 +149,26 @@ describe("a push", () => {
     expect(digestOf(readFileSync(inbox(path)))).toBe(digest);
   });
 
-  it("that a broken connection ended is finished by the next", async () => {
+  it("that a broken connection ended is gone on with by the next, not sent again", async () => {
     const manifest = await publish("weights");
-    setTimeout(() => host.cut(), 30);
-    await push(manifest).then(
-      () => undefined,
-      (error: unknown) => expect(error).toMatchObject({ code: "E_SSH" }),
-    );
+    const { path, size, digest } = manifest.payload.runtime;
+    const torn = async () => {
+      const arrived = statSync(inbox(`${path}.part`), { throwIfNoEntry: false })?.size ?? 0;
+      return arrived > 0 || undefined;
+    };
+    host.slow = true; // a part of the layer arrives, and no more
+    const pushed = push(manifest).catch((error: unknown) => error);
+    await waitFor("a part of the layer", torn, { timeoutMs: 10_000, intervalMs: 5 });
+    host.cut();
+    expect(await pushed).toMatchObject({ code: "E_SSH" });
+    host.slow = false;
+    const { size: arrived } = statSync(inbox(`${path}.part`));
+    expect(arrived).toBeLessThan(size);
     connection = await logIn();
+    log = [];
     await push(manifest);
-    expect(digestOf(readFileSync(inbox(manifest.payload.runtime.path)))).toBe(manifest.payload.runtime.digest);
+    expect(log[0]).toMatch(/from \d+\.\d on$/);
+    expect(digestOf(readFileSync(inbox(path)))).toBe(digest);
   });
 
   it("tells in the host's words why it cannot write", async () => {

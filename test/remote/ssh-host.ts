@@ -2,8 +2,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { connect } from "node:net";
+import { Transform } from "node:stream";
 import ssh2 from "ssh2";
 import type { HostKey } from "../../src/remote/host-keys.ts";
+
+const OUTLIVING_MS = 1000;
 
 /** How a test's host behaves. */
 interface HostOptions {
@@ -21,6 +24,8 @@ export class SshHost {
   readonly commands: string[] = [];
   /** Names of those who tried to log in, with the method. */
   readonly attempts: string[] = [];
+  /** Whether commands get the first 100 kB that are sent to them, and nothing after. */
+  slow = false;
   readonly #server: ssh2.Server;
   readonly #connections = new Set<ssh2.Connection>();
 
@@ -75,9 +80,12 @@ export class SshHost {
       this.commands.push(command);
       const channel = accept();
       const child = spawn("sh", ["-c", rewrite(command)], { env });
-      channel.on("close", () => child.kill("SIGKILL"));
+      // as with OpenSSH: a command outlives its connection, but has nothing to read any more
+      channel.on("close", () => child.stdin.end());
+      channel.on("close", () => setTimeout(() => child.kill("SIGKILL"), OUTLIVING_MS).unref());
       child.stdin.on("error", () => undefined); // the command read as much as it wanted
-      channel.stdin.pipe(child.stdin);
+      if (this.slow) channel.stdin.pipe(firstBytes(100_000)).pipe(child.stdin);
+      else channel.stdin.pipe(child.stdin);
       child.stdout.pipe(channel.stdout, { end: false });
       child.stderr.pipe(channel.stderr, { end: false });
       child.on("close", (status) => {
@@ -86,6 +94,18 @@ export class SshHost {
       });
     });
   }
+}
+
+/** Lets so many bytes through, and then holds everything up. */
+function firstBytes(count: number): Transform {
+  let left = count;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      this.push(chunk.subarray(0, left));
+      left -= Math.min(left, chunk.length);
+      if (left > 0) done();
+    },
+  });
 }
 
 function isAuthorized(context: ssh2.PublicKeyAuthContext, authorized: string[] | undefined): boolean {

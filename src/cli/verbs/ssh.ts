@@ -1,5 +1,6 @@
 import { SlipwayError } from "../../common/errors.ts";
 import { quoteForShell } from "../../contextualization/helpers.ts";
+import { withStackLock } from "../../release/stack-lock.ts";
 import { sitAt } from "../../remote/terminal.ts";
 import { withHost } from "../host-access.ts";
 import { requireOutputs } from "../running-stack.ts";
@@ -22,7 +23,9 @@ export const verb = declare({
     const progress = { note: (text: string) => reporter.note(text), detail: (text: string) => reporter.detail(text) };
     // one word is a command line, as with ssh; several are an argument list
     const command = words.length === 1 ? words[0] : words.map(quoteForShell).join(" ");
-    process.exitCode = await withHost(workspace, { outputs, progress, signal }, (connection) =>
+    const { stack, stackHome } = workspace;
+    const alone = <T>(act: () => Promise<T>) => withStackLock(stackHome, `ssh ${stack}`, act);
+    process.exitCode = await withHost(workspace, { outputs, progress, signal, alone }, (connection) =>
       sitAt(connection, command === "" ? undefined : command, process, signal),
     );
   },

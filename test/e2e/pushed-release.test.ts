@@ -1,8 +1,9 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { waitFor } from "../../src/common/wait.ts";
 import { whyNoGuests } from "./guests/scratch-cloud.ts";
-import { listOf, logIn } from "./openstack-http.ts";
+import { listOf, logIn, postJson } from "./openstack-http.ts";
 import { Slipway } from "./slipway.ts";
 
 const skip = await whyNoGuests();
@@ -84,6 +85,20 @@ describe.skipIf(skip !== undefined)(
         ok: true,
         model: { version: "3" },
       });
+    });
+
+    // ledger row P21
+    it("a host whose keys were made anew behind our back is not logged in to", async () => {
+      expect((await slipway.run(["cloud", "arm", "P21"])).result).toMatchObject({ ok: true });
+      const { headers, endpoint } = await logIn(slipway);
+      const server = `${endpoint("compute")}/servers/${first.hosts[0].id}`;
+      expect((await postJson(`${server}/action`, { reboot: { type: "HARD" } }, headers)).status).toBe(202);
+      const refused = async () => {
+        const ended = await slipway.print(["ssh", "production", "--", "true"]);
+        return ended.exitCode === 5 && ended.stderr.includes("E_HOST_KEY") ? ended : undefined;
+      };
+      const { stderr } = await waitFor("a key that is refused", refused, { timeoutMs: 90_000, intervalMs: 1000 });
+      expect(stderr).toMatch(/presented: SHA256:\S{43}\n.*pinned: {4}SHA256:\S{43}/);
     });
 
     it("`down` leaves neither address nor pin", async () => {

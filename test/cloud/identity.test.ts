@@ -46,6 +46,7 @@ describe("login", () => {
       nova: "compute",
       neutron: "network",
       glance: "image",
+      cinder: "volumev3",
       swift: "object-store",
       cinder: "volumev3",
     });

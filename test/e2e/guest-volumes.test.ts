@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { GuestDisk, Hypervisor } from "../../src/cloud/hypervisors/hypervisor.ts";
 import { listLoops } from "../../src/cloud/hypervisors/nspawn/loops.ts";
 import { findLeftovers } from "../../src/cloud/leftovers.ts";
+import { namesIn } from "../../src/common/files.ts";
 import { run } from "../../src/common/process.ts";
 import { waitFor } from "../../src/common/wait.ts";
 import { anyEgress, ids, oneGuest, onePlan } from "./guests/fixtures.ts";
@@ -89,11 +90,27 @@ describe.skipIf(skipReason !== undefined)(`volumes of a real guest (${skipReason
     expect((await run("blkid", ["--probe", "-s", "LABEL", "-o", "value", data.path])).stdout).toBe("data\n");
   });
 
-  it("cannot be opened after they are gone, by whatever node", async () => {
+  it("cannot be opened after they are gone, by a node that the guest made itself", async () => {
     await hypervisor.attachDisk(ids.server, data);
-    await shell("cp -a /dev/vdb /root/kept-node || true");
+    await shell("cp -a /dev/vdb /root/own-node; dd if=/root/own-node of=/dev/null count=1");
     await hypervisor.detachDisk(ids.server, "vdb");
-    await expect(shell("dd if=/root/kept-node of=/dev/null count=1")).rejects.toThrow();
+    await expect(shell("dd if=/root/own-node of=/dev/null count=1")).rejects.toThrow("Operation not permitted");
+  });
+
+  it("leave nothing behind that the guest's root did to them: partitions, a loop device taken off its file", async () => {
+    const scratch = { device: "vdd", path: await newVolume("scratch", gib) };
+    await hypervisor.attachDisk(ids.server, scratch);
+    await shell("printf 'label: gpt\\n,,L\\n' | sfdisk --quiet /dev/vdd || true; partx --add /dev/vdd");
+    const [loop] = await loopsOfCloud();
+    const partitions = async () => (await namesIn(`/sys/block/${loop?.name}`)).filter((name) => /^loop\d+p/.test(name));
+    expect(await partitions()).toHaveLength(1);
+    await hypervisor.detachDisk(ids.server, "vdd");
+    expect(await partitions()).toEqual([]);
+    await hypervisor.attachDisk(ids.server, scratch);
+    await shell("cp -a /dev/vdd /root/taken; losetup --detach /dev/vdd");
+    await hypervisor.detachDisk(ids.server, "vdd");
+    expect(await shell("ls /dev | grep vd || true; lsblk -dno NAME")).toBe("");
+    await expect(shell("dd if=/root/taken of=/dev/null count=1")).rejects.toThrow("Operation not permitted");
   });
 
   it("are there again after a reboot from inside, with no daemon to help", async () => {

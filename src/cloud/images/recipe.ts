@@ -58,26 +58,36 @@ resize_rootfs: false
 apt: {preserve_sources_list: true}
 `;
 
-/** Where a guest finds its part of sysfs: `block` and `dev-block`, with its own disks and no others. */
-export const diskViewFolder = "/run/host/disks";
+/** Where a guest finds which disks it has: what of sysfs tells of them, as `block` and `dev-block`. */
+export const guestDisksFolder = "var/lib/guest-disks";
 
 /**
- * What a virtual machine has by its kernel and udev. Containers see all of the machine's disks in sysfs: the guest's own are laid over them.
- * And systemd in a container leaves the disks in fstab out, so they are mounted here.
+ * What a virtual machine has by its kernel and udev. Containers see all of the machine's disks in sysfs, so the guest's own are laid over
+ * them; nodes are made of what is found there; and the disks in fstab are mounted, which systemd in a container leaves out.
  */
+const guestDisksScript = `#!/bin/sh
+cd /${guestDisksFolder} || exit 0
+mount --bind block /sys/block
+mount --bind block /sys/class/block
+mount --bind dev-block /sys/dev/block
+for link in dev-block/*; do
+  [ -L "$link" ] || continue
+  numbers=\${link##*/} node=/dev/$(basename "$(readlink "$link")")
+  [ -e "$node" ] || mknod -m 660 "$node" b "\${numbers%:*}" "\${numbers#*:}"
+  chgrp disk "$node"
+done
+mount --all || true
+`;
+
 const guestDisksUnit = `[Unit]
 Description=The guest's own disks
 DefaultDependencies=no
-ConditionPathIsDirectory=${diskViewFolder}
 Before=local-fs.target
 
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=mount --bind ${diskViewFolder}/block /sys/block
-ExecStart=mount --bind ${diskViewFolder}/block /sys/class/block
-ExecStart=mount --bind ${diskViewFolder}/dev-block /sys/dev/block
-ExecStart=-mount --all
+ExecStart=/usr/lib/guest-disks
 
 [Install]
 WantedBy=local-fs.target
@@ -101,6 +111,9 @@ cat > "$root/etc/cloud/cloud.cfg.d/90-guest.cfg" <<'END'
 ${cloudConfig}END
 cat > "$root/etc/systemd/system/guest-disks.service" <<'END'
 ${guestDisksUnit}END
+cat > "$root/usr/lib/guest-disks" <<'END'
+${guestDisksScript}END
+chmod 755 "$root/usr/lib/guest-disks"
 chroot "$root" systemctl -q enable systemd-networkd.service systemd-resolved.service ssh.service guest-disks.service
 chroot "$root" systemctl -q disable valkey-server.service
 chroot "$root" systemctl -q mask ${maskedUnits.join(" ")}

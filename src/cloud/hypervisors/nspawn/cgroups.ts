@@ -10,7 +10,7 @@ export interface Limits {
   memoryBytes: number;
   vcpus: number;
   processes: number;
-  /** Block devices that it may open, by their numbers: `7:3`. */
+  /** Block devices that it may open and make nodes of, by their numbers: `7:3`. */
   blockDevices: string[];
 }
 
@@ -72,7 +72,7 @@ export function v1Settings(limits: Limits): Record<(typeof v1Controllers)[number
     devices: [
       ["devices.deny", "a"],
       ...devices.map((numbers): [string, string] => ["devices.allow", `c ${numbers} rwm`]),
-      ...limits.blockDevices.map((numbers): [string, string] => ["devices.allow", `b ${numbers} rw`]),
+      ...limits.blockDevices.map((numbers): [string, string] => ["devices.allow", `b ${numbers} rwm`]),
     ],
   };
 }
@@ -85,7 +85,7 @@ export function scopeCommand(scope: string, slice: string, limits: Limits): stri
     `CPUQuota=${limits.vcpus * 100}%`,
     `TasksMax=${limits.processes}`,
     "DevicePolicy=closed",
-    ...deviceAllow(limits.blockDevices),
+    ...deviceAllow([]), // the guest's disks are added at each of its starts
   ];
   return [
     "systemd-run",
@@ -101,7 +101,7 @@ export function scopeCommand(scope: string, slice: string, limits: Limits): stri
 /** systemd's property for the devices that a guest may open besides the ones of `DevicePolicy=closed`. */
 const deviceAllow = (blockDevices: string[]) => [
   ...["/dev/net/tun", "/dev/fuse"].map((node) => `DeviceAllow=${node} rwm`),
-  ...blockDevices.map((numbers) => `DeviceAllow=/dev/block/${numbers} rw`),
+  ...blockDevices.map((numbers) => `DeviceAllow=/dev/block/${numbers} rwm`),
 ];
 
 /** Lets a running guest open these block devices from now on, and no others. What it has open stays open. */
@@ -121,7 +121,7 @@ export async function limitBlockDevices(
   for (const [, old = ""] of granted) {
     if (!numbers.includes(old)) await writeFile(join(group, "devices.deny"), `b ${old} rwm`);
   }
-  for (const one of numbers) await writeFile(join(group, "devices.allow"), `b ${one} rw`);
+  for (const one of numbers) await writeFile(join(group, "devices.allow"), `b ${one} rwm`);
 }
 
 /** Makes the guest's groups with their limits, before anything runs in them. */

@@ -1,9 +1,8 @@
-import { chmod, chown, link, lstat, mkdir, readdir, readlink, rm, stat, symlink } from "node:fs/promises";
+import { chmod, chown, link, lstat, mkdir, readdir, readlink, rename, rm, stat, symlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { isErrno } from "../../../common/errors.ts";
-import { writeFileAtomic } from "../../../common/files.ts";
 import { run } from "../../../common/process.ts";
-import { diskViewFolder } from "../../images/recipe.ts";
+import { guestDisksFolder } from "../../images/recipe.ts";
 import type { GuestDisk } from "../hypervisor.ts";
 import { guestFiles } from "./guest-folder.ts";
 import { ensureLoop, type Loop, listLoops, releaseLoop } from "./loops.ts";
@@ -45,9 +44,7 @@ export async function plug(owner: DiskOwner, { device, path }: GuestDisk): Promi
     await rm(own, { force: true });
     await link(path, own);
   }
-  const loop = await ensureLoop(own);
-  await giveToDiskGroup(`/dev/${loop.name}`); // nspawn binds this very node into the guest
-  return { device, loop };
+  return { device, loop: await ensureLoop(own) };
 }
 
 async function isSameFile(one: string, other: string): Promise<boolean> {
@@ -71,68 +68,65 @@ export async function unplugAll(owner: DiskOwner): Promise<void> {
 }
 
 /**
- * What the guest sees in sysfs at once (the folder is mounted into it), and gets in /dev at its next start, also at one that it makes
- * itself: only its own disks, under their names.
+ * Tells the guest what disks it has, in its own tree: its /sys/block is a mount of this, so it sees a change at once; and at each of its
+ * starts, also one that it makes itself, it makes the nodes in /dev of it.
  */
-export async function writeDiskView({ folder, name }: DiskOwner, disks: PluggedDisk[]): Promise<void> {
-  const { diskView, settings } = guestFiles(folder);
+export async function writeDiskView({ folder }: DiskOwner, disks: PluggedDisk[]): Promise<void> {
+  const { root } = guestFiles(folder);
+  const view = guestDisksFolder.split("/");
   await syncLinks(
-    join(diskView, "block"),
+    await folderWithin(root, ...view, "block"),
     disks.map(({ device, loop }) => [device, `/sys/devices/virtual/block/${loop.name}`]),
   );
   // the name that lsblk prints is the last word of this link
   await syncLinks(
-    join(diskView, "dev-block"),
+    await folderWithin(root, ...view, "dev-block"),
     disks.map(({ device, loop }) => [loop.numbers, `/sys/block/${device}`]),
   );
-  await writeFileAtomic(settings(name), nspawnSettings(diskView, disks));
 }
 
-/** The guest's .nspawn file: nspawn reads it at each start. Pure. */
-export function nspawnSettings(diskView: string, disks: PluggedDisk[]): string {
-  const lines = [
-    "[Files]",
-    `BindReadOnly=${diskView}:${diskViewFolder}`,
-    ...disks.map(({ device, loop }) => `Bind=/dev/${loop.name}:/dev/${device}`),
-  ];
-  return `${lines.join("\n")}\n`;
-}
-
-/** Makes a folder hold exactly these symbolic links. The folder itself stays: it may be mounted in the guest. */
+/** Makes a folder hold exactly these symbolic links. The folder itself stays: the guest has it mounted. */
 async function syncLinks(folder: string, wanted: [name: string, target: string][]): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o755 });
   const kept = new Set<string>();
   for (const name of await readdir(folder)) {
     const path = join(folder, name);
-    const target = await readlink(path);
+    const target = await readlink(path).catch(() => undefined); // undefined for what the guest put there
     if (wanted.some((one) => one[0] === name && one[1] === target)) kept.add(name);
-    else await rm(path);
+    else await rm(path, { recursive: true });
   }
   for (const [name, target] of wanted) if (!kept.has(name)) await symlink(target, join(folder, name));
 }
 
-/** The guest's /dev, from outside, by its first process. @throws Error where the guest put something else in its place */
-async function guestDev(leader: number): Promise<string> {
-  const path = `/proc/${leader}/root/dev`;
-  if (!(await lstat(path)).isDirectory()) throw new Error("the guest's /dev is no folder");
+/** A folder in a guest's tree, made where it is missing. @throws Error where the guest put a link in its place, which may lead out of the tree */
+async function folderWithin(root: string, ...parts: string[]): Promise<string> {
+  let path = root;
+  for (const part of parts) {
+    path = join(path, part);
+    await mkdir(path, { mode: 0o755 }).catch((error: unknown) => {
+      if (!isErrno(error, "EEXIST")) throw error;
+    });
+    if (!(await lstat(path)).isDirectory()) throw new Error(`the guest's /${parts.join("/")} is no folder`);
+  }
   return path;
 }
 
-/** What udev does with a disk's node, where there is one. The number is Debian's. */
-async function giveToDiskGroup(node: string): Promise<void> {
-  await chown(node, 0, 6);
-  await chmod(node, 0o660);
-}
+/** The guest's /dev, from outside, by its first process. */
+const devOf = (leader: number) => folderWithin(`/proc/${leader}/root`, "dev");
 
-/** Makes the disk's node in a running guest; udev would, but guests have none. */
+/** Debian's number of the group that udev gives disks to. */
+const diskGroup = 6;
+
+/** Makes the disk's node in a running guest, at once in its final form. */
 export async function makeNode(leader: number, { device, loop }: PluggedDisk): Promise<void> {
-  const path = join(await guestDev(leader), device);
-  const [major = "", minor = ""] = loop.numbers.split(":");
-  await rm(path, { force: true });
-  await run("mknod", [path, "b", major, minor]);
-  await giveToDiskGroup(path);
+  const dev = await devOf(leader);
+  const made = join(dev, `.${device}`);
+  await rm(made, { force: true });
+  await run("mknod", [made, "b", ...loop.numbers.split(":")]);
+  await chown(made, 0, diskGroup);
+  await chmod(made, 0o660);
+  await rename(made, join(dev, device));
 }
 
 export async function removeNode(leader: number, device: string): Promise<void> {
-  await rm(join(await guestDev(leader), device), { force: true });
+  await rm(join(await devOf(leader), device), { force: true });
 }

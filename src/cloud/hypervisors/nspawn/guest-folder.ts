@@ -20,12 +20,8 @@ export function guestFiles(folder: string) {
     pid: join(folder, "nspawn.pid"),
     exit: join(folder, "exit"),
     root: join(folder, "root"),
-    /** nspawn's own settings for the machine of this name, beside its root. */
-    settings: (name: string) => join(folder, `${name}.nspawn`),
-    /** Volumes that are the guest's disks, under their names there. */
+    /** The volumes that are the guest's disks. */
     disks: join(folder, "disks"),
-    /** What of them the guest sees in sysfs. */
-    diskView: join(folder, "disk-view"),
   };
 }
 

@@ -33,28 +33,28 @@ export async function hotPlug(guest: RunningGuest, disk: GuestDisk): Promise<voi
 async function show(guest: RunningGuest, disk: PluggedDisk): Promise<void> {
   const all = await pluggedDisks(guest);
   await guest.limitDevices(all.map(({ loop }) => loop.numbers));
-  await writeDiskView(guest, all); // before the node: a guest that starts anew meanwhile gets it by its settings
+  await writeDiskView(guest, all); // before the node: a guest that starts anew meanwhile makes it of this
   const leader = await guest.leader();
   if (leader !== undefined) await makeNode(leader, disk);
 }
 
 /**
- * Takes a disk out of a running guest; done again it changes nothing.
+ * Takes a disk out of a running guest; done again it changes nothing. A disk that the guest itself took off its volume is tidied up.
  * @throws Error while the guest uses it: a surprise removal would leave the guest a file system that only fails
  */
 export async function hotUnplug(guest: RunningGuest, device: string): Promise<void> {
   const all = await pluggedDisks(guest);
   const disk = all.find((one) => one.device === device);
-  if (disk === undefined) return;
-  if (await isClaimed(disk.loop)) throw new Error(`the guest still uses /dev/${device}; it has to unmount it first`);
   const others = all.filter((one) => one !== disk);
+  if (disk !== undefined && (await isClaimed(disk.loop)))
+    throw new Error(`the guest still uses /dev/${device}; it has to unmount it first`);
   await writeDiskView(guest, others);
   const leader = await guest.leader();
   if (leader !== undefined) await removeNode(leader, device);
   try {
-    await unplug(guest, disk);
+    if (disk !== undefined) await unplug(guest, disk);
   } catch (error) {
-    await show(guest, disk);
+    if (disk !== undefined) await show(guest, disk);
     throw error;
   }
   await guest.limitDevices(others.map(({ loop }) => loop.numbers));

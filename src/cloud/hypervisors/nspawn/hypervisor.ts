@@ -124,6 +124,7 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
       cpus: cpuTurns.take(spec.vcpus, await ownCpus()),
       netns: join(netnsFolder, netns),
       cgroupProcs: cgroup.procs,
+      disks: files.disks,
       unifiedCgroup: cgroup.unified,
       wrapper: cgroup.wrapper,
       pidFile: files.pid,

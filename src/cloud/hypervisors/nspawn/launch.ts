@@ -10,6 +10,8 @@ export interface Launch {
   netns: string;
   /** `cgroup.procs` files that the guest's first process joins, one per hierarchy; empty where systemd makes the group. */
   cgroupProcs: string[];
+  /** The folder of the guest's volumes. */
+  disks: string;
   /** The guest's folder in the unified hierarchy. */
   unifiedCgroup: string;
   /** Put before the command line on systemd hosts: `systemd-run --scope …`. */
@@ -24,7 +26,6 @@ export interface Launch {
  * The guest's command line. Entering the network namespace first is what gives the guest its own /sys/class/net; `ip netns exec` would hide
  * the cgroups, nspawn's own options show the machine's NICs. `--resolv-conf=off`: else the machine's resolver is copied into the guest.
  * `--console=read-only`: a terminal inside, everything written to it on our standard output.
- * `--settings=trusted`: the file beside the root, which says what disks there are, counts.
  */
 export function nspawnCommand({ name, root, cpus, netns, wrapper }: Launch): string[] {
   return [
@@ -38,7 +39,6 @@ export function nspawnCommand({ name, root, cpus, netns, wrapper }: Launch): str
     "--register=no",
     "--keep-unit",
     "--boot",
-    "--settings=trusted",
     `--cpu-affinity=${cpus.join(",")}`,
     "--capability=CAP_NET_ADMIN",
     "--console=read-only",
@@ -60,10 +60,18 @@ const rebootStatus = 133;
  * Keeps one guest running, apart from the daemon: starts it again after a reboot from inside, and when nspawn itself was killed ends what
  * that leaves behind. A shell, since it has to outlive whatever started it and do nothing else. An empty group is not killed: a group that
  * ever was counts on, and newer kernels kill what systemd then starts in groups of another count (CLONE_INTO_CGROUP).
- * Arguments: pid file, exit file, unified cgroup, number of cgroup.procs files, those files, the guest's command line.
+ * A scope is made anew with each start, and so is told what loop devices the guest's volumes have by then.
+ * Arguments: pid file, exit file, unified cgroup, folder of volumes, number of cgroup.procs files, those files, the guest's command line.
  */
-const supervisor = `pid_file=$1 exit_file=$2 cgroup=$3 joins=$4; shift 4
-join() { n=$joins; while [ "$n" -gt 0 ]; do echo 0 > "$1" || exit 125; shift; n=$((n - 1)); done; exec "$@"; }
+const supervisor = `pid_file=$1 exit_file=$2 cgroup=$3 disks=$4 joins=$5; shift 5
+allowed() {
+  for disk in "$disks"/*; do losetup --noheadings --output NAME --associated "$disk"; done | sed 's|^|--property=DeviceAllow=|'
+}
+join() {
+  n=$joins; while [ "$n" -gt 0 ]; do echo 0 > "$1" || exit 125; shift; n=$((n - 1)); done
+  [ "$1" != systemd-run ] || { shift; set -- systemd-run $(allowed) "$@"; }
+  exec "$@"
+}
 while :; do
   join "$@" &
   child=$!
@@ -78,7 +86,7 @@ echo "$status" > "$exit_file"
 
 /** The supervisor's command line: what to spawn, detached, for a guest. */
 export function supervisorCommand(launch: Launch): string[] {
-  const { pidFile, exitFile, unifiedCgroup, cgroupProcs } = launch;
+  const { pidFile, exitFile, unifiedCgroup, disks, cgroupProcs } = launch;
   const joins = [String(cgroupProcs.length), ...cgroupProcs];
   return [
     "sh",
@@ -88,6 +96,7 @@ export function supervisorCommand(launch: Launch): string[] {
     pidFile,
     exitFile,
     unifiedCgroup,
+    disks,
     ...joins,
     ...nspawnCommand(launch),
   ];

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { open, readdir } from "node:fs/promises";
 import { isErrno } from "../../../common/errors.ts";
-import { readTextIfExists } from "../../../common/files.ts";
+import { namesIn, readTextIfExists } from "../../../common/files.ts";
 import { run } from "../../../common/process.ts";
 import { waitFor } from "../../../common/wait.ts";
 
@@ -49,7 +49,14 @@ export async function ensureLoop(file: string): Promise<Loop> {
   await run("losetup", ["--find", file]);
   const made = await find();
   if (made === undefined) throw new Error(`losetup made no loop device for ${file}`);
+  await forgetPartitions(made); // of whoever had the device before
   return made;
+}
+
+/** A guest's root can tell the kernel of partitions (partx), which would outlive the disk and be found on the next one of this number. */
+async function forgetPartitions({ name }: Loop): Promise<void> {
+  const partitions = (await namesIn(`/sys/block/${name}`)).filter((entry) => entry.startsWith(`${name}p`));
+  for (const partition of partitions) await run("delpart", [`/dev/${name}`, partition.slice(name.length + 1)]);
 }
 
 /** Whether the device is claimed: mounted, swapped on, part of an array. */
@@ -67,12 +74,14 @@ export async function isClaimed({ name }: Loop): Promise<boolean> {
  * Takes a loop device off its file, and returns once nobody can write through it any more: the kernel puts that off until the last one has
  * closed it. @throws SlipwayError E_TIMEOUT where somebody keeps it open
  */
-export async function releaseLoop({ name, backingFile }: Loop): Promise<void> {
+export async function releaseLoop(loop: Loop): Promise<void> {
+  const { name, backingFile } = loop;
   const isGone = async () => {
-    const loop = (await listLoops()).find((one) => one.name === name && one.backingFile === backingFile);
-    return loop === undefined ? true : undefined;
+    const found = (await listLoops()).find((one) => one.name === name && one.backingFile === backingFile);
+    return found === undefined ? true : undefined;
   };
   if (await isGone()) return;
+  await forgetPartitions(loop);
   await run("losetup", ["--detach", `/dev/${name}`]);
   await waitFor(`/dev/${name} to be closed`, isGone, { timeoutMs: releaseTimeoutMs, intervalMs: 20 });
 }

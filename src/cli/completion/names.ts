@@ -1,7 +1,8 @@
 /**
  * POSIX sh that prints names, one a line: `sh -c NAMES sh stacks` and `… clouds`. It takes milliseconds, where starting Node would take
  * a second. Stacks are the files beside the nearest Pulumi.yaml; clouds are all entries of the files that openstacksdk looks for and of
- * the embedded cloud's.
+ * the embedded cloud's. Only names of the grammar of stacks are let through: bash expands what it is given, so a name such as
+ * `$(…)` would be run.
  */
 export const NAMES = String.raw`
 root=$PWD
@@ -25,5 +26,5 @@ case $1 in
           if (indent == depth) { gsub(/^ +|:.*|[\"\047]/, \"\"); print }
         }" "$file"
     done | sort -u ;;
-esac
+esac | LC_ALL=C grep -E '^[A-Za-z0-9_.-]+$'
 `.trim();

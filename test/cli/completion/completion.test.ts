@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -27,10 +27,13 @@ beforeAll(async () => {
   }
   const stacks = join(slipway.projectRoot, "stacks");
   await writeFile(join(stacks, "Pulumi.staging.yaml"), "config: {}\n");
+  // names that a shell would run, or take for more than one
+  for (const name of ["$(touch pwned)", "`touch pwned`", "two words"])
+    await writeFile(join(stacks, `Pulumi.${name}.yaml`), "");
   const home = join(slipway.projectRoot, "home");
   await mkdir(join(home, ".config/openstack"), { recursive: true });
   const clouds =
-    "# mine\nclouds:\n  # a comment: not a cloud\n  mine:\n    auth:\n      username: me\n  'team':\n    auth: {}\nother:\n  no: 1\n";
+    "# mine\nclouds:\n  # a comment: not a cloud\n  mine:\n    auth:\n      username: me\n  'team':\n    auth: {}\n  $(touch pwned): {}\nother:\n  no: 1\n";
   await writeFile(join(home, ".config/openstack/clouds.yaml"), clouds);
   await writeFile(join(slipway.home, "clouds.yaml"), "clouds:\n    slipway:\n        auth: {}\n");
   // what completes must not start Node: it would take a second at each key
@@ -41,6 +44,7 @@ beforeAll(async () => {
   place = { cwd, env: { PATH: `${bin}:/usr/bin:/bin`, HOME: home, TERM: "dumb", LC_ALL: "C.UTF-8" } };
 });
 afterAll(async () => {
+  expect(existsSync(join(place.cwd, "pwned"))).toBe(false);
   expect(await slipway.remove()).toEqual([]);
 });
 

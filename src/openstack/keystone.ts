@@ -2,7 +2,7 @@ import { SlipwayError } from "../common/errors.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { Credentials, DomainReference, Identity, ProjectReference, UserReference } from "./credentials.ts";
 import { faultText, OpenStackError } from "./errors.ts";
-import { type Transport, TransportError } from "./transport.ts";
+import type { Transport, TransportError } from "./transport.ts";
 
 /** A Keystone v3 token and what it is good for. */
 export interface Token {
@@ -56,22 +56,18 @@ function domainBody(domain: DomainReference = { id: "default" }): object {
 
 /**
  * Logs in.
- * @throws SlipwayError E_AUTH_FAILED (the cloud's words and request id), E_CLOUD_UNREACHABLE (no answer);
+ * @throws SlipwayError E_AUTH_FAILED (the cloud's words and request id); TransportError where no answer came;
  * OpenStackError for any other answer than 201
  */
 export async function logIn(transport: Transport, credentials: Credentials, timeoutMs: number): Promise<Token> {
   const url = new URL(`${identityUrl(credentials.authUrl)}/auth/tokens`);
-  const answer = await transport
-    .exchange({
-      method: "POST",
-      url,
-      headers: { "content-type": "application/json", accept: "application/json" },
-      body: JSON.stringify(tokenRequest(credentials)),
-      timeoutMs,
-    })
-    .catch((error: unknown) => {
-      throw error instanceof TransportError ? unreachable(error) : error;
-    });
+  const answer = await transport.exchange({
+    method: "POST",
+    url,
+    headers: { "content-type": "application/json", accept: "application/json" },
+    body: JSON.stringify(tokenRequest(credentials)),
+    timeoutMs,
+  });
   const body = answer.bytes.toString("utf8");
   const requestId = answer.headers["x-openstack-request-id"];
   if (isRefusal(answer.status, body, credentials.identity)) {

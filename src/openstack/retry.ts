@@ -32,7 +32,7 @@ function isRetryable(error: unknown): boolean {
   }
   if (error instanceof TransportError) {
     if (error.code === "TIMEOUT" || error.code === "ECONNREFUSED" || error.code === "ENOTFOUND") return false;
-    return error.notSent || idempotent.has(error.method);
+    return error.notSent || isRepeatable(error);
   }
   return false;
 }

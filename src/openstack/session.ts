@@ -86,7 +86,7 @@ export function openSession(credentials: Credentials, options: SessionOptions = 
   const token = (): Promise<Token> => {
     current ??= withRetries(() => logIn(transport, credentials, timeoutMs), limits).catch((error: unknown) => {
       current = undefined;
-      throw error;
+      throw error instanceof TransportError ? unreachable(error) : error;
     });
     return current;
   };

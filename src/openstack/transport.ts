@@ -37,6 +37,7 @@ const notSentCodes = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUN
 export class TransportError extends Error {
   override readonly name = "TransportError";
   readonly method: string;
+  readonly url: string;
   readonly code: string;
   /** True where the request cannot have reached the service. */
   readonly notSent: boolean;
@@ -44,6 +45,7 @@ export class TransportError extends Error {
   constructor(method: string, url: URL, code: string, reason: string) {
     super(`${method} ${url.origin}${url.pathname}: ${reason}`);
     this.method = method;
+    this.url = url.href;
     this.code = code;
     this.notSent = notSentCodes.has(code);
   }

@@ -74,6 +74,15 @@ describe("login", () => {
     expect(cloud.logins).toEqual([]);
   });
 
+  test("is made again after a connection that broke, and not without end", async () => {
+    cloud.logins = [{ reset: true }, { status: 201, cut: true }];
+    expect(await session.projectId()).toBe("p1");
+    expect(cloud.asked).toHaveLength(3);
+    cloud.logins = Array(5).fill({ reset: true });
+    await expect(cloud.open().projectId()).rejects.toMatchObject({ code: "E_CLOUD_UNREACHABLE", exitCode: 3 });
+    expect(cloud.logins).toEqual([]);
+  });
+
   test("a cloud that is not there is E_CLOUD_UNREACHABLE, at once", async () => {
     await cloud.stop();
     await expect(get()).rejects.toMatchObject({ code: "E_CLOUD_UNREACHABLE", exitCode: 3 });

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { type DocumentOptions, parse, type SchemaOptions, type Tags } from "yaml";
-import { isErrno, messageOf, SlipwayError } from "../common/errors.ts";
+import { type DocumentOptions, parse, type SchemaOptions, type Tags, YAMLError } from "yaml";
+import { isErrno, SlipwayError } from "../common/errors.ts";
 import { type CloudsFileKind, type CloudsFileSearch, cloudsFileCandidates } from "./clouds-search.ts";
 
 /** One entry of clouds.yaml; the keys, `auth`'s too, have underscores where the file may have dashes. */
@@ -88,14 +88,27 @@ function parsed(file: string, text: string): unknown {
   try {
     return file.endsWith("json") ? JSON.parse(text) : parse(text, { ...yamlAsPythonReadsIt, intAsBigInt: true });
   } catch (error) {
-    const [reason] = messageOf(error).split("\n");
-    throw unusable(file, `cannot be read: ${reason}`, error);
+    throw unusable(file, `cannot be read: ${problemOf(error)}`);
   }
+}
+
+/** Where a file is wrong and, in the parser's terms, how. Its message quotes the file, and with it passwords. */
+function problemOf(error: unknown): string {
+  if (error instanceof YAMLError) {
+    const [start] = error.linePos ?? [];
+    return start === undefined ? error.code : `${error.code} at line ${start.line}, column ${start.col}`;
+  }
+  if (error instanceof SyntaxError) {
+    const [, line, column] = /\(line (\d+) column (\d+)\)$/.exec(error.message) ?? [];
+    return line === undefined ? "it is not JSON" : `it is not JSON at line ${line}, column ${column}`;
+  }
+  return "an alias (*) or a merge (<<) in it leads nowhere; a value that begins with such a sign needs quotes";
 }
 
 /** YAML 1.1: `no` is false, `<<` merges; but a project id such as `12e34` or a name such as `2026-01-02` stays text. */
 const yamlAsPythonReadsIt: DocumentOptions & SchemaOptions = {
   version: "1.1",
+  logLevel: "error", // a warning quotes the file as well
   customTags: (tags) => tags.filter((tag) => typeof tag === "string" || !readAsText(tag)),
 };
 
@@ -141,9 +154,8 @@ function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function unusable(file: string, problem: string, cause?: unknown): SlipwayError {
+function unusable(file: string, problem: string): SlipwayError {
   return new SlipwayError("E_CREDENTIALS_MISSING", `${file} ${problem}`, {
     hint: "Correct the file; docs/reference/credentials.md tells its form.",
-    cause,
   });
 }

@@ -1,19 +1,28 @@
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
+import { messageOf } from "../../../src/common/errors.ts";
 import { findCredentials } from "../../../src/openstack/clouds.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { prepared, type Scenario } from "./scenario.ts";
 
 const keystone = "http://keystone.test:5000";
 
-/** What is told about a scenario that lacks something; `<folder>` stands for the scratch folder. */
-async function told(scenario: Scenario): Promise<{ message: string; hint: string; details: string[] }> {
-  const folder = temporaryFolder();
+/** The refusal of a scenario that lacks something. */
+async function refusalOf(scenario: Scenario, folder = temporaryFolder()): Promise<unknown> {
   const refused = await findCredentials(prepared(scenario, folder, keystone)).then(
     () => undefined,
     (error: unknown) => error,
   );
   expect(refused).toMatchObject({ code: "E_CREDENTIALS_MISSING", exitCode: 3 });
+  return refused;
+}
+
+/** What is told about a scenario that lacks something; `<folder>` stands for the scratch folder. */
+async function told(scenario: Scenario): Promise<{ message: string; hint: string; details: string[] }> {
+  const folder = temporaryFolder();
+  const refused = await refusalOf(scenario, folder);
   const { message, hint, details } = refused as { message: string; hint: string; details: string[] };
   const plain = (text: string) => text.replaceAll(folder, "<folder>");
   return { message: plain(message), hint, details: details.map(plain) };
@@ -115,6 +124,30 @@ describe("a file that is not what it should be", () => {
     ["work/secure.yaml", "}", /^<folder>\/work\/secure\.yaml cannot be read: /],
   ])("%s: %j", async (path, content, message) => {
     expect((await told({ files: { [path]: content }, cloud: "one" })).message).toMatch(message);
+  });
+});
+
+describe("a file that is wrong where it has a password", () => {
+  test.each([
+    ["work/clouds.yaml", "p: *Secret1", /an alias \(\*\) or a merge/],
+    ["work/clouds.yaml", "p: 'Secret1", /MISSING_CHAR at line 1, column 12$/],
+    ["work/clouds.yaml", "p: @Secret1", /BAD_SCALAR_START at line 1, column 4$/],
+    ["work/clouds.json", '{"p": Secret1}', /it is not JSON$/],
+    ["work/clouds.json", '{"p": "Secret1" 2}', /it is not JSON at line 1, column 17$/],
+  ])("%s: %j: the place is told, and not the password", async (path, content, message) => {
+    const refused = await refusalOf({ files: { [path]: content }, cloud: "one" });
+    expect(messageOf(refused)).toMatch(message);
+    expect(inspect(refused, { depth: null })).not.toContain("Secret");
+  });
+
+  test("a tag that is none is not warned of with the line that it is on", async () => {
+    const warnings: string[] = [];
+    const listen = (warning: Error) => warnings.push(warning.message);
+    process.on("warning", listen);
+    await told({ files: { "work/clouds.yaml": "p: !Secret1 x" }, cloud: "one" });
+    await setImmediate();
+    process.off("warning", listen);
+    expect(warnings).toEqual([]);
   });
 });
 

@@ -3,6 +3,7 @@ import { OpenStackError } from "../openstack/errors.ts";
 import {
   createFloatingIp,
   deleteFloatingIp,
+  describeFloatingIp,
   type FloatingIp,
   findFloatingIp,
   listFloatingIps,
@@ -10,6 +11,7 @@ import {
   setFloatingIpTags,
 } from "../openstack/network/floating-ips.ts";
 import { externalNetworkId } from "../openstack/network/networks.ts";
+import { listPorts } from "../openstack/network/ports.ts";
 import type { Session } from "../openstack/session.ts";
 
 /** A stack's public address, as far as its program knows it. */
@@ -24,6 +26,9 @@ export interface StackAddress {
   externalNetwork: string;
 }
 
+/** What tells a stack's addresses from others; there is no `ownId` where the program's state is gone. */
+export type StackMarks = { tag: string; ownId?: string | undefined };
+
 /** An address that this run may use: as it was before, and how it was come by. */
 export interface Claim {
   address: FloatingIp;
@@ -35,10 +40,7 @@ export interface Claim {
 const standInDescription = (tag: string) => `${tag} stand-in`;
 
 /** Whether an address stands in for the stack's own. One with a second tag of Slipway's has another purpose. */
-export function isStandIn(
-  { id, tags, description }: FloatingIp,
-  { tag, ownId }: Pick<StackAddress, "tag" | "ownId">,
-): boolean {
+export function isStandIn({ id, tags, description }: FloatingIp, { tag, ownId }: StackMarks): boolean {
   if (id === ownId) return false;
   const others = tags.filter((other) => other !== tag && other.startsWith("slipway"));
   return others.length === 0 && (tags.includes(tag) || description === standInDescription(tag));
@@ -52,6 +54,11 @@ export function isAllocated({ description }: FloatingIp, { tag }: Pick<StackAddr
 /** Whether a stand-in was made for something else, and is only lent to the stack. */
 export function isBorrowed({ description }: FloatingIp, { tag }: Pick<StackAddress, "tag">): boolean {
   return !description.startsWith(`${tag} `);
+}
+
+/** The ports that a stand-in may lead to; on any other it is somebody else's by now. */
+export async function portsOf(session: Session, { tag }: Pick<StackAddress, "tag">): Promise<Set<string>> {
+  return new Set((await listPorts(session, { tags: tag })).map(({ id }) => id));
 }
 
 /** The project's floating IPs; an administrator sees everybody's. */
@@ -76,13 +83,23 @@ export async function claimAddress(
   const known =
     ofStack.find(({ port_id }) => port_id === stack.portId) ??
     ofStack.find(({ id }) => id === stack.ownId) ??
-    ofStack[0];
+    (await firstNotLost(session, ofStack, stack));
   if (known !== undefined) return { address: known, how: known.id === stack.ownId ? "own" : "kept" };
   const networkId = await externalNetworkId(session, stack.externalNetwork);
   for (const address of reuse ? addresses : []) {
     if (isFree(address, networkId) && (await take(session, address, stack))) return { address, how: "reused" };
   }
   return { address: await allocate(session, networkId, stack), how: "allocated" };
+}
+
+async function firstNotLost(
+  session: Session,
+  standIns: FloatingIp[],
+  stack: StackAddress,
+): Promise<FloatingIp | undefined> {
+  if (standIns.length === 0) return undefined;
+  const ports = await portsOf(session, stack);
+  return standIns.find(({ port_id }) => port_id === null || ports.has(port_id));
 }
 
 function isFree({ port_id, tags, floating_network_id }: FloatingIp, networkId: string): boolean {
@@ -113,7 +130,7 @@ async function allocate(session: Session, networkId: string, { tag }: StackAddre
     return await createFloatingIp(session, { networkId, description });
   } catch (error) {
     const addresses = await projectAddresses(session);
-    const made = addresses.find((address) => address.description === description);
+    const made = addresses.find((address) => address.description === description && address.port_id === null);
     if (made !== undefined) return made; // its answer was lost
     throw await noneToBeHad(session, error);
   }
@@ -129,7 +146,7 @@ export async function giveBack(session: Session, { address: before, how }: Claim
   const lost = now.port_id !== null && now.port_id !== stack.portId;
   if (how === "allocated" && !lost) return deleteFloatingIp(session, now.id);
   if (!lost && now.port_id !== before.port_id) await pointFloatingIp(session, now.id, before.port_id);
-  if (how === "reused" || (lost && how !== "own")) await removeTag(session, now, stack.tag);
+  if (how === "reused" || (lost && how !== "own")) await letGo(session, now, stack);
 }
 
 /** Marks an address that was allocated here as the stack's; the program tags its own, and what is reused was tagged to take it. */
@@ -138,8 +155,14 @@ export async function ensureTagged(session: Session, { address }: Claim, stack: 
   await setFloatingIpTags(session, address.id, [...address.tags, stack.tag]);
 }
 
+/** Takes off an address what makes it a stand-in of the stack, and leaves it where it is. */
+export async function letGo(session: Session, address: FloatingIp, stack: Pick<StackAddress, "tag">): Promise<void> {
+  if (isAllocated(address, stack)) await describeFloatingIp(session, address.id, "");
+  await removeTag(session, address, stack.tag);
+}
+
 /** Takes the stack's tag off an address and leaves the others. */
-export async function removeTag(session: Session, { id, tags }: FloatingIp, tag: string): Promise<void> {
+async function removeTag(session: Session, { id, tags }: FloatingIp, tag: string): Promise<void> {
   await setFloatingIpTags(
     session,
     id,

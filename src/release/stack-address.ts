@@ -17,9 +17,11 @@ import {
   isAllocated,
   isBorrowed,
   isStandIn,
+  letGo,
+  portsOf,
   projectAddresses,
-  removeTag,
   type StackAddress,
+  type StackMarks,
 } from "./address-claim.ts";
 
 /** How many addresses are tried when others take them away. */
@@ -73,21 +75,22 @@ export async function ensureAttached(
 
 /**
  * Takes every address of the stack off its port. What the program made stays with the stack; a stand-in goes: one that was allocated
- * is deleted, one that was borrowed is free and untagged again.
+ * is deleted, one that was borrowed is free and untagged again, one that somebody has pointed elsewhere is left to them.
  * @returns the addresses that led to a port
  */
-export async function ensureDetached(
-  session: Session,
-  stack: Pick<StackAddress, "tag" | "ownId">,
-): Promise<FloatingIp[]> {
-  const addresses = (await projectAddresses(session)).filter((one) => one.id === stack.ownId || isStandIn(one, stack));
+export async function ensureDetached(session: Session, stack: StackMarks): Promise<FloatingIp[]> {
+  const ofStack = (await projectAddresses(session)).filter((one) => one.id === stack.ownId || isStandIn(one, stack));
+  const ports = await portsOf(session, stack);
+  const isLost = ({ id, port_id }: FloatingIp) => id !== stack.ownId && port_id !== null && !ports.has(port_id);
+  for (const address of ofStack.filter(isLost)) await letGo(session, address, stack);
+  const addresses = ofStack.filter((address) => !isLost(address));
   for (const address of addresses) {
     if (isAllocated(address, stack)) {
       await deleteFloatingIp(session, address.id);
       continue;
     }
     if (address.port_id !== null) await pointFloatingIp(session, address.id, null);
-    if (isBorrowed(address, stack)) await removeTag(session, address, stack.tag);
+    if (isBorrowed(address, stack)) await letGo(session, address, stack);
   }
   return addresses.filter(({ port_id }) => port_id !== null);
 }

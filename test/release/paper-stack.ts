@@ -53,10 +53,12 @@ export class PaperStack {
     const own = await createFloatingIp(session, {
       ...{ networkId: externalId, description: `${TAG} address`, tags: [TAG] },
     });
-    return new PaperStack(test, network.id, own, await boot(session, network.id));
+    const host = await boot(session, network.id);
+    await session.request("network", "PUT", `/ports/${host.portId}/tags`, { body: { tags: [TAG] } });
+    return new PaperStack(test, network.id, own, host);
   }
 
-  /** A server on a port of its own in the stack's network. */
+  /** A server on a port of its own in the stack's network, which is not the stack's. */
   boot(): Promise<{ serverId: string; portId: string }> {
     return boot(this.session, this.networkId);
   }

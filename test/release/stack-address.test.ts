@@ -131,7 +131,27 @@ describe("what a run took", () => {
     await paper.test.cloud.idle();
     await pointFloatingIp(paper.session, address.id, other.portId);
     await giveBack();
-    expect(await paper.addresses()).toMatchObject([{ port: other.portId, tags: [] }]);
+    const theirs = { address: address.floating_ip_address, port: other.portId, tags: [], description: "" };
+    expect(await paper.addresses()).toEqual([theirs]);
+    // nor does a later run take it for the stack's
+    expect(await ensureDetached(paper.session, paper.stack)).toEqual([]);
+    expect(await paper.addresses()).toEqual([theirs]);
+  });
+
+  test.each(["reused", "allocated"])("and somebody has pointed elsewhere is theirs when it was %s", async (how) => {
+    if (how === "reused") await paper.allocate();
+    await deleteOwn();
+    const { address } = await attach();
+    const other = await paper.boot();
+    await paper.test.cloud.idle();
+    await pointFloatingIp(paper.session, address.id, other.portId);
+    const another = await attach();
+    expect(another).toMatchObject({ how: "allocated" });
+    expect(another.address.id).not.toBe(address.id);
+    expect((await ensureDetached(paper.session, paper.stack)).map(({ id }) => id)).toEqual([another.address.id]);
+    expect(await paper.addresses()).toEqual([
+      { address: address.floating_ip_address, port: other.portId, tags: [], description: "" },
+    ]);
   });
 });
 

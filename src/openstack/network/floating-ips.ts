@@ -47,6 +47,11 @@ export async function pointFloatingIp(session: Session, id: string, portId: stri
   await session.request("network", "PUT", `/floatingips/${id}`, { body: { floatingip: { port_id: portId } } });
 }
 
+/** Replaces the floating IP's description. */
+export async function describeFloatingIp(session: Session, id: string, description: string): Promise<void> {
+  await session.request("network", "PUT", `/floatingips/${id}`, { body: { floatingip: { description } } });
+}
+
 /** Replaces the floating IP's tags. */
 export async function setFloatingIpTags(session: Session, id: string, tags: string[]): Promise<void> {
   await session.request("network", "PUT", `/floatingips/${id}/tags`, { body: { tags } });

@@ -47,14 +47,22 @@ export async function attachAddress(
   };
 }
 
-/** Takes the address off the stack's host. @returns the addresses that led to it */
-export async function detachAddress(workspace: Workspace, outputs: StackOutputs): Promise<string[]> {
-  const taken = await ensureDetached(workspace.session, addressOf(workspace, outputs));
+/**
+ * Takes the address off the stack's host.
+ * @param outputs undefined where the program's state is gone: a stand-in may have outlived it
+ * @returns the addresses that led to it
+ */
+export async function detachAddress(workspace: Workspace, outputs: StackOutputs | undefined): Promise<string[]> {
+  const taken = await ensureDetached(workspace.session, { tag: tagOf(workspace), ownId: outputs?.floatingIpId });
   await recordStandIn(workspace.stackHome, undefined);
   return taken.map(({ floating_ip_address }) => floating_ip_address);
 }
 
-function addressOf({ reference, stack, config }: Workspace, { floatingIpId, portId }: StackOutputs): StackAddress {
-  const tag = stackTag(reference.project, stack);
-  return { tag, ownId: floatingIpId, portId, externalNetwork: config.externalNetwork };
+function addressOf(workspace: Workspace, { floatingIpId, portId }: StackOutputs): StackAddress {
+  const { externalNetwork } = workspace.config;
+  return { tag: tagOf(workspace), ownId: floatingIpId, portId, externalNetwork };
+}
+
+function tagOf({ reference, stack }: Workspace): string {
+  return stackTag(reference.project, stack);
 }

@@ -23,13 +23,10 @@ export async function takeDown(workspace: Workspace, reporter: Reporter, signal:
   const tag = stackTag(reference.project, stack);
   await reporter.phase("authenticate", `log in to ${workspace.cloud ?? session.authUrl}`, () => bindToCloud(workspace));
   const state = await engine.outputs(reference);
-  const outputs = stackOutputs.safeParse(state);
-  if (outputs.success) {
-    await reporter.phase("detach", `floating IP ${outputs.data.floatingIp} detached`, () =>
-      detachAddress(workspace, outputs.data),
-    );
-    await forgetHostKeys(knownHostsFile(workspace), outputs.data.serverId);
-  }
+  const outputs = stackOutputs.safeParse(state).data;
+  const addresses = outputs === undefined ? "floating IPs" : `floating IP ${outputs.floatingIp}`;
+  await reporter.phase("detach", `${addresses} detached`, () => detachAddress(workspace, outputs));
+  if (outputs !== undefined) await forgetHostKeys(knownHostsFile(workspace), outputs.serverId);
   await endMaintenance(session, tag);
   await reporter.phase("destroy", "resources", async ({ note }) => {
     // an `up` that ended before its first resource has published, and made no state

@@ -58,7 +58,7 @@ export function isBorrowed({ description }: FloatingIp, { tag }: Pick<StackAddre
 
 /** The ports that a stand-in may lead to; on any other it is somebody else's by now. */
 export async function portsOf(session: Session, { tag }: Pick<StackAddress, "tag">): Promise<Set<string>> {
-  return new Set((await listPorts(session, { tags: tag })).map(({ id }) => id));
+  return new Set((await listPorts(session, { tags: tag, project_id: await session.projectId() })).map(({ id }) => id));
 }
 
 /** The project's floating IPs; an administrator sees everybody's. */

@@ -25,6 +25,7 @@ export async function findStackLeftovers(session: Session, marks: { tag: string;
 async function listTagged(session: Session, kind: TaggedCollection, tag: string): Promise<string[]> {
   const found = await listMembers<{ id: string; name?: string; floating_ip_address?: string }>(session, kind, {
     tags: tag,
+    project_id: await session.projectId(), // an administrator sees everybody's
   });
   return found.map(({ id, name, floating_ip_address }) => `${kind} ${floating_ip_address ?? name} ${id}`);
 }

@@ -48,7 +48,6 @@ describe("login", () => {
       glance: "image",
       cinder: "volumev3",
       swift: "object-store",
-      cinder: "volumev3",
     });
     const publicUrl = (type: string) =>
       catalog

@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createFloatingIp } from "../../src/openstack/network/floating-ips.ts";
-import { createSecurityGroup } from "../../src/openstack/network/security-groups.ts";
+import { findCredentials } from "../../src/openstack/clouds.ts";
+import { createFloatingIp, findFloatingIp } from "../../src/openstack/network/floating-ips.ts";
+import { externalNetworkId } from "../../src/openstack/network/networks.ts";
+import { createSecurityGroup, listSecurityGroups } from "../../src/openstack/network/security-groups.ts";
+import { openSession } from "../../src/openstack/session.ts";
 import { findStackLeftovers } from "../../src/release/leftovers.ts";
+import { endMaintenance } from "../../src/release/maintenance-address.ts";
 import { ScriptedCloud } from "../openstack/scripted-cloud.ts";
 import { startTestCloud, type TestCloud } from "../provider/test-cloud.ts";
 
@@ -31,6 +35,22 @@ test("what carries the stack's marks is found, and nothing else", async () => {
     `floatingips ${mine.floating_ip_address} ${mine.id}`,
     `security-groups web ${group.id}`,
   ]);
+});
+
+test("an administrator's stack has nothing to do with another project's of the same name", async () => {
+  const { session, variables } = cloud;
+  const { username: userName, password, projectName: tenantName } = cloud.cloud.credentials.admin;
+  const administrator = { ...variables, userName, password, tenantName };
+  const admin = openSession(await findCredentials({ env: {}, variables: administrator }));
+  const tag = "slipway-c";
+  const group = await createSecurityGroup(session, { name: "web", description: "", tags: [tag] });
+  const networkId = await externalNetworkId(session, "public");
+  const address = await createFloatingIp(session, { networkId, description: `${tag} maintenance` });
+  expect(await listSecurityGroups(admin, { tags: tag })).toMatchObject([{ id: group.id }]);
+  expect(await findStackLeftovers(admin, { tag, keypair: "c-key" })).toEqual([]);
+  await endMaintenance(admin, tag);
+  expect(await findFloatingIp(session, address.id)).toBeDefined();
+  admin.close();
 });
 
 test("a cloud whose answers list nothing at all does not prove that nothing is left", async () => {

@@ -29,12 +29,14 @@ export class VolumeLifecycle {
   create(id: string): void {
     this.#begin(id, "error", async () => {
       const { volumes, folder } = this.#parts;
-      const volume = volumes.get(id);
-      if (volume?.status !== "creating") return;
+      const creating = () => volumes.find((volume) => volume.id === id && volume.status === "creating");
+      const promised = creating();
+      if (promised === undefined) return;
       await mkdir(folder, { recursive: true, mode: 0o700 });
       const file = await open(this.fileOf(id), "w", 0o600);
-      await file.truncate(volume.size * 1024 ** 3).finally(() => file.close());
-      volumes.put(changed(volume, { status: "available" }));
+      await file.truncate(promised.size * 1024 ** 3).finally(() => file.close());
+      const made = creating(); // it may have been renamed meanwhile, or told to go
+      if (made !== undefined) volumes.put(changed(made, { status: "available" }));
     });
   }
 

@@ -5,6 +5,7 @@ import { blockDeviceTable } from "../../src/cloud/compute/block-devices.ts";
 import { FakeHypervisor } from "../../src/cloud/hypervisors/fake.ts";
 import { stateFiles } from "../../src/cloud/store/state.ts";
 import { Store } from "../../src/cloud/store/store.ts";
+import { VolumeLifecycle } from "../../src/cloud/volume/lifecycle.ts";
 import { volumeTable } from "../../src/cloud/volume/records.ts";
 import { TestCloud } from "./support.ts";
 
@@ -62,6 +63,26 @@ describe("life of a volume", () => {
     await expect(stat(file(id))).rejects.toThrow("ENOENT");
   });
 
+  it("keeps what is changed while it is made", async () => {
+    const store = new Store(":memory:");
+    const volumes = volumeTable(store);
+    const lifecycle = new VolumeLifecycle({
+      volumes,
+      folder: stateFiles(cloud.stateDir).volumes,
+      log: () => undefined,
+    });
+    const record = volumes.put({
+      ...{ id: nothing, projectId: "p", userId: "u", name: "one", description: null, size: 1, status: "creating" },
+      ...{ metadata: {}, availabilityZone: "nova", attachment: null, createdAt: "", updatedAt: null },
+    });
+    lifecycle.create(record.id);
+    await new Promise((resolve) => setImmediate(resolve)); // it has begun, and waits for the file system
+    expect(volumes.patch(record.id, { name: "two" })?.status).toBe("creating");
+    await lifecycle.idle();
+    expect(volumes.get(record.id)).toMatchObject({ name: "two", status: "available" });
+    store.close();
+  });
+
   it("shows at each microversion what Cinder shows there", async () => {
     const id = await newVolume();
     const fields = async (minor: number) => Object.keys(await volume(id, minor));
@@ -116,6 +137,11 @@ describe("life of a volume", () => {
     const all = await cloud.get("/volume/v3/volumes/detail?all_tenants=1", { token });
     expect(all.body.volumes).toEqual([expect.objectContaining({ id, "os-vol-host-attr:host": "slipway" })]);
     expect((await cloud.get("/volume/v3/volumes?all_tenants=1")).body.volumes).toHaveLength(1);
+    await newVolume();
+    const page = (await cloud.get("/volume/v3/volumes?all_tenants=1&limit=1", { token })).body;
+    for (const { href } of [...page.volumes_links, page.volumes[0].links[0]]) {
+      expect((await cloud.get(href.slice(cloud.base.length), { token })).status).toBe(200);
+    }
     expect((await cloud.get(`/volume/v3/${nothing}/volumes`)).body).toEqual({
       badRequest: { code: 400, message: "Malformed request url" },
     });

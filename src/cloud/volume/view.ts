@@ -1,5 +1,6 @@
 import { isoMicrosNoZone } from "../http/time.ts";
 import { isAdmin, type Scope } from "../identity/scope.ts";
+import { projectOf } from "../identity/tokens.ts";
 import type { Volume } from "./records.ts";
 import { defaultType } from "./types.ts";
 
@@ -10,25 +11,31 @@ export interface ViewContext {
   scope: Scope;
 }
 
+/** The address of a path in Cinder, for whoever asks: Cinder takes none with another project's id than the token's. */
+export function addressOf(path: string, { base, scope }: ViewContext): string {
+  return `${base}/volume/v3/${projectOf(scope).id}${path}`;
+}
+
 /** The volume as `GET /volumes` lists it. */
-export function shortView(volume: Volume, base: string): Record<string, unknown> {
-  const path = `${volume.projectId}/volumes/${volume.id}`;
+export function shortView(volume: Volume, context: ViewContext): Record<string, unknown> {
+  const self = addressOf(`/volumes/${volume.id}`, context);
   return {
     id: volume.id,
     name: volume.name,
     links: [
-      { rel: "self", href: `${base}/volume/v3/${path}` },
-      { rel: "bookmark", href: `${base}/volume/${path}` },
+      { rel: "self", href: self },
+      { rel: "bookmark", href: self.replace("/volume/v3/", "/volume/") },
     ],
   };
 }
 
 /** The volume as `GET /volumes/{id}` shows it at the request's microversion. */
-export function volumeView(volume: Volume, { base, microversion, scope }: ViewContext): Record<string, unknown> {
+export function volumeView(volume: Volume, context: ViewContext): Record<string, unknown> {
+  const { microversion, scope } = context;
   const from = (minor: number, fields: Record<string, unknown>) => (microversion >= minor ? fields : {});
   const admin = isAdmin(scope);
   return {
-    ...shortView(volume, base),
+    ...shortView(volume, context),
     status: volume.status,
     size: volume.size,
     availability_zone: volume.availabilityZone,

@@ -7,7 +7,7 @@ import { isAdmin } from "../identity/scope.ts";
 import { ownVolume, type VolumeContext } from "./context.ts";
 import { cinder } from "./errors.ts";
 import { changed, type Volume } from "./records.ts";
-import { shortView, type ViewContext, volumeView } from "./view.ts";
+import { addressOf, shortView, type ViewContext, volumeView } from "./view.ts";
 import { createVolume, naming } from "./volume-create.ts";
 import { selectVolumes, type VolumeQuery } from "./volume-list.ts";
 
@@ -58,11 +58,11 @@ export function volumeRoutes(app: FastifyInstance, context: VolumeContext): void
     const last = selected.at(-1);
     if (!more || last === undefined) return { volumes: selected.map(show) };
     const query = new URLSearchParams({ ...(request.query as Record<string, string>), marker: last.id });
-    const href = `${base()}/volume/v3/${last.projectId}${path}?${query}`;
+    const href = `${addressOf(path, view(request))}?${query}`;
     return { volumes: selected.map(show), volumes_links: [{ rel: "next", href }] };
   };
 
-  app.get<Listing>("/volumes", (request) => page(request, "/volumes", (volume) => shortView(volume, base())));
+  app.get<Listing>("/volumes", (request) => page(request, "/volumes", (volume) => shortView(volume, view(request))));
   app.get<Listing>("/volumes/detail", (request) =>
     page(request, "/volumes/detail", (volume) => volumeView(volume, view(request))),
   );

@@ -280,6 +280,26 @@ describe("access rules", () => {
     }
   });
 
+  it("hold in Keystone too, but for showing a token: no child without rules is made", async () => {
+    const token = await tokenOf(await made({ name: "ruled-parent", unrestricted: true, access_rules: [servers] }));
+    const headers = { "x-subject-token": token };
+    for (const [method, url] of [
+      ["POST", path],
+      ["GET", path],
+      ["GET", "/identity/v3/auth/projects"],
+      ["HEAD", "/identity/v3/auth/tokens"],
+      ["DELETE", "/identity/v3/auth/tokens"],
+    ] as const) {
+      const body = method === "POST" ? { application_credential: { name: "free-child" } } : undefined;
+      const { status } = await cloud.request(method, url, { token, headers, body });
+      expect([method, url, status]).toEqual([method, url, 401]);
+    }
+    expect((await cloud.get("/identity/v3/auth/tokens", { token, headers })).status).toBe(200);
+    const own = { service: "identity", method: "GET", path: `/v3/users/${userId}/application_credentials` };
+    const looking = await tokenOf(await made({ name: "looking", access_rules: [own] }));
+    expect((await cloud.get(path, { token: looking })).status).toBe(200);
+  });
+
   it("are patterns of whole paths", () => {
     const rule = (path: string) => ({ ...servers, id: "r", path });
     const token = (path: string): Scope => ({

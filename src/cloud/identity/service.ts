@@ -40,7 +40,7 @@ function tokenRoutes(app: FastifyInstance, { accounts, tokens, addresses }: Iden
     return reply.send(tokenView(record, addresses(), request.query.nocatalog === undefined));
   });
 
-  const check = requireToken(tokens);
+  const check = requireToken(tokens, "identity");
   app.get<{ Querystring: { nocatalog?: string } }>("/v3/auth/tokens", { onRequest: check }, (request, reply) => {
     const { token, record } = subject(header(request, "x-subject-token"), request.scope);
     reply.header("x-subject-token", token).header("vary", "X-Auth-Token");
@@ -65,7 +65,7 @@ function tokenRoutes(app: FastifyInstance, { accounts, tokens, addresses }: Iden
 }
 
 function accountRoutes(app: FastifyInstance, { accounts, tokens, addresses }: IdentityOptions): void {
-  app.addHook("onRequest", requireToken(tokens));
+  app.addHook("onRequest", requireToken(tokens, "identity"));
   applicationCredentialRoutes(app, { accounts, tokens, identityUrl: () => `${addresses().base}/identity/v3` });
   const links = (path: string) => ({ self: `${addresses().base}/identity/v3/${path}`, next: null, previous: null });
   const list = (path: string, key: string, items: unknown[]) => ({ [key]: items, links: links(path) });

@@ -51,7 +51,14 @@ export async function createServices(parts: ServiceParts): Promise<FastifyInstan
   const base = () => addresses().base;
   const app = createApp();
   parts.meetFaults(app);
-  await app.register(identityService, { prefix: "/identity", accounts: parts.accounts, tokens, addresses, log });
+  await app.register(identityService, {
+    prefix: "/identity",
+    store,
+    accounts: parts.accounts,
+    tokens,
+    addresses,
+    log,
+  });
   await app.register(computeService, {
     prefix: "/compute",
     store,

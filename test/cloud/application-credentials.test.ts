@@ -300,6 +300,13 @@ describe("access rules", () => {
     expect((await cloud.get(path, { token: looking })).status).toBe(200);
   });
 
+  it("are not made where the credential is refused", async () => {
+    const before = (await cloud.get(rules())).body;
+    const access_rules = [{ ...servers, path: "/v2.1/images" }, { id: "beef" }];
+    expectRefused(await create({ name: "half", access_rules }), 404, "Could not find Access Rule: beef.");
+    expect((await cloud.get(rules())).body).toEqual(before);
+  });
+
   it("are patterns of whole paths", () => {
     const rule = (path: string) => ({ ...servers, id: "r", path });
     const token = (path: string): Scope => ({

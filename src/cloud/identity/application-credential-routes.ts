@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { ApiError, forbidden } from "../http/api-error.ts";
 import { isoMicrosNoZone } from "../http/time.ts";
+import type { Store } from "../store/store.ts";
 import { accessRuleView, unknownAccessRule } from "./access-rules.ts";
 import type { Accounts, ApplicationCredential } from "./accounts.ts";
 import { accessRulesOf, createApplicationCredential, unknownApplicationCredential } from "./application-credentials.ts";
@@ -11,10 +12,17 @@ import { roles } from "./views.ts";
 type OfUser = { Params: { userId: string }; Querystring: { name?: string } };
 type OfOne = { Params: { userId: string; id: string } };
 
+interface ApplicationCredentialContext {
+  store: Store;
+  accounts: Accounts;
+  tokens: Tokens;
+  identityUrl: () => string;
+}
+
 /** Keystone's `/v3/users/{id}/application_credentials` and `/v3/users/{id}/access_rules`; behind `requireToken`. */
 export function applicationCredentialRoutes(
   app: FastifyInstance,
-  { accounts, tokens, identityUrl }: { accounts: Accounts; tokens: Tokens; identityUrl: () => string },
+  { store, accounts, tokens, identityUrl }: ApplicationCredentialContext,
 ): void {
   const { applicationCredentials, accessRules } = accounts;
   const self = (path: string) => ({ self: `${identityUrl()}/${path}` });
@@ -41,7 +49,7 @@ export function applicationCredentialRoutes(
   app.post<OfUser>(credentials, ({ scope, params, body }, reply) => {
     if (scope.userId !== params.userId) throw forbidden("identity:create_application_credential");
     requireUnrestricted(scope);
-    const { credential, secret } = createApplicationCredential(accounts, scope, body);
+    const { credential, secret } = store.transaction(() => createApplicationCredential(accounts, scope, body));
     return reply.code(201).send({ application_credential: { ...view(credential), secret } });
   });
   app.get<OfOne>(`${credentials}/:id`, ({ scope, params }) => ({

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { ApiError, forbidden } from "../http/api-error.ts";
 import { answerFaults, keystoneBody } from "../http/faults.ts";
+import type { Store } from "../store/store.ts";
 import { type Accounts, defaultDomain, projectsOf } from "./accounts.ts";
 import { applicationCredentialRoutes } from "./application-credential-routes.ts";
 import { authenticate } from "./authenticate.ts";
@@ -10,6 +11,7 @@ import { header, projectOf, requireToken, type Tokens } from "./tokens.ts";
 import { projectView, roles, tokenView, userView } from "./views.ts";
 
 export interface IdentityOptions {
+  store: Store;
   accounts: Accounts;
   tokens: Tokens;
   addresses: () => Addresses;
@@ -64,9 +66,9 @@ function tokenRoutes(app: FastifyInstance, { accounts, tokens, addresses }: Iden
   }
 }
 
-function accountRoutes(app: FastifyInstance, { accounts, tokens, addresses }: IdentityOptions): void {
+function accountRoutes(app: FastifyInstance, { store, accounts, tokens, addresses }: IdentityOptions): void {
   app.addHook("onRequest", requireToken(tokens, "identity"));
-  applicationCredentialRoutes(app, { accounts, tokens, identityUrl: () => `${addresses().base}/identity/v3` });
+  applicationCredentialRoutes(app, { store, accounts, tokens, identityUrl: () => `${addresses().base}/identity/v3` });
   const links = (path: string) => ({ self: `${addresses().base}/identity/v3/${path}`, next: null, previous: null });
   const list = (path: string, key: string, items: unknown[]) => ({ [key]: items, links: links(path) });
   const adminOnly = (scope: Scope, action: string) => {

@@ -133,8 +133,9 @@ async function start(options: CloudOptions, undo: (() => Promise<void> | void)[]
   undo.push(() => hypervisor.close());
   const externalCidr = dataplane?.external.cidr ?? options.externalCidr ?? parts.externalCidr ?? paperRange;
   store.transaction(() => ensureExternalNetwork(tables, adminProject.id, externalCidr));
+  const imageInUse = (id: string) => isImageInUse(servers, id);
   for (const image of options.images ?? []) {
-    await ensureOffered(images, image, adminProject.id, (id) => isImageInUse(servers, id));
+    await ensureOffered(images, image, adminProject.id, imageInUse);
   }
   await sweepContents(files.objects, objects);
 
@@ -149,7 +150,7 @@ async function start(options: CloudOptions, undo: (() => Promise<void> | void)[]
 
   const base = `http://${host}:${listener.port}`;
   const objectStore = dataplane === undefined ? base : `http://${dataplane.external.gatewayIp}:${listener.port}`;
-  const faultContext = { store, tables, images, reconcile };
+  const faultContext = { store, tables, images, isImageInUse: imageInUse, reconcile };
   const volumeLifecycle = new VolumeLifecycle({ volumes, folder: files.volumes, log });
   const lifecycle = new Lifecycle({
     ...{ store, servers, tables, volumes, blockDevices, volumeLifecycle, hypervisor, reconcile, log },

@@ -10,6 +10,7 @@ export interface FaultContext {
   store: Store;
   tables: NetworkTables;
   images: Collection<Image>;
+  isImageInUse: (id: string) => boolean;
   reconcile: () => Promise<void>;
 }
 

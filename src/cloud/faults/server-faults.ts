@@ -1,20 +1,24 @@
-import { createHash } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { Image } from "../image/records.ts";
 import type { Fault, FaultContext } from "./fault.ts";
 import { coresUsedUp, floatingIpsUsedUp } from "./full-quota.ts";
 
 const serverCreate = { method: "POST", route: "/compute/v2.1/servers" };
 
-/** The id of an image's twin: the same for the same image, so that it is known for one when it is to go. */
-function twinOf({ id }: Image): string {
-  const hex = createHash("sha256").update(`twin of ${id}`).digest("hex");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, "$1-$2-$3-$4-$5");
+function makeTwins({ images }: FaultContext): undefined {
+  const seen = images.list(({ hidden }) => !hidden);
+  const twinned = new Set(seen.map(({ twinOf }) => twinOf));
+  for (const image of seen.filter(({ id, twinOf }) => twinOf === undefined && !twinned.has(id))) {
+    images.put({ ...image, id: randomUUID(), twinOf: image.id, ownsContent: false });
+  }
 }
 
-function makeTwins({ images }: FaultContext): undefined {
-  const known = images.list();
-  const twins = new Set(known.map(twinOf));
-  for (const image of known) if (!twins.has(image.id)) images.put({ ...image, id: twinOf(image), ownsContent: false });
+/** One that a server runs from is hidden, as an older build of an offered image is. */
+function removeTwins({ images, isImageInUse }: FaultContext): void {
+  for (const twin of images.list(({ twinOf }) => twinOf !== undefined)) {
+    if (isImageInUse(twin.id)) images.put({ ...twin, hidden: true });
+    else images.delete(twin.id);
+  }
 }
 
 function setStatus({ images }: FaultContext, from: Image["status"], to: Image["status"]): undefined {
@@ -26,11 +30,9 @@ export const serverFaults: Fault[] = [
   {
     row: "P11",
     name: "two-images-same-name",
-    does: "Glance has every image twice, under the same name; the twins go when it is disarmed",
+    does: "Glance has every image twice, under the same name; the twins go when it is disarmed, those of servers into hiding",
     requests: [{ method: "GET", route: "/image/v2/images", before: (_request, context) => makeTwins(context) }],
-    undo: ({ images }) => {
-      for (const image of images.list()) images.delete(twinOf(image));
-    },
+    undo: removeTwins,
   },
   {
     row: "P11",

@@ -27,6 +27,8 @@ export interface Image {
   path: string | null;
   /** True where the content is the cloud's own file below its state, deleted with the image. */
   ownsContent: boolean;
+  /** The id of the image that a fault made this one the twin of. */
+  twinOf?: string;
 }
 
 export function imageTable(store: Store): Collection<Image> {

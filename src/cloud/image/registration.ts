@@ -30,7 +30,7 @@ export async function ensureOffered(
 ): Promise<void> {
   const digest = offered.digest ?? "";
   const builds = table.list((image) => image.name === offered.name && !image.ownsContent && image.ownerId === ownerId);
-  const current = builds.find((image) => (image.properties[digestProperty] ?? "") === digest);
+  const current = builds.find((image) => !image.twinOf && (image.properties[digestProperty] ?? "") === digest);
   for (const old of builds.filter((image) => image !== current)) {
     if (inUse(old.id)) table.put({ ...old, hidden: true });
     else table.delete(old.id);

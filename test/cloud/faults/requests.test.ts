@@ -109,6 +109,21 @@ describe("images and servers", () => {
     expect((await create({ imageRef: twin })).status).toBe(202);
     await cloud.cloud.faults.disarm();
     expect(await named()).toEqual(before);
+    expect((await cloud.get(`/image/v2/images/${twin}`)).body).toMatchObject({ os_hidden: true });
+    arm("P11:two-images-same-name");
+    expect(await named()).toHaveLength(2);
+  });
+
+  it("P11:two-images-same-name: a twin goes when it is disarmed, also where its image went before it", async () => {
+    const fields = { name: "own", container_format: "bare", disk_format: "raw" };
+    const { id } = (await cloud.post("/image/v2/images", fields)).body;
+    const own = async () => (await cloud.get("/image/v2/images?name=own")).body.images;
+    arm("P11:two-images-same-name");
+    expect(await own()).toHaveLength(2);
+    expect((await cloud.delete(`/image/v2/images/${id}`)).status).toBe(204);
+    expect(await own()).toHaveLength(1);
+    await cloud.cloud.faults.disarm();
+    expect(await own()).toEqual([]);
   });
 
   it("P11:image-deactivated: a server's create finds the image deactivated, and everybody after it", async () => {

@@ -66,10 +66,16 @@ export class ArmedFaults {
     return this.#table.get(keyOf(fault));
   }
 
+  /** The armed fault while it has strikes left. */
+  findDue(fault: Fault): ArmedFault | undefined {
+    const armed = this.find(fault);
+    return armed !== undefined && armed.struck !== armed.times ? armed : undefined;
+  }
+
   /** An occasion for a fault: when it strikes, that is noted and the armed fault returned. */
   strike(fault: Fault, what: string): ArmedFault | undefined {
-    const armed = this.find(fault);
-    if (armed === undefined || armed.struck === armed.times) return undefined;
+    const armed = this.findDue(fault);
+    if (armed === undefined) return undefined;
     const met = armed.met + 1;
     if (!falls(armed.seed, met)) {
       this.#table.put({ ...armed, met });

@@ -33,6 +33,8 @@ export interface RequestHook {
     body: string,
     context: FaultContext,
   ) => string | Promise<string>;
+  /** Changes an answer that only tells of what the fault does, as long as that has strikes left: to look is no occasion. */
+  show?: (body: string) => string;
 }
 
 /** A document that cloud-init reads as `#cloud-config`. */

@@ -15,7 +15,7 @@ export const coresUsedUp: RequestHook[] = [
   {
     method: "GET",
     route: "/compute/v2.1/limits",
-    after: (_request, _reply, body) => {
+    show: (body) => {
       const answer = JSON.parse(body) as { limits: { absolute: Record<string, number> } };
       answer.limits.absolute.totalCoresUsed = quotas.cores;
       return JSON.stringify(answer);
@@ -36,7 +36,7 @@ export const floatingIpsUsedUp: RequestHook[] = [
     (form): RequestHook => ({
       method: "GET",
       route: `/network/v2.0/quotas/:project/${form}`,
-      after: (_request, _reply, body) => {
+      show: (body) => {
         const answer = JSON.parse(body) as { quota: { floatingip: { limit: number; used: number } } };
         answer.quota.floatingip.used = answer.quota.floatingip.limit;
         return JSON.stringify(answer);

@@ -22,8 +22,11 @@ export function meetFaults(app: FastifyInstance, armed: ArmedFaults, context: Fa
   app.addHook<unknown>("onSend", async (request, reply, payload) => {
     let body = payload;
     for (const { fault, hook } of concerning(request)) {
-      if (hook.after === undefined || reply.statusCode >= 300 || typeof body !== "string") continue;
-      if (await strike(armed, fault, request)) body = await hook.after(request, reply, body, context);
+      if (reply.statusCode >= 300 || typeof body !== "string") continue;
+      if (hook.show !== undefined && armed.findDue(fault) !== undefined) body = hook.show(body);
+      else if (hook.after !== undefined && (await strike(armed, fault, request))) {
+        body = await hook.after(request, reply, body, context);
+      }
     }
     return body;
   });

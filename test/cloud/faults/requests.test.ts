@@ -81,7 +81,10 @@ describe("addresses", () => {
   });
 
   it.each(["P05:fip-quota", "P12:quota-fip"])("%s: one more address is over the quota", async (name) => {
-    arm(name);
+    cloud.cloud.faults.arm(name, { times: 1 });
+    const quota = `/network/v2.0/quotas/${cloud.projectId}/details`;
+    const used = async () => (await cloud.get(quota)).body.quota.floatingip.used;
+    expect([await used(), await used()]).toEqual([50, 50]);
     const body = { floatingip: { floating_network_id: await cloud.externalNetworkId() } };
     const refused = await cloud.post("/network/v2.0/floatingips", body);
     expect(refused.status).toBe(409);
@@ -89,6 +92,7 @@ describe("addresses", () => {
       type: "OverQuota",
       message: "Quota exceeded for resources: ['floatingip'].",
     });
+    expect(await used()).toBe(1);
   });
 });
 
@@ -140,13 +144,15 @@ describe("images and servers", () => {
   });
 
   it("P12:quota-cores and P15:userdata-413 refuse a server in Nova's words", async () => {
-    arm("P12:quota-cores");
+    cloud.cloud.faults.arm("P12:quota-cores", { times: 1 });
+    const used = async () => (await cloud.get("/compute/v2.1/limits")).body.limits.absolute.totalCoresUsed;
+    expect([await used(), await used()]).toEqual([20, 20]);
     const overQuota = await create();
     expect(overQuota.status).toBe(403);
     expect(overQuota.body.forbidden.message).toBe(
       "Quota exceeded for cores: Requested 1, but already used 20 of 20 cores",
     );
-    await cloud.cloud.faults.disarm();
+    expect(await used()).toBeLessThan(20);
     arm("P15");
     expect((await create()).status).toBe(202);
     const tooLarge = await create({ user_data: Buffer.from("#cloud-config\n{}\n").toString("base64") });

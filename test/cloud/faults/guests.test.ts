@@ -1,5 +1,5 @@
 import { gzipSync } from "node:zlib";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { parse } from "yaml";
 import { FakeHypervisor } from "../../../src/cloud/hypervisors/fake.ts";
 import type { GuestSpec } from "../../../src/cloud/hypervisors/hypervisor.ts";
@@ -121,8 +121,13 @@ it("P17:ssh-late keeps port 22 shut for its delay, and opens it by itself", asyn
       ?.securityGroups.flatMap(({ rules }) => rules.flatMap(({ portMin }) => portMin ?? []))
       .sort();
   expect(open()).toEqual([22, 5100]);
-  cloud.cloud.faults.arm("ssh-late", { delayMs: 1500 });
+  const delayMs = 500;
+  const begun = Date.now();
+  vi.useFakeTimers({ toFake: ["Date"], now: begun }); // a clock that stands still: a slow boot is not late
+  onTestFinished(() => void vi.useRealTimers());
+  cloud.cloud.faults.arm("ssh-late", { delayMs });
   await boot(network.id);
   expect(open()).toEqual([5100]);
+  vi.setSystemTime(begun + delayMs);
   await expect.poll(open, { timeout: 10_000 }).toEqual([22, 5100]);
 });

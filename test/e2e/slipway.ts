@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { markOf, type ProcessMark } from "../../src/cloud/hypervisors/nspawn/processes.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -42,8 +43,17 @@ export interface Kill {
   signal?: NodeJS.Signals;
 }
 
-/** Project folders are named by the process that made them: so the leavings of a killed one can be told. */
-export const projectPrefix = "slipway-e2e-";
+/** Project folders are named by the process that makes them: so the leavings of a killed one can be told. */
+async function projectPrefix(): Promise<string> {
+  const maker = await markOf(process.pid);
+  return `slipway-e2e-${maker?.pid}-${maker?.startTime}-`;
+}
+
+/** The process that made a project folder of this name; undefined for another folder. */
+export function makerOf(name: string): ProcessMark | undefined {
+  const [, pid, startTime] = /^slipway-e2e-(\d+)-(\d+)-/.exec(name) ?? [];
+  return pid === undefined || startTime === undefined ? undefined : { pid: Number(pid), startTime };
+}
 
 const copied = [
   "Pulumi.yaml",
@@ -71,7 +81,7 @@ export class Slipway {
   }
 
   static async create(): Promise<Slipway> {
-    const folder = await mkdtemp(join(tmpdir(), `${projectPrefix}${process.pid}-`));
+    const folder = await mkdtemp(join(tmpdir(), await projectPrefix()));
     for (const name of copied) {
       await cp(join(root, name), join(folder, name), { recursive: true });
     }

@@ -32,7 +32,8 @@ async function reapDeadClouds(): Promise<void> {
 
 /** Why real guests cannot run here, for a test's name; undefined where they can. */
 export async function whyNoGuests(): Promise<string | undefined> {
-  const obstacles = await guestObstacles(join(tmpdir(), "slipway-test-probe"));
+  const folder = await mkdtemp(join(tmpdir(), "slipway-test-probe-"));
+  const obstacles = await guestObstacles(folder).finally(() => rm(folder, { recursive: true, force: true }));
   return obstacles.length === 0 ? undefined : `skipped: ${reasonOf(obstacles)}`;
 }
 

@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, realpath } from "node:fs/promises";
 import { messageOf, SlipwayError } from "../common/errors.ts";
 import type { KernelLock } from "../common/kernel-lock.ts";
 import { blockDeviceTable } from "./compute/block-devices.ts";
@@ -94,8 +94,9 @@ export async function startCloud(options: CloudOptions): Promise<RunningCloud> {
 }
 
 async function start(options: CloudOptions, undo: (() => Promise<void> | void)[]): Promise<RunningCloud> {
-  const { stateDir, host = "127.0.0.1", log = () => undefined } = options;
-  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  const { host = "127.0.0.1", log = () => undefined } = options;
+  await mkdir(options.stateDir, { recursive: true, mode: 0o700 });
+  const stateDir = await realpath(options.stateDir); // the kernel tells of files by their real paths
   const files = stateFiles(stateDir);
   const lock = options.lock ?? lockState(files.lock);
   undo.push(() => lock.release());

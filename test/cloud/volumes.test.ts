@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { realpath, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { blockDeviceTable } from "../../src/cloud/compute/block-devices.ts";
@@ -7,6 +7,7 @@ import { stateFiles } from "../../src/cloud/store/state.ts";
 import { Store } from "../../src/cloud/store/store.ts";
 import { VolumeLifecycle } from "../../src/cloud/volume/lifecycle.ts";
 import { volumeTable } from "../../src/cloud/volume/records.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { TestCloud } from "./support.ts";
 
 const nothing = "00000000-0000-0000-0000-000000000000";
@@ -286,6 +287,19 @@ describe("a volume in a server", () => {
     await attach(server, id);
     await cloud.cloud.idle();
     expect((await volume(id)).attachments[0].device).toBe("/dev/vdb"); // the first free name
+  });
+
+  it("is plugged in by its real path, also where the state lies behind a symbolic link", async () => {
+    const [folder, link] = [temporaryFolder(), join(temporaryFolder(), "link")];
+    await symlink(folder, link);
+    await cloud.remove();
+    cloud = await TestCloud.start({ hypervisor, stateDir: link });
+    const [server, id] = [await newServer(), await newVolume()];
+    await attach(server, id);
+    await cloud.cloud.idle();
+    expect(hypervisor.disks(server)).toEqual([
+      { device: "vdb", path: join(await realpath(folder), "volumes", `volume-${id}`) },
+    ]);
   });
 
   it("is with the server when that starts again, and is plugged into a stopped one too", async () => {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readDaemonInfo } from "../../src/cloud/daemon-info.ts";
 import { listLoops } from "../../src/cloud/hypervisors/nspawn/loops.ts";
+import { isAlive, markOf, signal } from "../../src/cloud/hypervisors/nspawn/processes.ts";
 import { waitFor } from "../../src/common/wait.ts";
 import { inside } from "./guests/inside.ts";
 import { whyNoGuests } from "./guests/scratch-cloud.ts";
@@ -41,10 +42,14 @@ class OneServer {
     expect(result).toMatchObject({ ok: true });
   }
 
-  /** Ends the daemon with no chance to tidy up. */
+  /** Ends the daemon with no chance to tidy up, and returns when it has ended. */
   async kill(): Promise<void> {
     const info = await readDaemonInfo(this.stateDir);
-    process.kill(info?.pid ?? Number.NaN, "SIGKILL");
+    const daemon = await markOf(info?.pid ?? Number.NaN);
+    if (daemon === undefined) throw new Error("there is no daemon to kill");
+    await signal(daemon, "SIGKILL");
+    const isGone = async () => ((await isAlive(daemon)) ? undefined : true);
+    await waitFor("the daemon's end", isGone, { timeoutMs: 10_000, intervalMs: 10 });
   }
 
   get stateDir(): string {

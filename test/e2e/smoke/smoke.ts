@@ -7,12 +7,14 @@ import type { OpenstackClient } from "../../conformance/openstack-client.ts";
 import type { SmokeCloud } from "./clouds.ts";
 import { hostKeysIn, sshCommand } from "./ssh.ts";
 
+/** The page at 8088, which a rule opens, and at 6380, which none does. */
 const userData = `#cloud-config
 write_files:
 - path: /srv/www/index.html
   content: "hello from the guest\\n"
 runcmd:
 - [systemd-run, --unit=www, --working-directory=/srv/www, python3, -m, http.server, "8088"]
+- [systemd-run, --unit=hidden, --working-directory=/srv/www, python3, -m, http.server, "6380"]
 `;
 
 /** One run of the steps: the client, the names, and what the answers gave so far. */

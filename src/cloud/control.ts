@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { compileCache } from "../common/compile-cache.ts";
 import { type ErrorCode, errorCatalogue } from "../common/error-catalogue.ts";
 import { isErrno, SlipwayError } from "../common/errors.ts";
 import { tryLock } from "../common/kernel-lock.ts";
@@ -56,6 +57,7 @@ export async function startDaemon(options: StartOptions): Promise<DaemonInfo> {
   try {
     const child = spawn(process.execPath, daemonArguments(options), {
       detached: true,
+      env: { ...process.env, NODE_COMPILE_CACHE: compileCache() },
       stdio: ["ignore", log.fd, log.fd, "ipc"],
       cwd: stateDir,
     });

@@ -5,6 +5,7 @@ import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { compileCache } from "../../src/common/compile-cache.ts";
 import { hexOf } from "../../src/common/digest.ts";
 import { run } from "../../src/common/process.ts";
 import { waitFor } from "../../src/common/wait.ts";
@@ -110,7 +111,8 @@ export function startProcess(command: string, args: string[], env: NodeJS.Proces
 
 /** Starts one of the host's serving processes from its source. */
 export function startServing(entry: "frontend" | "runtime" | "worker", host: Host): TestProcess {
-  return startProcess(process.execPath, [join(root, "src", "serving", `main-${entry}.ts`)], host.env);
+  const env = { ...host.env, NODE_COMPILE_CACHE: compileCache() };
+  return startProcess(process.execPath, [join(root, "src", "serving", `main-${entry}.ts`)], env);
 }
 
 /** Starts Redis or Valkey with a password, on a free port. */

@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdir } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { compileCache } from "../../../common/compile-cache.ts";
 import { SlipwayError } from "../../../common/errors.ts";
-import { cacheHome } from "../../../common/home.ts";
 import type { Configuration } from "../project/configuration.ts";
 import type { Project } from "../project/project.ts";
 import { organization } from "../state/backend.ts";
@@ -49,11 +48,9 @@ export interface Program {
 
 /** Starts a program as Pulumi's language host for Node does (pulumi/pulumi, pulumi-language-nodejs, execRuntime). */
 export async function startProgram(start: ProgramStart): Promise<Program> {
-  const compileCache = join(cacheHome(), "node-compile-cache");
-  await mkdir(compileCache, { recursive: true });
   const child = spawn(start.nodePath, argumentsOf(start, runnerOf(start.project.programDirectory)), {
     cwd: start.project.programDirectory,
-    env: { ...environmentOf(start), NODE_COMPILE_CACHE: compileCache },
+    env: { ...environmentOf(start), NODE_COMPILE_CACHE: compileCache() },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const lastLines: string[] = [];

@@ -114,6 +114,6 @@ export class PaperProject {
 
   async remove(): Promise<void> {
     await this.cloud.close();
-    await this.slipway.remove();
+    await this.slipway.removeFolder();
   }
 }

@@ -132,8 +132,13 @@ export class Slipway {
   /** Takes the cloud down and removes the folder; answers what the teardown left on the machine. */
   async remove(): Promise<string[]> {
     const { result } = await this.run(["cloud", "destroy", "--yes"]);
-    await rm(this.projectRoot, { recursive: true, force: true });
+    await this.removeFolder();
     return result?.ok === true ? [] : [JSON.stringify(result)];
+  }
+
+  /** Removes the folder of a project that has no cloud of its own running. */
+  async removeFolder(): Promise<void> {
+    await rm(this.projectRoot, { recursive: true, force: true });
   }
 }
 

@@ -10,13 +10,23 @@ export class ConsoleRefused extends Error {
   override readonly name = "ConsoleRefused";
 }
 
+/** How to look at a console log again and again. */
+export interface ConsoleLooks {
+  /** The log as the cloud has it now. */
+  readConsole: () => Promise<string>;
+  /** Ends it. */
+  signal: AbortSignal;
+  /** The pause after something new; grows up to 2000 while it is quiet. 500 unless told otherwise. */
+  firstPauseMs?: number | undefined;
+}
+
 /**
  * A console log's text at each look, again and again until the signal: closely while something is written, less often when it is quiet.
- * @param readConsole the log as the cloud has it now
  * Throws {@link ConsoleRefused}.
  */
-export async function* consoleTexts(readConsole: () => Promise<string>, signal: AbortSignal): AsyncGenerator<string> {
-  let pause = FIRST_PAUSE_MS;
+export async function* consoleTexts(looks: ConsoleLooks): AsyncGenerator<string> {
+  const { readConsole, signal, firstPauseMs = FIRST_PAUSE_MS } = looks;
+  let pause = firstPauseMs;
   let refusals = 0;
   let before: string | undefined;
   while (!signal.aborted) {
@@ -29,7 +39,7 @@ export async function* consoleTexts(readConsole: () => Promise<string>, signal: 
       if (refusals >= REFUSALS) throw new ConsoleRefused("the cloud does not show the console log", { cause });
     }
     if (text !== undefined) {
-      if (text !== before) pause = FIRST_PAUSE_MS;
+      if (text !== before) pause = firstPauseMs;
       before = text;
       yield text;
     }

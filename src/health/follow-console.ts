@@ -1,15 +1,11 @@
 import { type JournalLine, parseJournal } from "../guest/journal.ts";
 import { growth, lastLines, wholeLines } from "./console-growth.ts";
-import { consoleTexts } from "./console-texts.ts";
+import { type ConsoleLooks, consoleTexts } from "./console-texts.ts";
 
 /** What to follow, and from where. */
-export interface FollowedConsole {
-  /** The console log as the cloud has it now. */
-  readConsole: () => Promise<string>;
+export interface FollowedConsole extends ConsoleLooks {
   /** What the last so many lines of the log hold comes first; all of it unless given. */
   lines?: number | undefined;
-  /** Ends it. */
-  signal: AbortSignal;
 }
 
 /** A function that answers the journal lines of a console log that it has not answered before. */
@@ -23,10 +19,10 @@ export function newJournalLines(): (console: string) => JournalLine[] {
 }
 
 /** A host's journal as it is written, until the signal. Throws ConsoleRefused. */
-export async function* journalAsWritten({ readConsole, lines, signal }: FollowedConsole): AsyncGenerator<JournalLine> {
+export async function* journalAsWritten({ lines, ...looks }: FollowedConsole): AsyncGenerator<JournalLine> {
   const unseen = newJournalLines();
   let isFirst = true;
-  for await (const text of consoleTexts(readConsole, signal)) {
+  for await (const text of consoleTexts(looks)) {
     const found = unseen(text);
     yield* isFirst && lines !== undefined ? parseJournal(lastLines(text, lines)) : found;
     isFirst = false;
@@ -34,9 +30,9 @@ export async function* journalAsWritten({ readConsole, lines, signal }: Followed
 }
 
 /** A console log as it is written, whole lines at a time, until the signal. Throws ConsoleRefused. */
-export async function* consoleAsWritten({ readConsole, lines, signal }: FollowedConsole) {
+export async function* consoleAsWritten({ lines, ...looks }: FollowedConsole) {
   let known: string | undefined;
-  for await (const text of consoleTexts(readConsole, signal)) {
+  for await (const text of consoleTexts(looks)) {
     const now = wholeLines(text);
     const added = known === undefined ? { text: lastLines(now, lines), gap: false } : growth(known, now);
     known = now === "" ? (known ?? "") : now; // a server that starts may have no log for a moment

@@ -1,16 +1,14 @@
 import { SlipwayError } from "../common/errors.ts";
 import type { JournalEntry, JournalLine } from "../guest/journal.ts";
 import { lastWords, runcmdFailure } from "./cloud-init.ts";
-import { ConsoleRefused, consoleTexts } from "./console-texts.ts";
+import { type ConsoleLooks, ConsoleRefused, consoleTexts } from "./console-texts.ts";
 import { newJournalLines } from "./follow-console.ts";
 
 /** The end of a contextualization or release as the host itself tells it. */
 export type Verdict = Extract<JournalEntry, { type: "verdict" }>;
 
 /** What to follow, and how long. */
-export interface FollowOptions {
-  /** The console log as the cloud has it now. */
-  readConsole: () => Promise<string>;
+export interface FollowOptions extends Omit<ConsoleLooks, "signal"> {
   /** Publications before this one are history. */
   sequence: number;
   timeoutMs: number;
@@ -30,7 +28,7 @@ const SHOWN_LINES = 8;
  * @throws SlipwayError E_TIMEOUT, with the last step seen; E_BOOTSTRAP_FAILED where cloud-init did not get as far as the bootstrap
  */
 export async function followJournal(options: FollowOptions): Promise<Verdict | undefined> {
-  const { readConsole, sequence, timeoutMs, silenceMs = SILENCE_MS, onLine, signal } = options;
+  const { readConsole, firstPauseMs, sequence, timeoutMs, silenceMs = SILENCE_MS, onLine, signal } = options;
   const ends = [AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])];
   const unseen = newJournalLines();
   let history = true; // the first look shows also what was over before
@@ -38,7 +36,7 @@ export async function followJournal(options: FollowOptions): Promise<Verdict | u
   let console = "";
   let silentSince: number | undefined;
   try {
-    for await (console of consoleTexts(readConsole, AbortSignal.any(ends))) {
+    for await (console of consoleTexts({ readConsole, firstPauseMs, signal: AbortSignal.any(ends) })) {
       const journal = unseen(console);
       const past = history ? lastOfHistory(journal, sequence) : -1;
       history = false;

@@ -7,6 +7,8 @@ const at = "2026-01-02T03:04:05.000Z";
 const began = (step: string): JournalEntry => ({ type: "step", at, step, state: "start" });
 const line = (boot: string, seq: number, step: string) => `${formatJournalLine({ boot, seq, entry: began(step) })}\n`;
 
+const firstPauseMs = 20;
+
 /** A console that shows the texts one after the other, then ends the following: `signal` is what does. */
 function shows(...texts: (string | Error)[]) {
   const end = new AbortController();
@@ -16,7 +18,7 @@ function shows(...texts: (string | Error)[]) {
     if (text instanceof Error) throw text;
     return text ?? "";
   };
-  return { readConsole, signal: end.signal };
+  return { readConsole, signal: end.signal, firstPauseMs };
 }
 
 async function all<T>(found: AsyncIterable<T>): Promise<T[]> {
@@ -52,7 +54,11 @@ describe("a host's journal, followed", () => {
     ]);
     const refused = new Error("403 Policy does not allow it");
     const never = all(
-      journalAsWritten({ readConsole: () => Promise.reject(refused), signal: new AbortController().signal }),
+      journalAsWritten({
+        readConsole: () => Promise.reject(refused),
+        signal: new AbortController().signal,
+        firstPauseMs,
+      }),
     );
     await expect(never).rejects.toSatisfy((error) => error instanceof ConsoleRefused && error.cause === refused);
   });

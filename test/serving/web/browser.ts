@@ -46,10 +46,11 @@ export async function openPage(
   return { page, incidents };
 }
 
-/** What axe finds wrong with the page as it is shown: one line a rule, with the first element. */
-export async function accessibilityProblems(page: Page): Promise<string[]> {
-  await page.evaluate(`${axe.source}; undefined`); // its value, all of axe, need not come back
-  const { violations } = (await page.evaluate("axe.run({ resultTypes: ['violations'] })")) as axe.AxeResults;
+/** What axe finds wrong with the page as it is shown, by all rules or these: one line a rule, with the first element. */
+export async function accessibilityProblems(page: Page, rules?: string[]): Promise<string[]> {
+  const options: axe.RunOptions = { resultTypes: ["violations"], ...(rules && { runOnly: rules }) };
+  await page.evaluate(`if (!globalThis.axe) { ${axe.source} } undefined`); // its value, all of axe, need not come back
+  const { violations } = (await page.evaluate(`axe.run(${JSON.stringify(options)})`)) as axe.AxeResults;
   return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes[0]?.html}`);
 }
 

@@ -16,6 +16,8 @@ vi.setConfig({ testTimeout: 120_000 });
 
 /** When a stack's pretended guest wrote the line that its bootstrap failed. */
 const failedAt = new Map<string, number>();
+/** The looks at a stack's console that showed it. */
+const looks = new Map<string, number>();
 let project: PaperProject;
 
 /** Guests of the stacks `boot` and `gate` fail a second after they were looked at first; the others say nothing. */
@@ -29,6 +31,7 @@ function journal(spec: Parameters<typeof stackOf>[0]): string {
   const moment = failedAt.get(stack) ?? Date.now() + 1000;
   failedAt.set(stack, moment);
   if (Date.now() < moment) return consoleOf([began]);
+  looks.set(stack, (looks.get(stack) ?? 0) + 1);
   return consoleOf([
     began,
     { type: "step", at, step, state: "end", code: 1, ms: 12, lines },
@@ -256,13 +259,12 @@ it("a port that is taken is refused before a cloud is made", async () => {
 });
 
 describe.concurrent("a host that fails", () => {
-  it("its bootstrap ends `up` with the step and its last lines, soon; state and passphrase are guarded", async () => {
+  it("its bootstrap ends `up` with the step and its last lines, once they are seen; state and passphrase are guarded", async () => {
     await project.addStack("boot");
     const ended = await project.run(["up", "boot"]);
-    const took = Date.now() - (failedAt.get("boot") ?? 0);
     expectRefused(ended, 5, "E_BOOTSTRAP_FAILED", "step queue: queue is broken", /slipway logs/);
     expect(ended.result.error.details).toContain("its last line");
-    expect(took).toBeLessThan(14_000); // 5 s are promised; this machine may be busy
+    expect(looks.get("boot")).toBe(1);
     const made = await project.resourcesOf("boot");
     expect(made).toContain("servers/detail server-g1");
 
@@ -307,11 +309,10 @@ describe.concurrent("an `up` that is under way", () => {
     const ended = await project.run(["up", "busy"], {
       kill: {
         signal: "SIGINT",
-        afterMs: 3000,
-        at: ({ phase, state }) => {
-          if (phase !== "bootstrap" || state !== "start") return false;
-          second = project.run(["up", "busy"], { ahead: true });
-          return true;
+        at: ({ phase, state }) => phase === "bootstrap" && state === "start",
+        after: async () => {
+          second ??= project.run(["up", "busy"], { ahead: true });
+          await second;
         },
       },
     });

@@ -21,10 +21,9 @@ describe.skipIf(skip !== undefined)(`a host whose bootstrap fails${skip === unde
     expect(await slipway?.remove()).toEqual([]);
   });
 
-  it("ends `up` with the step and its lines, soon after the host wrote them, and gets no address", async () => {
+  it("ends `up` with the step and its lines when the host gives its verdict, and gets no address", async () => {
     await writeFile(template, whole.replace("port=6379", 'port="any"'));
     const { exitCode, result, lines } = await slipway.run(["up", "production"]);
-    const ended = Date.now();
     expect(result).toMatchObject({
       ok: false,
       error: {
@@ -42,7 +41,6 @@ describe.skipIf(skip !== undefined)(`a host whose bootstrap fails${skip === unde
     expect(step.entry).toMatchObject({ step: "settings", lines: [expect.stringContaining("queue.json")] });
     const verdict = journal.find(({ entry }: { entry: { type: string } }) => entry.type === "verdict");
     expect(verdict.entry).toMatchObject({ ok: false, failure: { step: "settings" } });
-    expect(ended - Date.parse(verdict.entry.at)).toBeLessThan(10_000); // 5 s are promised; the machine may be busy
   });
 
   it("serves after the template is mended, and `down` leaves nothing", async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { markOf, type ProcessMark } from "../../src/cloud/hypervisors/nspawn/processes.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -35,10 +36,12 @@ interface Start {
   under?: string[];
 }
 
-/** What ends a command early: a signal, so many milliseconds after the first line that `at` says yes to. */
+/** What ends a command early: a signal, after the first line that `at` says yes to and what is awaited then. */
 export interface Kill {
   at: (line: Line) => boolean;
   afterMs?: number;
+  /** In place of a time: what must have happened. */
+  after?: () => Promise<unknown>;
   /** SIGKILL unless told otherwise. */
   signal?: NodeJS.Signals;
 }
@@ -96,12 +99,14 @@ export class Slipway {
     const child = this.#start([...args, "--json"], options);
     const lines: Line[] = [];
     const stderr = textOf(child.stderr);
-    createInterface({ input: child.stdout }).on("line", (text) => {
-      const line = JSON.parse(text) as Line;
-      lines.push(line);
-      if (kill?.at(line)) setTimeout(() => child.kill(kill.signal ?? "SIGKILL"), kill.afterMs ?? 0);
-    });
     return new Promise((resolve, reject) => {
+      createInterface({ input: child.stdout }).on("line", (text) => {
+        const line = JSON.parse(text) as Line;
+        lines.push(line);
+        if (!kill?.at(line)) return;
+        const awaited = kill.after?.() ?? sleep(kill.afterMs ?? 0);
+        awaited.finally(() => child.kill(kill.signal ?? "SIGKILL")).catch(reject);
+      });
       child.on("error", reject);
       child.on("close", (exitCode, signal) =>
         resolve({ exitCode, signal, lines, result: lines.at(-1), stderr: stderr() }),

@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { waitFor } from "../../src/common/wait.ts";
 import { deleteFloatingIp } from "../../src/openstack/network/floating-ips.ts";
 import { ensureAttached } from "../../src/release/stack-address.ts";
+import type { Kill } from "../e2e/slipway.ts";
 import { PaperStack } from "../release/paper-stack.ts";
 import { ServedProject } from "./served-project.ts";
 
@@ -60,7 +62,8 @@ describe("the commands", () => {
 
   it("`up` and `attach` fail with what the cloud said, leak nothing, and finish when the cloud is mended", async () => {
     const { project } = served;
-    project.cloud.faults.arm("P02");
+    const { faults } = project.cloud;
+    faults.arm("P02");
     const up = await project.run(["up"]);
     expect(up.exitCode).toBe(4);
     expect(up.result.error).toMatchObject({
@@ -74,20 +77,28 @@ describe("the commands", () => {
 
     // somebody deletes the stack's address: from now on one has to be found or made
     await served.neutron("DELETE", `floatingips/${own[0]?.id}`);
+    const met = () => faults.list()[0]?.met ?? 0;
+    const refused: Kill = {
+      at: ({ phase, state }) => phase === "attach" && state === "start",
+      after: () => {
+        const before = met();
+        return waitFor("a refusal", async () => met() > before || undefined, { timeoutMs: 30_000, maxIntervalMs: 100 });
+      },
+    };
     // Ctrl-C while the cloud refuses
     const interrupted = await project.run(["attach"], {
-      kill: { signal: "SIGINT", afterMs: 1000, at: ({ phase, state }) => phase === "attach" && state === "start" },
+      kill: { signal: "SIGINT", ...refused },
     });
     expect(interrupted.exitCode).toBe(130);
     expect(await served.addresses()).toEqual([]);
 
     // killed there, nothing can be given back: the next run takes up what is left
     const killed = await project.run(["attach"], {
-      kill: { afterMs: 1000, at: ({ phase, state }) => phase === "attach" && state === "start" },
+      kill: refused,
     });
     expect(killed.signal).toBe("SIGKILL");
     expect(await served.addresses()).toHaveLength(1);
-    await project.cloud.faults.disarm();
+    await faults.disarm();
     const mended = await project.run(["attach"]);
     expect(mended.result, mended.stderr).toMatchObject({ ok: true, changed: true });
     expect(await served.addresses()).toMatchObject([{ status: "ACTIVE", tags: ["slipway:slipway/production"] }]);

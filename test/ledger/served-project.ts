@@ -6,6 +6,7 @@ import { importModel } from "../../src/serving/models/import.ts";
 import { consoleOf, PaperProject } from "../cli/paper-project.ts";
 import { listOf, logIn, postJson } from "../e2e/openstack-http.ts";
 import { exampleModel, installModel, prepareHost, startServing, untilReady } from "../serving/support.ts";
+import { assemble } from "../support/assemble.ts";
 import { LoopbackDataplane } from "./loopback-dataplane.ts";
 
 const FRONTEND_PORT = 5100;
@@ -24,22 +25,26 @@ export class ServedProject {
   }
 
   static async create(): Promise<ServedProject> {
-    const folder = await mkdtemp(join(tmpdir(), "slipway-ledger-"));
-    const host = await prepareHost(folder);
-    const model = await installModel(host.modelsDir, await importModel(exampleModel("production")));
-    const processes = (["runtime", "frontend"] as const).map((entry) => startServing(entry, host));
-    const dataplane = new LoopbackDataplane(FRONTEND_PORT, host.config.frontend.port);
-    const verdict = { type: "verdict", sequence: 1000, ok: true, model, ms: 1 } as const;
-    const project = await PaperProject.create(() => consoleOf([{ ...verdict, at: new Date().toISOString() }]), {
-      dataplane,
+    const { built, end } = await assemble(async (undo) => {
+      const folder = await mkdtemp(join(tmpdir(), "slipway-ledger-"));
+      undo(() => rm(folder, { recursive: true, force: true }));
+      const host = await prepareHost(folder);
+      const model = await installModel(host.modelsDir, await importModel(exampleModel("production")));
+      for (const entry of ["runtime", "frontend"] as const) {
+        const started = startServing(entry, host);
+        undo(() => started.end("SIGKILL"));
+      }
+      const dataplane = new LoopbackDataplane(FRONTEND_PORT, host.config.frontend.port);
+      undo(() => dataplane.destroy());
+      const verdict = { type: "verdict", sequence: 1000, ok: true, model, ms: 1 } as const;
+      const project = await PaperProject.create(() => consoleOf([{ ...verdict, at: new Date().toISOString() }]), {
+        dataplane,
+      });
+      undo(() => project.remove());
+      await untilReady(host);
+      return project;
     });
-    await untilReady(host);
-    return new ServedProject(project, async () => {
-      await Promise.all(processes.map((process) => process.end("SIGKILL")));
-      await project.remove();
-      await dataplane.destroy();
-      await rm(folder, { recursive: true, force: true });
-    });
+    return new ServedProject(built, end);
   }
 
   /** The project's floating IPs, in the order of their addresses. */

@@ -87,7 +87,7 @@ export interface TestProcess {
 
 /** Starts a command; the test must end it. */
 export function startProcess(command: string, args: string[], env: NodeJS.ProcessEnv = process.env): TestProcess {
-  const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(command, args, { env, stdio: "pipe" });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (chunk: Buffer) => {
@@ -109,10 +109,14 @@ export function startProcess(command: string, args: string[], env: NodeJS.Proces
   };
 }
 
+/** A module that ends its process with the one that started it, even a killed one: the pipe to it closes then. */
+const endsWithParent = "data:text/javascript,process.stdin.on('end',()=>process.exit(1)).resume().unref()";
+
 /** Starts one of the host's serving processes from its source. */
 export function startServing(entry: "frontend" | "runtime" | "worker", host: Host): TestProcess {
   const env = { ...host.env, NODE_COMPILE_CACHE: compileCache() };
-  return startProcess(process.execPath, [join(root, "src", "serving", `main-${entry}.ts`)], env);
+  const main = join(root, "src", "serving", `main-${entry}.ts`);
+  return startProcess(process.execPath, ["--import", endsWithParent, main], env);
 }
 
 /** Starts Redis or Valkey with a password, on a free port. */

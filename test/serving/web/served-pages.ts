@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import type { ModelPackage } from "../../../src/serving/models/package.ts";
+import { assemble } from "../../support/assemble.ts";
 import { type Host, installModel, prepareHost, startServing, type TestProcess, untilReady } from "../support.ts";
 import { startBrowser } from "./browser.ts";
 
@@ -16,19 +17,17 @@ export interface ServedPages {
 
 /** Serves a model; the test must end it. */
 export async function servePages(model: ModelPackage): Promise<ServedPages> {
-  const folder = await mkdtemp(join(tmpdir(), "slipway-pages-"));
-  const host = await prepareHost(folder);
-  await installModel(host.modelsDir, model);
-  const [frontend, runtime] = [startServing("frontend", host), startServing("runtime", host)];
-  const [browser] = await Promise.all([startBrowser(), untilReady(host)]);
-  return {
-    host,
-    browser,
-    runtime,
-    end: async () => {
-      await browser.close();
-      await Promise.all([frontend.end("SIGKILL"), runtime.end("SIGKILL")]);
-      await rm(folder, { recursive: true });
-    },
-  };
+  const { built, end } = await assemble(async (undo) => {
+    const folder = await mkdtemp(join(tmpdir(), "slipway-pages-"));
+    undo(() => rm(folder, { recursive: true }));
+    const host = await prepareHost(folder);
+    await installModel(host.modelsDir, model);
+    const [frontend, runtime] = [startServing("frontend", host), startServing("runtime", host)];
+    undo(() => Promise.all([frontend.end("SIGKILL"), runtime.end("SIGKILL")]));
+    const browser = await startBrowser();
+    undo(() => browser.close());
+    await untilReady(host);
+    return { host, browser, runtime };
+  });
+  return { ...built, end };
 }

@@ -5,10 +5,8 @@ import { awaitSsh } from "../remote/await-ssh.ts";
 import type { SshConnection } from "../remote/connection.ts";
 import { findIdentities } from "../remote/identities.ts";
 import { connectJumpHost } from "../remote/jump-host.ts";
-import { ensureHostKeys } from "./host-keys.ts";
+import { ensureHostKeys, type HostContact } from "./host-keys.ts";
 import { attachedAddress } from "./public-address.ts";
-import type { StackOutputs } from "./stack-outputs.ts";
-import type { Progress } from "./ui/reporter.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** A host that boots, or whose address was just attached, answers to SSH within this. */
@@ -16,10 +14,7 @@ const ANSWER_TIMEOUT_MS = 120_000;
 const SSH_PORT = 22;
 
 /** Which host is reached, and for whom. */
-export interface Access {
-  outputs: StackOutputs;
-  progress: Progress;
-  signal: AbortSignal;
+export interface Access extends HostContact {
   /** Takes the stack's lock for what must be alone on a stack, where the caller does not hold it. */
   alone?: <T>(act: () => Promise<T>) => Promise<T>;
 }

@@ -4,11 +4,19 @@ import { ConsoleRefused, consoleTexts } from "../health/console-texts.ts";
 import { consoleOutput } from "../openstack/compute/servers.ts";
 import { type HostKey, hostKeysOnConsole } from "../remote/host-keys.ts";
 import { knownHostKeys, pinHostKeys } from "../remote/known-hosts.ts";
-import type { Access } from "./host-access.ts";
+import type { StackOutputs } from "./stack-outputs.ts";
+import type { Progress } from "./ui/reporter.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** A guest prints its keys at the end of its first boot; one under software emulation needs minutes for it. */
 const BOOT_TIMEOUT_MS = 10 * 60_000;
+
+/** Whose keys are asked for, and for whom. */
+export interface HostContact {
+  outputs: StackOutputs;
+  progress: Progress;
+  signal: AbortSignal;
+}
 
 /** Where the keys of a stack's hosts are pinned, under their servers' ids. The stack's lock is the file's. */
 export function knownHostsFile({ stackHome }: Pick<Workspace, "stackHome">): string {
@@ -19,7 +27,7 @@ export function knownHostsFile({ stackHome }: Pick<Workspace, "stackHome">): str
  * The host's pinned keys; at the first contact those that it wrote on its console, which are pinned from then on.
  * @throws SlipwayError E_HOST_KEY where the console shows none in time, or is not shown
  */
-export async function ensureHostKeys(workspace: Workspace, access: Access): Promise<HostKey[]> {
+export async function ensureHostKeys(workspace: Workspace, access: HostContact): Promise<HostKey[]> {
   const { serverId, serverName } = access.outputs;
   const file = knownHostsFile(workspace);
   const pinned = await knownHostKeys(file, serverId);
@@ -30,12 +38,12 @@ export async function ensureHostKeys(workspace: Workspace, access: Access): Prom
   return keys;
 }
 
-async function keysOnConsole({ session }: Workspace, { outputs, signal }: Access): Promise<HostKey[]> {
+async function keysOnConsole({ session }: Workspace, { outputs, signal }: HostContact): Promise<HostKey[]> {
   const { serverId, serverName } = outputs;
   const until = AbortSignal.any([AbortSignal.timeout(BOOT_TIMEOUT_MS), signal]);
   const readConsole = () => consoleOutput(session, serverId, undefined, until);
   try {
-    for await (const console of consoleTexts(readConsole, until)) {
+    for await (const console of consoleTexts({ readConsole, signal: until })) {
       const keys = hostKeysOnConsole(console);
       if (keys.length > 0) return keys;
     }

@@ -107,6 +107,9 @@ describe("life of a volume", () => {
       200,
     );
     expect(await volume(second)).toMatchObject({ name: "renamed", description: "of data" });
+    await cloud.put(path(`/${second}`), { volume: { description: null } });
+    expect(await volume(second)).toMatchObject({ name: "renamed", description: null });
+    expect((await cloud.put(path(`/${second}`), { volume: {} })).status).toBe(400);
     const metadata = path(`/${first}/metadata`);
     expect((await cloud.post(metadata, { metadata: { c: "d" } })).body).toEqual({ metadata: { a: "b", c: "d" } });
     expect((await cloud.delete(`${metadata}/c`)).status).toBe(200);

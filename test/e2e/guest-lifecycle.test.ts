@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Hypervisor } from "../../src/cloud/hypervisors/hypervisor.ts";
 import { findLeftovers } from "../../src/cloud/leftovers.ts";
 import { waitFor } from "../../src/common/wait.ts";
+import { connectTo } from "./guests/connect-to.ts";
 import { anyEgress, ids, oneGuest, onePlan, openPort } from "./guests/fixtures.ts";
 import { inside } from "./guests/inside.ts";
 import { createScratchCloud, whyNoGuests } from "./guests/scratch-cloud.ts";
@@ -195,16 +196,3 @@ describe.skipIf(skipReason !== undefined)(`a real guest (${skipReason ?? "nspawn
     expect(await findLeftovers(cloud.instance)).toEqual([]);
   });
 });
-
-function connectTo(host: string, port: number): Promise<"connected" | "refused" | "timeout"> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: 1500 });
-    const settle = (outcome: "connected" | "refused" | "timeout") => {
-      socket.destroy();
-      resolve(outcome);
-    };
-    socket.once("connect", () => settle("connected"));
-    socket.once("timeout", () => settle("timeout"));
-    socket.once("error", () => settle("refused"));
-  });
-}

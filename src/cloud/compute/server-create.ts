@@ -10,6 +10,7 @@ import { isVisible } from "../image/images.ts";
 import type { Image } from "../image/records.ts";
 import type { NetworkTables } from "../network/records.ts";
 import type { Collection } from "../store/store.ts";
+import { imageToBoot } from "./block-devices.ts";
 import { nova } from "./errors.ts";
 import { type Flavor, flavors } from "./flavors.ts";
 import { findKeypair, type Keypair } from "./keypairs.ts";
@@ -33,13 +34,6 @@ const nic = z.strictObject({
   port: z.string().nullable().optional(),
   fixed_ip: z.string().optional(),
   tag: z.string().optional(),
-});
-const bootFromImage = z.strictObject({
-  uuid: z.string(),
-  source_type: z.literal("image"),
-  destination_type: z.literal("local"),
-  boot_index: z.coerce.number().int(),
-  delete_on_termination: booleanLike.optional(),
 });
 const createBody = z.object({
   server: z.strictObject({
@@ -151,17 +145,6 @@ function since(microversion: number, first: number, field: string, value: unknow
       `Invalid input for field/attribute server. Additional properties are not allowed ('${field}' was unexpected)`,
     );
   }
-}
-
-/** The one block device that a create may name: the root disk, made from an image. @throws ApiError 501 for volumes */
-function imageToBoot(devices: Record<string, unknown>[] = []): string | undefined {
-  if (devices.some((device) => device.source_type !== "image" || device.destination_type !== "local")) {
-    throw new ApiError(
-      501,
-      "This cloud boots servers from images only; attach volumes to the server once it is there.",
-    );
-  }
-  return parseBody(z.array(bootFromImage).max(1), devices)[0]?.uuid;
 }
 
 function flavorOf(reference: string): Flavor {

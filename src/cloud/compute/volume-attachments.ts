@@ -75,12 +75,13 @@ export function volumeAttachmentRoutes(app: FastifyInstance, context: ComputeCon
       demandState(server, "attach_volume", ["active", "stopped"]);
       const volume = ownVolume(volumes, scope, asked.volumeId);
       demandUnattached(context, volume.id);
-      const taken = passedOn("", () => volumes.put(reserved(volume, server.id)));
+      const taken = passedOn("", () => reserved(volume, server.id));
+      volumes.put(taken);
       return blockDevices.put({
         id: randomUUID(),
         serverId: server.id,
         volumeId: volume.id,
-        attachmentId: taken.attachment?.id ?? "",
+        attachmentId: taken.attachment.id,
         device: nextDevice(devicesOf(blockDevices, server.id)),
         tag: asked.tag ?? null,
         deleteOnTermination: asked.delete_on_termination ?? false,

@@ -92,10 +92,8 @@ export function volumeRoutes(app: FastifyInstance, context: VolumeContext): void
     }
     const volume = store.transaction(() => {
       const own = ownVolume(volumes, request.scope, request.params.id);
-      const [name, description] = [
-        change.name ?? change.display_name,
-        change.description ?? change.display_description,
-      ];
+      const name = change.name === undefined ? change.display_name : change.name; // null takes the name away
+      const description = change.description === undefined ? change.display_description : change.description;
       return volumes.put(
         changed(own, {
           ...(name === undefined ? {} : { name }),

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
-import { connect } from "node:net";
 import { join } from "node:path";
 import ssh2 from "ssh2";
 import type { OpenstackClient } from "../../conformance/openstack-client.ts";
+import { connectTo } from "../guests/connect-to.ts";
 import type { SmokeCloud } from "./clouds.ts";
 import { hostKeysIn, sshCommand } from "./ssh.ts";
 
@@ -87,17 +87,8 @@ export class Smoke {
     );
   }
 
-  connect(port: number): Promise<"connected" | "refused" | "timed out"> {
-    return new Promise((resolve) => {
-      const socket = connect({ host: this.#value("address"), port, timeout: 3000 });
-      const settle = (outcome: "connected" | "refused" | "timed out") => {
-        socket.destroy();
-        resolve(outcome);
-      };
-      socket.once("connect", () => settle("connected"));
-      socket.once("timeout", () => settle("timed out"));
-      socket.once("error", () => settle("refused"));
-    });
+  connect(port: number): Promise<string> {
+    return connectTo(this.#value("address"), port, 3000);
   }
 }
 

@@ -1,9 +1,9 @@
 import { access, mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isErrno } from "../../../common/errors.ts";
-import { run } from "../../../common/process.ts";
 import { waitFor } from "../../../common/wait.ts";
 import { guestName, instanceCgroup, instanceTag } from "../../network/linux/names.ts";
+import { limitDisksOfGroup, limitDisksOfScope, scopeDeviceRules, v1DeviceRules } from "./device-access.ts";
 
 /** What a guest may use. */
 export interface Limits {
@@ -36,8 +36,6 @@ const mount = "/sys/fs/cgroup";
 const v1Unified = join(mount, "unified");
 const v1Controllers = ["memory", "cpu", "cpuacct", "pids", "devices"] as const;
 
-/** Device nodes that a guest may make and open: null, zero, full, random, urandom, tty, console, ptmx, pseudo terminals, tun, fuse. */
-const devices = ["1:3", "1:5", "1:7", "1:8", "1:9", "5:0", "5:1", "5:2", "136:*", "10:200", "10:229"];
 const cpuPeriodUs = 100_000;
 
 export async function cgroupMode(): Promise<CgroupMode> {
@@ -69,11 +67,7 @@ export function v1Settings(limits: Limits): Record<(typeof v1Controllers)[number
     ],
     cpuacct: [],
     pids: [["pids.max", String(limits.processes)]],
-    devices: [
-      ["devices.deny", "a"],
-      ...devices.map((numbers): [string, string] => ["devices.allow", `c ${numbers} rwm`]),
-      ...limits.blockDevices.map((numbers): [string, string] => ["devices.allow", `b ${numbers} rwm`]),
-    ],
+    devices: v1DeviceRules(limits.blockDevices),
   };
 }
 
@@ -85,7 +79,7 @@ export function scopeCommand(scope: string, slice: string, limits: Limits): stri
     `CPUQuota=${limits.vcpus * 100}%`,
     `TasksMax=${limits.processes}`,
     "DevicePolicy=closed",
-    ...deviceAllow([]), // the guest's disks are added at each of its starts
+    ...scopeDeviceRules([]), // the guest's disks are added at each of its starts
   ];
   return [
     "systemd-run",
@@ -98,30 +92,15 @@ export function scopeCommand(scope: string, slice: string, limits: Limits): stri
   ];
 }
 
-/** systemd's property for the devices that a guest may open besides the ones of `DevicePolicy=closed`. */
-const deviceAllow = (blockDevices: string[]) => [
-  ...["/dev/net/tun", "/dev/fuse"].map((node) => `DeviceAllow=${node} rwm`),
-  ...blockDevices.map((numbers) => `DeviceAllow=/dev/block/${numbers} rwm`),
-];
-
-/** Lets a running guest open these block devices from now on, and no others. What it has open stays open. */
+/** Lets a running guest open these block devices from now on, and no others. */
 export async function limitBlockDevices(
   mode: CgroupMode,
   instance: string,
   serverId: string,
   numbers: string[],
 ): Promise<void> {
-  if (mode.kind === "systemd") {
-    const properties = ["DeviceAllow=", ...deviceAllow(numbers)]; // the empty one forgets the earlier ones
-    await run("systemctl", ["set-property", "--runtime", `${guestName(instance, serverId)}.scope`, ...properties]);
-    return;
-  }
-  const group = join(mount, "devices", pathOf(instance, serverId));
-  const granted = (await readFile(join(group, "devices.list"), "utf8")).matchAll(/^b (\d+:\d+) /gm);
-  for (const [, old = ""] of granted) {
-    if (!numbers.includes(old)) await writeFile(join(group, "devices.deny"), `b ${old} rwm`);
-  }
-  for (const one of numbers) await writeFile(join(group, "devices.allow"), `b ${one} rwm`);
+  if (mode.kind === "systemd") await limitDisksOfScope(guestName(instance, serverId), numbers);
+  else await limitDisksOfGroup(join(mount, "devices", pathOf(instance, serverId)), numbers);
 }
 
 /** Makes the guest's groups with their limits, before anything runs in them. */

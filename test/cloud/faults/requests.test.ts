@@ -130,6 +130,18 @@ describe("images and servers", () => {
     expect(await own()).toEqual([]);
   });
 
+  it("P11:two-images-same-name: a twin takes no offered image's place at a restart", async () => {
+    await cloud.delete(`/compute/v2.1/servers/${serverId}`);
+    await cloud.cloud.idle();
+    arm("P11:two-images-same-name");
+    const [original] = (await cloud.get("/image/v2/images")).body.images;
+    const token = await cloud.adminToken();
+    expect((await cloud.delete(`/image/v2/images/${original.id}`, { token })).status).toBe(204);
+    await cloud.restart();
+    await cloud.cloud.faults.disarm();
+    expect((await cloud.get("/image/v2/images")).body.images).toMatchObject([{ name: "debian-13" }]);
+  });
+
   it("P11:image-deactivated: a server's create finds the image deactivated, and everybody after it", async () => {
     arm("P11:image-deactivated");
     const refused = await create();

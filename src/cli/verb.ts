@@ -3,6 +3,7 @@ import { SlipwayError } from "../common/errors.ts";
 import { OpenStackError, refusedByCloud } from "../openstack/errors.ts";
 import { interruption } from "./interruption.ts";
 import type { GlobalOptions } from "./options.ts";
+import { readerGone } from "./ui/reader-gone.ts";
 import { Reporter } from "./ui/reporter.ts";
 
 /** What a verb's handler gets: its arguments, and where to report. */
@@ -11,6 +12,8 @@ export interface Call<O extends Record<string, Options>> {
   reporter: Reporter;
   /** Aborted by the first Ctrl-C or SIGTERM; a second one ends the process at once. */
   signal: AbortSignal;
+  /** Aborted when nobody reads what is printed: only a verb that prints without end need look at it. */
+  readerGone: AbortSignal;
 }
 
 /** A verb as the command line calls it. */
@@ -47,8 +50,9 @@ export function verb<const O extends Record<string, Options>>(declaration: {
       for (const name of numbers) requireNumber(name, args[name]);
       const { json, quiet, verbose } = args;
       const signal = interruption();
+      const reporter = new Reporter({ json, quiet, verbose });
       try {
-        await run({ args: args as Call<O>["args"], reporter: new Reporter({ json, quiet, verbose }), signal });
+        await run({ args: args as Call<O>["args"], reporter, signal, readerGone: readerGone() });
       } catch (error) {
         // a wait that was cut short says only that it was aborted; why is the signal's to say
         if (signal.aborted && error instanceof Error && error.name === "AbortError") throw signal.reason;

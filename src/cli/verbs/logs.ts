@@ -5,7 +5,6 @@ import { consoleAsWritten, journalAsWritten } from "../../health/follow-console.
 import { describe } from "../../health/follow-journal.ts";
 import { consoleOutput } from "../../openstack/compute/servers.ts";
 import { requireOutputs } from "../running-stack.ts";
-import { readerGone } from "../ui/reader-gone.ts";
 import { printable } from "../ui/reporter.ts";
 import { type Call, verb as declare } from "../verb.ts";
 import { openWorkspace, requireOwnCloud } from "../workspace.ts";
@@ -41,11 +40,11 @@ export const verb = declare({
 
 /** Ends by Ctrl-C, with the exit code that followers have then (tail -f, kubectl logs -f), or when nobody reads any more. */
 async function follow(
-  { args, reporter, signal: interrupted }: Call<typeof options>,
+  { args, reporter, signal: interrupted, readerGone }: Call<typeof options>,
   host: string,
   readConsole: () => Promise<string>,
 ): Promise<void> {
-  const signal = AbortSignal.any([interrupted, readerGone()]);
+  const signal = AbortSignal.any([interrupted, readerGone]);
   const followed = { readConsole, lines: args.lines, signal };
   try {
     if (args.console) {

@@ -21,7 +21,11 @@ export async function ask(
     const validate = (value = "") => problem(value.trim());
     answer = await text({ message, ...initialValue, validate, ...terminal });
   } else {
-    if (choices.length === 0) throw new SlipwayError("E_LOOKUP", problem("") ?? message);
+    if (choices.length === 0) {
+      throw new SlipwayError("E_LOOKUP", problem("") ?? message, {
+        hint: "Choose another cloud with --os-cloud, or ask its operators for what is missing.",
+      });
+    }
     const width = Math.max(...choices.map(({ name }) => name.length));
     const options = choices.map(({ name, about }) => ({
       value: name,

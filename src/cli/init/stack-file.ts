@@ -2,7 +2,7 @@ import { Document, isScalar, type YAMLMap } from "yaml";
 import { type Setting, settingNotes } from "../../components/config.ts";
 
 /**
- * The text of a stack's file: each setting with what it is for, and the names of those that have a default.
+ * The text of a stack's file: each setting with what it is for, and the names of those that may be left out.
  * @param config `namespace:key` → value
  */
 export function stackFileText(project: string, config: Record<string, unknown>): string {
@@ -12,7 +12,7 @@ export function stackFileText(project: string, config: Record<string, unknown>):
   }
   const others = Object.keys(settingNotes).map((name) => `${project}:${name}`);
   const unset = others.filter((name) => !(name in config)).join(", ");
-  document.commentBefore = ` Made by \`slipway init\`. These have defaults: ${unset}.`;
+  document.commentBefore = ` Made by \`slipway init\`. These may be added: ${unset}.`;
   return document.toString();
 }
 

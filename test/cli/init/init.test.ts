@@ -57,7 +57,7 @@ describe("`init` by options", () => {
     name: development
     directory: models/diabetes/development`);
     expect(text).toContain("  # From where SSH is let in\n  slipway:sshCidr:");
-    expect(text).toContain("These have defaults: slipway:topology, ");
+    expect(text).toContain("These may be added: slipway:topology, ");
     expect((await project.run(["render", "by-options"])).result).toMatchObject({ ok: true, stack: "by-options" });
     // which names nothing that the cloud lacks: the preview comes as far as the publication
     expect((await project.run(["preview", "by-options"])).result.error).toMatchObject({ code: "E_PAYLOAD_MISSING" });

@@ -16,12 +16,12 @@ export function guestLines({ hypervisor, reason, remedies = [] }: Guests): strin
     kind,
     ...remedies.map((remedy) => `  → ${remedy}`),
     ...(remedies.length === 0 ? [] : [`    Then ${START_ANEW}: a cloud keeps its kind of guests.`]),
-    "  Fake guests are records: they boot nothing, and `slipway up` is refused. The APIs and other clients work.",
+    "  Fake guests are records: they boot nothing, and `slipway up`, `attach` and `ssh` are refused. The APIs and other clients work.",
   ];
 }
 
 /**
- * An `up` waits for its host's verdict, which a pretended guest never gives.
+ * A pretended guest never gives a verdict and lets nobody log in: a verb that would wait for either is refused.
  * @throws SlipwayError E_HOST_PACKAGES for a stack in this home's own cloud, where its guests are pretended
  */
 export async function refusePretendedGuests({ home, session, stack }: Workspace): Promise<void> {

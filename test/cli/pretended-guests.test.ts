@@ -28,8 +28,8 @@ describe("where real guests cannot run", () => {
     expect((await slipway.run(["cloud", "prepare"], { under })).result).toMatchObject({ guests: false, reason });
   });
 
-  it("`up` is refused on them at once, before anything is made", async () => {
-    const { exitCode, result } = await slipway.run(["up", "production"]);
+  it.each(["up", "attach"])("`%s` is refused on them at once, before anything is made", async (verb) => {
+    const { exitCode, result } = await slipway.run([verb, "production"]);
     expect(result.error).toMatchObject({
       code: "E_HOST_PACKAGES",
       message: expect.stringMatching(/production would never serve: .*fake \(real guests cannot run here/),
@@ -38,6 +38,12 @@ describe("where real guests cannot run", () => {
     });
     expect(exitCode).toBe(3);
     expect(await listOf(slipway, "compute", "servers")).toEqual([]);
+  });
+
+  it("`ssh` is refused on them", async () => {
+    const { exitCode, stderr } = await slipway.print(["ssh", "production", "--", "true"]);
+    expect(stderr).toMatch(/^E_HOST_PACKAGES: production would never serve/);
+    expect(exitCode).toBe(3);
   });
 
   it("real ones that are asked for are refused: on a new cloud, and on one that has begun with pretended ones", async () => {

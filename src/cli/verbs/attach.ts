@@ -1,6 +1,7 @@
 import { withStackLock } from "../../release/stack-lock.ts";
 import { attachStack } from "../attach-stack.ts";
 import { withUsageIfFull } from "../lack-of-room.ts";
+import { refusePretendedGuests } from "../pretended-guests.ts";
 import { servedObject, servedText } from "../served.ts";
 import { verb as declare } from "../verb.ts";
 import { openWorkspace } from "../workspace.ts";
@@ -21,6 +22,7 @@ export const verb = declare({
   },
   run: async ({ args, reporter, signal }) => {
     const workspace = await openWorkspace(args);
+    await refusePretendedGuests(workspace);
     const { model, reuse, timeout } = args;
     const served = await withStackLock(workspace.stackHome, `attach ${workspace.stack}`, () =>
       withUsageIfFull(workspace.session, () =>

@@ -1,6 +1,7 @@
 import { SlipwayError } from "../../common/errors.ts";
 import { withStackLock } from "../../release/stack-lock.ts";
 import { prepareRelease } from "../prepared-release.ts";
+import { refusePretendedGuests } from "../pretended-guests.ts";
 import { stackOutputs } from "../stack-outputs.ts";
 import { verb as declare } from "../verb.ts";
 import { openWorkspace } from "../workspace.ts";
@@ -27,10 +28,11 @@ export const verb = declare({
     const { stack, stackHome, engine, reference } = workspace;
     const release = await withStackLock(stackHome, `payload push ${stack}`, async () => {
       const { delivery, staged } = await prepareRelease(workspace, reporter, args.model);
-      await staged.publish();
       const up = stackOutputs.safeParse(await engine.outputs(reference));
-      if (delivery.bring !== undefined && up.success) {
-        const { bring } = delivery;
+      const { bring } = delivery;
+      if (bring !== undefined && up.success) await refusePretendedGuests(workspace);
+      await staged.publish();
+      if (bring !== undefined && up.success) {
         await reporter.phase("push", `release pushed into ${up.data.serverName}`, (progress) =>
           bring(staged.manifest, { outputs: up.data, progress, signal }),
         );

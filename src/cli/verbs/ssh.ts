@@ -3,6 +3,7 @@ import { quoteForShell } from "../../contextualization/helpers.ts";
 import { withStackLock } from "../../release/stack-lock.ts";
 import { sitAt } from "../../remote/terminal.ts";
 import { withHost } from "../host-access.ts";
+import { refusePretendedGuests } from "../pretended-guests.ts";
 import { requireOutputs } from "../running-stack.ts";
 import { verb as declare } from "../verb.ts";
 import { openWorkspace, requireOwnCloud } from "../workspace.ts";
@@ -21,6 +22,7 @@ export const verb = declare({
       });
     }
     const workspace = await openWorkspace(args);
+    await refusePretendedGuests(workspace);
     const outputs = await requireOutputs(workspace);
     await requireOwnCloud(workspace);
     const progress = { note: (text: string) => reporter.note(text), detail: (text: string) => reporter.detail(text) };

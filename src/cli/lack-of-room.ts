@@ -1,4 +1,5 @@
 import { SlipwayError } from "../common/errors.ts";
+import { OpenStackError, refusedByCloud } from "../openstack/errors.ts";
 import type { Session } from "../openstack/session.ts";
 import { quotaUsage } from "../openstack/usage.ts";
 
@@ -10,9 +11,10 @@ export async function withUsageIfFull<T>(session: Session, work: () => Promise<T
   try {
     return await work();
   } catch (error) {
-    if (error instanceof SlipwayError && LACK.test(error.message)) {
-      error.details.push(...(await quotaUsage(session).catch(() => []))); // the failure itself says more than this one
+    const failure = error instanceof OpenStackError ? refusedByCloud(error) : error;
+    if (failure instanceof SlipwayError && LACK.test(failure.message)) {
+      failure.details.push(...(await quotaUsage(session).catch(() => []))); // the failure itself says more than this one
     }
-    throw error;
+    throw failure;
   }
 }

@@ -1,5 +1,6 @@
 import { SlipwayError } from "../../common/errors.ts";
 import { withStackLock } from "../../release/stack-lock.ts";
+import { withUsageIfFull } from "../lack-of-room.ts";
 import { prepareRelease } from "../prepared-release.ts";
 import { refusePretendedGuests } from "../pretended-guests.ts";
 import { stackOutputs } from "../stack-outputs.ts";
@@ -25,7 +26,7 @@ export const verb = declare({
       throw new SlipwayError("E_USAGE", "`payload` knows one action", { hint: "Run `slipway payload push [stack]`." });
     }
     const workspace = await openWorkspace(args);
-    const { stack, stackHome, engine, reference } = workspace;
+    const { session, stack, stackHome, engine, reference } = workspace;
     const release = await withStackLock(stackHome, `payload push ${stack}`, async () => {
       const { delivery, staged } = await prepareRelease(workspace, reporter, args.model);
       const up = stackOutputs.safeParse(await engine.outputs(reference));
@@ -34,7 +35,7 @@ export const verb = declare({
       await staged.publish();
       if (bring !== undefined && up.success) {
         await reporter.phase("push", `release pushed into ${up.data.serverName}`, (progress) =>
-          bring(staged.manifest, { outputs: up.data, progress, signal }),
+          withUsageIfFull(session, () => bring(staged.manifest, { outputs: up.data, progress, signal })),
         );
       }
       return staged;

@@ -3,6 +3,7 @@ import { slipwayHome } from "../../common/home.ts";
 import { withStackLock } from "../../release/stack-lock.ts";
 import { bringUp } from "../bring-up.ts";
 import { cloudFolder, destroyEmbeddedCloud, ensureEmbeddedCloud } from "../embedded-cloud.ts";
+import { withUsageIfFull } from "../lack-of-room.ts";
 import { servedObject, servedText } from "../served.ts";
 import { takeDown } from "../take-down.ts";
 import { type Call, verb as declare } from "../verb.ts";
@@ -21,7 +22,9 @@ async function start({ reporter, signal }: Call<typeof options>): Promise<void> 
   const projectRoot = await findProjectRoot(process.cwd());
   const cloud = await ensureEmbeddedCloud(projectRoot, reporter, { hypervisor: "nspawn" });
   const workspace = await openWorkspace({});
-  const served = await withStackLock(workspace.stackHome, "quickstart", () => bringUp(workspace, reporter, { signal }));
+  const served = await withStackLock(workspace.stackHome, "quickstart", () =>
+    withUsageIfFull(workspace.session, () => bringUp(workspace, reporter, { signal })),
+  );
   const row = JSON.stringify({ rows: [served.rows[0]] });
   const next = [
     `curl -s ${served.url}/v1/predict -H 'content-type: application/json' -d '${row}'`,

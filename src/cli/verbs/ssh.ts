@@ -3,6 +3,7 @@ import { quoteForShell } from "../../contextualization/helpers.ts";
 import { withStackLock } from "../../release/stack-lock.ts";
 import { sitAt } from "../../remote/terminal.ts";
 import { withHost } from "../host-access.ts";
+import { withUsageIfFull } from "../lack-of-room.ts";
 import { refusePretendedGuests } from "../pretended-guests.ts";
 import { requireOutputs } from "../running-stack.ts";
 import { verb as declare } from "../verb.ts";
@@ -31,11 +32,13 @@ export const verb = declare({
     const { stack, stackHome } = workspace;
     const alone = <T>(act: () => Promise<T>) => withStackLock(stackHome, `ssh ${stack}`, act);
     const until = AbortSignal.any([signal, readerGone]);
-    process.exitCode = await withHost(workspace, { outputs, progress, signal, alone }, (connection) =>
-      sitAt(connection, command === "" ? undefined : command, process, until).catch((error: unknown) => {
-        if (error !== readerGone.reason) throw error;
-        return READER_GONE;
-      }),
+    process.exitCode = await withUsageIfFull(workspace.session, () =>
+      withHost(workspace, { outputs, progress, signal, alone }, (connection) =>
+        sitAt(connection, command === "" ? undefined : command, process, until).catch((error: unknown) => {
+          if (error !== readerGone.reason) throw error;
+          return READER_GONE;
+        }),
+      ),
     );
   },
 });

@@ -1,5 +1,5 @@
 import { stackTag } from "../components/tags.ts";
-import { externalNetworkId } from "../openstack/network/networks.ts";
+import { externalNetworkId } from "../openstack/network/external-networks.ts";
 import { withMaintenanceAddress } from "../release/maintenance-address.ts";
 import { awaitSsh } from "../remote/await-ssh.ts";
 import type { SshConnection } from "../remote/connection.ts";

@@ -1,5 +1,6 @@
 import { SlipwayError } from "../common/errors.ts";
 import { OpenStackError } from "../openstack/errors.ts";
+import { externalNetworkId } from "../openstack/network/external-networks.ts";
 import {
   createFloatingIp,
   deleteFloatingIp,
@@ -10,7 +11,6 @@ import {
   pointFloatingIp,
   setFloatingIpTags,
 } from "../openstack/network/floating-ips.ts";
-import { externalNetworkId } from "../openstack/network/networks.ts";
 import { listPorts } from "../openstack/network/ports.ts";
 import type { Session } from "../openstack/session.ts";
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { withUsageIfFull } from "../../src/cli/lack-of-room.ts";
+import { externalNetworkId } from "../../src/openstack/network/external-networks.ts";
 import { createFloatingIp } from "../../src/openstack/network/floating-ips.ts";
-import { externalNetworkId } from "../../src/openstack/network/networks.ts";
 import { startTestCloud, type TestCloud } from "../provider/test-cloud.ts";
 
 let cloud: TestCloud;

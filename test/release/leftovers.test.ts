@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { findCredentials } from "../../src/openstack/clouds.ts";
+import { externalNetworkId } from "../../src/openstack/network/external-networks.ts";
 import { createFloatingIp, findFloatingIp } from "../../src/openstack/network/floating-ips.ts";
-import { externalNetworkId } from "../../src/openstack/network/networks.ts";
 import { createSecurityGroup, listSecurityGroups } from "../../src/openstack/network/security-groups.ts";
 import { openSession } from "../../src/openstack/session.ts";
 import { findStackLeftovers } from "../../src/release/leftovers.ts";

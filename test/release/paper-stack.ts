@@ -1,10 +1,10 @@
+import { externalNetworkId } from "../../src/openstack/network/external-networks.ts";
 import {
   createFloatingIp,
   type FloatingIp,
   listFloatingIps,
   setFloatingIpTags,
 } from "../../src/openstack/network/floating-ips.ts";
-import { externalNetworkId } from "../../src/openstack/network/networks.ts";
 import type { Session } from "../../src/openstack/session.ts";
 import type { StackAddress } from "../../src/release/address-claim.ts";
 import { startTestCloud, type TestCloud } from "../provider/test-cloud.ts";

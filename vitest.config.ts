@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 // Two projects: `fast` needs nothing but Node; `e2e` boots real guests one test file at a time (a boot costs seconds of CPU).
@@ -9,6 +10,8 @@ export default defineConfig({
           name: "fast",
           include: ["test/**/*.test.ts"],
           exclude: ["test/e2e/**"],
+          // Vitest would leave one core to itself, and with it one file at a time on two: much of a test is waiting
+          maxWorkers: Math.max(2, availableParallelism() - 1),
           testTimeout: 20_000,
           hookTimeout: 60_000,
         },

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import ssh2 from "ssh2";
 import { isErrno } from "../common/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
+import { makeKeyPair } from "./key-pair.ts";
 
 /**
  * The key that may log in to this project's hosts: `id_ed25519` (0600) in the Slipway home, made once, and its public half beside it. Of two
@@ -24,7 +25,7 @@ async function makeOnce(path: string): Promise<string> {
   const temporary = `${path}.${randomUUID()}.tmp`;
   await mkdir(join(path, ".."), { recursive: true, mode: 0o700 });
   try {
-    await writeFile(temporary, ssh2.utils.generateKeyPairSync("ed25519", { comment: "slipway" }).private, {
+    await writeFile(temporary, makeKeyPair().private, {
       mode: 0o600,
     });
     await link(temporary, path); // refuses to replace

@@ -1,7 +1,6 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import ssh2 from "ssh2";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { digestOf } from "../../src/common/digest.ts";
 import { waitFor } from "../../src/common/wait.ts";
@@ -12,10 +11,11 @@ import { stageRelease, unpublish } from "../../src/release/publication.ts";
 import { inboxUrl, pushRelease } from "../../src/release/push.ts";
 import { ensureSigningKey } from "../../src/release/signing-key.ts";
 import { connectSsh, type SshConnection } from "../../src/remote/connection.ts";
+import { makeKeyPair } from "../../src/remote/key-pair.ts";
 import { SshHost } from "../remote/ssh-host.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-const login = ssh2.utils.generateKeyPairSync("ed25519");
+const login = makeKeyPair();
 
 let home: string;
 let key: KeyObject;

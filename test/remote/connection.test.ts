@@ -8,12 +8,13 @@ import { afterEach, describe, expect, it } from "vitest";
 import { waitFor } from "../../src/common/wait.ts";
 import { awaitSsh } from "../../src/remote/await-ssh.ts";
 import { connectSsh, type SshConnection, type SshTarget } from "../../src/remote/connection.ts";
+import { makeKeyPair } from "../../src/remote/key-pair.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { SshHost } from "./ssh-host.ts";
 
 const hasAgent = spawnSync("ssh-add", ["-?"]).error === undefined;
 
-const login = ssh2.utils.generateKeyPairSync("ed25519");
+const login = makeKeyPair();
 const closing: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
@@ -73,7 +74,7 @@ describe("the host's key", () => {
 describe("a login", () => {
   it("tries the keys in order", async () => {
     const host = await startHost({ authorized: [login.public] });
-    const stranger = ssh2.utils.generateKeyPairSync("ed25519");
+    const stranger = makeKeyPair();
     const connection = await logIn(targetOf(host, { identities: [{ key: stranger.private }, { key: login.private }] }));
     expect(await connection.run("echo in")).toBe("in\n");
   });

@@ -1,10 +1,10 @@
 import fc from "fast-check";
-import ssh2 from "ssh2";
 import { expect, it } from "vitest";
 import { fingerprintOf, type HostKey, hostKeysOnConsole } from "../../src/remote/host-keys.ts";
+import { makeKeyPair } from "../../src/remote/key-pair.ts";
 
 const keys = Array.from({ length: 3 }, () => {
-  const [type = "", base64 = ""] = ssh2.utils.generateKeyPairSync("ed25519").public.split(" ");
+  const [type = "", base64 = ""] = makeKeyPair().public.split(" ");
   return { type, base64 };
 });
 const [first, second, third] = keys as [HostKey, HostKey, HostKey];

@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import { Transform } from "node:stream";
 import ssh2 from "ssh2";
 import type { HostKey } from "../../src/remote/host-keys.ts";
+import { makeKeyPair } from "../../src/remote/key-pair.ts";
 
 const OUTLIVING_MS = 1000;
 
@@ -30,7 +31,7 @@ export class SshHost {
   readonly #connections = new Set<ssh2.Connection>();
 
   private constructor(options: HostOptions) {
-    const pair = ssh2.utils.generateKeyPairSync("ed25519");
+    const pair = makeKeyPair();
     const [type = "", base64 = ""] = pair.public.split(" ");
     this.keys = [{ type, base64 }];
     this.#server = new ssh2.Server({ hostKeys: [pair.private] }, (client) => {

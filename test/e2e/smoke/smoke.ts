@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import ssh2 from "ssh2";
+import { makeKeyPair } from "../../../src/remote/key-pair.ts";
 import type { OpenstackClient } from "../../conformance/openstack-client.ts";
 import { connectTo } from "../guests/connect-to.ts";
 import type { SmokeCloud } from "./clouds.ts";
@@ -34,7 +34,7 @@ export class Smoke {
 
   /** @param folder for the run's files: key and user-data */
   static async prepare(client: OpenstackClient, cloud: SmokeCloud, folder: string): Promise<Smoke> {
-    const keys = ssh2.utils.generateKeyPairSync("ed25519");
+    const keys = makeKeyPair();
     const files = { publicKey: join(folder, "key.pub"), userData: join(folder, "user-data") };
     await writeFile(files.publicKey, `${keys.public} smoke\n`);
     await writeFile(files.userData, userData);

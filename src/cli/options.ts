@@ -14,4 +14,12 @@ export const globalOptions = {
   yes: { type: "boolean", default: false, describe: "do not ask" },
 } as const satisfies Record<string, Options>;
 
+/** Of verbs that bring a model to a stack. */
+export const modelOption = {
+  type: "string",
+  requiresArg: true,
+  normalize: true,
+  describe: "a model's folder or .onnx file, in place of the configured one",
+} as const satisfies Options;
+
 export type GlobalOptions = InferredOptionTypes<typeof globalOptions> & { osCloud?: string };

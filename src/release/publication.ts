@@ -33,10 +33,15 @@ const publicationSchema = z.object({
 /** Where a stack's hosts find their release: `publication.json` in the stack's home, which the Pulumi program reads. */
 type Publication = z.infer<typeof publicationSchema>;
 
-/** Where the stack's hosts look for their release since it was published; undefined before. */
+/** Where the stack's hosts look for their release since it was published; undefined before, and where the note of it is damaged. */
 export async function publishedSource(home: string): Promise<string | undefined> {
   const text = await readTextIfExists(join(home, FILE));
-  return text === undefined ? undefined : publicationSchema.parse(JSON.parse(text)).sourceUrl;
+  if (text === undefined) return undefined;
+  try {
+    return publicationSchema.parse(JSON.parse(text)).sourceUrl;
+  } catch {
+    return undefined; // the next publication writes it anew
+  }
 }
 
 /** What to publish, and where. */

@@ -3,14 +3,14 @@ import { attachStack } from "../attach-stack.ts";
 import { withUsageIfFull } from "../lack-of-room.ts";
 import { refusePretendedGuests } from "../pretended-guests.ts";
 import { servedObject, servedText } from "../served.ts";
+import { modelOption } from "../options.ts";
 import { verb as declare } from "../verb.ts";
 import { openWorkspace } from "../workspace.ts";
 
 export const verb = declare({
   options: {
     model: {
-      type: "string",
-      requiresArg: true,
+      ...modelOption,
       describe: "the published model's folder, where it is not the configured one",
     },
     reuse: {

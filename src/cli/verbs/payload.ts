@@ -4,6 +4,7 @@ import { withUsageIfFull } from "../lack-of-room.ts";
 import { prepareRelease } from "../prepared-release.ts";
 import { refusePretendedGuests } from "../pretended-guests.ts";
 import { stackOutputs } from "../stack-outputs.ts";
+import { modelOption } from "../options.ts";
 import { verb as declare } from "../verb.ts";
 import { openWorkspace } from "../workspace.ts";
 
@@ -13,14 +14,7 @@ import { openWorkspace } from "../workspace.ts";
  */
 export const verb = declare({
   words: { action: ["push"] },
-  options: {
-    model: {
-      type: "string",
-      requiresArg: true,
-      normalize: true,
-      describe: "a model's folder or .onnx file, in place of the configured one",
-    },
-  },
+  options: { model: modelOption },
   run: async ({ args, reporter, signal }) => {
     if ((args as { action?: unknown }).action !== "push") {
       throw new SlipwayError("E_USAGE", "`payload` knows one action", { hint: "Run `slipway payload push [stack]`." });

@@ -3,18 +3,12 @@ import { bringUp } from "../bring-up.ts";
 import { withUsageIfFull } from "../lack-of-room.ts";
 import { refusePretendedGuests } from "../pretended-guests.ts";
 import { servedObject, servedText } from "../served.ts";
+import { modelOption } from "../options.ts";
 import { verb as declare } from "../verb.ts";
 import { openWorkspace } from "../workspace.ts";
 
 export const verb = declare({
-  options: {
-    model: {
-      type: "string",
-      requiresArg: true,
-      normalize: true,
-      describe: "a model's folder or .onnx file, in place of the configured one",
-    },
-  },
+  options: { model: modelOption },
   run: async ({ args, reporter, signal }) => {
     const workspace = await openWorkspace(args);
     await refusePretendedGuests(workspace);

@@ -1,8 +1,10 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { waitFor } from "../../src/common/wait.ts";
+import { isAlive } from "../support/alive.ts";
+import { connectTo } from "../support/tcp.ts";
 import { inside } from "./guests/inside.ts";
 import { whyNoGuests } from "./guests/scratch-cloud.ts";
 import { listOf, logIn, postJson } from "./openstack-http.ts";
@@ -77,7 +79,7 @@ describe.skipIf(skip !== undefined)(
 
     it("keeps every other port closed: a connection times out", async () => {
       const host = new URL(first.url).hostname;
-      expect(await connectTo(host, 5100)).toBe("open");
+      expect(await connectTo(host, 5100)).toBe("connected");
       expect(await connectTo(host, 6379)).toBe("timed out");
     });
 
@@ -154,16 +156,16 @@ describe.skipIf(skip !== undefined)(
         "killed and rebooted by Nova": () => act({ reboot: { type: "HARD" } }),
         "killed from outside, and started by Nova": async () => {
           process.kill(Number(await guest().nspawn()), "SIGKILL");
-          await waitUntil(isOff, 20_000);
+          await waitUntil("the server to be off", isOff, 20_000);
           await act({ "os-start": null });
         },
       };
       it.each(Object.keys(ways))("%s", async (way) => {
         const [booted, earlier] = [await guest().nspawn(), await verdict()];
         await ways[way]?.();
-        await waitUntil(async () => ![undefined, booted].includes(await guest().nspawn()), 60_000);
-        await waitUntil(() => healthy(first.url), 60_000);
-        await waitUntil(async () => (await verdict()).boot !== earlier.boot, 60_000);
+        await waitUntil("another boot", async () => ![undefined, booted].includes(await guest().nspawn()), 60_000);
+        await waitUntil("the endpoint", () => healthy(first.url), 60_000);
+        await waitUntil("its verdict", async () => (await verdict()).boot !== earlier.boot, 60_000);
         expect((await verdict()).entry).toMatchObject({ ok: true, model: { version: earlier.entry.model.version } });
         await expectGolden(first.url, await goldenOf("development"));
       });
@@ -178,7 +180,7 @@ describe.skipIf(skip !== undefined)(
       const before = await things();
       const { pid } = (await slipway.run(["cloud", "status"])).result;
       process.kill(pid, "SIGKILL");
-      await waitUntil(async () => !isRunning(pid), 5000);
+      await waitUntil("the daemon to be gone", async () => !isAlive(pid), 5000);
       await expectGolden(first.url, await goldenOf("development"));
       expect((await slipway.run(["cloud", "start"])).result).toMatchObject({ ok: true });
       expect(await things()).toEqual(before);
@@ -204,14 +206,6 @@ async function expectGolden(url: string, { rows, outputs }: Golden): Promise<voi
   expect(predictions.map((one) => one.class)).toEqual(outputs.map((p) => (p > 0.5 ? 1 : 0)));
 }
 
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
-
 async function healthy(url: string): Promise<boolean> {
   return fetch(`${url}/v2/health/ready`, { signal: AbortSignal.timeout(2000) }).then(
     (answer) => answer.status === 200,
@@ -219,23 +213,6 @@ async function healthy(url: string): Promise<boolean> {
   );
 }
 
-async function waitUntil(condition: () => Promise<boolean>, timeoutMs: number): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`not reached in ${timeoutMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-}
-
-function connectTo(host: string, port: number): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: 2000 });
-    const end = (how: string) => {
-      socket.destroy();
-      resolve(how);
-    };
-    socket.on("connect", () => end("open"));
-    socket.on("timeout", () => end("timed out"));
-    socket.on("error", (error) => end(error.message));
-  });
+function waitUntil(what: string, condition: () => Promise<boolean>, timeoutMs: number): Promise<true> {
+  return waitFor(what, async () => (await condition()) || undefined, { timeoutMs, maxIntervalMs: 300 });
 }

@@ -1,6 +1,6 @@
-import { connect } from "node:net";
 import { Client } from "ssh2";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { connectTo } from "../support/tcp.ts";
 import { whyNoGuests } from "./guests/scratch-cloud.ts";
 import { listOf, logIn, postJson } from "./openstack-http.ts";
 import { Slipway } from "./slipway.ts";
@@ -33,14 +33,14 @@ describe.skipIf(skip !== undefined)(
       const { result } = await slipway.run(["up"]);
       expect(result, JSON.stringify(result)).toMatchObject({ ok: true, changed: true });
       const host = new URL(result.url).hostname;
-      expect(await opens(host, 22)).toBe(false);
+      expect(await connectTo(host, 22)).not.toBe("connected");
       const { console } = (await slipway.run(["logs", "--console"])).result;
       expect(console).toContain("Failure when attempting to install packages: ['slipway-no-such-package']");
       expect(console).toContain("cloud-config failed schema validation");
 
       // that it ends by itself, too: test/cloud/faults/guests.test.ts
       expect((await slipway.run(["cloud", "disarm", "ssh-late"])).result).toMatchObject({ disarmed: ["P17:ssh-late"] });
-      await expect.poll(() => opens(host, 22), { timeout: 20_000 }).toBe(true);
+      await expect.poll(() => connectTo(host, 22), { timeout: 20_000 }).toBe("connected");
       await arm("host-key-changed");
       const before = await hostKey(host);
       const { headers, endpoint } = await logIn(slipway);
@@ -89,19 +89,6 @@ describe.skipIf(skip !== undefined)(
     });
   },
 );
-
-function opens(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: 2000 });
-    const end = (open: boolean) => {
-      socket.destroy();
-      resolve(open);
-    };
-    socket.on("connect", () => end(true));
-    socket.on("timeout", () => end(false));
-    socket.on("error", () => end(false));
-  });
-}
 
 /** The SSH host key that is shown there, as base64; nobody logs in. */
 function hostKey(host: string): Promise<string> {

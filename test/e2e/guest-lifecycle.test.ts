@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Hypervisor } from "../../src/cloud/hypervisors/hypervisor.ts";
 import { findLeftovers } from "../../src/cloud/leftovers.ts";
 import { waitFor } from "../../src/common/wait.ts";
-import { connectTo } from "./guests/connect-to.ts";
+import { connectTo } from "../support/tcp.ts";
 import { anyEgress, ids, oneGuest, onePlan, openPort } from "./guests/fixtures.ts";
 import { inside } from "./guests/inside.ts";
 import { createScratchCloud, whyNoGuests } from "./guests/scratch-cloud.ts";
@@ -79,7 +79,7 @@ describe.skipIf(skipReason !== undefined)(`a real guest (${skipReason ?? "nspawn
   });
 
   it("is not reached at a port that no rule opens: the attempt times out", async () => {
-    await expect(connectTo(floatingIp, 5200)).resolves.toBe("timeout");
+    await expect(connectTo(floatingIp, 5200)).resolves.toBe("timed out");
     await expect(connectTo(floatingIp, 5100)).resolves.toBe("connected");
   });
 

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compileCache } from "../../src/common/compile-cache.ts";
@@ -12,6 +12,7 @@ import { waitFor } from "../../src/common/wait.ts";
 import type { ServingConfig } from "../../src/serving/config.ts";
 import type { ModelIdentity } from "../../src/serving/models/current.ts";
 import { type ModelPackage, packageTar } from "../../src/serving/models/package.ts";
+import { connectTo } from "../support/tcp.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -128,7 +129,9 @@ export async function startQueue(
   await writeFile(passwordFile, "a password of tests\n");
   const args = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--requirepass", "a password of tests"];
   const server = startProcess(queueServer ?? "redis-server", args);
-  await waitFor("the queue server", () => connects(port), { timeoutMs: 10_000 });
+  await waitFor("the queue server", async () => (await connectTo("127.0.0.1", port)) === "connected" || undefined, {
+    timeoutMs: 10_000,
+  });
   return { process: server, queue: { host: "127.0.0.1", port, passwordFile } };
 }
 
@@ -166,14 +169,4 @@ async function freePort(): Promise<number> {
   server.close();
   await once(server, "close");
   return port;
-}
-
-function connects(port: number): Promise<true | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on("error", () => resolve(undefined));
-  });
 }

@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { makeKeyPair } from "../../../src/remote/key-pair.ts";
 import type { OpenstackClient } from "../../conformance/openstack-client.ts";
-import { connectTo } from "../guests/connect-to.ts";
+import { connectTo } from "../../support/tcp.ts";
 import type { SmokeCloud } from "./clouds.ts";
 import { hostKeysIn, sshCommand } from "./ssh.ts";
 
@@ -87,7 +87,7 @@ export class Smoke {
     );
   }
 
-  connect(port: number): Promise<string> {
+  connect(port: number): ReturnType<typeof connectTo> {
     return connectTo(this.#value("address"), port, 3000);
   }
 }

@@ -1,10 +1,10 @@
 import { SlipwayError } from "../../common/errors.ts";
 import { withStackLock } from "../../release/stack-lock.ts";
 import { withUsageIfFull } from "../lack-of-room.ts";
+import { modelOption } from "../options.ts";
 import { prepareRelease } from "../prepared-release.ts";
 import { refusePretendedGuests } from "../pretended-guests.ts";
 import { stackOutputs } from "../stack-outputs.ts";
-import { modelOption } from "../options.ts";
 import { verb as declare } from "../verb.ts";
 import { openWorkspace } from "../workspace.ts";
 

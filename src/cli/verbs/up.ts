@@ -1,9 +1,9 @@
 import { withStackLock } from "../../release/stack-lock.ts";
 import { bringUp } from "../bring-up.ts";
 import { withUsageIfFull } from "../lack-of-room.ts";
+import { modelOption } from "../options.ts";
 import { refusePretendedGuests } from "../pretended-guests.ts";
 import { servedObject, servedText } from "../served.ts";
-import { modelOption } from "../options.ts";
 import { verb as declare } from "../verb.ts";
 import { openWorkspace } from "../workspace.ts";
 

@@ -87,6 +87,26 @@ describe.skipIf(skip !== undefined)(
       });
     });
 
+    it("`payload push` brings another release into the host, which takes it over through its own gate", async () => {
+      const { result, lines } = await slipway.run([
+        "payload",
+        "push",
+        "production",
+        "--model",
+        "models/diabetes/development",
+      ]);
+      expect(result).toMatchObject({ ok: true, changed: true, model: { version: "4" } });
+      expect(phases(lines)).toEqual(["model", "authenticate", "publish", "push"]);
+      const serving = async () => {
+        const answer = await fetch(`${first.url}/version`, { signal: AbortSignal.timeout(2000) }).catch(
+          () => undefined,
+        );
+        const { model } = ((await answer?.json()) ?? {}) as { model?: { digest: string } | null };
+        return model?.digest === result.model.digest || undefined;
+      };
+      await waitFor("the host to serve what was pushed", serving, { timeoutMs: 60_000, intervalMs: 500 });
+    });
+
     // ledger row P21
     it("a host whose keys were made anew behind our back is not logged in to", async () => {
       expect((await slipway.run(["cloud", "arm", "P21"])).result).toMatchObject({ ok: true });

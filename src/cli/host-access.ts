@@ -54,7 +54,7 @@ export async function withHost<T>(
   }
   const attached = await attachedAddress(workspace, outputs);
   if (attached !== undefined) return logIn(attached);
-  progress.note(`${outputs.serverName} is reached by an address for maintenance, from ${config.sshCidr} alone`);
+  progress.note(`${outputs.serverName} is reached by an address for maintenance, with SSH from ${config.sshCidr}`);
   const unattached = {
     portId: outputs.portId,
     externalNetworkId: await externalNetworkId(session, config.externalNetwork),

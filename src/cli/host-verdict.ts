@@ -38,7 +38,7 @@ export async function reachVerdict(
   const { serverId, serverName } = outputs;
   const readConsole = () => consoleOutput(workspace.session, serverId);
   const manifest = await retriedManifest(workspace, delivered, readConsole);
-  await bring(manifest, outputs, delivered);
+  await bringRelease(manifest, outputs, delivered);
   return reporter.phase("bootstrap", `host ${serverName}`, async (progress) => {
     const verdict = await followJournal({
       readConsole,
@@ -57,7 +57,12 @@ export async function reachVerdict(
   });
 }
 
-async function bring(manifest: Manifest, outputs: StackOutputs, { delivery, reporter, signal }: Delivered) {
+/** Pushes a published release into a host; nothing to do where it fetches by itself. */
+export async function bringRelease(
+  manifest: Manifest,
+  outputs: StackOutputs,
+  { delivery, reporter, signal }: Pick<Delivered, "delivery" | "reporter" | "signal">,
+): Promise<void> {
   const deliver = delivery.bring;
   if (deliver === undefined) return;
   await reporter.phase("push", `release pushed into ${outputs.serverName}`, (progress) =>
@@ -93,7 +98,7 @@ async function followOldRelease(
 ): Promise<void> {
   const { staged, delivery } = delivered;
   if (!keptOldModel(verdict, staged.manifest) || staged.replaced === undefined) return;
-  await bring(await republish(publicationOf(workspace, delivery), staged.replaced), outputs, delivered);
+  await bringRelease(await republish(publicationOf(workspace, delivery), staged.replaced), outputs, delivered);
 }
 
 function keptOldModel(verdict: Verdict, manifest: Manifest): boolean {

@@ -20,3 +20,8 @@ export async function digestOfFile(path: string): Promise<Digest> {
 export function hexOf(digest: Digest): string {
   return digest.slice("sha256:".length);
 }
+
+/** A path that names a digest, short enough for people. */
+export function shortPath(path: string): string {
+  return path.replace(/([0-9a-f]{12})[0-9a-f]{52}/, "$1…");
+}

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { isErrno } from "./errors.ts";
 
 /**
@@ -49,4 +49,10 @@ export async function namesIn(folder: string): Promise<string[]> {
     if (isErrno(error, "ENOENT")) return [];
     throw error;
   }
+}
+
+/** The paths of all files below a folder, relative to it. */
+export async function filesBelow(folder: string): Promise<string[]> {
+  const found = await readdir(folder, { recursive: true, withFileTypes: true });
+  return found.filter((entry) => entry.isFile()).map((entry) => relative(folder, join(entry.parentPath, entry.name)));
 }

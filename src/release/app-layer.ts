@@ -3,6 +3,7 @@ import { basename, join, relative } from "node:path";
 import type { Plugin } from "esbuild";
 import { digestOf } from "../common/digest.ts";
 import { isErrno } from "../common/errors.ts";
+import { filesBelow } from "../common/files.ts";
 import type { ArchiveEntry } from "./archive.ts";
 
 /** What can change the bundles: our sources, and by the lockfile every package. */
@@ -85,10 +86,7 @@ async function entryPoints(projectRoot: string): Promise<{ in: string; out: stri
 /** The files at a path, a folder or a single file, relative to the project; none where there is nothing. */
 async function filesAt(projectRoot: string, path: string): Promise<string[]> {
   try {
-    const found = await readdir(join(projectRoot, path), { recursive: true, withFileTypes: true });
-    return found
-      .filter((entry) => entry.isFile())
-      .map((entry) => relative(projectRoot, join(entry.parentPath, entry.name)));
+    return (await filesBelow(join(projectRoot, path))).map((file) => join(path, file));
   } catch (error) {
     if (isErrno(error, "ENOTDIR")) return [path];
     if (isErrno(error, "ENOENT")) return [];

@@ -1,8 +1,8 @@
 import { constants } from "node:fs";
-import { copyFile, mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { copyFile, mkdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { isErrno } from "../common/errors.ts";
-import { writeFileAtomic } from "../common/files.ts";
+import { filesBelow, writeFileAtomic } from "../common/files.ts";
 import type { ObjectStore } from "./object-store.ts";
 
 /**
@@ -32,13 +32,12 @@ export function folderStore(folder: string, sourceUrl: string): ObjectStore {
 async function copyWhole(from: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true });
   const temporary = `${to}.${process.pid}.tmp`;
-  await copyFile(from, temporary, constants.COPYFILE_FICLONE);
-  await rename(temporary, to);
-}
-
-async function filesBelow(folder: string): Promise<string[]> {
-  const found = await readdir(folder, { recursive: true, withFileTypes: true });
-  return found.filter((entry) => entry.isFile()).map((entry) => relative(folder, join(entry.parentPath, entry.name)));
+  try {
+    await copyFile(from, temporary, constants.COPYFILE_FICLONE);
+    await rename(temporary, to);
+  } finally {
+    await rm(temporary, { force: true });
+  }
 }
 
 async function orNone<T>(act: () => Promise<T>): Promise<T | undefined> {

@@ -2,7 +2,7 @@ import { createPublicKey, type KeyObject } from "node:crypto";
 import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { type Digest, digestOf, digestOfFile, hexOf } from "../common/digest.ts";
+import { type Digest, digestOf, digestOfFile, hexOf, shortPath } from "../common/digest.ts";
 import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
 import { type Manifest, openManifest, sealManifest } from "../guest/manifest.ts";
 import type { Layer } from "./layer-cache.ts";
@@ -175,8 +175,7 @@ function refOf({ path, digest, size }: PublishedFile): { path: string; digest: D
 async function ensureObject({ store, log }: PublishOptions, container: string, file: PublishedFile): Promise<void> {
   const found = await store.head(container, file.path);
   if (found?.size === file.size) return;
-  const short = file.path.replace(/([0-9a-f]{12})[0-9a-f]{52}/, "$1…");
-  log?.(`uploading ${short}, ${(file.size / 1e6).toFixed(1)} MB`);
+  log?.(`uploading ${shortPath(file.path)}, ${(file.size / 1e6).toFixed(1)} MB`);
   await store.put(container, file.path, file.content, { contentType: "application/octet-stream" });
 }
 

@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { hexOf } from "../common/digest.ts";
+import { hexOf, shortPath } from "../common/digest.ts";
 import { SlipwayError } from "../common/errors.ts";
 import { quoteForShell } from "../contextualization/helpers.ts";
 import type { Manifest } from "../guest/manifest.ts";
@@ -43,8 +43,7 @@ export async function pushRelease(connection: SshConnection, options: PushOption
   for (const file of files) {
     if (present.get(file.path) === file.size) continue;
     const torn = present.get(partOf(file.path)) ?? 0;
-    const name = file.path.replace(/([0-9a-f]{12})[0-9a-f]{52}/, "$1…");
-    log(`pushing ${name}, ${megabytes(file.size)} MB${torn > 0 ? `, from ${megabytes(torn)} on` : ""}`);
+    log(`pushing ${shortPath(file.path)}, ${megabytes(file.size)} MB${torn > 0 ? `, from ${megabytes(torn)} on` : ""}`);
     await inbox.put(file, join(folder, file.path), torn < file.size ? torn : 0);
   }
   await inbox.putText(MANIFEST, await readFile(join(folder, MANIFEST), "utf8"));

@@ -1,8 +1,9 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { findPackageJSON } from "node:module";
-import { dirname, join, relative } from "node:path";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { SlipwayError } from "../common/errors.ts";
+import { filesBelow } from "../common/files.ts";
 import type { ArchiveEntry } from "./archive.ts";
 
 /** Architectures that both Node and ONNX Runtime are packaged for, by Node's names. */
@@ -60,7 +61,7 @@ export function runtimeRecipe(parts: Part[]): string {
 export async function runtimeEntries(parts: Part[]): Promise<ArchiveEntry[]> {
   const entries = await Promise.all(
     parts.map(async ({ package: name, from, to, binary, wanted }) => {
-      const files = await filesBelow(from);
+      const files = await ownFiles(from);
       if (binary !== undefined && !files.some((path) => binary.test(path))) throw notInstalled(name);
       return files
         .filter((path) => wanted(path) || binary?.test(path))
@@ -74,13 +75,9 @@ export async function runtimeEntries(parts: Part[]): Promise<ArchiveEntry[]> {
   return entries.flat();
 }
 
-/** The paths of all files below a folder, relative to it, without packages nested in it. */
-async function filesBelow(folder: string): Promise<string[]> {
-  const found = await readdir(folder, { recursive: true, withFileTypes: true });
-  return found
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
-    .filter((path) => !path.startsWith("node_modules/"));
+/** A package's own files, without packages nested in it. */
+async function ownFiles(folder: string): Promise<string[]> {
+  return (await filesBelow(folder)).filter((path) => !path.startsWith("node_modules/"));
 }
 
 function folderOf(projectRoot: string, name: string): string {

@@ -1,5 +1,6 @@
 import { SlipwayError } from "../../common/errors.ts";
 import { withStackLock } from "../../release/stack-lock.ts";
+import { bringRelease } from "../host-verdict.ts";
 import { withUsageIfFull } from "../lack-of-room.ts";
 import { modelOption } from "../options.ts";
 import { prepareRelease } from "../prepared-release.ts";
@@ -24,13 +25,11 @@ export const verb = declare({
     const release = await withStackLock(stackHome, `payload push ${stack}`, async () => {
       const { delivery, staged } = await prepareRelease(workspace, reporter, args.model);
       const up = stackOutputs.safeParse(await engine.outputs(reference));
-      const { bring } = delivery;
-      if (bring !== undefined && up.success) await refusePretendedGuests(workspace);
+      if (delivery.bring !== undefined && up.success) await refusePretendedGuests(workspace);
       await staged.publish();
-      if (bring !== undefined && up.success) {
-        await reporter.phase("push", `release pushed into ${up.data.serverName}`, (progress) =>
-          withUsageIfFull(session, () => bring(staged.manifest, { outputs: up.data, progress, signal })),
-        );
+      if (up.success) {
+        const delivered = { delivery, reporter, signal };
+        await withUsageIfFull(session, () => bringRelease(staged.manifest, up.data, delivered));
       }
       return staged;
     });

@@ -179,12 +179,16 @@ describe("a lock", () => {
   });
 
   it("is held while another run works, so the second one fails at once", async () => {
+    const { promise: secondIsRefused, resolve: goOn } = Promise.withResolvers<void>();
+    bench.cloud.before = () => secondIsRefused;
     const first = bench.up();
-    await waitFor("the lock", async () => ((await bench.locks().catch(() => [])).length > 0 ? true : undefined), {
-      timeoutMs: 5000,
+    // its first question to the provider: a run that still looks for rivals would give way to the second, as it to the first
+    await waitFor("the first run to work", async () => bench.cloud.questions.length > 0 || undefined, {
+      timeoutMs: 10_000,
       intervalMs: 10,
     });
     expect(await failureOf(bench.engine.up(bench.stack))).toMatchObject({ code: "E_LOCKED", exitCode: 7 });
+    goOn();
     await first;
   });
 });

@@ -22,7 +22,13 @@ async function killedAt(hangAt: string, overrides: Record<string, string> = {}):
   const loaded = JSON.stringify([...bench.cloud.objects]);
   const child: ChildProcess = spawn(
     process.execPath,
-    [killedRun, JSON.stringify(bench.with(overrides)), hangAt, objects, loaded],
+    [
+      killedRun,
+      JSON.stringify({ ...bench.with(overrides), env: { TEST_STATE: bench.state } }),
+      hangAt,
+      objects,
+      loaded,
+    ],
     { stdio: "inherit" },
   );
   const ended = new Promise((resolve) => child.once("close", resolve));
@@ -38,7 +44,21 @@ async function killedAt(hangAt: string, overrides: Record<string, string> = {}):
   for (const [id, object] of JSON.parse(await readFile(objects, "utf8"))) bench.cloud.objects.set(id, object);
 }
 
+/** Processes whose environment names a stack's state. */
+async function programsOf(state: string): Promise<string[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const environments = pids.map((pid) => readFile(`/proc/${pid}/environ`, "utf8").catch(() => "")); // gone meanwhile
+  return (await Promise.all(environments)).filter((environment) => environment.includes(`TEST_STATE=${state}`));
+}
+
 describe("a run that was killed", () => {
+  it("takes its program along, which would not end by itself", async () => {
+    await killedAt("create Network net");
+    await waitFor("the program to end", async () => (await programsOf(bench.state)).length === 0 || undefined, {
+      timeoutMs: 5000,
+    });
+  });
+
   it("in mid-create is finished by the next one, with the object that it had made", async () => {
     await killedAt("create Network net");
     const { pending_operations } = await bench.latest();

@@ -3,21 +3,25 @@ import type { ProviderFactory } from "../resource-provider.ts";
 import { destroy } from "./operations/destroy.ts";
 import { outputs } from "./operations/outputs.ts";
 import { verify } from "./operations/verify.ts";
+import type { ProgramLauncher } from "./program/program.ts";
 import { dropCheckpoint, stackPaths } from "./state/backend.ts";
 
 /**
  * The engine that needs no Pulumi CLI: it runs unmodified Pulumi programs for Node against providers in this process, and keeps
  * their state as the CLI does, so that a stack can move between the two.
  * @param nodePath the Node that runs programs; this process's own unless told otherwise
+ * @param launch runs the program in another way than as a process of Node
  */
 export function createEmbeddedEngine({
   providers,
   nodePath = process.execPath,
+  launch,
 }: {
   providers: ProviderFactory;
   nodePath?: string;
+  launch?: ProgramLauncher;
 }): Engine {
-  const setting = { providers, nodePath };
+  const setting = { providers, nodePath, ...(launch === undefined ? {} : { launch }) };
   return {
     kind: "embedded",
     preview: async (stack, options = {}) => (await running()).preview(setting, stack, options),

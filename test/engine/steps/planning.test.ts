@@ -101,10 +101,10 @@ describe("deletions", () => {
     ];
     const forced = async (state: ResourceState) => "id" in state.propertyDependencies;
     const [, root] = order;
-    const found = await dependentsOf(root as ResourceState, order, forced);
-    expect(found.map(({ urn }) => urn)).toEqual(["forced", "second"]);
+    const found = await dependentsOf([root as ResourceState], order, forced);
+    expect(found.map(({ urn }) => urn)).toEqual(["forced", "second", "gone"]);
     const provided = [resource("p"), resource("x", { provider: "p::id" })];
-    expect(await dependentsOf(provided[0] as ResourceState, provided, async () => false)).toEqual([provided[1]]);
+    expect(await dependentsOf([provided[0] as ResourceState], provided, async () => false)).toEqual([provided[1]]);
   });
 });
 

@@ -1,5 +1,6 @@
 import type { ResourceIdentity } from "../../resource-provider.ts";
 import type { ProviderRegistry } from "../providers/provider-registry.ts";
+import type { ResourceState } from "../state/resource-state.ts";
 import type { Snapshot } from "../state/snapshot.ts";
 import type { Limit } from "../steps/limit.ts";
 import { nameOf } from "../urn.ts";
@@ -23,6 +24,10 @@ export interface Context {
   readonly registered: Set<string>;
   /** Replacements under way that delete a URN first: its own registration waits for them. */
   readonly beingDeleted: Map<string, Promise<void>>;
+  /** Resources whose registrations wait for them to be deleted before their successors are made. */
+  readonly awaitingDeletion: Set<ResourceState>;
+  /** Registrations by URN that are neither done nor waiting for a deletion. */
+  readonly undecided: Map<string, PromiseWithResolvers<void>>;
 }
 
 /** Throws {@link Stopped} where no new step may start: after a failure, or when the user has interrupted. */

@@ -5,6 +5,7 @@ import { dependentsOf, planDeletions, runPlan } from "../steps/deletions.ts";
 import { mapToProvider } from "../values/provider-values.ts";
 import { entry, mapValues } from "../values/value.ts";
 import { assertRunning, type Context, identityOf } from "./context.ts";
+import { adoptUnregistered } from "./interrupted.ts";
 import { remove } from "./provider-steps.ts";
 
 /** One cascade at a time: two could claim the same dependents. */
@@ -12,24 +13,28 @@ const queues = new WeakMap<Context, Promise<void>>();
 
 /** Deletes a resource that is to be replaced, after those that cannot live without it; their own registrations make them again. */
 export function deleteWithDependents(context: Context, root: ResourceState): Promise<void> {
+  context.awaitingDeletion.add(root);
   const turn = (queues.get(context) ?? Promise.resolve()).then(() => cascade(context, root));
   queues.set(
     context,
     turn.catch(() => undefined), // its own registration reports it
   );
-  return turn;
+  return turn.finally(() => context.awaitingDeletion.delete(root));
 }
 
 async function cascade(context: Context, root: ResourceState): Promise<void> {
   assertRunning(context);
+  if (root.pendingReplacement) return; // an earlier cascade took it along
+  await adoptUnregistered(context); // it may hang from the root
+  assertRunning(context);
   const doomed = await claimable(context, root);
-  const isProtected = doomed.find((state) => state.protect && state !== root);
+  const isProtected = doomed.find((state) => state.protect && !state.delete && state !== root);
   if (isProtected !== undefined) throw protectedFromReplacement(isProtected.urn, root.urn);
   const plan = planDeletions(context.snapshot.resources(), new Set(doomed));
   let failure: unknown;
   const work = runPlan(plan, async (state) => {
     try {
-      await remove(context, state, "delete-replaced", "to be replaced");
+      await remove(context, state, "delete-replaced", state.delete ? "removed" : "to be replaced");
       return true;
     } catch (error) {
       failure ??= error;
@@ -37,22 +42,44 @@ async function cascade(context: Context, root: ResourceState): Promise<void> {
     }
   });
   // A dependent that registers from now on waits for its own deletion.
-  for (const state of doomed) if (state !== root) context.beingDeleted.set(state.urn, work);
+  for (const state of doomed) {
+    if (state !== root && !context.registered.has(state.urn)) context.beingDeleted.set(state.urn, work);
+  }
   await work;
   if (failure !== undefined) throw failure;
 }
 
-/** The root and its dependents; what has registered meanwhile has its new inputs already and is left alone. */
+/**
+ * The root and what hangs from it. Of what the program has not registered yet, that is what its provider says; of what it has, what
+ * was replaced and only waits for its deletion, and what waits for a cascade of its own. What is being decided is waited for: it may
+ * be letting go of the root just now.
+ */
 async function claimable(context: Context, root: ResourceState): Promise<ResourceState[]> {
   for (;;) {
-    const candidates = () =>
-      context.snapshot.remaining().filter((state) => state === root || !context.registered.has(state.urn));
+    const { snapshot, registered, awaitingDeletion, undecided } = context;
+    const isLeaving = (state: ResourceState) => state.delete === true || awaitingDeletion.has(state);
+    const candidates = () => {
+      const isOpen = ({ urn }: ResourceState) => !registered.has(urn) || undecided.has(urn);
+      return snapshot.remaining().filter((state) => state === root || isLeaving(state) || isOpen(state));
+    };
+    // What an earlier run left of it may hold the name that the successor is given.
+    const roots = candidates().filter((state) => state === root || (state.delete && state.urn === root.urn));
     const doomed = [
-      root,
-      ...(await dependentsOf(root, candidates(), (state, changing) => isForced(context, state, changing))),
+      ...roots,
+      ...(await dependentsOf(
+        roots,
+        candidates(),
+        async (state, changing) =>
+          isLeaving(state) || undecided.has(state.urn) || (await isForced(context, state, changing)),
+      )),
     ];
+    // A registration that is asking after what an interrupted run made may find something that hangs from the root.
+    const asking = snapshot.interruptedCreations().map(({ resource }) => resource);
+    const waiting = [...doomed.filter((state) => !isLeaving(state)), ...asking];
+    const open = waiting.flatMap((state) => undecided.get(state.urn)?.promise ?? []);
     const still = new Set(candidates());
-    if (doomed.every((state) => still.has(state))) return doomed;
+    if (open.length === 0 && doomed.every((state) => still.has(state))) return doomed;
+    await Promise.all(open);
   }
 }
 

@@ -8,7 +8,7 @@ import { outputsOf } from "./new-state.ts";
 
 /** Says what the last operation began and did not end, in the official engine's words. */
 export function warnOfPending(context: Context): void {
-  const pending = context.snapshot.pendingCreations();
+  const pending = context.snapshot.interruptedCreations();
   if (pending.length === 0) return;
   const lines = pending.map(({ resource }) => `  * ${resource.urn}, interrupted while creating`);
   context.reporter.message(
@@ -24,7 +24,7 @@ export function warnOfPending(context: Context): void {
  */
 export async function adoptInterrupted(context: Context, urn: string, usable: UsableProvider): Promise<void> {
   const { snapshot } = context;
-  for (const pending of snapshot.pendingCreations()) {
+  for (const pending of snapshot.interruptedCreations()) {
     const made = pending.resource;
     if (made.urn !== urn || usable.provider?.findInterrupted === undefined) continue;
     const found = await usable.provider
@@ -40,9 +40,9 @@ export async function adoptInterrupted(context: Context, urn: string, usable: Us
   }
 }
 
-/** {@link adoptInterrupted} for everything that the program has not registered, before deletions are planned; a failed look is a failed step. */
+/** {@link adoptInterrupted} for what the program has not registered, before deletions are planned; a failed look is a failed step. */
 export async function adoptUnregistered(context: Context): Promise<void> {
-  for (const { resource } of context.snapshot.pendingCreations()) {
+  for (const { resource } of context.snapshot.interruptedCreations()) {
     if (context.registered.has(resource.urn) || resource.provider === undefined) continue;
     try {
       await adoptInterrupted(context, resource.urn, await context.registry.forState(resource));

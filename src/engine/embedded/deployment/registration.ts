@@ -15,6 +15,20 @@ import { create, update } from "./provider-steps.ts";
 
 /** Brings a resource that a provider keeps to what the program asks: unchanged, made, changed or replaced. */
 export async function registerCustom(context: Context, urn: string, goal: Goal): Promise<ResourceState> {
+  context.undecided.set(urn, Promise.withResolvers());
+  try {
+    return await bringAbout(context, urn, goal);
+  } finally {
+    decided(context, urn);
+  }
+}
+
+function decided({ undecided }: Context, urn: string): void {
+  undecided.get(urn)?.resolve();
+  undecided.delete(urn);
+}
+
+async function bringAbout(context: Context, urn: string, goal: Goal): Promise<ResourceState> {
   const usable = await context.registry.forPackage(packageOf(goal.type), goal.version, goal.provider);
   await context.beingDeleted.get(urn);
   await adoptInterrupted(context, urn, usable);
@@ -92,7 +106,9 @@ async function replace(
   const { context, urn, goal } = registration;
   if (old.protect && goal.protect) throw protectedFromReplacement(urn, decision.reasons.join(", "));
   if (!decision.deleteFirst) return createAgain(registration, old, decision.reasons, { retires: old });
-  await deleteWithDependents(context, old);
+  const deletion = deleteWithDependents(context, old);
+  decided(context, urn);
+  await deletion;
   return createAgain(registration, old, decision.reasons, { supersedes: old });
 }
 

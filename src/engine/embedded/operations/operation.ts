@@ -6,6 +6,7 @@ import type { Context } from "../deployment/context.ts";
 import { registerProvider } from "../deployment/engine-kept.ts";
 import { Failures } from "../deployment/failures.ts";
 import { Reporter } from "../deployment/reporter.ts";
+import type { ProgramLauncher } from "../program/program.ts";
 import type { Configuration } from "../project/configuration.ts";
 import { ProviderRegistry } from "../providers/provider-registry.ts";
 import { Redactor } from "../secrets/redactor.ts";
@@ -27,6 +28,8 @@ export interface Setting {
   providers: ProviderFactory;
   /** The Node that runs programs. */
   nodePath: string;
+  /** Runs the program in another way than as a Node process, e.g. within this one; {@link startProgram} where left out. */
+  launch?: ProgramLauncher;
 }
 
 /** An operation on its way: what it works on and whom it tells. */
@@ -151,6 +154,8 @@ export function contextOf(
     signal,
     registered: new Set(),
     beingDeleted: new Map(),
+    awaitingDeletion: new Set(),
+    undecided: new Map(),
   };
   return context;
 }

@@ -78,7 +78,7 @@ async function programEnd(
   const { setting, stack, files, reporter, failures, signal, parallel } = operation;
   const monitor = await startMonitor(deployment, messages.log);
   try {
-    const program = await startProgram({
+    const program = await (setting.launch ?? startProgram)({
       project: files.project,
       stack: stack.stack,
       configuration,

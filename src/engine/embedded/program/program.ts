@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { compileCache } from "../../../common/compile-cache.ts";
+import { endingWithParent } from "../../../common/ending-with-parent.ts";
 import { SlipwayError } from "../../../common/errors.ts";
 import type { Configuration } from "../project/configuration.ts";
 import type { Project } from "../project/project.ts";
@@ -46,9 +47,14 @@ export interface Program {
   stop(): void;
 }
 
+/** Starts a program that talks to {@link ProgramStart.monitor}. */
+export type ProgramLauncher = (start: ProgramStart) => Promise<Program>;
+
 /** Starts a program as Pulumi's language host for Node does (pulumi/pulumi, pulumi-language-nodejs, execRuntime). */
 export async function startProgram(start: ProgramStart): Promise<Program> {
-  const child = spawn(start.nodePath, argumentsOf(start, runnerOf(start.project.programDirectory)), {
+  const command = [start.nodePath, ...argumentsOf(start, runnerOf(start.project.programDirectory))];
+  const [executable = "", ...args] = await endingWithParent(command);
+  const child = spawn(executable, args, {
     cwd: start.project.programDirectory,
     env: { ...environmentOf(start), NODE_COMPILE_CACHE: compileCache() },
     stdio: ["ignore", "pipe", "pipe"],

@@ -10,6 +10,7 @@ export class Snapshot {
   readonly #fresh: ResourceState[] = [];
   readonly #done = new Set<ResourceState>();
   readonly #pending: Set<PendingOperation>;
+  readonly #inherited: readonly PendingOperation[];
   readonly #metadata: unknown;
   readonly #write: ((deployment: Deployment) => Promise<void>) | undefined;
   #writing: Promise<void> | undefined;
@@ -19,7 +20,8 @@ export class Snapshot {
   constructor(loaded: Deployment, write?: (deployment: Deployment) => Promise<void>) {
     this.#old = loaded.resources;
     // Only creations can have left something that the state does not know; the rest is looked at by the next diff.
-    this.#pending = new Set(loaded.pending.filter((operation) => operation.type === "creating"));
+    this.#inherited = loaded.pending.filter((operation) => operation.type === "creating");
+    this.#pending = new Set(this.#inherited);
     this.#metadata = loaded.metadata;
     this.#write = write;
   }
@@ -44,8 +46,9 @@ export class Snapshot {
     return this.resources().find((state) => state.urn === urn && !state.delete);
   }
 
-  pendingCreations(): PendingOperation[] {
-    return [...this.#pending].filter((operation) => operation.type === "creating");
+  /** Creations that an earlier run began, and of which nobody has said yet what became of them. */
+  interruptedCreations(): PendingOperation[] {
+    return this.#inherited.filter((operation) => this.#pending.has(operation));
   }
 
   /** Adds a resource of this run; `supersedes` leaves the state. */

@@ -41,18 +41,19 @@ export async function runPlan<T>(
 }
 
 /**
- * The resources that cannot outlive a change of `root`, in the state's order: those whose provider is among the doomed, and those
+ * The resources that cannot outlive a change of the `roots`, in the state's order: those whose provider is among the doomed, and those
  * which `isForced` says so of, asked for each that takes a property from a doomed one. A plain dependsOn does not count.
  */
 export async function dependentsOf(
-  root: ResourceState,
+  roots: readonly ResourceState[],
   order: readonly ResourceState[],
   isForced: (dependent: ResourceState, changing: ReadonlySet<string>) => Promise<boolean>,
 ): Promise<ResourceState[]> {
-  const changing = new Set([root.urn]);
+  const changing = new Set<string>();
   const dependents: ResourceState[] = [];
-  for (const state of order.slice(order.indexOf(root) + 1)) {
-    if (state.delete || state.pendingReplacement || !state.custom) continue;
+  for (const state of order) {
+    if (roots.includes(state)) changing.add(state.urn);
+    if (roots.includes(state) || state.pendingReplacement || !state.custom) continue;
     const takes = Object.values(state.propertyDependencies).some((urns) => urns.some((urn) => changing.has(urn)));
     const provided =
       state.provider !== undefined && [...changing].some((urn) => state.provider?.startsWith(`${urn}::`));

@@ -1,8 +1,11 @@
-import type { EngineEvent, StepOperation } from "../engine/engine.ts";
+import { isDefaultProvider, nameOf } from "../engine/embedded/urn.ts";
+import type { DiagnosticEvent, EngineEvent, StepMetadata, StepOperation } from "../engine/events.ts";
+import { propertyChanges } from "./plan/property-changes.ts";
+import { shownValue } from "./plan/shown-value.ts";
 import { printable, type Reporter, seconds } from "./ui/reporter.ts";
 
-const verbs: Record<StepOperation, string> = {
-  same: "is as it should be",
+/** What is said of a step that has ended; steps without a word say nothing new. */
+const verbs: Partial<Record<StepOperation, string>> = {
   create: "created",
   update: "updated",
   delete: "deleted",
@@ -11,28 +14,75 @@ const verbs: Record<StepOperation, string> = {
   "delete-replaced": "deleted, replaced",
   read: "read",
   "read-replacement": "read in place of the old one",
+  discard: "forgotten",
+  "discard-replaced": "forgotten, replaced",
+  import: "imported",
+  "import-replacement": "imported in place of the old one",
 };
 
-/** Passes an engine's events on: messages for everybody, steps for `--verbose`, all of them for programs. */
+/**
+ * Shows an engine's events: warnings and failures to everybody, steps to `--verbose`, and to programs a line for each step. The same
+ * for both engines. Times are between the events of a step's beginning and end.
+ */
 export function showEngine(reporter: Reporter): (event: EngineEvent) => void {
-  return (event) => {
-    const line = engineLine(event);
-    if (event.kind === "step") {
-      const { phase, operation, urn, type, durationMs, replaceReasons } = event;
-      reporter.event({
-        type: "step",
-        state: phase,
-        operation,
-        resource: shortType(type),
-        urn,
-        ms: durationMs,
-        replaceReasons,
-      });
-      if (line !== undefined) reporter.detail(line);
-    } else if (line !== undefined) {
-      reporter.note(line);
-    }
+  const began = new Map<string, number>();
+  const messages = showMessages((line) => reporter.note(line));
+  const show = (state: "start" | "done" | "failed", metadata: StepMetadata) => {
+    const { op, urn, type, keys } = metadata;
+    if (isDefaultProvider(urn)) return;
+    const key = `${op} ${urn}`;
+    const startedAt = began.get(key);
+    const ms = startedAt === undefined ? undefined : performance.now() - startedAt;
+    if (state === "start") began.set(key, performance.now());
+    else began.delete(key);
+    reporter.event({ type: "step", state, operation: op, resource: shortType(type), urn, ms, replaceReasons: keys });
+    const line = stepLine(state, metadata, ms);
+    if (line !== undefined) reporter.detail(line);
   };
+  return (event) => {
+    messages(event);
+    if (event.resourcePreEvent) show("start", event.resourcePreEvent.metadata);
+    if (event.resOutputsEvent) show("done", event.resOutputsEvent.metadata);
+    if (event.resOpFailedEvent) show("failed", event.resOpFailedEvent.metadata);
+  };
+}
+
+/** One line for a step; undefined where it says nothing new. */
+function stepLine(
+  state: "start" | "done" | "failed",
+  metadata: StepMetadata,
+  ms: number | undefined,
+): string | undefined {
+  const { op, urn, type, keys } = metadata;
+  if (state === "start") return undefined;
+  const time = ms === undefined ? "" : ` ${seconds(ms)}`;
+  const what = `${shortType(type)} ${nameOf(urn)}`;
+  if (state === "failed") return `${what} failed${time}`;
+  const verb = verbs[op];
+  if (verb === undefined) return undefined;
+  const why = keys?.length ? ` because of ${keys.join(", ")}` : "";
+  return `${what} ${verb}${why}${time}`;
+}
+
+/**
+ * Passes on warnings and the failures of resources as they come. Other errors wait for the operation's end: if it failed, what the
+ * verb throws says them; if not, they are shown.
+ */
+function showMessages(show: (line: string) => void): (event: EngineEvent) => void {
+  const held: string[] = [];
+  return ({ diagnosticEvent, summaryEvent }) => {
+    if (diagnosticEvent !== undefined) {
+      const line = messageLine(diagnosticEvent);
+      if (line !== undefined && diagnosticEvent.severity === "error" && diagnosticEvent.urn === undefined)
+        held.push(line);
+      else if (line !== undefined) show(line);
+    }
+    if (summaryEvent?.result === "succeeded") for (const line of held) show(line);
+  };
+}
+
+function messageLine({ severity, message }: DiagnosticEvent): string | undefined {
+  return severity === "warning" || severity === "error" ? `${severity}: ${printable(message).trimEnd()}` : undefined;
 }
 
 /** `Instance` of `openstack:compute/instance:Instance`. */
@@ -40,29 +90,24 @@ function shortType(type: string): string {
   return type.split(":").at(-1) ?? type;
 }
 
-/** One line for an event of the engine; undefined for those that say nothing new. */
-function engineLine(event: EngineEvent): string | undefined {
-  if (event.kind === "message")
-    return event.severity === "info" ? undefined : `${event.severity}: ${printable(event.message)}`;
-  if (event.phase === "start" || event.operation === "same") return undefined;
-  const time = event.durationMs === undefined ? "" : ` ${seconds(event.durationMs)}`;
-  const what = `${shortType(event.type)} ${event.name}`;
-  if (event.phase === "failed") return `${what} failed${time}: ${printable(event.message ?? "no reason given")}`;
-  const why = event.replaceReasons?.length ? ` because of ${event.replaceReasons.join(", ")}` : "";
-  return `${what} ${verbs[event.operation]}${why}${time}`;
+/** Gathers the lines that explain planned changes: what is done to which resource, why, and each changed property. */
+export function explainPlan(add: (...lines: string[]) => void): (event: EngineEvent) => void {
+  const messages = showMessages(add);
+  return (event) => {
+    messages(event);
+    if (event.resOutputsEvent) add(...planLines(event.resOutputsEvent.metadata));
+  };
 }
 
-/** The lines that explain a planned change: what is done to which resource, why, and each changed property. */
-export function planLines(event: EngineEvent): string[] {
-  if (event.kind === "message")
-    return event.severity === "info" ? [] : [`${event.severity}: ${printable(event.message)}`];
-  if (event.phase !== "done" || event.operation === "same" || event.operation === "delete-replaced") return [];
-  const sign = { create: "+", update: "~", delete: "-", read: ">" }[event.operation as string] ?? "±";
-  const why = event.replaceReasons?.length ? ` (replaced because of ${event.replaceReasons.join(", ")})` : "";
-  const changes = (event.diff ?? []).map(
-    ({ path, before, after }) => `    ${path}: ${printable(before ?? "—")} → ${printable(after ?? "—")}`,
+function planLines(metadata: StepMetadata): string[] {
+  const { op, urn, type, keys } = metadata;
+  if (op === "same" || op === "create-replacement" || op === "delete-replaced" || isDefaultProvider(urn)) return [];
+  const sign = { create: "+", update: "~", delete: "-", read: ">" }[op as string] ?? "±";
+  const why = keys?.length ? ` (replaced because of ${keys.join(", ")})` : "";
+  const changes = propertyChanges(metadata).map(
+    ({ path, before, after }) => `    ${path}: ${printable(shownValue(before))} → ${printable(shownValue(after))}`,
   );
-  return [`${sign} ${shortType(event.type)} ${event.name}${why}`, ...changes];
+  return [`${sign} ${shortType(type)} ${nameOf(urn)}${why}`, ...changes];
 }
 
 /** `3 created, 1 deleted`, or that nothing changed. */

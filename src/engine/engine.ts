@@ -1,3 +1,7 @@
+import type { EngineEvent, StepOperation } from "./events.ts";
+
+export type { EngineEvent };
+
 /** Where a program and its state are, and who may read its secrets. */
 export interface StackReference {
   /** Folder of Pulumi.yaml. */
@@ -14,47 +18,9 @@ export interface StackReference {
   env?: Record<string, string>;
 }
 
-/** The operation of one step, Pulumi's names. */
-export type StepOperation =
-  | "same"
-  | "create"
-  | "update"
-  | "delete"
-  | "replace"
-  | "create-replacement"
-  | "delete-replaced"
-  | "read"
-  | "read-replacement";
-
-/** What happened to one resource, for progress displays. Secrets are already masked. */
-export interface StepEvent {
-  kind: "step";
-  phase: "start" | "done" | "failed";
-  operation: StepOperation;
-  urn: string;
-  type: string;
-  name: string;
-  /** In a preview or update: the changed properties with their old and new values as JSON text. */
-  diff?: { path: string; kind: string; before?: string; after?: string }[];
-  /** Why a resource is replaced: the property names. */
-  replaceReasons?: string[];
-  message?: string;
-  /** Milliseconds, with `done` and `failed`. */
-  durationMs?: number;
-}
-
-/** A message of the program or the engine. */
-export interface MessageEvent {
-  kind: "message";
-  severity: "info" | "warning" | "error";
-  message: string;
-  urn?: string;
-}
-
-export type EngineEvent = StepEvent | MessageEvent;
-
 /** How to run an operation. */
 export interface OperationOptions {
+  /** Told everything that happens, in order. */
   onEvent?: (event: EngineEvent) => void;
   signal?: AbortSignal;
   parallel?: number;
@@ -62,7 +28,7 @@ export interface OperationOptions {
 
 /** How an operation ended. A failed one throws SlipwayError instead. */
 export interface OperationResult {
-  /** Number of resources by operation, providers not counted. */
+  /** Number of resources by operation; a replacement counts once, default providers not at all. */
   changes: Partial<Record<StepOperation, number>>;
   /** The stack's outputs; secrets in clear. */
   outputs: Record<string, unknown>;

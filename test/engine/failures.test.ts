@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { explainPlan } from "../../src/cli/engine-progress.ts";
 import { SlipwayError } from "../../src/common/errors.ts";
+import type { EngineEvent } from "../../src/engine/events.ts";
 import { halfMade } from "./support/fake-provider.ts";
 import { failureOf, Workbench } from "./support/workbench.ts";
 
@@ -104,6 +106,14 @@ it("a destroy that fails shows no secret of the configuration, though no state h
   expect(JSON.stringify(bench.events)).not.toContain("token-4711");
 });
 
+/** The errors and warnings that a user sees while an operation runs. */
+function linesOf(events: EngineEvent[]): string[] {
+  const lines: string[] = [];
+  const show = explainPlan((...more) => lines.push(...more));
+  for (const event of events) show(event);
+  return lines.filter((line) => /^(error|warning): /.test(line));
+}
+
 describe("a look-up that fails", () => {
   it("ends the run with its own code, though the program reports it too", async () => {
     bench = await Workbench.of("network");
@@ -116,7 +126,9 @@ describe("a look-up that fails", () => {
       message: 'no network is named "public"',
       details: ["ext-net", "lan"],
     });
-    expect(bench.messages().filter((message) => message.startsWith("error"))).toEqual([]);
+    // told as the program said it; the display leaves it to the error
+    expect(bench.messages().filter((message) => message.startsWith("error"))).toHaveLength(1);
+    expect(linesOf(bench.events)).toEqual([]);
   });
 
   it("is the program's own business when it catches it", async () => {

@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parse, stringify } from "yaml";
 import { createEmbeddedEngine } from "../../src/engine/embedded/embedded-engine.ts";
+import { nameOf } from "../../src/engine/embedded/urn.ts";
 import type { Engine, EngineEvent, OperationResult, StackReference } from "../../src/engine/engine.ts";
 import type { ResourceProvider } from "../../src/engine/resource-provider.ts";
 import { createOpenStackProvider } from "../../src/provider/provider.ts";
+import { endedSteps } from "../support/engine-events.ts";
 import type { TestCloud } from "./test-cloud.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -96,9 +98,11 @@ export class TestProject {
   }
 
   #note(event: EngineEvent): void {
-    if (event.kind !== "step" || event.phase === "start" || !event.type.startsWith("openstack:")) return;
-    const step = `${event.phase === "failed" ? "failed " : ""}${event.operation} ${event.type.split(":").at(-1)} ${event.name}`;
-    if (event.operation !== "same") this.steps.push(step);
-    if (event.replaceReasons !== undefined) this.reasons[event.name] = event.replaceReasons;
+    const failed = event.resOpFailedEvent?.metadata;
+    for (const { op, urn, type, keys } of failed === undefined ? endedSteps([event]) : [failed]) {
+      if (!type.startsWith("openstack:")) continue;
+      this.steps.push(`${failed === undefined ? "" : "failed "}${op} ${type.split(":").at(-1)} ${nameOf(urn)}`);
+      if (keys !== undefined) this.reasons[nameOf(urn)] = keys;
+    }
   }
 }

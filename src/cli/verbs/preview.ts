@@ -1,4 +1,4 @@
-import { planLines, summary } from "../engine-progress.ts";
+import { explainPlan, summary } from "../engine-progress.ts";
 import { verb as declare } from "../verb.ts";
 import { openWorkspace, requireOwnCloud } from "../workspace.ts";
 
@@ -10,7 +10,7 @@ export const verb = declare({
     await requireOwnCloud(workspace);
     const plan: string[] = [];
     const result = await reporter.phase("preview", `plan for ${stack}`, () =>
-      engine.preview(reference, { onEvent: (event) => plan.push(...planLines(event)), signal }),
+      engine.preview(reference, { onEvent: explainPlan((...lines) => plan.push(...lines)), signal }),
     );
     const text = [...plan, summary(result.changes)].join("\n");
     reporter.result(

@@ -49,3 +49,9 @@ export function parseProviderReference(reference: string): { urn: string; id: st
 export function defaultProviderName(version: string): string {
   return version === "" ? "default" : `default_${version.replace(/[^0-9A-Za-z]/g, "_")}`;
 }
+
+/** True for a provider that the engine made for itself, which its user need not see. */
+export function isDefaultProvider(urn: string): boolean {
+  const type = (urn.split("::")[2] ?? "").split("$").at(-1) ?? "";
+  return isProviderType(type) && /^default(_|$)/.test(nameOf(urn));
+}

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { decryptText, encryptText, keyOf, newSalt } from "../../../src/engine/embedded/secrets/passphrase.ts";
 import { Redactor } from "../../../src/engine/embedded/secrets/redactor.ts";
 import { Vault } from "../../../src/engine/embedded/secrets/vault.ts";
-import { Secret } from "../../../src/engine/embedded/values/value.ts";
+import { Secret, type ValueMap } from "../../../src/engine/embedded/values/value.ts";
 import { unknown } from "../../../src/engine/resource-provider.ts";
 
 // Derived once: a million rounds of PBKDF2 take a third of a second.
@@ -64,9 +64,22 @@ describe("redaction", () => {
     expect(redactor.clean("the end")).toBe("the end");
   });
 
-  it("shows values with secrets and unknowns named", () => {
-    expect(new Redactor().show({ a: Secret.of(1), b: unknown, c: [true] })).toBe(
-      '{"a":"[secret]","b":"[unknown]","c":[true]}',
+  it("masks values as events show them, in order, and every text that holds a secret", () => {
+    const redactor = new Redactor();
+    const values: ValueMap = {
+      b: unknown,
+      a: Secret.of("hush-hush"),
+      c: [true, 'say "hush-hush"'],
+      d: { "key-hush-hush": 1 },
+    };
+    redactor.learn(values);
+    expect(JSON.stringify(redactor.mask(values))).toBe(
+      JSON.stringify({
+        a: { "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", ciphertext: "[secret]" },
+        b: "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
+        c: [true, 'say "[secret]"'],
+        d: { "key-[secret]": 1 },
+      }),
     );
   });
 });

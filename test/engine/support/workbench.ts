@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SlipwayError } from "../../../src/common/errors.ts";
 import { createEmbeddedEngine } from "../../../src/engine/embedded/embedded-engine.ts";
-import type { Engine, EngineEvent, OperationOptions, StackReference, StepEvent } from "../../../src/engine/engine.ts";
+import { nameOf } from "../../../src/engine/embedded/urn.ts";
+import type { Engine, EngineEvent, OperationOptions, StackReference } from "../../../src/engine/engine.ts";
+import { endedSteps } from "../../support/engine-events.ts";
 import { FakeCloud, fakeProvider } from "./fake-provider.ts";
 
 const fixtures = fileURLToPath(new URL("../fixtures/", import.meta.url));
@@ -63,14 +65,13 @@ export class Workbench {
 
   /** `create net`, without what stayed the same. */
   steps(): string[] {
-    return this.events
-      .filter((event): event is StepEvent => event.kind === "step" && event.phase === "done")
-      .filter(({ operation }) => operation !== "same")
-      .map(({ operation, name }) => `${operation} ${name}`);
+    return endedSteps(this.events).map(({ op, urn }) => `${op} ${nameOf(urn)}`);
   }
 
   messages(): string[] {
-    return this.events.flatMap((event) => (event.kind === "message" ? [`${event.severity}: ${event.message}`] : []));
+    return this.events.flatMap(({ diagnosticEvent: said }) =>
+      said === undefined ? [] : [`${said.severity}: ${said.message.trimEnd()}`],
+    );
   }
 
   get checkpointPath(): string {

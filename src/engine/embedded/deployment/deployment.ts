@@ -68,11 +68,14 @@ export class Deployment {
     const state = this.#context.snapshot.current(urn);
     if (state === undefined) throw new InvalidRequest(`outputs of ${urn}, which is not registered`);
     this.#context.reporter.redactor.learn(outputs);
-    if (state.type === stackType) this.#stackOutputs = { urn, outputs };
-    else if (!isDeepStrictEqual(state.outputs, outputs)) {
-      state.outputs = outputs;
-      await this.#context.snapshot.save();
+    if (state.type === stackType) {
+      this.#stackOutputs = { urn, outputs };
+      return;
     }
+    const changed = !isDeepStrictEqual(state.outputs, outputs);
+    state.outputs = outputs;
+    this.#context.reporter.outputs(state);
+    if (changed) await this.#context.snapshot.save();
   }
 
   /** Sets the stack's outputs; after a failure what was not registered keeps its old value. Returns them. */
@@ -83,6 +86,7 @@ export class Deployment {
     const { outputs } = this.#stackOutputs;
     const known = Object.fromEntries(Object.entries(outputs).filter(([, value]) => !containsUnknown(value)));
     state.outputs = succeeded ? outputs : { ...state.outputs, ...known };
+    if (!this.#context.failures.any) this.#context.reporter.outputs(state);
     return state.outputs;
   }
 
@@ -113,9 +117,7 @@ export class Deployment {
       return await work();
     } catch (error) {
       if (error instanceof Stopped || error instanceof InvalidRequest) throw error;
-      const message = this.#context.failures.step(urn, error);
-      this.#context.reporter.message("error", message, urn);
-      throw new Stopped(message);
+      throw new Stopped(this.#context.failures.step(urn, error));
     }
   }
 

@@ -33,10 +33,9 @@ async function settle(context: Context, state: ResourceState, old: ResourceState
   const { reporter, snapshot } = context;
   const diff = old === undefined ? undefined : diffInputs(old.inputs, state.inputs);
   const operation = diff === undefined ? "create" : diff.changes ? "update" : "same";
-  const facts = operation === "update" && old && diff ? { diff: reporter.describe(diff, old, state.inputs) } : {};
   if (operation === "create") state.created = now();
   if (operation !== "same") state.modified = now();
-  await reporter.step(operation, state, facts, async () => {
+  await reporter.step(operation, state, { old, diff: operation === "update" ? diff : undefined }, async () => {
     snapshot.put(state, old);
     if (!isDeepStrictEqual(state, old)) await snapshot.save();
   });

@@ -14,12 +14,15 @@ export class InvalidRequest extends Error {
 /** What went wrong in an operation; the first failure stops the start of new steps. */
 export class Failures {
   readonly #redactor: Redactor;
+  readonly #tell: (error: unknown, urn: string) => void;
   readonly #steps: SlipwayError[] = [];
   readonly #invokes: SlipwayError[] = [];
   readonly #first = Promise.withResolvers<void>();
 
-  constructor(redactor: Redactor) {
+  /** @param tell is told each failed step, in the moment */
+  constructor(redactor: Redactor, tell: (error: unknown, urn: string) => void = () => undefined) {
     this.#redactor = redactor;
+    this.#tell = tell;
   }
 
   /** Resolves when the first step fails. */
@@ -34,6 +37,7 @@ export class Failures {
 
   /** Notes that a resource could not be handled; returns the message for people. A SlipwayError keeps its code. */
   step(urn: string, error: unknown): string {
+    this.#tell(error, urn);
     const failure = this.#clean(
       error,
       (message) => new SlipwayError("E_UPDATE_FAILED", urn === "" ? message : `${urn}: ${message}`, this.#facts(error)),

@@ -1,4 +1,4 @@
-import type { StepEvent, StepOperation } from "../../engine.ts";
+import type { StepOperation } from "../../events.ts";
 import { InitializationFailed, unknown } from "../../resource-provider.ts";
 import type { UsableProvider } from "../providers/provider-registry.ts";
 import type { ResourceState } from "../state/resource-state.ts";
@@ -7,16 +7,14 @@ import { mapToProvider } from "../values/provider-values.ts";
 import { mapValues, type ValueMap } from "../values/value.ts";
 import { assertRunning, type Context, identityOf, now } from "./context.ts";
 import { outputsOf } from "./new-state.ts";
-
-/** What is shown of a step. */
-export type Facts = Pick<StepEvent, "diff" | "replaceReasons">;
+import type { StepFacts } from "./step-metadata.ts";
 
 /** A resource to be made. */
 export interface Creation {
   state: ResourceState;
   usable: UsableProvider;
   operation: "create" | "create-replacement";
-  facts: Facts;
+  facts: StepFacts;
   /** Leaves the state with the creation: it was deleted before. */
   supersedes?: ResourceState;
   /** Stays in the state to be deleted after the program has run. */
@@ -63,7 +61,7 @@ export async function create(context: Context, creation: Creation): Promise<void
 /** Changes a resource in place. */
 export async function update(
   context: Context,
-  { state, old, usable, facts }: { state: ResourceState; old: ResourceState; usable: UsableProvider; facts: Facts },
+  { state, old, usable, facts }: { state: ResourceState; old: ResourceState; usable: UsableProvider; facts: StepFacts },
 ): Promise<void> {
   const { snapshot } = context;
   const settle = (outputs: ValueMap) => {
@@ -143,7 +141,7 @@ function step(
   context: Context,
   operation: StepOperation,
   state: ResourceState,
-  facts: Facts,
+  facts: StepFacts,
   action: () => Promise<void>,
 ) {
   return context.limit.run(() => {

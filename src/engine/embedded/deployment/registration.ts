@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import type { DiffResult } from "../../resource-provider.ts";
 import type { UsableProvider } from "../providers/provider-registry.ts";
 import type { ResourceState } from "../state/resource-state.ts";
 import { type Decision, decide, diffInputs } from "../steps/decision.ts";
@@ -6,12 +7,13 @@ import type { Goal } from "../steps/goal.ts";
 import { packageOf } from "../urn.ts";
 import { withIgnoredChanges } from "../values/paths.ts";
 import { mapToProvider, withSecretsOf } from "../values/provider-values.ts";
-import type { ValueMap } from "../values/value.ts";
+import { entry, type ValueMap } from "../values/value.ts";
 import { type Context, identityOf } from "./context.ts";
 import { deleteWithDependents, protectedFromReplacement } from "./delete-first.ts";
 import { adoptInterrupted } from "./interrupted.ts";
 import { outputsOf, stateOf } from "./new-state.ts";
 import { create, update } from "./provider-steps.ts";
+import type { StepFacts } from "./step-metadata.ts";
 
 /** Brings a resource that a provider keeps to what the program asks: unchanged, made, changed or replaced. */
 export async function registerCustom(context: Context, urn: string, goal: Goal): Promise<ResourceState> {
@@ -37,7 +39,7 @@ async function bringAbout(context: Context, urn: string, goal: Goal): Promise<Re
   const registration: Registration = { context, urn, goal, usable, news };
   if (old === undefined) return createNew(registration);
   // Deleted before, or not ours so far: there is nothing to compare with.
-  if (old.pendingReplacement || old.external) return createAgain(registration, old, [], { supersedes: old });
+  if (old.pendingReplacement || old.external) return createAgain(registration, old, {}, { supersedes: old });
 
   const inputs = await check(registration, old.inputs);
   const decision = decide(old, await diff(registration, old, inputs), {
@@ -79,7 +81,7 @@ async function keep(
 ): Promise<ResourceState> {
   const state = stateOf(urn, goal, inputs, usable.reference, old);
   state.outputs = outputsOf(old.outputs, state, usable);
-  await context.reporter.step("same", state, {}, async () => {
+  await context.reporter.step("same", state, { old }, async () => {
     context.snapshot.put(state, old);
     // The old one alone would do as well, as long as nothing in it changed.
     if (!isDeepStrictEqual(state, old)) await context.snapshot.save();
@@ -94,7 +96,7 @@ async function change(
   decision: Extract<Decision, { action: "update" }>,
 ): Promise<ResourceState> {
   const state = stateOf(urn, goal, inputs, usable.reference, old);
-  await update(context, { state, old, usable, facts: { diff: context.reporter.describe(decision.diff, old, inputs) } });
+  await update(context, { state, old, usable, facts: { old, diff: decision.diff } });
   return state;
 }
 
@@ -105,27 +107,43 @@ async function replace(
 ): Promise<ResourceState> {
   const { context, urn, goal } = registration;
   if (old.protect && goal.protect) throw protectedFromReplacement(urn, decision.reasons.join(", "));
-  if (!decision.deleteFirst) return createAgain(registration, old, decision.reasons, { retires: old });
+  const facts = { diff: decision.diff, replaceReasons: decision.reasons };
+  if (!decision.deleteFirst) return createAgain(registration, old, facts, { retires: old });
   const deletion = deleteWithDependents(context, old);
   decided(context, urn);
   await deletion;
-  return createAgain(registration, old, decision.reasons, { supersedes: old });
+  return createAgain(registration, old, facts, { supersedes: old });
 }
 
 /** Makes a successor. Its inputs are checked without the predecessor's, so that it gets a name of its own. */
 async function createAgain(
   registration: Registration,
   old: ResourceState,
-  replaceReasons: string[],
+  why: Pick<StepFacts, "diff" | "replaceReasons">,
   fate: { supersedes: ResourceState } | { retires: ResourceState },
 ): Promise<ResourceState> {
   const { context, urn, goal, usable } = registration;
   const inputs = await check(registration, {});
   const state = stateOf(urn, goal, inputs, usable.reference);
-  const facts = { diff: context.reporter.describe(diffInputs(old.inputs, inputs), old, inputs), replaceReasons };
+  const replaceReasons = why.replaceReasons ?? forcedBy(goal, diffInputs(old.inputs, inputs));
+  const facts = { old, ...why, replaceReasons };
+  // The step that stands for the replacement is told when the old resource is out of the way, as the official engine does.
+  const replacement = () =>
+    context.reporter.step(
+      "replace",
+      state,
+      { ...facts, ...(why.diff === undefined ? { replaceReasons: [] } : {}) },
+      async () => undefined,
+    );
+  if ("supersedes" in fate) await replacement();
   await create(context, { state, usable, operation: "create-replacement", facts, ...fate });
-  await context.reporter.step("replace", state, facts, async () => undefined);
+  if ("retires" in fate) await replacement();
   return state;
+}
+
+/** Of a resource that had to go with another: the properties that it takes from others and that are new. */
+function forcedBy(goal: Goal, { detailedDiff }: DiffResult): string[] {
+  return Object.keys(detailedDiff).filter((key) => (entry(goal.propertyDependencies, key)?.length ?? 0) > 0);
 }
 
 async function check({ context, urn, goal, usable, news }: Registration, olds: ValueMap): Promise<ValueMap> {

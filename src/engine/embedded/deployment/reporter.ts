@@ -1,34 +1,65 @@
-import type { EngineEvent, MessageEvent, StepEvent, StepOperation } from "../../engine.ts";
-import type { DiffResult } from "../../resource-provider.ts";
-import type { Redactor } from "../secrets/redactor.ts";
+import { messageOf } from "../../../common/errors.ts";
+import type { EngineEvent, Severity, StepNotice, StepOperation, SummaryEvent } from "../../events.ts";
+import { InitializationFailed } from "../../resource-provider.ts";
+import type { Configuration } from "../project/configuration.ts";
+import { mask, type Redactor } from "../secrets/redactor.ts";
 import type { ResourceState } from "../state/resource-state.ts";
-import { isProviderType, nameOf } from "../urn.ts";
-import { parsePath, valueAt } from "../values/paths.ts";
-import type { ValueMap } from "../values/value.ts";
+import { isDefaultProvider } from "../urn.ts";
+import { Stopped } from "./failures.ts";
+import { isLogical, type StepFacts, stepMetadata } from "./step-metadata.ts";
 
-/** What is shown of a step besides its resource. */
-interface StepFacts {
-  diff?: StepEvent["diff"];
-  replaceReasons?: string[];
+/** What of an event is the operation's own; number and time are added. */
+type Payload = Omit<EngineEvent, "sequence" | "timestamp">;
+
+/** A component's registration, whose end is told with its outputs. */
+interface Registered {
+  operation: StepOperation;
+  facts: StepFacts;
 }
 
-/** Halves of a replacement, which is counted once. */
-const uncounted = new Set<StepOperation>(["create-replacement", "delete-replaced", "read-replacement"]);
-
-/** Tells the caller what happens, with secrets masked, and counts it. Default providers are the engine's own business. */
+/** Tells the caller what happens, with secrets masked, and counts it. */
 export class Reporter {
   readonly changes: Partial<Record<StepOperation, number>> = {};
   readonly redactor: Redactor;
-  readonly #onEvent: (event: EngineEvent) => void;
+  readonly #onEvent: ((event: EngineEvent) => void) | undefined;
+  readonly isPreview: boolean;
+  readonly #startedAt = performance.now();
+  readonly #components = new Map<string, Registered>();
+  /** Failures that an event has told. */
+  readonly #told = new WeakSet<object>();
+  #sequence = 0;
+  #steps = 0;
 
-  constructor(redactor: Redactor, onEvent: (event: EngineEvent) => void = () => undefined) {
+  constructor(redactor: Redactor, options: { onEvent?: ((event: EngineEvent) => void) | undefined; preview: boolean }) {
     this.redactor = redactor;
-    this.#onEvent = onEvent;
+    this.#onEvent = options.onEvent;
+    this.isPreview = options.preview;
   }
 
-  message(severity: MessageEvent["severity"], text: string, urn = ""): void {
-    const message = this.redactor.clean(text);
-    this.#onEvent({ kind: "message", severity, message, ...(urn === "" ? {} : { urn }) });
+  /** Tells the configuration that the operation runs with. */
+  configuration({ values, secretKeys }: Configuration): void {
+    const shown = (key: string) => (secretKeys.includes(key) ? mask : this.redactor.clean(values[key] ?? ""));
+    const keys = Object.keys(values).sort();
+    this.#emit(() => ({ preludeEvent: { config: Object.fromEntries(keys.map((key) => [key, shown(key)])) } }));
+  }
+
+  message(severity: Severity, text: string, urn = ""): void {
+    this.#emit(() => ({
+      diagnosticEvent: {
+        ...(urn === "" ? {} : { urn }),
+        ...(severity.startsWith("info") ? {} : { prefix: `${severity}: ` }),
+        message: `${this.redactor.clean(text)}\n`,
+        color: "never",
+        severity,
+      },
+    }));
+  }
+
+  /** Tells a failure, unless its step has. */
+  failure(error: unknown, urn: string): void {
+    if (error instanceof Stopped || (error instanceof Object && this.#told.has(error))) return;
+    if (error instanceof Object) this.#told.add(error);
+    this.message("error", messageOf(error), urn);
   }
 
   /** Announces a step, runs it, and says how it ended. */
@@ -38,48 +69,60 @@ export class Reporter {
     facts: StepFacts,
     action: () => Promise<T>,
   ): Promise<T> {
-    const startedAt = performance.now();
-    if (operation !== "same") this.#emit("start", operation, state, facts);
+    const notice = (before: boolean) => this.#notice(operation, state, facts, before);
+    this.#emit(() => ({ resourcePreEvent: notice(true) }));
     try {
       const result = await action();
       this.#count(operation, state);
-      this.#emit("done", operation, state, { ...facts, durationMs: performance.now() - startedAt });
+      // A component's outputs are yet to come; until then a display shows it as being worked on.
+      const hasEnded = state.custom || operation.startsWith("delete") || this.isPreview;
+      if (!state.custom) this.#components.set(state.urn, { operation, facts });
+      if (hasEnded) this.#emit(() => ({ resOutputsEvent: notice(false) }));
       return result;
     } catch (error) {
-      const message = this.redactor.clean(error instanceof Error ? error.message : String(error));
-      this.#emit("failed", operation, state, { ...facts, message, durationMs: performance.now() - startedAt });
+      this.failure(error, state.urn);
+      const status = error instanceof InitializationFailed ? 1 : 0;
+      if (!(error instanceof Stopped))
+        this.#emit(() => ({ resOpFailedEvent: { metadata: notice(false).metadata, status, steps: this.#steps } }));
       throw error;
     }
   }
 
+  /** Tells the outputs that a component has registered. */
+  outputs(state: ResourceState): void {
+    const { operation, facts } = this.#components.get(state.urn) ?? { operation: "same", facts: {} };
+    this.#emit(() => ({ resOutputsEvent: this.#notice(operation, state, facts, false) }));
+  }
+
+  /** Tells how the operation ended; nothing comes after it. */
+  end(result: SummaryEvent["result"]): void {
+    this.#emit(() => ({
+      summaryEvent: {
+        maybeCorrupt: false,
+        durationSeconds: Math.ceil((performance.now() - this.#startedAt) / 1000),
+        resourceChanges: { ...this.changes },
+        PolicyPacks: {},
+        isPreview: this.isPreview,
+        result,
+      },
+    }));
+    this.#emit(() => ({ cancelEvent: {} }));
+  }
+
+  #notice(operation: StepOperation, state: ResourceState, facts: StepFacts, before: boolean): StepNotice {
+    const metadata = stepMetadata(this.redactor, operation, state, facts, before);
+    return this.isPreview ? { metadata, planning: true } : { metadata };
+  }
+
   #count(operation: StepOperation, state: ResourceState): void {
-    if (isProviderType(state.type) || uncounted.has(operation)) return;
-    this.changes[operation] = (this.changes[operation] ?? 0) + 1;
+    if (isDefaultProvider(state.urn)) return;
+    this.#steps += 1;
+    if (isLogical(operation)) this.changes[operation] = (this.changes[operation] ?? 0) + 1;
   }
 
-  #emit(
-    phase: StepEvent["phase"],
-    operation: StepOperation,
-    state: ResourceState,
-    facts: StepFacts & { message?: string; durationMs?: number },
-  ): void {
-    const name = nameOf(state.urn);
-    if (isProviderType(state.type) && state.parent === undefined) return;
-    this.#onEvent({ kind: "step", phase, operation, urn: state.urn, type: state.type, name, ...facts });
-  }
-
-  /** A difference for people: old and new values as JSON text, secrets masked. */
-  describe(diff: DiffResult, old: ResourceState, news: ValueMap): NonNullable<StepEvent["diff"]> {
-    return Object.entries(diff.detailedDiff).map(([path, { kind, inputDiff }]) => {
-      const parts = parsePath(path);
-      const before = valueAt(inputDiff ? old.inputs : old.outputs, parts) ?? valueAt(old.inputs, parts);
-      const after = valueAt(news, parts);
-      return {
-        path,
-        kind,
-        ...(before === undefined ? {} : { before: this.redactor.show(before) }),
-        ...(after === undefined ? {} : { after: this.redactor.show(after) }),
-      };
-    });
+  #emit(payload: () => Payload): void {
+    if (this.#onEvent === undefined) return;
+    const timestamp = Math.floor(Date.now() / 1000);
+    this.#onEvent({ sequence: this.#sequence++, timestamp, ...payload() });
   }
 }

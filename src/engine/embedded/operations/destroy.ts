@@ -9,6 +9,7 @@ import {
   type Operation,
   type Setting,
   throwIfInterrupted,
+  untilTold,
   withLock,
 } from "./operation.ts";
 import { openState, openVault, readState } from "./stack-files.ts";
@@ -20,7 +21,7 @@ export async function destroy(
   options: OperationOptions,
 ): Promise<OperationResult> {
   const operation = await beginOperation(setting, stack, options);
-  return withLock(operation, "destroy", () => deleteAll(operation));
+  return withLock(operation, "destroy", () => untilTold(operation, () => deleteAll(operation)));
 }
 
 async function deleteAll(operation: Operation): Promise<OperationResult> {

@@ -50,6 +50,7 @@ export async function beginOperation(
   setting: Setting,
   stack: StackReference,
   options: OperationOptions,
+  preview = false,
 ): Promise<Operation> {
   const files = await readStackFiles(stack);
   if (files.project.name !== stack.project) {
@@ -61,12 +62,13 @@ export async function beginOperation(
   await assertKnown(files);
   const redactor = new Redactor();
   redactor.learn(Secret.of(stack.passphrase));
+  const reporter = new Reporter(redactor, { onEvent: options.onEvent, preview });
   return {
     setting,
     stack,
     files,
-    reporter: new Reporter(redactor, options.onEvent),
-    failures: new Failures(redactor),
+    reporter,
+    failures: new Failures(redactor, (error, urn) => reporter.failure(error, urn)),
     signal: options.signal ?? new AbortController().signal,
     parallel: options.parallel ?? availableParallelism() * 4,
     written: {},
@@ -105,10 +107,11 @@ export async function withLock(
   }
 }
 
-/** The stack's configuration; from now on its secrets are masked. */
+/** The stack's configuration, told; from now on its secrets are masked. */
 export async function configurationOf({ stack, files, reporter }: Operation): Promise<Configuration> {
   const configuration = await openConfiguration(stack, files);
   for (const key of configuration.secretKeys) reporter.redactor.learn(Secret.of(configuration.values[key] ?? ""));
+  reporter.configuration(configuration);
   return configuration;
 }
 
@@ -198,6 +201,19 @@ function providerGoal(urn: string, type: string, inputs: ValueMap): Goal {
     customTimeouts: {},
     aliases: [],
   };
+}
+
+/** Does an operation's work and tells how it ended. */
+export async function untilTold<T>({ reporter, failures, signal }: Operation, work: () => Promise<T>): Promise<T> {
+  try {
+    const result = await work();
+    reporter.end("succeeded");
+    return result;
+  } catch (error) {
+    if (failures.any) reporter.message("error", `${reporter.isPreview ? "preview" : "update"} failed`);
+    reporter.end(signal.aborted ? "canceled" : "failed");
+    throw error;
+  }
 }
 
 /** Throws what ended an operation early. */

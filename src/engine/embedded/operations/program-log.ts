@@ -10,28 +10,23 @@ const documented = /^(E_[A-Z_]+): (.*)$/;
 const advice = /^→ (.*)$/;
 const unhandled = /^Running program '.*' failed with an unhandled exception:\n/;
 
-/** Passes on what a program says, and keeps its errors until it is known whether they are why it failed. */
+/** Passes on what a program says, and remembers its errors: they may be why it failed. */
 export class ProgramMessages {
   readonly #reporter: Reporter;
-  readonly #errors: { message: string; urn: string }[] = [];
+  readonly #errors: string[] = [];
 
   constructor(reporter: Reporter) {
     this.#reporter = reporter;
   }
 
   readonly log: ProgramLog = (severity, message, urn) => {
-    if (severity === "error") this.#errors.push({ message, urn });
-    else this.#reporter.message(severity, message, urn);
+    if (severity === "error") this.#errors.push(message);
+    this.#reporter.message(severity, message, urn);
   };
-
-  /** Shows errors that did not end the program. */
-  showErrors(): void {
-    for (const { message, urn } of this.#errors) this.#reporter.message("error", message, urn);
-  }
 
   /** Why the program failed, in its own words and with the code that it names; what only repeats a failed look-up is left to that failure. */
   failure(end: ProgramEnd, failures: Failures): SlipwayError {
-    const own = this.#errors.filter(({ message }) => !failures.repeats(message)).map(({ message }) => message);
+    const own = this.#errors.filter((message) => !failures.repeats(message));
     const text = [...own, ...(end.reason === undefined ? [] : [end.reason])].join("\n");
     const clean = this.#reporter.redactor.clean(text === "" ? "the program failed without saying why" : text);
     const [first = "", ...rest] = clean.replace(unhandled, "").split("\n");

@@ -15,6 +15,7 @@ import {
   type Operation,
   type Setting,
   throwIfInterrupted,
+  untilTold,
   withLock,
 } from "./operation.ts";
 import { ProgramMessages } from "./program-log.ts";
@@ -29,13 +30,14 @@ export async function preview(
   stack: StackReference,
   options: OperationOptions,
 ): Promise<OperationResult> {
-  return runProgram(await beginOperation(setting, stack, options), true);
+  const operation = await beginOperation(setting, stack, options, true);
+  return untilTold(operation, () => runProgram(operation, true));
 }
 
 /** Runs the program and brings the resources to what it registers. */
 export async function up(setting: Setting, stack: StackReference, options: OperationOptions): Promise<OperationResult> {
   const operation = await beginOperation(setting, stack, options);
-  return withLock(operation, "update", () => runProgram(operation, false));
+  return withLock(operation, "update", () => untilTold(operation, () => runProgram(operation, false)));
 }
 
 async function runProgram(operation: Operation, isPreview: boolean): Promise<OperationResult> {
@@ -126,6 +128,5 @@ async function settle(
   if (failure !== undefined) throw failure;
   throwIfInterrupted(operation, end.interrupted);
   if (!end.succeeded) throw messages.failure(end, failures);
-  messages.showErrors();
   return mapToPlain(outputs);
 }

@@ -45,6 +45,7 @@ export const errorCatalogue = {
   // provisioning
   E_PROGRAM_FAILED: entry(ExitCode.provisioning, "The Pulumi program failed"),
   E_UPDATE_FAILED: entry(ExitCode.provisioning, "A resource could not be created, changed or deleted"),
+  E_STATE_UNWRITABLE: entry(ExitCode.provisioning, "The stack's state cannot be written"),
   E_CLOUD_API: entry(ExitCode.provisioning, "The cloud refused a request"),
   E_FLOATING_IP: entry(ExitCode.provisioning, "The floating IP could not be associated"),
   // bootstrap, gate

@@ -42,6 +42,22 @@ describe("passphrase secrets", () => {
   });
 });
 
+// Sealed by `pulumi` 3.248.0 with the passphrase "x": configuration holds the text itself, state its JSON.
+describe("what the official engine sealed", () => {
+  const salt = "v1:9Y/BL+WjkdQ=:v1:81/LY2JHZJ7lzXAH:lgYBKTf+FoNcpDGXt1Ct6ydPI/wQ2g==";
+
+  it("is opened", async () => {
+    const key = await keyOf("x", salt);
+    expect(decryptText(key, "v1:A+SrKYqI1hRWFinp:0sgnX39ZSQh66Emq0JSJTmpq3Oc=")).toBe("hush");
+    expect(decryptText(key, "v1:qGJegEb3f+Vc3blP:RXjnxzPGhLZCcJGEqzlZ+BKmNDb+zA==")).toBe('"hush"');
+    expect(decryptText(key, "v1:cvXO4kpEYQqmzQo6:e62GyAo9BQzlQkSx1I/r+Pp8")).toBe('""');
+  });
+
+  it("stays shut for another passphrase", async () => {
+    await expect(keyOf("", salt)).rejects.toMatchObject({ code: "E_PASSPHRASE_WRONG" });
+  });
+});
+
 describe("redaction", () => {
   it("blanks learnt secrets wherever they stand, the longest first", () => {
     const redactor = new Redactor();

@@ -25,12 +25,12 @@ describe.skipIf(files.length === 0)(
         parsed.deployment ? { version: 3, checkpoint: { latest: parsed.deployment } } : parsed,
       );
       const original = JSON.parse(text).checkpoint.latest;
-      const latest = parseCheckpoint(name, text);
-      const salt = latest?.secrets_providers?.state?.salt ?? "";
+      const file = parseCheckpoint(name, text);
+      const salt = file.checkpoint.latest?.secrets_providers?.state?.salt ?? "";
       const opening = vaults.get(salt) ?? Vault.open(passphrase, salt);
       vaults.set(salt, opening);
       const vault = await opening;
-      const deployment = openDeployment(latest, vault);
+      const deployment = openDeployment(file, vault);
       expect(integrityProblem(deployment.resources)).toBeUndefined();
       const saved = JSON.parse(formatCheckpoint("organization/trace/dev", deployment, vault)).checkpoint.latest;
       const { manifest: _, ...content } = original;

@@ -8,9 +8,9 @@ import { outputsOf } from "./new-state.ts";
 
 /** Says what the last operation began and did not end, in the official engine's words. */
 export function warnOfPending(context: Context): void {
-  const pending = context.snapshot.interruptedCreations();
+  const pending = context.snapshot.interrupted();
   if (pending.length === 0) return;
-  const lines = pending.map(({ resource }) => `  * ${resource.urn}, interrupted while creating`);
+  const lines = pending.map(({ type, resource }) => `  * ${resource.urn}, interrupted while ${type}`);
   context.reporter.message(
     "warning",
     `Attempting to deploy or update resources with ${pending.length} pending operations from previous deployment.\n${lines.join("\n")}`,

@@ -11,7 +11,7 @@ export async function outputs(stack: StackReference): Promise<Record<string, unk
   const files = await readStackFiles(stack);
   const json = await readState(files);
   if (json === undefined) return undefined;
-  const root = json.resources?.find((resource) => resource.type === stackType);
+  const root = json.checkpoint.latest?.resources?.find((resource) => resource.type === stackType);
   const stored = (root?.outputs ?? {}) as Json;
   const codec = holdsSecret(stored) ? await openVault(stack, files.file, json) : needsNoSecret;
   return mapToPlain(decodeState(stored, codec, `${String(root?.urn)}  outputs`) as ValueMap);

@@ -6,7 +6,7 @@ import { loadStackFile, type StackFile, stacksWithFile } from "../project/stack-
 import { Vault } from "../secrets/vault.ts";
 import { hasState, readCheckpoint, type StackPaths, stackPaths } from "../state/backend.ts";
 import {
-  type DeploymentJson,
+  type CheckpointJson,
   damaged,
   openDeployment,
   parseCheckpoint,
@@ -44,14 +44,33 @@ export async function assertKnown({ stack, project, file, paths }: StackFiles): 
 }
 
 /** Reads the state with its secrets still sealed; undefined where there is none. Throws SlipwayError E_STATE_DAMAGED, E_UNSUPPORTED. */
-export async function readState({ paths }: StackFiles): Promise<DeploymentJson | undefined> {
-  const text = await readCheckpoint(paths);
-  return text === undefined ? undefined : parseCheckpoint(paths.checkpoint, text);
+export async function readState({ paths }: Pick<StackFiles, "paths">): Promise<CheckpointJson | undefined> {
+  const found = await readCheckpoint(paths);
+  if (found === undefined) return undefined;
+  const json = parseCheckpoint(found.file, found.text);
+  refuseForeign(found.file, json, paths.name);
+  return json;
+}
+
+/**
+ * A file that was copied from another stack would have this one's resources made and the other's deleted. Single resources of another
+ * stack are let through: an import may have been forced, or a program may have taken them over by aliases.
+ */
+function refuseForeign(path: string, json: CheckpointJson, name: string): void {
+  const [, project, stack] = name.split("/");
+  const owners = (json.checkpoint.latest?.resources ?? []).map(({ urn }) => urn.split("::").slice(0, 2).join("::"));
+  if (owners.length === 0 || owners.includes(`urn:pulumi:${stack}::${project}`)) return;
+  throw damaged(path, `it holds the resources of another stack, ${owners[0]?.replace("urn:pulumi:", "")}`);
+}
+
+/** The salt that a state's secrets are sealed with. */
+function saltOf(json: CheckpointJson | undefined): string | undefined {
+  return json?.checkpoint.latest?.secrets_providers?.state?.salt;
 }
 
 /** The key of the state. A new state takes the stack file's salt, or makes its own: a run never writes to the stack file. */
-export function openVault(stack: StackReference, file: StackFile, json: DeploymentJson | undefined): Promise<Vault> {
-  return Vault.open(stack.passphrase, json?.secrets_providers?.state?.salt ?? file.encryptionSalt);
+export function openVault(stack: StackReference, file: StackFile, json: CheckpointJson | undefined): Promise<Vault> {
+  return Vault.open(stack.passphrase, saltOf(json) ?? file.encryptionSalt);
 }
 
 /** The configuration; its secrets may be sealed with another salt than the state's. */
@@ -63,7 +82,7 @@ export async function openConfiguration(stack: StackReference, files: StackFiles
 }
 
 /** Opens the state and checks that it can be worked with. Throws SlipwayError E_STATE_DAMAGED. */
-export function openState(paths: StackPaths, json: DeploymentJson | undefined, vault: Vault): StoredDeployment {
+export function openState(paths: StackPaths, json: CheckpointJson | undefined, vault: Vault): StoredDeployment {
   const stored = openDeployment(json, vault);
   const problem = integrityProblem(stored.resources);
   if (problem !== undefined) throw damaged(paths.checkpoint, problem);

@@ -7,7 +7,7 @@ import { type ResourceJson, type ResourceState, resourceFromJson, resourceToJson
 
 /** Written into manifests; the official engine accepts any text whose hash is the magic. */
 const engineVersion = "v3.248.0-slipway";
-const newestVersion = 4;
+const knownVersion = 3;
 
 /** What was begun when the file was written. */
 export type PendingType = "creating" | "updating" | "deleting" | "reading" | "importing";
@@ -28,14 +28,19 @@ const fileSchema = z.looseObject({
   checkpoint: z.looseObject({ stack: z.string().optional(), latest: deploymentSchema.nullish() }),
 });
 
-/** A checkpoint's content with its secrets still sealed. */
-export type DeploymentJson = z.infer<typeof deploymentSchema>;
+/** Fields that stand around the content and that this engine does not use: they are kept as they are. */
+interface Surroundings {
+  file: object;
+  checkpoint: object;
+  latest: object;
+}
 
 /** A checkpoint's content. */
 export interface Deployment {
   resources: ResourceState[];
   pending: PendingOperation[];
   metadata: unknown;
+  rest?: Surroundings;
 }
 
 /** An operation that was begun and not ended. */
@@ -44,8 +49,11 @@ export interface PendingOperation {
   resource: ResourceState;
 }
 
+/** A checkpoint file as it stands, its secrets still sealed. */
+export type CheckpointJson = z.infer<typeof fileSchema>;
+
 /** Reads a checkpoint file's text, version 3. Throws SlipwayError E_STATE_DAMAGED, E_UNSUPPORTED. */
-export function parseCheckpoint(path: string, text: string): DeploymentJson | undefined {
+export function parseCheckpoint(path: string, text: string): CheckpointJson {
   let content: unknown;
   try {
     content = JSON.parse(text);
@@ -58,7 +66,7 @@ export function parseCheckpoint(path: string, text: string): DeploymentJson | un
     throw damaged(path, `${issue?.path.join(".") || "the file"}: ${issue?.message}`);
   }
   const { version, features, checkpoint } = parsed.data;
-  if (version > newestVersion || version < 3 || (features?.length ?? 0) > 0) {
+  if (version !== knownVersion || (features?.length ?? 0) > 0) {
     throw new SlipwayError(
       "E_UNSUPPORTED",
       `the checkpoint ${path} is of version ${version}${features?.length ? ` with ${features.join(", ")}` : ""}`,
@@ -75,17 +83,24 @@ export function parseCheckpoint(path: string, text: string): DeploymentJson | un
   if (latest !== undefined && latest.manifest.magic !== magicOf(latest.manifest.version)) {
     throw damaged(path, "its manifest's magic does not match its version");
   }
-  return latest;
+  return parsed.data;
 }
 
 /** Opens the secrets of a checkpoint. */
-export function openDeployment(json: DeploymentJson | undefined, codec: SecretCodec): Deployment {
+export function openDeployment(file: CheckpointJson | undefined, codec: SecretCodec): Deployment {
+  const json = file?.checkpoint.latest ?? undefined;
   const resources = (json?.resources ?? []).map((item) => resourceFromJson(item as ResourceJson, codec));
   const pending = (json?.pending_operations ?? []).map((operation) => ({
     type: operation.type as PendingType,
     resource: resourceFromJson(operation.resource as ResourceJson, codec),
   }));
-  return { resources, pending, metadata: json?.metadata ?? {} };
+  return { resources, pending, metadata: json?.metadata ?? {}, ...(file === undefined ? {} : { rest: around(file) }) };
+}
+
+function around({ checkpoint, ...file }: CheckpointJson): Surroundings {
+  const { latest, ...others } = checkpoint;
+  const { resources: _, pending_operations: __, ...rest } = latest ?? {};
+  return { file, checkpoint: others, latest: rest };
 }
 
 /** A checkpoint file's text, compact, version 3. */
@@ -94,12 +109,15 @@ export function formatCheckpoint(
   deployment: Deployment,
   codec: SecretCodec & { salt: string },
 ): string {
-  const { resources, pending, metadata } = deployment;
+  const { resources, pending, metadata, rest } = deployment;
   return JSON.stringify({
-    version: 3,
+    ...rest?.file,
+    version: knownVersion,
     checkpoint: {
+      ...rest?.checkpoint,
       stack: stackPath,
       latest: {
+        ...rest?.latest,
         manifest: { time: new Date().toISOString(), magic: magicOf(engineVersion), version: engineVersion },
         secrets_providers: { type: "passphrase", state: { salt: codec.salt } },
         ...(resources.length > 0 ? { resources: resources.map((item) => resourceToJson(item, codec)) } : {}),

@@ -1,10 +1,11 @@
 import { join } from "node:path";
-import { writeFileAtomic } from "../../../common/files.ts";
-import type { StackPaths } from "./backend.ts";
+import { currentPacking, type StackPaths, unixNano } from "./backend.ts";
+import { writeBlob } from "./blob.ts";
+import { mediaTypeOf, pack } from "./packing.ts";
 
 /** One line of a stack's history. */
 export interface HistoryEntry {
-  kind: "update" | "destroy";
+  kind: "update" | "refresh" | "destroy";
   startedAt: Date;
   endedAt: Date;
   /** The stack file's own values, secrets sealed. */
@@ -20,8 +21,7 @@ export async function recordHistory(
   entry: HistoryEntry,
   checkpoint: string,
 ): Promise<void> {
-  // Pulumi names these files by nanoseconds; the clock of JavaScript ends at milliseconds.
-  const moment = `${entry.endedAt.getTime()}000000`;
+  const moment = unixNano(entry.endedAt);
   const history = {
     kind: entry.kind,
     startTime: seconds(entry.startedAt),
@@ -33,9 +33,13 @@ export async function recordHistory(
     endTime: seconds(entry.endedAt),
     resourceChanges: entry.resourceChanges,
   };
-  await writeFileAtomic(join(paths.history, `${stack}-${moment}.history.json`), JSON.stringify(history));
-  await writeFileAtomic(join(paths.history, `${stack}-${moment}.checkpoint.json`), checkpoint);
-  await writeFileAtomic(join(paths.backups, `${stack}.${moment}.json`), checkpoint);
+  const packing = await currentPacking(paths);
+  const write = async (path: string, text: string) =>
+    writeBlob(`${path}.json${packing}`, await pack(text, packing), mediaTypeOf(packing));
+  const name = join(paths.history, `${stack}-${moment}`);
+  await write(`${name}.history`, JSON.stringify(history));
+  await write(`${name}.checkpoint`, checkpoint);
+  if (!paths.switches.disableBackups) await write(join(paths.backups, `${stack}.${moment}`), checkpoint);
 }
 
 function seconds(date: Date): number {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { SlipwayError } from "../../../common/errors.ts";
 import { namesIn, readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
+import { deleteBlob, writing } from "./blob.ts";
 import { stillRuns } from "./process-age.ts";
 
 const lockFile = z.object({ pid: z.number(), username: z.string(), hostname: z.string(), timestamp: z.string() });
@@ -30,7 +31,7 @@ export async function acquireLock(folder: string, onBroken: (message: string) =>
     hostname: hostname(),
     timestamp: new Date().toISOString(),
   };
-  await writeFileAtomic(path, JSON.stringify(holder));
+  await writing(path, () => writeFileAtomic(path, JSON.stringify(holder)));
   const release = () => rm(path, { force: true });
   try {
     await refuseForeign(folder, own, onBroken);
@@ -56,8 +57,7 @@ async function refuseForeign(
     if (holder === undefined) {
       held.push(`an unreadable lock (${path})`);
     } else if (await isLeftBehind(holder)) {
-      await rm(path, { force: true });
-      await rm(`${path}.attrs`, { force: true });
+      await deleteBlob(path);
       onBroken(`broke the lock of ${describe(holder)}: that process is gone`);
     } else held.push(describe(holder));
   }

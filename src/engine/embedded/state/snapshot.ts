@@ -10,8 +10,7 @@ export class Snapshot {
   readonly #fresh: ResourceState[] = [];
   readonly #done = new Set<ResourceState>();
   readonly #pending: Set<PendingOperation>;
-  readonly #inherited: readonly PendingOperation[];
-  readonly #metadata: unknown;
+  readonly #loaded: Deployment;
   readonly #write: ((deployment: Deployment) => Promise<void>) | undefined;
   #writing: Promise<void> | undefined;
   #queued: Promise<void> | undefined;
@@ -20,9 +19,8 @@ export class Snapshot {
   constructor(loaded: Deployment, write?: (deployment: Deployment) => Promise<void>) {
     this.#old = loaded.resources;
     // Only creations can have left something that the state does not know; the rest is looked at by the next diff.
-    this.#inherited = loaded.pending.filter((operation) => operation.type === "creating");
-    this.#pending = new Set(this.#inherited);
-    this.#metadata = loaded.metadata;
+    this.#pending = new Set(loaded.pending.filter((operation) => operation.type === "creating"));
+    this.#loaded = loaded;
     this.#write = write;
   }
 
@@ -46,9 +44,14 @@ export class Snapshot {
     return this.resources().find((state) => state.urn === urn && !state.delete);
   }
 
+  /** What the last operation had begun and not ended when it stopped. */
+  interrupted(): readonly PendingOperation[] {
+    return this.#loaded.pending;
+  }
+
   /** Creations that an earlier run began, and of which nobody has said yet what became of them. */
   interruptedCreations(): PendingOperation[] {
-    return this.#inherited.filter((operation) => this.#pending.has(operation));
+    return this.#loaded.pending.filter((operation) => this.#pending.has(operation));
   }
 
   /** Adds a resource of this run; `supersedes` leaves the state. */
@@ -86,9 +89,9 @@ export class Snapshot {
     this.#queued ??= this.#settled().then(() => {
       this.#queued = undefined;
       this.#writing = write({
+        ...this.#loaded,
         resources: this.resources(),
         pending: [...this.#pending],
-        metadata: this.#metadata,
       });
       return this.#writing;
     });

@@ -2,8 +2,10 @@ import { mkdir, realpath } from "node:fs/promises";
 import { messageOf, SlipwayError } from "../common/errors.ts";
 import type { KernelLock } from "../common/kernel-lock.ts";
 import { blockDeviceTable } from "./compute/block-devices.ts";
+import { growDisk } from "./compute/disks.ts";
 import { Lifecycle } from "./compute/lifecycle.ts";
-import { serverTable } from "./compute/records.ts";
+import { serverGroupTable, serverTable } from "./compute/records.ts";
+import { demandPlaceInGroup } from "./compute/server-groups.ts";
 import { type Credentials, ensureCredentials } from "./credentials.ts";
 import { ArmedFaults } from "./faults/armed.ts";
 import { bootWithFaults } from "./faults/boot-faults.ts";
@@ -105,6 +107,7 @@ async function start(options: CloudOptions, undo: (() => Promise<void> | void)[]
   const tables = networkTables(store);
   const images = imageTable(store);
   const servers = serverTable(store);
+  const serverGroups = serverGroupTable(store);
   const objects = objectTables(store);
   const volumes = volumeTable(store);
   const blockDevices = blockDeviceTable(store);
@@ -152,13 +155,19 @@ async function start(options: CloudOptions, undo: (() => Promise<void> | void)[]
   const base = `http://${host}:${listener.port}`;
   const objectStore = dataplane === undefined ? base : `http://${dataplane.external.gatewayIp}:${listener.port}`;
   const faultContext = { store, tables, images, isImageInUse: imageInUse, reconcile };
-  const volumeLifecycle = new VolumeLifecycle({ volumes, folder: files.volumes, log });
+  const volumeLifecycle = new VolumeLifecycle({
+    ...{ volumes, folder: files.volumes, log },
+    grown: (volume, path) => growDisk({ blockDevices, hypervisor }, volume.id, path),
+  });
   const lifecycle = new Lifecycle({
     ...{ store, servers, tables, volumes, blockDevices, volumeLifecycle, hypervisor, reconcile, log },
-    bootSpec: (server, spec) => bootWithFaults(armed, server, spec),
+    bootSpec: (server, spec) => {
+      demandPlaceInGroup({ serverGroups, servers }, server);
+      return bootWithFaults(armed, server, spec);
+    },
   });
   const app = await createServices({
-    ...{ stateDir, store, accounts, servers, images, volumes, blockDevices, tables, objects },
+    ...{ stateDir, store, accounts, servers, serverGroups, images, volumes, blockDevices, tables, objects },
     ...{ hypervisor, lifecycle, volumeLifecycle, reconcile, log },
     meetFaults: (service) => meetFaults(service, armed, faultContext),
     addresses: () => ({ base, objectStore }),

@@ -2,7 +2,7 @@ import type { FastifyInstance } from "fastify";
 import type { BlockDevice } from "./compute/block-devices.ts";
 import { keypairTable } from "./compute/keypairs.ts";
 import type { Lifecycle } from "./compute/lifecycle.ts";
-import type { Server } from "./compute/records.ts";
+import type { Server, ServerGroup } from "./compute/records.ts";
 import { computeService } from "./compute/service.ts";
 import { createApp } from "./http/app.ts";
 import type { Hypervisor } from "./hypervisors/hypervisor.ts";
@@ -28,6 +28,7 @@ export interface ServiceParts {
   store: Store;
   accounts: Accounts;
   servers: Collection<Server>;
+  serverGroups: Collection<ServerGroup>;
   images: Collection<Image>;
   volumes: Collection<Volume>;
   blockDevices: Collection<BlockDevice>;
@@ -64,6 +65,7 @@ export async function createServices(parts: ServiceParts): Promise<FastifyInstan
     store,
     servers,
     keypairs: keypairTable(store),
+    serverGroups: parts.serverGroups,
     images,
     volumes,
     blockDevices: parts.blockDevices,

@@ -2,7 +2,7 @@ import { SlipwayError } from "../common/errors.ts";
 import type { Credentials } from "./credentials.ts";
 
 /** The services that Slipway speaks to, by catalogue type. */
-export type ServiceType = "compute" | "network" | "image" | "object-store" | "identity";
+export type ServiceType = "compute" | "network" | "image" | "object-store" | "identity" | "volumev3";
 
 /** The catalogue of a Keystone v3 token. */
 export type Catalogue = {
@@ -22,7 +22,7 @@ export function endpointOf(
   type: ServiceType,
   { interface: wanted, region }: Pick<Credentials, "interface" | "region">,
 ): string {
-  const entries = catalogue.filter((entry) => entry.type === type);
+  const entries = entriesOf(catalogue, type);
   for (const entry of entries) {
     for (const endpoint of entry.endpoints) {
       const inRegion = region === undefined || endpoint.region === region || endpoint.region_id === region;
@@ -40,7 +40,14 @@ export function endpointOf(
 
 /** Whether a cloud has a service at all, in any region. */
 export function offers(catalogue: Catalogue, type: ServiceType): boolean {
-  return catalogue.some((entry) => entry.type === type && entry.endpoints.length > 0);
+  return entriesOf(catalogue, type).some((entry) => entry.endpoints.length > 0);
+}
+
+/** Newer catalogues call Cinder `block-storage`. */
+function entriesOf(catalogue: Catalogue, type: ServiceType): Catalogue {
+  const named = (name: string) => catalogue.filter((entry) => entry.type === name);
+  const entries = named(type);
+  return entries.length === 0 && type === "volumev3" ? named("block-storage") : entries;
 }
 
 function withVersion(url: string, version: string | undefined): string {

@@ -24,7 +24,7 @@ interface CallOptions extends CallLimits {
   /** An object is sent as JSON; text, bytes and streams as they are. */
   body?: object | RequestBody;
   query?: Query;
-  /** Nova's microversion, e.g. `2.26`; 2.1 without it. */
+  /** Nova's or Cinder's microversion, e.g. `2.26`; the oldest without it. */
   microversion?: string;
   headers?: Record<string, string>;
 }
@@ -156,8 +156,8 @@ function headersOf(service: ServiceType, call: CallOptions): Record<string, stri
     call.microversion === undefined
       ? {}
       : {
-          "openstack-api-version": `${service} ${call.microversion}`,
-          "x-openstack-nova-api-version": call.microversion,
+          "openstack-api-version": `${service === "volumev3" ? "volume" : service} ${call.microversion}`,
+          ...(service === "compute" ? { "x-openstack-nova-api-version": call.microversion } : {}),
         };
   const json: Record<string, string> = isJsonBody(call.body) ? { "content-type": "application/json" } : {};
   return { ...version, ...json, ...call.headers };

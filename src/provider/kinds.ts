@@ -1,10 +1,14 @@
+import { volume } from "./blockstorage/volume.ts";
 import { getFlavor } from "./compute/get-flavor.ts";
 import { instance } from "./compute/instance.ts";
 import { keypair } from "./compute/keypair.ts";
+import { serverGroup } from "./compute/server-group.ts";
+import { volumeAttach } from "./compute/volume-attach.ts";
 import type { ProviderFunction } from "./function.ts";
 import { getImage } from "./images/get-image.ts";
 import type { ResourceKind } from "./kind.ts";
 import { floatingIp } from "./networking/floating-ip.ts";
+import { floatingIpAssociate } from "./networking/floating-ip-associate.ts";
 import { getNetwork } from "./networking/get-network.ts";
 import { network } from "./networking/network.ts";
 import { port } from "./networking/port.ts";
@@ -16,7 +20,10 @@ import { subnet } from "./networking/subnet.ts";
 
 const kinds = [
   keypair,
+  serverGroup,
   instance,
+  volume,
+  volumeAttach,
   network,
   subnet,
   router,
@@ -25,6 +32,7 @@ const kinds = [
   securityGroup,
   securityGroupRule,
   floatingIp,
+  floatingIpAssociate,
 ];
 
 /** Every resource kind by its type token. */

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { SlipwayError } from "../common/errors.ts";
 import { waitFor } from "../common/wait.ts";
 import { OpenStackError } from "../openstack/errors.ts";
+import { orMissing } from "../openstack/missing.ts";
 import type { Context } from "./kind.ts";
 
 /** First pause and longest pause between two looks, milliseconds. */
@@ -40,13 +41,33 @@ export async function untilStatus(
       if (seen === undefined) return undefined;
       last = seen.status;
       if (targets.includes(seen.status)) return true;
-      if (seen.status !== "ERROR") return undefined;
-      throw failed(`${what} went into ERROR${seen.fault === undefined ? "" : `: ${seen.fault}`}`);
+      if (!isFailure(seen.status)) return undefined;
+      throw failed(`${what} went into ${seen.status}${seen.fault === undefined ? "" : `: ${seen.fault}`}`);
     },
     limits(context),
   ).catch((error: unknown) => {
     throw withLastState(error, last);
   });
+}
+
+/**
+ * Calls until the answer is no refusal that passes by itself, as long as the call's time allows.
+ * @throws what the call throws, when `passes` says no or the time is up
+ */
+export async function untilAnswered<T>(
+  { timeoutMs, signal }: Context,
+  call: () => Promise<T>,
+  passes: (error: unknown) => boolean,
+): Promise<T> {
+  const deadline = performance.now() + timeoutMs;
+  for (let pause = pace.intervalMs; ; pause = Math.min(pause * 1.5, pace.maxIntervalMs)) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!passes(error) || performance.now() + pause > deadline) throw error;
+    }
+    await sleep(pause, undefined, signal === undefined ? {} : { signal });
+  }
 }
 
 /** Waits until a look finds nothing. */
@@ -69,20 +90,23 @@ export async function untilGone(
   });
 }
 
-/** Deletes: an object that is gone is success, one that is in use is tried again for a minute. */
-export async function deleteUnlessGone(context: Context, remove: () => Promise<unknown>): Promise<void> {
-  const deadline = performance.now() + Math.min(context.timeoutMs, inUseMs);
-  for (let pause = pace.intervalMs; ; pause = Math.min(pause * 1.5, pace.maxIntervalMs)) {
-    try {
-      await remove();
-      return;
-    } catch (error) {
-      if (!(error instanceof OpenStackError)) throw error;
-      if (error.status === 404) return;
-      if (error.status !== 409 || performance.now() + pause > deadline) throw error;
-    }
-    await sleep(pause, undefined, context.signal === undefined ? {} : { signal: context.signal });
-  }
+/**
+ * Deletes: an object that is gone is success, one that is in use is tried again for a minute.
+ * @param inUse the statuses that mean "in use": Nova and Cinder answer 400 for volumes that are on their way
+ */
+export async function deleteUnlessGone(
+  context: Context,
+  remove: () => Promise<unknown>,
+  inUse: number[] = [409],
+): Promise<void> {
+  const patient = { ...context, timeoutMs: Math.min(context.timeoutMs, inUseMs) };
+  const busy = (error: unknown) => error instanceof OpenStackError && inUse.includes(error.status);
+  await untilAnswered(patient, () => orMissing(remove), busy);
+}
+
+/** Nova and Octavia say `ERROR`; Cinder `error`, `error_deleting`, `error_extending`. */
+function isFailure(status: string): boolean {
+  return /^error/i.test(status);
 }
 
 function limits({ timeoutMs, signal }: Context) {

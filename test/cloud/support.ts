@@ -143,8 +143,11 @@ export class TestCloud {
   }
 
   /** Creates a server and waits until nothing is being done any more. */
-  async bootServer(fields: Record<string, unknown>) {
-    const created = await this.post("/compute/v2.1/servers", await this.serverBody(fields));
+  async bootServer(fields: Record<string, unknown>, hints?: Record<string, unknown>) {
+    const created = await this.post("/compute/v2.1/servers", {
+      ...(await this.serverBody(fields)),
+      ...(hints === undefined ? {} : { "os:scheduler_hints": hints }),
+    });
     if (created.status !== 202) throw new Error(created.text);
     await this.cloud.idle();
     return this.server(created.body.server.id);

@@ -6,13 +6,14 @@ import type { Volume } from "../volume/records.ts";
 import type { BlockDevice } from "./block-devices.ts";
 import type { Keypair } from "./keypairs.ts";
 import type { Lifecycle } from "./lifecycle.ts";
-import type { Server } from "./records.ts";
+import type { Server, ServerGroup } from "./records.ts";
 
 /** What Nova's routes work with. */
 export interface ComputeContext {
   store: Store;
   servers: Collection<Server>;
   keypairs: Collection<Keypair>;
+  serverGroups: Collection<ServerGroup>;
   images: Collection<Image>;
   volumes: Collection<Volume>;
   blockDevices: Collection<BlockDevice>;

@@ -67,6 +67,16 @@ export async function detachVolume(parts: DiskParts, deviceId: string): Promise<
   }
 }
 
+/** Tells the guest that has the volume of its new length. */
+export async function growDisk(
+  { blockDevices, hypervisor }: Pick<DiskParts, "blockDevices" | "hypervisor">,
+  volumeId: string,
+  path: string,
+): Promise<void> {
+  const device = blockDevices.find((item) => item.volumeId === volumeId);
+  if (device !== undefined) await hypervisor.growDisk(device.serverId, { device: diskName(device), path });
+}
+
 /** After the end of a server: its volumes are free, or deleted with it where that was asked for. Inside a transaction. */
 export function releaseVolumes({ volumes, blockDevices, volumeLifecycle }: DiskParts, serverId: string): void {
   for (const device of devicesOf(blockDevices, serverId)) {

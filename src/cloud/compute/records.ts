@@ -33,6 +33,8 @@ export interface Server {
   metadata: Record<string, string>;
   tags: string[];
   availabilityZone: string;
+  /** The server group that it was made in; absent in records from before there were groups. */
+  groupId?: string | null;
   /** In the order of the server's interfaces. `made`: Nova made the port and deletes it with the server. */
   nics: { portId: string; made: boolean }[];
   vmState: VmState;
@@ -45,6 +47,21 @@ export interface Server {
 
 export function serverTable(store: Store): Collection<Server> {
   return store.collection("server");
+}
+
+/** Where servers of a group are placed, as one says with `os:scheduler_hints` `group`. */
+export interface ServerGroup {
+  id: string;
+  projectId: string;
+  userId: string;
+  name: string;
+  policy: "affinity" | "anti-affinity" | "soft-affinity" | "soft-anti-affinity";
+  /** Servers that one host may have of an anti-affinity group; null is one. */
+  maxServerPerHost: number | null;
+}
+
+export function serverGroupTable(store: Store): Collection<ServerGroup> {
+  return store.collection("server-group");
 }
 
 /** The status that clients see, from the two states below it. */

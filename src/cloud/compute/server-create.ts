@@ -15,13 +15,15 @@ import { nova } from "./errors.ts";
 import { type Flavor, flavors } from "./flavors.ts";
 import { findKeypair, type Keypair } from "./keypairs.ts";
 import { demandQuota } from "./quotas.ts";
-import type { Server } from "./records.ts";
+import type { Server, ServerGroup } from "./records.ts";
+import { groupOfHints } from "./server-groups.ts";
 import { plugNics } from "./server-nics.ts";
 
 /** Where a new server's parts are looked up. */
 export interface CreateContext {
   servers: Collection<Server>;
   keypairs: Collection<Keypair>;
+  serverGroups: Collection<ServerGroup>;
   images: Collection<Image>;
   tables: NetworkTables;
 }
@@ -63,7 +65,7 @@ const createBody = z.object({
 
 /** Checks a `POST /servers` as far as Nova's API does, and makes the server's record with its ports plugged. Synchronous. */
 export function createServer(context: CreateContext, scope: Scope, input: unknown, microversion: number): Server {
-  const { server: body } = parseBody(createBody, withoutUserData(input));
+  const { server: body, ...hints } = parseBody(createBody, withoutUserData(input));
   const userData = checkUserData((input as { server?: { user_data?: unknown } }).server?.user_data);
   since(microversion, 52, "tags", body.tags);
   since(microversion, 19, "description", body.description);
@@ -81,6 +83,7 @@ export function createServer(context: CreateContext, scope: Scope, input: unknow
   if (body.availability_zone !== undefined && body.availability_zone !== "nova") {
     throw nova.badRequest("The requested availability zone is not available");
   }
+  const groupId = groupOfHints(context, scope, hints["os:scheduler_hints"] ?? hints["OS-SCH-HNT:scheduler_hints"]);
   demandQuota(context.servers, projectId, flavor);
 
   const id = randomUUID();
@@ -108,6 +111,7 @@ export function createServer(context: CreateContext, scope: Scope, input: unknow
     metadata: body.metadata ?? {},
     tags: [...new Set(body.tags ?? [])],
     availabilityZone: "nova",
+    groupId,
     nics,
     vmState: "building",
     taskState: "scheduling",

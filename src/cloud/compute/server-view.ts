@@ -70,7 +70,7 @@ export function serverView(server: Server, context: ViewContext): Record<string,
     ...from(19, () => ({ description: server.description })),
     ...from(26, () => ({ tags: server.tags })),
     ...from(63, () => ({ trusted_image_certificates: null })),
-    ...from(71, () => ({ server_groups: [] })),
+    ...from(71, () => ({ server_groups: server.groupId ? [server.groupId] : [] })),
     ...from(73, () => ({ locked_reason: null })),
     ...(microversion >= 90 && !isAdmin(scope) ? { "OS-EXT-SRV-ATTR:hostname": server.hostname } : {}),
   };

@@ -10,6 +10,7 @@ import { keypairRoutes } from "./keypairs.ts";
 import { microversions, untilMicroversion } from "./microversion.ts";
 import { quotaRoutes } from "./quotas.ts";
 import { serverActionRoutes } from "./server-actions.ts";
+import { serverGroupRoutes } from "./server-groups.ts";
 import { serverMetadataRoutes } from "./server-metadata.ts";
 import { serverPartRoutes } from "./server-parts.ts";
 import { serverTagRoutes } from "./server-tags.ts";
@@ -52,6 +53,7 @@ export async function computeService(app: FastifyInstance, options: ComputeOptio
       serverActionRoutes(inner, options);
       serverMetadataRoutes(inner, options);
       serverTagRoutes(inner, options);
+      serverGroupRoutes(inner, options);
       serverPartRoutes(inner, options);
       volumeAttachmentRoutes(inner, options);
       quotaRoutes(inner, options.servers, options.tables);
@@ -69,7 +71,6 @@ function smallRoutes(app: FastifyInstance, { tables, servers }: ComputeOptions):
     return { availabilityZoneInfo: [zone] };
   });
   app.get("/extensions", () => ({ extensions: [] }));
-  app.get("/os-server-groups", () => ({ server_groups: [] }));
   // Nova's own proxies of Neutron, gone since 2.36
   app.get("/os-floating-ips", (request) => {
     untilMicroversion(request, 35);

@@ -19,7 +19,8 @@ export interface MicroversionRange {
  */
 export function negotiateMicroversion(range: MicroversionRange, request: FastifyRequest, reply: FastifyReply): void {
   const { service, major, min, max, olderHeader } = range;
-  const named = new RegExp(`(?:^|,)\\s*${service}\\s+(\\S+)`, "i");
+  // Cinder takes `volumev3` for its name as well: gophercloud says that
+  const named = new RegExp(`(?:^|,)\\s*${service}(?:v\\d)?\\s+(\\S+)`, "i");
   const asked =
     named.exec(header(request, "openstack-api-version") ?? "")?.[1] ??
     (olderHeader === undefined ? undefined : header(request, olderHeader.toLowerCase())) ??

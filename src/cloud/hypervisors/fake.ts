@@ -51,6 +51,10 @@ export class FakeHypervisor implements Hypervisor {
     );
   }
 
+  async growDisk(): Promise<void> {
+    // a file's length is not looked at
+  }
+
   /** The disks that the guest has now. */
   disks(id: string): GuestDisk[] {
     return this.#guests.get(id)?.spec.disks ?? [];

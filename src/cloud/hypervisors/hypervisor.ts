@@ -58,6 +58,8 @@ export interface Hypervisor {
   attachDisk(id: string, disk: GuestDisk): Promise<void>;
   /** Takes a disk out; when it returns, nothing of the guest writes to it any more. Throws while the guest uses it. */
   detachDisk(id: string, device: string): Promise<void>;
+  /** Shows a running guest that a disk's file has become longer. */
+  growDisk(id: string, disk: GuestDisk): Promise<void>;
   state(id: string): Promise<GuestState>;
   /** The console log's text (escape codes removed), whole or its last `lines`. Empty for a guest that never ran. */
   console(id: string, lines?: number): Promise<string>;

@@ -1,4 +1,4 @@
-import { mkdir, open, rm } from "node:fs/promises";
+import { mkdir, open, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../common/errors.ts";
 import { Turns } from "../../common/turns.ts";
@@ -9,6 +9,8 @@ export interface VolumeLifecycleParts {
   volumes: Collection<Volume>;
   /** Where the contents lie. */
   folder: string;
+  /** Called when a volume has become longer, with its file. */
+  grown: (volume: Volume, path: string) => Promise<void>;
   log: (line: string) => void;
 }
 
@@ -40,6 +42,19 @@ export class VolumeLifecycle {
     });
   }
 
+  /** Lets the content be as long as was asked for; then the volume is what it was before, and larger. */
+  extend(id: string): void {
+    this.#begin(id, "error_extending", async () => {
+      const { volumes, grown } = this.#parts;
+      const asked = volumes.get(id);
+      if (asked?.extendTo === undefined) return;
+      await truncate(this.fileOf(id), asked.extendTo * 1024 ** 3);
+      await grown(asked, this.fileOf(id));
+      const { extendTo: size = asked.size, ...now } = volumes.get(id) ?? asked;
+      volumes.put(changed(now, { size, status: now.attachment === null ? "available" : "in-use" }));
+    });
+  }
+
   delete(id: string): void {
     this.#begin(id, "error_deleting", async () => {
       await rm(this.fileOf(id), { force: true });
@@ -52,6 +67,7 @@ export class VolumeLifecycle {
     for (const { id, status } of this.#parts.volumes.list()) {
       if (status === "creating") this.create(id);
       if (status === "deleting") this.delete(id);
+      if (status === "extending") this.extend(id);
     }
   }
 

@@ -31,10 +31,17 @@ function usage(volumes: Collection<Volume>, projectId: string): Record<string, n
 
 /** @throws ApiError 413 where one more volume of this size is too much for its project. @param size GiB */
 export function demandQuota(volumes: Collection<Volume>, projectId: string, size: number): void {
-  const { volumes: count = 0, gigabytes = 0 } = usage(volumes, projectId);
-  const limits = { volumes: quotas.volumes ?? 0, gigabytes: quotas.gigabytes ?? 0 };
-  if (gigabytes + size > limits.gigabytes) throw cinder.gigabytesQuota(size, limits.gigabytes, gigabytes);
-  if (count + 1 > limits.volumes) throw cinder.volumesQuota(limits.volumes);
+  demandGigabytes(volumes, projectId, size);
+  const { volumes: count = 0 } = usage(volumes, projectId);
+  const { volumes: limit = 0 } = quotas;
+  if (count + 1 > limit) throw cinder.volumesQuota(limit);
+}
+
+/** @throws ApiError 413 where so many GiB more are too much for the project */
+export function demandGigabytes(volumes: Collection<Volume>, projectId: string, size: number): void {
+  const { gigabytes = 0 } = usage(volumes, projectId);
+  const { gigabytes: limit = 0 } = quotas;
+  if (gigabytes + size > limit) throw cinder.gigabytesQuota(size, limit, gigabytes);
 }
 
 /** `/limits` and `/os-quota-sets` */

@@ -9,9 +9,11 @@ export type VolumeStatus =
   | "attaching"
   | "in-use"
   | "detaching"
+  | "extending"
   | "deleting"
   | "error"
-  | "error_deleting";
+  | "error_deleting"
+  | "error_extending";
 
 /** A volume's place in a server, from its reservation on. */
 export interface VolumeAttachment {
@@ -31,6 +33,8 @@ export interface Volume {
   description: string | null;
   /** GiB. */
   size: number;
+  /** GiB that it is being extended to. */
+  extendTo?: number;
   status: VolumeStatus;
   metadata: Record<string, string>;
   availabilityZone: string;

@@ -9,6 +9,7 @@ import { cinder } from "./errors.ts";
 import { changed, type Volume } from "./records.ts";
 import { addressOf, shortView, type ViewContext, volumeView } from "./view.ts";
 import { createVolume, naming } from "./volume-create.ts";
+import { extending } from "./volume-extend.ts";
 import { selectVolumes, type VolumeQuery } from "./volume-list.ts";
 
 const updateBody = z.strictObject({
@@ -20,7 +21,6 @@ const notDone = new Set([
   "os-attach",
   "os-begin_detaching",
   "os-detach",
-  "os-extend",
   "os-force_delete",
   "os-force_detach",
   "os-initialize_connection",
@@ -120,9 +120,14 @@ export function volumeRoutes(app: FastifyInstance, context: VolumeContext): void
     },
   );
 
-  app.post<One>("/volumes/:id/action", ({ scope, params, body }) => {
-    ownVolume(volumes, scope, params.id);
+  app.post<One>("/volumes/:id/action", ({ scope, params, body, microversion }, reply) => {
+    const volume = ownVolume(volumes, scope, params.id);
     const [name] = Object.keys((body as object | undefined) ?? {});
+    if (name === "os-extend") {
+      store.transaction(() => volumes.put(extending(volumes, volume, body, microversion)));
+      lifecycle.extend(volume.id);
+      return reply.code(202).send();
+    }
     if (name === undefined) throw cinder.badRequest("Malformed request body");
     if (notDone.has(name)) throw cinder.notDone(`does not do the action '${name}'`);
     throw cinder.badRequest(

@@ -32,6 +32,7 @@ import {
 } from "./guest-folder.ts";
 import { hotPlug, hotUnplug, type RunningGuest } from "./hot-plug.ts";
 import { type Launch, nspawnEnvironment, supervisorCommand } from "./launch.ts";
+import { growLoop } from "./loops.ts";
 import { diskOf, ensureMounted, unmountBelow } from "./overlay.ts";
 import { isAlive, markOf, signal, startDetached } from "./processes.ts";
 
@@ -190,6 +191,10 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
     else await unplugAll(ownerOf(id));
   }
 
+  async function growDisk(id: string, disk: GuestDisk): Promise<void> {
+    if (await isRunning(id)) await growLoop(disk.path);
+  }
+
   async function destroy(id: string): Promise<void> {
     await end(id, { soft: false, timeoutMs: 0 });
     await rm(folderOf(id), { recursive: true, force: true });
@@ -237,6 +242,7 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
     destroy: (id) => turns.run(id, () => destroy(id)),
     attachDisk: (id, disk) => turns.run(id, () => attachDisk(id, disk)),
     detachDisk: (id, device) => turns.run(id, () => detachDisk(id, device)),
+    growDisk: (id, disk) => turns.run(id, () => growDisk(id, disk)),
     state,
     console: (id, lines) => readConsole(guestFiles(folderOf(id)).console, lines),
     onExit: (listener) => void listeners.push(listener),

@@ -53,6 +53,12 @@ export async function ensureLoop(file: string): Promise<Loop> {
   return made;
 }
 
+/** Lets the file's loop device, if it has one, be as long as the file is now (LOOP_SET_CAPACITY). */
+export async function growLoop(file: string): Promise<void> {
+  const found = (await listLoops()).find(({ backingFile }) => backingFile === file);
+  if (found !== undefined) await run("losetup", ["--set-capacity", `/dev/${found.name}`]);
+}
+
 /** A guest's root can tell the kernel of partitions (partx), which would outlive the disk and be found on the next one of this number. */
 async function forgetPartitions({ name }: Loop): Promise<void> {
   const partitions = (await namesIn(`/sys/block/${name}`)).filter((entry) => entry.startsWith(`${name}p`));

@@ -48,6 +48,10 @@ export interface ResourceKind {
   /** True where Check makes up a `name` that the program does not give. */
   autoName: boolean;
   timeouts: Timeouts;
+  /** False where an id does not tell enough to import the object. */
+  importable?: false;
+  /** The state's form, where the official provider has changed it. */
+  schemaVersion?: number;
   /** Makes the object and returns at once, so that its id is known whatever happens next. */
   create(context: Context, inputs: PropertyMap): Promise<Made>;
   /** After create and update: returns when the object is usable and has what only a second call can give it. */

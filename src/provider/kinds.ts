@@ -1,6 +1,7 @@
 import { volume } from "./blockstorage/volume.ts";
 import { getFlavor } from "./compute/get-flavor.ts";
 import { instance } from "./compute/instance.ts";
+import { interfaceAttach } from "./compute/interface-attach.ts";
 import { keypair } from "./compute/keypair.ts";
 import { serverGroup } from "./compute/server-group.ts";
 import { volumeAttach } from "./compute/volume-attach.ts";
@@ -14,9 +15,11 @@ import { network } from "./networking/network.ts";
 import { port } from "./networking/port.ts";
 import { router } from "./networking/router.ts";
 import { routerInterface } from "./networking/router-interface.ts";
+import { routerRoute } from "./networking/router-route.ts";
 import { securityGroup } from "./networking/security-group.ts";
 import { securityGroupRule } from "./networking/security-group-rule.ts";
 import { subnet } from "./networking/subnet.ts";
+import { trunk } from "./networking/trunk.ts";
 
 const kinds = [
   keypair,
@@ -24,6 +27,7 @@ const kinds = [
   instance,
   volume,
   volumeAttach,
+  interfaceAttach,
   network,
   subnet,
   router,
@@ -33,6 +37,8 @@ const kinds = [
   securityGroupRule,
   floatingIp,
   floatingIpAssociate,
+  routerRoute,
+  trunk,
 ];
 
 /** Every resource kind by its type token. */

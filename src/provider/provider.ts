@@ -73,7 +73,7 @@ export function createOpenStackProvider(options: OpenStackProviderOptions = {}):
 
     async check(r, olds, news) {
       const kind = kindOf(r);
-      return checkInputs(kind.properties, olds, news, kind.autoName ? { resourceName: r.name } : undefined);
+      return checkInputs(kind.properties, olds, news, kind.autoName ? { resourceName: r.name } : undefined, env);
     },
 
     async diff(r, _id, olds, _oldInputs, news, ignoreChanges) {
@@ -85,7 +85,7 @@ export function createOpenStackProvider(options: OpenStackProviderOptions = {}):
       if (preview) return { id: "", outputs: foreseenOutputs(kind.properties, inputs) };
       const context = callOn(kind, "create", inputs, call);
       const made = await kind.create(context, inputs);
-      const known = { ...made.outputs, ...metaOf(kind.timeouts, call.timeoutSeconds) };
+      const known = { ...made.outputs, ...metaOf(kind, call.timeoutSeconds) };
       try {
         await kind.settle?.(context, made.id, inputs, {});
         return { id: made.id, outputs: await outputsOf(kind, context, made.id, inputs, known) };
@@ -108,16 +108,10 @@ export function createOpenStackProvider(options: OpenStackProviderOptions = {}):
       const kind = kindOf(r);
       const context = callOn(kind, "create", { ...outputs, ...inputs }, call);
       const imported = Object.keys(inputs).length === 0;
+      if (imported && kind.importable === false) refuseImport(r);
       const found = await kind.read(context, id, imported ? outputs : inputs, outputs);
       if (found === undefined) return { id: "", outputs: {}, inputs: {} };
-      const state = composed(
-        kind,
-        context,
-        id,
-        inputs,
-        { ...(imported ? metaOf(kind.timeouts) : {}), ...outputs },
-        found,
-      );
+      const state = composed(kind, context, id, inputs, { ...(imported ? metaOf(kind) : {}), ...outputs }, found);
       const refreshed = imported
         ? importedInputs(kind.properties, state)
         : refreshedInputs(kind.properties, inputs, state);
@@ -136,7 +130,7 @@ export function createOpenStackProvider(options: OpenStackProviderOptions = {}):
       const recent = (await kind.candidates(context, inputs)).filter(isRecent);
       const only = recent.length === 1 ? recent[0] : undefined;
       if (only === undefined) return undefined;
-      const known = metaOf(kind.timeouts);
+      const known = metaOf(kind);
       try {
         await kind.settle?.(context, only.id, inputs, {});
         return { id: only.id, outputs: await outputsOf(kind, context, only.id, inputs, known) };
@@ -149,7 +143,7 @@ export function createOpenStackProvider(options: OpenStackProviderOptions = {}):
 
     async invoke(token, args) {
       const called = functionOf(token);
-      const { inputs, failures } = checkInputs(called.args, {}, args);
+      const { inputs, failures } = checkInputs(called.args, {}, args, undefined, env);
       if (failures.length > 0) return { result: {}, failures };
       const { __defaults, ...given } = inputs;
       return { result: await called.call(contextFor(given, defaultTimeoutSeconds), given), failures: [] };
@@ -179,6 +173,16 @@ function kindOf({ type }: ResourceIdentity): ResourceKind {
 
 function functionOf(token: string): ProviderFunction {
   return providerFunctions.get(token) ?? unsupported(`the function ${token}`, [...providerFunctions.keys()]);
+}
+
+function refuseImport({ type }: ResourceIdentity): never {
+  throw new SlipwayError(
+    "E_UNSUPPORTED",
+    `a resource of type ${type} cannot be imported: its id does not tell what it is`,
+    {
+      hint: "Let the program make it anew.",
+    },
+  );
 }
 
 function unsupported(what: string, known: string[]): never {

@@ -143,11 +143,13 @@ export class TestCloud {
   }
 
   /** Creates a server and waits until nothing is being done any more. */
-  async bootServer(fields: Record<string, unknown>, hints?: Record<string, unknown>) {
-    const created = await this.post("/compute/v2.1/servers", {
+  async bootServer(fields: Record<string, unknown>, hints?: Record<string, unknown>, minor = 1) {
+    const body = {
       ...(await this.serverBody(fields)),
       ...(hints === undefined ? {} : { "os:scheduler_hints": hints }),
-    });
+    };
+    const headers = { "openstack-api-version": `compute 2.${minor}` };
+    const created = await this.post("/compute/v2.1/servers", body, { headers });
     if (created.status !== 202) throw new Error(created.text);
     await this.cloud.idle();
     return this.server(created.body.server.id);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { PropertyMap, ResourceProvider } from "../../src/engine/resource-provider.ts";
 import { type Life, live, type World } from "./life.ts";
 import { providerOf, startTestCloud, type TestCloud } from "./test-cloud.ts";
@@ -71,6 +71,16 @@ const lives: Life[] = [
     importLacks: [],
   },
   {
+    kind: "compute/interfaceAttach:InterfaceAttach",
+    async news(world) {
+      const { port } = await connected(world);
+      return { instanceId: (await world.need("compute/instance:Instance", machine)).id, portId: port.id };
+    },
+    outputs: { fixedIp: expect.stringMatching(/^10\.66\.0\./) },
+    replace: { news: { portId: "another" }, because: "portId" },
+    importLacks: [],
+  },
+  {
     kind: "networking/floatingIpAssociate:FloatingIpAssociate",
     async news(world) {
       const { port } = await reachable(world);
@@ -85,6 +95,33 @@ const lives: Life[] = [
     replace: { news: { floatingIp: "172.24.0.1" }, because: "floatingIp" },
     importLacks: [],
     outlives: true,
+  },
+  {
+    kind: "networking/routerRoute:RouterRoute",
+    async news(world) {
+      const { router } = await reachable(world);
+      return { routerId: router.id, destinationCidr: "10.99.0.0/16", nextHop: "10.66.0.200" };
+    },
+    replace: { news: { nextHop: "10.66.0.201" }, because: "nextHop" },
+    importLacks: [],
+  },
+  {
+    kind: "networking/trunk:Trunk",
+    async news(world) {
+      const { port, network } = await connected(world);
+      const carried = await world.need("networking/port:Port", { networkId: network.id });
+      const subPorts = [{ portId: carried.id, segmentationType: "vlan", segmentationId: 100 }];
+      return { name: "all", portId: port.id, subPorts, tags: ["t"] };
+    },
+    outputs: { allTags: ["t"], description: "" },
+    drift: {
+      by: (_, id) =>
+        cloud.session.request("network", "PUT", `/trunks/${id}`, { body: { trunk: { description: "theirs" } } }),
+      shows: "description",
+    },
+    update: { name: "none", subPorts: [], tags: ["u"] },
+    replace: { news: { portId: "another" }, because: "portId" },
+    importLacks: false,
   },
 ];
 

@@ -6,6 +6,7 @@ import { requireToken, type Tokens } from "../identity/tokens.ts";
 import type { ComputeContext } from "./context.ts";
 import { nova } from "./errors.ts";
 import { flavorRoutes } from "./flavors.ts";
+import { interfaceRoutes } from "./interfaces.ts";
 import { keypairRoutes } from "./keypairs.ts";
 import { microversions, untilMicroversion } from "./microversion.ts";
 import { quotaRoutes } from "./quotas.ts";
@@ -56,6 +57,7 @@ export async function computeService(app: FastifyInstance, options: ComputeOptio
       serverGroupRoutes(inner, options);
       serverPartRoutes(inner, options);
       volumeAttachmentRoutes(inner, options);
+      interfaceRoutes(inner, options);
       quotaRoutes(inner, options.servers, options.tables);
       smallRoutes(inner, options);
     },

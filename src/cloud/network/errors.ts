@@ -81,6 +81,42 @@ export const neutron = {
       "RouterExternalGatewayInUseByFloatingIp",
     ),
 
+  interfaceInUseByRoute: (id: string, subnetId: string) =>
+    new ApiError(
+      409,
+      `Router interface for subnet ${subnetId} on router ${id} cannot be deleted, as it is required by one or more routes.`,
+      "RouterInterfaceInUseByRoute",
+    ),
+  invalidRoutes: (routes: { destination: string; nexthop: string }[], reason: string) =>
+    new ApiError(
+      400,
+      `Invalid format for routes: [${routes.map(({ destination, nexthop }) => `{'destination': '${destination}', 'nexthop': '${nexthop}'}`).join(", ")}], ${reason}`,
+      "InvalidRoutes",
+    ),
+
+  trunkNotFound: (id: string) => new ApiError(404, `Trunk ${id} could not be found.`, "TrunkNotFound"),
+  subPortNotFound: (id: string, portId: string) =>
+    new ApiError(404, `SubPort ${portId} on trunk ${id} could not be found.`, "SubPortNotFound"),
+  trunkPortInUse: (id: string) => new ApiError(409, `Port ${id} is in use by another trunk.`, "TrunkPortInUse"),
+  trunkInUse: (id: string) => new ApiError(409, `Trunk ${id} is currently in use.`, "TrunkInUse"),
+  trunkDisabled: (id: string) => new ApiError(409, `Trunk ${id} is currently disabled.`, "TrunkDisabled"),
+  parentPortInUse: (id: string) =>
+    new ApiError(
+      409,
+      `Port ${id} is currently in use and is not eligible for use as a parent port.`,
+      "ParentPortInUse",
+    ),
+  duplicateSubPort: (id: string, type: string, number: number) =>
+    new ApiError(
+      409,
+      `segmentation_type ${type} and segmentation_id ${number} already in use on trunk ${id}.`,
+      "DuplicateSubPort",
+    ),
+  portInUseByTrunk: (id: string, trunkId: string, role: "parent" | "sub") =>
+    role === "parent"
+      ? new ApiError(409, `Port ${id} is currently a parent port for trunk ${trunkId}.`, "PortInUseAsTrunkParent")
+      : new ApiError(409, `Port ${id} is currently a subport for trunk ${trunkId}.`, "PortInUseAsSubPort"),
+
   groupInUse: (id: string) => new ApiError(409, `Security Group ${id} in use.`, "SecurityGroupInUse"),
   defaultGroupStays: () =>
     new ApiError(409, "Insufficient rights for removing default security group.", "SecurityGroupCannotRemoveDefault"),

@@ -23,6 +23,8 @@ const aliases: Record<string, string> = {
   "standard-attr-tag": "Tag support for resources with standard attribute",
   "standard-attr-timestamp": "Resource timestamps",
   "stateful-security-group": "Stateful security group",
+  extraroute: "Neutron Extra Route",
+  trunk: "Trunk Extension",
 };
 
 /** `GET /v2.0/extensions` */

@@ -149,9 +149,17 @@ export const ports: NetworkResource<Port> = {
     ) {
       throw neutron.servicePortInUse(port.id, owner);
     }
+    demandInNoTrunk(tables, port.id);
     removePort(tables, port);
   },
 };
+
+function demandInNoTrunk(tables: NetworkTables, id: string): void {
+  for (const trunk of tables.trunks.list()) {
+    if (trunk.portId === id) throw neutron.portInUseByTrunk(id, trunk.id, "parent");
+    if (trunk.subPorts.some((one) => one.port_id === id)) throw neutron.portInUseByTrunk(id, trunk.id, "sub");
+  }
+}
 
 /** Deletes a port; a floating IP that leads to it is taken off first. */
 export function removePort(tables: NetworkTables, port: Port): void {

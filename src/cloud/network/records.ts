@@ -93,6 +93,20 @@ export interface FloatingIp extends NetworkRecord {
   routerId: string | null;
 }
 
+/** A port in a trunk, in the API's own form. */
+export interface SubPort {
+  port_id: string;
+  segmentation_type: "vlan";
+  segmentation_id: number;
+}
+
+export interface Trunk extends NetworkRecord {
+  /** The parent: the port that a server has. */
+  portId: string;
+  adminStateUp: boolean;
+  subPorts: SubPort[];
+}
+
 /** Neutron's tables. */
 export interface NetworkTables {
   networks: Collection<Network>;
@@ -102,6 +116,7 @@ export interface NetworkTables {
   securityGroups: Collection<SecurityGroup>;
   securityGroupRules: Collection<SecurityGroupRule>;
   floatingIps: Collection<FloatingIp>;
+  trunks: Collection<Trunk>;
 }
 
 export function networkTables(store: Store): NetworkTables {
@@ -113,6 +128,7 @@ export function networkTables(store: Store): NetworkTables {
     securityGroups: store.collection("security-group"),
     securityGroupRules: store.collection("security-group-rule"),
     floatingIps: store.collection("floating-ip"),
+    trunks: store.collection("trunk"),
   };
 }
 

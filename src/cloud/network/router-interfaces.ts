@@ -3,7 +3,7 @@ import { parseBody } from "../http/body.ts";
 import { owns, type Scope } from "../identity/scope.ts";
 import { allocateFixedIps, newMac } from "./addresses.ts";
 import { neutron } from "./errors.ts";
-import { overlaps, parseCidr } from "./ipv4.ts";
+import { contains, overlaps, parseCidr } from "./ipv4.ts";
 import { deviceOwner, type NetworkTables, type Port, type Router, type Subnet } from "./records.ts";
 import { newInternalRecord, revised } from "./resource.ts";
 import { interfacesOf } from "./routers.ts";
@@ -88,6 +88,10 @@ export function removeRouterInterface(tables: NetworkTables, _scope: Scope, rout
         ?.fixedIps.some((ip) => ip.subnetId === subnetId && ip.ipAddress === floating.fixedIp) === true,
   );
   if (needed !== undefined) throw neutron.interfaceInUse(router.id, subnetId);
+  const range = parseCidr(tables.subnets.get(subnetId)?.cidr ?? "");
+  if (range !== undefined && router.routes.some(({ nexthop }) => contains(range, nexthop))) {
+    throw neutron.interfaceInUseByRoute(router.id, subnetId);
+  }
   tables.ports.delete(port.id);
   return interfaceView(router, port, subnetId);
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { booleanLike, parseBody } from "../http/body.ts";
 import { allocateFixedIps, newMac } from "./addresses.ts";
 import { neutron } from "./errors.ts";
+import { contains, parseCidr } from "./ipv4.ts";
 import { deviceOwner, type NetworkTables, type Port, type Router, type RouterGateway } from "./records.ts";
 import { commonView, type NetworkResource, newInternalRecord, newRecord, revised } from "./resource.ts";
 
@@ -69,6 +70,7 @@ export const routers: NetworkResource<Router> = {
   update(tables, _scope, router, input) {
     const body = parseBody(updateBody, input);
     const wanted = body.external_gateway_info;
+    if (body.routes !== undefined) demandReachable(tables, router, body.routes);
     return revised(router, {
       name: body.name ?? router.name,
       description: body.description ?? router.description,
@@ -88,6 +90,20 @@ export const routers: NetworkResource<Router> = {
 /** The router's legs in tenant networks. */
 export function interfacesOf(tables: NetworkTables, routerId: string): Port[] {
   return tables.ports.list((port) => port.deviceId === routerId && port.deviceOwner === deviceOwner.routerInterface);
+}
+
+/** A next hop is a neighbour in one of the router's networks, and not the router itself. */
+function demandReachable(tables: NetworkTables, router: Router, routes: Router["routes"]): void {
+  const legs = tables.ports.list((port) => port.deviceId === router.id).flatMap((port) => port.fixedIps);
+  const ranges = legs.flatMap((ip) => parseCidr(tables.subnets.get(ip.subnetId)?.cidr ?? "") ?? []);
+  for (const { nexthop } of routes) {
+    if (!ranges.some((range) => contains(range, nexthop))) {
+      throw neutron.invalidRoutes(routes, "the nexthop is not connected with router");
+    }
+    if (legs.some((ip) => ip.ipAddress === nexthop)) {
+      throw neutron.invalidRoutes(routes, "the nexthop is used by router");
+    }
+  }
 }
 
 /** The router's first address on the external network. */

@@ -15,6 +15,7 @@ import { type NetworkContext, resourceRoutes } from "./routes.ts";
 import { securityGroupRules } from "./security-group-rules.ts";
 import { securityGroups } from "./security-groups.ts";
 import { subnets } from "./subnets.ts";
+import { addSubPorts, removeSubPorts, trunks } from "./trunks.ts";
 
 export interface NetworkOptions extends NetworkContext {
   tokens: Tokens;
@@ -47,7 +48,7 @@ export async function networkService(app: FastifyInstance, options: NetworkOptio
 
 function v2Routes(app: FastifyInstance, options: NetworkOptions): void {
   app.addHook("onRequest", requireToken(options.tokens, "network"));
-  const kinds = [networks, subnets, ports, routers, securityGroups, securityGroupRules, floatingIps];
+  const kinds = [networks, subnets, ports, routers, securityGroups, securityGroupRules, floatingIps, trunks];
   app.get("/", () => ({
     resources: kinds.map(({ singular, path }) => ({
       name: singular,
@@ -62,7 +63,9 @@ function v2Routes(app: FastifyInstance, options: NetworkOptions): void {
   resourceRoutes(app, options, securityGroups);
   resourceRoutes(app, options, securityGroupRules);
   resourceRoutes(app, options, floatingIps);
+  resourceRoutes(app, options, trunks);
   routerInterfaceRoutes(app, options);
+  subPortRoutes(app, options);
 
   app.get("/extensions", () => ({ extensions }));
   app.get<{ Params: { alias: string } }>("/extensions/:alias", ({ params }) => {
@@ -88,6 +91,21 @@ function routerInterfaceRoutes(app: FastifyInstance, { store, tables, reconcile 
       return answer;
     });
   }
+}
+
+function subPortRoutes(app: FastifyInstance, { store, tables }: NetworkOptions): void {
+  type One = { Params: { id: string } };
+  for (const [name, act] of Object.entries({ add_subports: addSubPorts, remove_subports: removeSubPorts })) {
+    app.put<One>(`/trunks/:id/${name}`, ({ scope, params, body }) => {
+      const changed = store.transaction(() =>
+        tables.trunks.put(act(tables, scope, ownRecord(trunks, tables, scope, params.id, name), body)),
+      );
+      return trunks.view(tables, changed);
+    });
+  }
+  app.get<One>("/trunks/:id/get_subports", ({ scope, params }) => ({
+    sub_ports: ownRecord(trunks, tables, scope, params.id, "get_subports").subPorts,
+  }));
 }
 
 function quotaRoutes(app: FastifyInstance, { tables }: NetworkOptions, kinds: NetworkResource<NetworkRecord>[]): void {

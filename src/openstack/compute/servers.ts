@@ -26,6 +26,7 @@ export interface Server {
   security_groups?: { name: string }[];
   "OS-EXT-AZ:availability_zone"?: string;
   "OS-EXT-STS:task_state"?: string | null;
+  "os-extended-volumes:volumes_attached"?: { id: string }[];
   /** Why a server is in ERROR. */
   fault?: { code: number; message: string; details?: string };
 }

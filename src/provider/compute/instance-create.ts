@@ -10,10 +10,10 @@ import { networkEntries, networksBody } from "./instance-networks.ts";
 import { blockDeviceFields, schedulerHintFields } from "./instance-properties.ts";
 
 /** Creates the server and returns its id at once. */
-export async function createServer({ session }: Context, inputs: PropertyMap): Promise<Made> {
+export async function createServer({ session, env }: Context, inputs: PropertyMap): Promise<Made> {
   const [imageRef, flavorRef, networks] = await Promise.all([
-    imageOf(session, inputs),
-    flavorOf(session, inputs),
+    imageOf(session, inputs, env),
+    flavorOf(session, inputs, env),
     networksBody(session, networkEntries(inputs)),
   ]);
   const tags = textsOf(inputs, "tags");
@@ -37,6 +37,7 @@ export async function createServer({ session }: Context, inputs: PropertyMap): P
         ...optional("networks", networks.length > 0 ? networks : textOf(inputs, "networkMode")),
         ...optional("security_groups", groupsOf(inputs)),
         ...optional("block_device_mapping_v2", blockDevicesOf(inputs)),
+        ...optional("personality", personalityOf(inputs)),
         ...optional("tags", tags.length > 0 ? tags : undefined),
       },
       ...optional("os:scheduler_hints", hints[0]),
@@ -55,6 +56,7 @@ function optional(name: string, value: unknown): object {
 function microversion(inputs: PropertyMap): string | undefined {
   const devices = mapsOf(inputs, "blockDevices");
   if (devices.some((device) => textOf(device, "volumeType") !== undefined)) return "2.67";
+  if (devices.some((device) => device.multiattach === true)) return "2.60";
   if (textsOf(inputs, "tags").length > 0) return "2.52";
   return textOf(inputs, "networkMode") === undefined ? undefined : "2.37";
 }
@@ -80,15 +82,31 @@ function blockDevicesOf(inputs: PropertyMap): object[] | undefined {
 }
 
 /** Nova wants an empty text where the server boots from a volume. */
-async function imageOf(session: Session, inputs: PropertyMap): Promise<string> {
+async function imageOf(session: Session, inputs: PropertyMap, env: NodeJS.ProcessEnv): Promise<string> {
   const devices = mapsOf(inputs, "blockDevices");
   const local = devices.some((one) => one.sourceType === "image" && one.destinationType === "local");
   if (devices.length > 0 && !local) return "";
-  return textOf(inputs, "imageId") ?? imageNamed(session, textOf(inputs, "imageName") ?? "");
+  return chosenImage(session, inputs, env);
+}
+
+/** The image that the program names, else the environment's. @throws SlipwayError E_LOOKUP */
+export async function chosenImage(session: Session, inputs: PropertyMap, env: NodeJS.ProcessEnv): Promise<string> {
+  const id = textOf(inputs, "imageId") ?? (env.OS_IMAGE_ID || undefined);
+  return id ?? imageNamed(session, textOf(inputs, "imageName") ?? env.OS_IMAGE_NAME ?? "");
+}
+
+/** Files for Nova to put into the guest, which it does up to 2.56. */
+export function personalityOf(inputs: PropertyMap): object[] | undefined {
+  const files = mapsOf(inputs, "personalities");
+  if (files.length === 0) return undefined;
+  return files.map(({ file, content }) => ({
+    path: file,
+    contents: Buffer.from(String(content ?? "")).toString("base64"),
+  }));
 }
 
 /** The id of the image with exactly this name. @throws SlipwayError E_LOOKUP */
-export async function imageNamed(session: Session, name: string): Promise<string> {
+async function imageNamed(session: Session, name: string): Promise<string> {
   const list = (query: Record<string, string>) =>
     listAll<{ id: string; name: string }>(session, "image", "/images", "images", query);
   const image = await exactlyOne({
@@ -101,11 +119,11 @@ export async function imageNamed(session: Session, name: string): Promise<string
   return image.id;
 }
 
-/** The flavor's id. @throws SlipwayError E_LOOKUP */
-export async function flavorOf(session: Session, inputs: PropertyMap): Promise<string> {
-  const id = textOf(inputs, "flavorId");
+/** The id of the flavor that the program names, else the environment's. @throws SlipwayError E_LOOKUP */
+export async function flavorOf(session: Session, inputs: PropertyMap, env: NodeJS.ProcessEnv): Promise<string> {
+  const id = textOf(inputs, "flavorId") ?? (env.OS_FLAVOR_ID || undefined);
   if (id !== undefined) return id;
-  const name = textOf(inputs, "flavorName") ?? "";
+  const name = textOf(inputs, "flavorName") ?? env.OS_FLAVOR_NAME ?? "";
   const all = await listFlavors(session);
   const flavor = await exactlyOne({
     what: "flavor",

@@ -38,7 +38,15 @@ const schedulerHint = anObject({
   additionalProperties: map({ replaces: true }),
 });
 
-/** `openstack_compute_instance_v2`. Not here: `personalities`, `volumes` and `floatingIp`, which Nova has given up. */
+const personality = anObject({ file: text({ required: true }), content: text({ required: true }) });
+
+const attachedVolume = anObject({
+  volumeId: text({ required: true }),
+  id: text({ computed: true }),
+  device: text({ computed: true }),
+});
+
+/** `openstack_compute_instance_v2`. `volumes` and `floatingIp` are taken and do nothing, as with the official provider. */
 export const instanceProperties: Properties = {
   region: text({ computed: true, replaces: true }),
   name: text(),
@@ -53,13 +61,25 @@ export const instanceProperties: Properties = {
   networks: list(network, { computed: true, replaces: true }),
   networkMode: text({ kept: true, replaces: true, allowed: ["auto", "none"], conflictsWith: ["networks"] }),
   securityGroups: set(aString, { computed: true }),
-  availabilityZone: text({ computed: true, replaces: true, conflictsWith: ["availabilityZoneHints"] }),
+  availabilityZone: text({
+    computed: true,
+    replaces: true,
+    conflictsWith: ["availabilityZoneHints"],
+    same: isZoneOf,
+  }),
   availabilityZoneHints: text({ kept: true, replaces: true, conflictsWith: ["availabilityZone"] }),
   configDrive: flag({ kept: true, replaces: true }),
-  blockDevices: list(blockDevice, { kept: true, replaces: true }),
-  schedulerHints: set(schedulerHint, { kept: true, replaces: true }),
+  blockDevices: list(blockDevice, { kept: true }),
+  schedulerHints: set(schedulerHint, { kept: true }),
+  personalities: set(personality, { kept: true }),
+  volumes: set(attachedVolume, { kept: true, deprecated: true }),
+  floatingIp: text({ kept: true, deprecated: true }),
   adminPass: text({ kept: true, secret: true }),
-  powerState: text({ default: "active", allowed: ["active", "shutoff", "shelved_offloaded"] }),
+  powerState: text({
+    default: "active",
+    allowed: ["active", "shutoff", "shelved_offloaded"],
+    same: (state) => state === "migrating", // it comes back as it was
+  }),
   tags: set(aString),
   allTags: set(aString, { output: true, computed: true }),
   accessIpV4: text({ computed: true }),
@@ -76,6 +96,11 @@ export const instanceProperties: Properties = {
     { kept: true },
   ),
 };
+
+/** An administrator may name a host behind the zone, `zone:host`; Nova tells the zone alone. */
+function isZoneOf(state: PropertyValue, input: PropertyValue): boolean {
+  return typeof input === "string" && state === input.split(":", 1)[0];
+}
 
 /** User-data is in the state as its SHA-1, as the official provider writes it. */
 function sha1Of(value: PropertyValue): PropertyValue {

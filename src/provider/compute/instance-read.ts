@@ -35,11 +35,40 @@ export async function readServer(
     networks,
     ...accessAddresses(server, networks),
     allMetadata: server.metadata,
+    // of an imported server all that it has is the program's
+    ...(isImport(inputs) ? { metadata: server.metadata, ...(await bootVolumes(session, server)) } : {}),
     securityGroups: groupsOf(server, inputs),
     availabilityZone: server["OS-EXT-AZ:availability_zone"] ?? "",
     tags: tags.filter((tag) => own.has(tag)),
     allTags: tags,
   };
+}
+
+function isImport(inputs: PropertyMap): boolean {
+  return Object.keys(inputs).length === 0;
+}
+
+interface BootVolume {
+  bootable: string;
+  size: number;
+  volume_image_metadata?: { image_id?: string };
+}
+
+/** The block devices that a program would have made an imported server's boot volumes with. */
+async function bootVolumes(session: Session, server: Server): Promise<PropertyMap> {
+  const blockDevices: PropertyMap[] = [];
+  for (const [index, { id }] of (server["os-extended-volumes:volumes_attached"] ?? []).entries()) {
+    const path = `/volumes/${id}`;
+    const volume = (await orMissing(() => session.request<{ volume: BootVolume }>("volumev3", "GET", path)))?.body
+      .volume;
+    if (volume?.bootable !== "true") continue;
+    blockDevices.push({
+      ...{ sourceType: "image", destinationType: "volume", bootIndex: index, deleteOnTermination: true },
+      ...{ uuid: volume.volume_image_metadata?.image_id ?? "", volumeSize: volume.size },
+      ...{ diskBus: "", volumeType: "", deviceType: "" },
+    });
+  }
+  return blockDevices.length === 0 ? {} : { blockDevices };
 }
 
 /** The server's status and, in ERROR, why. */

@@ -3,7 +3,7 @@ import { orMissing } from "../../openstack/missing.ts";
 import type { Context, ResourceChange } from "../kind.ts";
 import { isMap, textOf, textsOf } from "../schema/values.ts";
 import { untilStatus } from "../waiting.ts";
-import { flavorOf, imageNamed } from "./instance-create.ts";
+import { chosenImage, flavorOf, personalityOf } from "./instance-create.ts";
 import { observeServer } from "./instance-read.ts";
 
 /** Makes the server what the inputs say, in the official provider's order. */
@@ -18,11 +18,7 @@ export async function updateServer(context: Context, id: string, change: Resourc
   if (changed.has("securityGroups")) await replaceGroups(context, id, olds, inputs);
   if (changed.has("adminPass")) await act(context, id, { changePassword: { adminPass: inputs.adminPass } });
   if (changed.has("flavorId") || changed.has("flavorName")) await resize(context, id, inputs);
-  if (changed.has("imageId") || changed.has("imageName")) {
-    const imageRef = textOf(inputs, "imageId") ?? (await imageNamed(session, textOf(inputs, "imageName") ?? ""));
-    await act(context, id, { rebuild: { imageRef } });
-    await until(context, id, ["ACTIVE", "SHUTOFF"]);
-  }
+  if (["imageId", "imageName", "personalities"].some((name) => changed.has(name))) await rebuild(context, id, inputs);
   if (changed.has("tags")) await replaceTags(context, id, olds, inputs);
 }
 
@@ -71,12 +67,19 @@ async function replaceGroups(context: Context, id: string, olds: PropertyMap, in
 }
 
 async function resize(context: Context, id: string, inputs: PropertyMap): Promise<void> {
-  await act(context, id, { resize: { flavorRef: await flavorOf(context.session, inputs) } });
+  await act(context, id, { resize: { flavorRef: await flavorOf(context.session, inputs, context.env) } });
   const unconfirmed = isMap(inputs.vendorOptions) && inputs.vendorOptions.ignoreResizeConfirmation === true;
   if (!unconfirmed) {
     await until(context, id, ["VERIFY_RESIZE"]);
     await act(context, id, { confirmResize: null });
   }
+  await until(context, id, ["ACTIVE", "SHUTOFF"]);
+}
+
+async function rebuild(context: Context, id: string, inputs: PropertyMap): Promise<void> {
+  const personality = personalityOf(inputs);
+  const imageRef = await chosenImage(context.session, inputs, context.env);
+  await act(context, id, { rebuild: { imageRef, ...(personality === undefined ? {} : { personality }) } });
   await until(context, id, ["ACTIVE", "SHUTOFF"]);
 }
 

@@ -10,6 +10,7 @@ import { networkEntries } from "./instance-networks.ts";
 import { instanceProperties } from "./instance-properties.ts";
 import { observeServer, readServer } from "./instance-read.ts";
 import { ensurePowerState, updateServer } from "./instance-update.ts";
+import { detachInterface } from "./interface-attach.ts";
 
 /** Milliseconds that a server may stay in ERROR with no task after its DELETE before the delete has failed. */
 const failedDeleteMs = 10_000;
@@ -35,7 +36,12 @@ export const instance: ResourceKind = {
   update: updateServer,
 
   async delete(context, id, olds) {
-    if (olds.stopBeforeDestroy === true) await ensurePowerState(context, id, "shutoff");
+    // one that does not stop is deleted all the same
+    if (olds.stopBeforeDestroy === true) {
+      await ensurePowerState(context, id, "shutoff").catch(() => context.signal?.throwIfAborted());
+    }
+    const vendorOptions = isMap(olds.vendorOptions) ? olds.vendorOptions : {};
+    if (vendorOptions.detachPortsBeforeDestroy === true) await detachPorts(context, id, olds);
     const remove =
       olds.forceDelete === true
         ? () => context.session.request("compute", "POST", `/servers/${id}/action`, { body: { forceDelete: null } })
@@ -73,6 +79,13 @@ async function isMade({ session }: Pick<Context, "session">, server: Server, inp
     if (port !== undefined && port.device_id !== "" && port.device_id !== server.id) return false;
   }
   return true;
+}
+
+/** The ports that the program gave are free before the server goes, so that nothing waits for Nova's own clearing up. */
+async function detachPorts(context: Context, id: string, olds: PropertyMap): Promise<void> {
+  for (const portId of networkEntries(olds).flatMap((entry) => textOf(entry, "port") ?? [])) {
+    await detachInterface(context, `${id}/${portId}`);
+  }
 }
 
 function refuseFailedDelete(server: Server): void {

@@ -1,6 +1,6 @@
 import type { PropertyMap } from "../../engine/resource-provider.ts";
 import type { Context, ResourceKind } from "../kind.ts";
-import { aString, list, text } from "../schema/property.ts";
+import { aString, fromEnv, list, text } from "../schema/property.ts";
 import { textOf, textsOf } from "../schema/values.ts";
 import { networkNamed } from "./lookup.ts";
 import { commonProperties, neutronKind, tagProperties, valueSpecs } from "./neutron.ts";
@@ -19,13 +19,13 @@ export const floatingIp: ResourceKind = neutronKind({
     ...tagProperties,
     ...valueSpecs,
     description: text({ field: "description" }),
-    pool: text({ required: true, replaces: true }),
+    pool: text({ required: true, replaces: true, defaultFrom: fromEnv("OS_POOL_NAME") }),
     address: text({ field: "floating_ip_address", computed: true, replaces: true }),
     portId: text({ field: "port_id", computed: true }),
     fixedIp: text({ field: "fixed_ip_address", computed: true }),
     dnsName: text({ field: "dns_name", computed: true, replaces: true }),
     dnsDomain: text({ field: "dns_domain", computed: true, replaces: true }),
-    subnetId: text({ computed: true, kept: true, conflictsWith: ["subnetIds"] }),
+    subnetId: text({ computed: true, kept: true }),
     subnetIds: list(aString, { kept: true, conflictsWith: ["subnetId"] }),
   },
   identity: (inputs) => ({ description: textOf(inputs, "description") }),

@@ -1,10 +1,13 @@
 import type { PropertyMap } from "../../engine/resource-provider.ts";
+import { orMissing } from "../../openstack/missing.ts";
 import { findPort, listPorts, type Port } from "../../openstack/network/ports.ts";
 import type { Context, ResourceKind } from "../kind.ts";
 import { flag, text } from "../schema/property.ts";
+import { isWithin } from "../schema/suppress.ts";
 import { textOf } from "../schema/values.ts";
 import { serially } from "../serial.ts";
 import { deleteUnlessGone, untilGone, untilStatus } from "../waiting.ts";
+import { changeRoutes } from "./router-route.ts";
 
 /** `openstack_networking_router_interface_v2`: the router's port on a subnet; its id is the port's. */
 export const routerInterface: ResourceKind = {
@@ -45,7 +48,7 @@ export const routerInterface: ResourceKind = {
   async delete(context, id, olds) {
     if ((await findPort(context.session, id)) === undefined) return;
     const routerId = textOf(olds, "routerId") ?? "";
-    if (olds.forceDestroy === true) await dropRoutes(context, routerId);
+    if (olds.forceDestroy === true) await dropRoutes(context, routerId, textOf(olds, "subnetId") ?? "");
     await serially(`router ${routerId}`, () =>
       deleteUnlessGone(context, () =>
         context.session.request("network", "PUT", `/routers/${routerId}/remove_router_interface`, {
@@ -78,7 +81,11 @@ function stateOf(port: Port): PropertyMap {
   return { routerId: port.device_id, portId: port.id, subnetId: only?.subnet_id ?? "" };
 }
 
-/** A router keeps an interface that a route leads through. */
-async function dropRoutes({ session }: Context, routerId: string): Promise<void> {
-  await session.request("network", "PUT", `/routers/${routerId}`, { body: { router: { routes: [] } } });
+/** A router keeps an interface that a route leads through; routes through its others stay. */
+async function dropRoutes(context: Context, routerId: string, subnetId: string): Promise<void> {
+  const path = `/subnets/${subnetId}`;
+  const subnet = await orMissing(() => context.session.request<{ subnet: { cidr: string } }>("network", "GET", path));
+  const cidr = subnet?.body.subnet.cidr;
+  if (cidr === undefined) return;
+  await changeRoutes(context, routerId, (routes) => routes.filter(({ nexthop }) => !isWithin(cidr, nexthop)));
 }

@@ -18,9 +18,15 @@ export interface AutoName {
  * Fills in defaults, makes a name where the program gives none, and says what is wrong. As in Pulumi's Terraform bridge every
  * object carries `__defaults`, the sorted names of what was filled in; a made-up name is kept from the old inputs.
  */
-export function checkInputs(properties: Properties, olds: PropertyMap, news: PropertyMap, auto?: AutoName): Checked {
+export function checkInputs(
+  properties: Properties,
+  olds: PropertyMap,
+  news: PropertyMap,
+  auto?: AutoName,
+  env: NodeJS.ProcessEnv = {},
+): Checked {
   const failures: CheckFailure[] = [];
-  const inputs = checkObject(properties, news, "", failures);
+  const inputs = checkObject(properties, news, "", { failures, env });
   if (auto !== undefined && inputs.name === undefined && news.name !== unknown) {
     inputs.name = keptName(olds) ?? `${auto.resourceName}-${randomBytes(4).toString("hex").slice(0, 7)}`;
     inputs[defaultsKey] = [...textsOf(inputs, defaultsKey), "name"].sort();
@@ -34,7 +40,14 @@ function keptName(olds: PropertyMap): PropertyValue | undefined {
   return madeUp ? olds.name : undefined;
 }
 
-function checkObject(properties: Properties, given: PropertyMap, path: string, failures: CheckFailure[]): PropertyMap {
+/** What a check writes to and looks at on its way down. */
+interface Checking {
+  failures: CheckFailure[];
+  env: NodeJS.ProcessEnv;
+}
+
+function checkObject(properties: Properties, given: PropertyMap, path: string, checking: Checking): PropertyMap {
+  const { failures, env } = checking;
   const inputs: PropertyMap = {};
   const defaults: string[] = [];
   const isGiven = (name: string) => given[name] !== undefined && given[name] !== null;
@@ -47,13 +60,14 @@ function checkObject(properties: Properties, given: PropertyMap, path: string, f
     if (property.output) continue;
     const conflicting = property.conflictsWith?.find(isGiven);
     const value = given[name];
+    const otherwise = property.default ?? property.defaultFrom?.value(env);
     if (value !== undefined && value !== null) {
       if (conflicting !== undefined) {
         failures.push({ property: path + name, reason: `${name} conflicts with ${conflicting}: give only one` });
       }
-      inputs[name] = checkValue(property, value, path + name, failures);
-    } else if (property.default !== undefined && conflicting === undefined) {
-      inputs[name] = property.default;
+      inputs[name] = checkValue(property, value, path + name, checking);
+    } else if (otherwise !== undefined && conflicting === undefined) {
+      inputs[name] = otherwise;
       defaults.push(name);
     } else if (property.required) {
       failures.push({ property: path + name, reason: `${path + name} is required and missing` });
@@ -63,10 +77,11 @@ function checkObject(properties: Properties, given: PropertyMap, path: string, f
   return inputs;
 }
 
-function checkValue(property: Property, value: PropertyValue, path: string, failures: CheckFailure[]): PropertyValue {
+function checkValue(property: Property, value: PropertyValue, path: string, checking: Checking): PropertyValue {
+  const { failures } = checking;
   if (value === unknown) return value;
   const before = failures.length;
-  const checked = checkShape(property.shape, value, path, failures);
+  const checked = checkShape(property.shape, value, path, checking);
   if (failures.length > before) return checked;
   if (property.allowed !== undefined && !property.allowed.includes(checked)) {
     const choice = property.allowed.map((one) => JSON.stringify(one)).join(", ");
@@ -77,10 +92,13 @@ function checkValue(property: Property, value: PropertyValue, path: string, fail
   return checked;
 }
 
-function checkShape(shape: Shape, value: PropertyValue, path: string, failures: CheckFailure[]): PropertyValue {
+function checkShape(shape: Shape, value: PropertyValue, path: string, checking: Checking): PropertyValue {
   if (value === unknown) return value;
   const wrong = () => {
-    failures.push({ property: path, reason: `${path} must be ${article(shape.is)}, not ${JSON.stringify(value)}` });
+    checking.failures.push({
+      property: path,
+      reason: `${path} must be ${article(shape.is)}, not ${JSON.stringify(value)}`,
+    });
     return value;
   };
   switch (shape.is) {
@@ -100,9 +118,9 @@ function checkShape(shape: Shape, value: PropertyValue, path: string, failures: 
     case "list":
     case "set":
       if (!Array.isArray(value)) return wrong();
-      return value.map((element, index) => checkShape(shape.of, element, `${path}[${index}]`, failures));
+      return value.map((element, index) => checkShape(shape.of, element, `${path}[${index}]`, checking));
     case "object":
-      return isMap(value) ? checkObject(shape.fields, value, `${path}.`, failures) : wrong();
+      return isMap(value) ? checkObject(shape.fields, value, `${path}.`, checking) : wrong();
   }
 }
 

@@ -90,8 +90,8 @@ function listChanges(
     const before = state[index];
     const after = wanted[index];
     if (after === unknown) changes.push({ path: at, kind: "update", replace });
-    else if (before === undefined) changes.push({ path: at, kind: "add", replace });
-    else if (after === undefined) changes.push({ path: at, kind: "delete", replace });
+    else if (before === undefined) changes.push(elementChange(path, of, replace, index, "add", after));
+    else if (after === undefined) changes.push(elementChange(path, of, replace, index, "delete", before));
     else changes.push(...shapedChanges(at, of, replace, before, after));
   }
   return changes;
@@ -110,9 +110,26 @@ function setChanges(
   const deleted = before.flatMap((one, index) => (after.includes(one) ? [] : [index]));
   const added = after.flatMap((one, index) => (before.includes(one) && one !== "" ? [] : [index]));
   return [
-    ...deleted.map((index): Change => ({ path: `${path}[${index}]`, kind: "delete", replace })),
-    ...added.map((index): Change => ({ path: `${path}[${index}]`, kind: "add", replace })),
+    ...deleted.map((index) => elementChange(path, of, replace, index, "delete", state[index])),
+    ...added.map((index) => elementChange(path, of, replace, index, "add", wanted[index])),
   ];
+}
+
+function elementChange(
+  path: string,
+  of: Shape,
+  replace: boolean,
+  index: number,
+  kind: Change["kind"],
+  element: PropertyValue | undefined,
+): Change {
+  return { path: `${path}[${index}]`, kind, replace: replace || replacesWith(of, element) };
+}
+
+/** True where an element comes or goes with a field that cannot be changed: Terraform compares field by field. */
+function replacesWith(of: Shape, element: PropertyValue | undefined): boolean {
+  if (of.is !== "object" || !isMap(element)) return false;
+  return Object.entries(of.fields).some(([name, { replaces }]) => replaces && !isZero(element[name]));
 }
 
 function mapChanges(path: string, replace: boolean, state: PropertyMap, wanted: PropertyMap): Change[] {

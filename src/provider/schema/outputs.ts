@@ -14,14 +14,18 @@ export interface Timeouts {
   delete?: number;
 }
 
-/** `__meta` as the bridge writes it: timeouts in nanoseconds; nothing for kinds without timeouts. */
-export function metaOf(timeouts: Timeouts, customCreateSeconds = 0): PropertyMap {
+/** `__meta` as the bridge writes it: timeouts in nanoseconds, and the form of the state where that has changed; else nothing. */
+export function metaOf(
+  { timeouts, schemaVersion }: { timeouts: Timeouts; schemaVersion?: number },
+  customCreateSeconds = 0,
+): PropertyMap {
+  const version = schemaVersion === undefined ? {} : { schema_version: String(schemaVersion) };
   const entries = Object.entries(timeouts) as [keyof Timeouts, number][];
-  if (entries.length === 0) return {};
+  if (entries.length === 0) return schemaVersion === undefined ? {} : { [metaKey]: JSON.stringify(version) };
   const nanoseconds = entries
     .map(([phase, seconds]) => [phase, phase === "create" && customCreateSeconds > 0 ? customCreateSeconds : seconds])
     .map(([phase, seconds]) => [phase, Number(seconds) * 1e9]);
-  return { [metaKey]: JSON.stringify({ [timeoutsKey]: Object.fromEntries(nanoseconds) }) };
+  return { [metaKey]: JSON.stringify({ [timeoutsKey]: Object.fromEntries(nanoseconds), ...version }) };
 }
 
 /** The inputs that the cloud is not asked for again, in state form. */

@@ -28,6 +28,8 @@ export interface Property {
   secret?: boolean;
   deprecated?: boolean;
   default?: PropertyValue;
+  /** A default that depends on where the program runs; `told` says how, e.g. `env:OS_POOL_NAME`. */
+  defaultFrom?: { told: string; value: (env: NodeJS.ProcessEnv) => PropertyValue | undefined };
   allowed?: PropertyValue[];
   conflictsWith?: string[];
   /** Why a value of the right shape is refused; undefined when it is fine. */
@@ -49,6 +51,12 @@ export const set = (of: Shape, flags: Flags = {}): Property => ({ shape: { is: "
 export const object = (fields: Properties, flags: Flags = {}): Property => ({
   shape: { is: "object", fields },
   ...flags,
+});
+
+/** A default out of the first environment variable that is set. */
+export const fromEnv = (...names: string[]): NonNullable<Property["defaultFrom"]> => ({
+  told: `env:${names.join(",")}`,
+  value: (env) => names.map((name) => env[name]).find((value) => value !== undefined && value !== ""),
 });
 
 /** Element shapes. */

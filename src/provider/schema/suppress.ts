@@ -12,6 +12,15 @@ export function sameNetwork(state: PropertyValue, input: PropertyValue): boolean
   return network.check(other.address, other.family);
 }
 
+/** True where the address is in the network. */
+export function isWithin(network: string, address: string): boolean {
+  const [range, one] = [cidrOf(network), cidrOf(address)];
+  if (range === undefined || one === undefined || range.family !== one.family) return false;
+  const list = new BlockList();
+  list.addSubnet(range.address, range.prefix, range.family);
+  return list.check(one.address, one.family);
+}
+
 /** An address with its prefix length; a bare address is a network of one. Undefined where the text is neither. */
 export function cidrOf(text: string): { address: string; prefix: number; family: "ipv4" | "ipv6" } | undefined {
   const [address = "", length, ...rest] = text.split("/");

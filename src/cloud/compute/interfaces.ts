@@ -1,0 +1,105 @@
+import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import { ApiError } from "../http/api-error.ts";
+import { parseBody } from "../http/body.ts";
+import { removePort, setPortsStatus, unbindPort } from "../network/ports.ts";
+import type { Port } from "../network/records.ts";
+import type { ComputeContext } from "./context.ts";
+import { nova } from "./errors.ts";
+import { demandState } from "./server-actions.ts";
+import { plugNics } from "./server-nics.ts";
+import { tagSchema } from "./server-tags.ts";
+import { ownServer } from "./servers.ts";
+
+const createBody = (microversion: number) =>
+  z.strictObject({
+    interfaceAttachment: z.strictObject({
+      net_id: z.uuid().optional(),
+      port_id: z.uuid().optional(),
+      fixed_ips: z
+        .array(z.strictObject({ ip_address: z.ipv4() }))
+        .length(1)
+        .optional(),
+      tag: microversion >= 49 ? tagSchema.optional() : z.undefined().optional(),
+    }),
+  });
+
+interface One {
+  Params: { id: string };
+}
+interface OnePort {
+  Params: { id: string; port: string };
+}
+
+/** `/servers/{id}/os-interface` */
+export function interfaceRoutes(app: FastifyInstance, context: ComputeContext): void {
+  const { store, servers, tables, reconcile } = context;
+  const path = "/servers/:id/os-interface";
+  const portOf = (serverId: string, id: string): Port => {
+    const port = tables.ports.get(id);
+    if (port === undefined) throw new ApiError(404, `Port id ${id} could not be found.`);
+    if (port.deviceId === serverId) return port;
+    throw new ApiError(404, `Instance ${serverId} does not have a port with id ${id}`);
+  };
+
+  app.get<One>(path, ({ scope, params, microversion }) => {
+    const server = ownServer(context, scope, params.id);
+    const attached = server.nics.flatMap(({ portId }) => tables.ports.get(portId) ?? []);
+    return { interfaceAttachments: attached.map((port) => attachmentView(port, microversion)) };
+  });
+  app.get<OnePort>(`${path}/:port`, ({ scope, params, microversion }) => ({
+    interfaceAttachment: attachmentView(portOf(ownServer(context, scope, params.id).id, params.port), microversion),
+  }));
+
+  app.post<One>(path, async ({ scope, params, body, microversion }) => {
+    const { interfaceAttachment: asked } = parseBody(createBody(microversion), body ?? { interfaceAttachment: {} });
+    if (asked.net_id !== undefined && asked.port_id !== undefined) {
+      throw nova.badRequest("Must not input both network_id and port_id");
+    }
+    const address = asked.fixed_ips?.[0]?.ip_address;
+    if (address !== undefined && asked.net_id === undefined) {
+      throw nova.badRequest("Must input network_id when request IP address");
+    }
+    const port = store.transaction(() => {
+      const server = ownServer(context, scope, params.id);
+      demandState(server, "attach_interface", ["active", "stopped"]);
+      if (asked.port_id !== undefined && tables.ports.get(asked.port_id) === undefined) {
+        throw new ApiError(404, `Port id ${asked.port_id} could not be found.`);
+      }
+      const wanted = { uuid: asked.net_id, port: asked.port_id, fixed_ip: address };
+      const named = asked.net_id !== undefined || asked.port_id !== undefined;
+      const [nic] = plugNics(tables, scope, server.id, named ? [wanted] : undefined, undefined);
+      if (nic === undefined) throw nova.badRequest("No network is available to attach an interface to.");
+      servers.patch(server.id, { nics: [...server.nics, nic] });
+      if (server.vmState === "active") setPortsStatus(tables, server.id, "ACTIVE");
+      return portOf(server.id, nic.portId);
+    });
+    await reconcile();
+    return { interfaceAttachment: attachmentView(port, microversion) };
+  });
+
+  app.delete<OnePort>(`${path}/:port`, async ({ scope, params }, reply) => {
+    store.transaction(() => {
+      const server = ownServer(context, scope, params.id);
+      const port = portOf(server.id, params.port);
+      demandState(server, "detach_interface", ["active", "stopped"]);
+      const nic = server.nics.find(({ portId }) => portId === port.id);
+      if (nic?.made) removePort(tables, port);
+      else unbindPort(tables, port);
+      servers.patch(server.id, { nics: server.nics.filter((one) => one !== nic) });
+    });
+    await reconcile();
+    return reply.code(202).send();
+  });
+}
+
+function attachmentView(port: Port, microversion: number): Record<string, unknown> {
+  return {
+    net_id: port.networkId,
+    port_id: port.id,
+    mac_addr: port.mac,
+    port_state: port.status,
+    fixed_ips: port.fixedIps.map((ip) => ({ subnet_id: ip.subnetId, ip_address: ip.ipAddress })),
+    ...(microversion >= 70 ? { tag: null } : {}),
+  };
+}

@@ -2,16 +2,34 @@ import { SlipwayError } from "../common/errors.ts";
 import type { Credentials } from "./credentials.ts";
 
 /** The services that Slipway speaks to, by catalogue type. */
-export type ServiceType = "compute" | "network" | "image" | "object-store" | "identity" | "volumev3";
+export type ServiceType =
+  | "compute"
+  | "network"
+  | "image"
+  | "object-store"
+  | "identity"
+  | "volumev3"
+  | "load-balancer"
+  | "dns"
+  | "key-manager";
 
 /** The catalogue of a Keystone v3 token. */
 export type Catalogue = {
+  id?: string;
+  name?: string;
   type: string;
-  endpoints: { interface: string; region?: string; region_id?: string; url: string }[];
+  endpoints: { id?: string; interface: string; region?: string; region_id?: string; url: string }[];
 }[];
 
 /** Version path of each service below its catalogue address, where the catalogue leaves it out. */
-const versionPaths: Partial<Record<ServiceType, string>> = { network: "v2.0", image: "v2", identity: "v3" };
+const versionPaths: Partial<Record<ServiceType, string>> = {
+  network: "v2.0",
+  image: "v2",
+  identity: "v3",
+  "load-balancer": "v2.0",
+  dns: "v2",
+  "key-manager": "v1",
+};
 
 /**
  * The base address of a service, without a slash at its end.

@@ -4,12 +4,28 @@ import type { Credentials, DomainReference, Identity, ProjectReference, UserRefe
 import { faultText, OpenStackError } from "./errors.ts";
 import type { Transport, TransportError } from "./transport.ts";
 
+/** Something of Keystone's by id and name. */
+interface Named {
+  id: string;
+  name: string;
+}
+
+/** What Keystone says of a token: who has it, and for what. */
+export interface TokenBody {
+  user: Named & { domain: Named };
+  project?: Named & { domain: Named };
+  domain?: Named;
+  roles?: Named[];
+  catalog?: Catalogue;
+}
+
 /** A Keystone v3 token and what it is good for. */
 export interface Token {
   value: string;
   projectId: string | undefined;
   userId: string;
   catalogue: Catalogue;
+  body: TokenBody;
 }
 
 /** The address of Keystone's v3 API for an `auth_url` with or without its version; old files still say `/v2.0`. */
@@ -87,10 +103,8 @@ export async function logIn(transport: Transport, credentials: Credentials, time
       ...(requestId === undefined ? {} : { requestId }),
     });
   }
-  const { token } = JSON.parse(body) as {
-    token: { project?: { id: string }; user: { id: string }; catalog?: Catalogue };
-  };
-  return { value, projectId: token.project?.id, userId: token.user.id, catalogue: token.catalog ?? [] };
+  const { token } = JSON.parse(body) as { token: TokenBody };
+  return { value, projectId: token.project?.id, userId: token.user.id, catalogue: token.catalog ?? [], body: token };
 }
 
 const hints: Record<Identity["method"], string> = {

@@ -3,7 +3,7 @@ import { SlipwayError } from "../common/errors.ts";
 import { type Answer, judged } from "./answer.ts";
 import { endpointOf, offers, type ServiceType } from "./catalogue.ts";
 import type { Credentials } from "./credentials.ts";
-import { identityUrl, logIn, type Token, unreachable } from "./keystone.ts";
+import { identityUrl, logIn, type Token, type TokenBody, unreachable } from "./keystone.ts";
 import { defaultRetryLimits, type RetryLimits, withRetries } from "./retry.ts";
 import { createTransport, type ExchangeLimits, type RawAnswer, type RequestBody, TransportError } from "./transport.ts";
 
@@ -56,6 +56,8 @@ export interface Session {
   offers(type: ServiceType): Promise<boolean>;
   /** A token for clients that speak for themselves. */
   token(): Promise<string>;
+  /** What Keystone says of the token. */
+  tokenBody(): Promise<TokenBody>;
   /**
    * @param path below the service's base address, e.g. `/servers/ID`
    * @throws OpenStackError for an unexpected status; SlipwayError E_AUTH_FAILED, E_CLOUD_UNREACHABLE
@@ -129,6 +131,7 @@ export function openSession(credentials: Credentials, options: SessionOptions = 
     authUrl: identityUrl(credentials.authUrl),
     region: credentials.region,
     token: async () => (await token()).value,
+    tokenBody: async () => (await token()).body,
     userId: async () => (await token()).userId,
     projectId: async () => (await token()).projectId ?? unscoped(),
     endpoint: async (type) => endpointOf((await token()).catalogue, type, credentials),

@@ -1,16 +1,12 @@
 import { volume } from "./blockstorage/volume.ts";
-import { getFlavor } from "./compute/get-flavor.ts";
 import { instance } from "./compute/instance.ts";
 import { interfaceAttach } from "./compute/interface-attach.ts";
 import { keypair } from "./compute/keypair.ts";
 import { serverGroup } from "./compute/server-group.ts";
 import { volumeAttach } from "./compute/volume-attach.ts";
-import type { ProviderFunction } from "./function.ts";
-import { getImage } from "./images/get-image.ts";
 import type { ResourceKind } from "./kind.ts";
 import { floatingIp } from "./networking/floating-ip.ts";
 import { floatingIpAssociate } from "./networking/floating-ip-associate.ts";
-import { getNetwork } from "./networking/get-network.ts";
 import { network } from "./networking/network.ts";
 import { port } from "./networking/port.ts";
 import { router } from "./networking/router.ts";
@@ -43,8 +39,3 @@ const kinds = [
 
 /** Every resource kind by its type token. */
 export const resourceKinds: ReadonlyMap<string, ResourceKind> = new Map(kinds.map((kind) => [kind.type, kind]));
-
-/** Every function by its token. */
-export const providerFunctions: ReadonlyMap<string, ProviderFunction> = new Map(
-  [getImage, getFlavor, getNetwork].map((one) => [one.token, one]),
-);

@@ -6,6 +6,7 @@ import { requireToken, type Tokens } from "../identity/tokens.ts";
 import type { ComputeContext } from "./context.ts";
 import { nova } from "./errors.ts";
 import { flavorRoutes } from "./flavors.ts";
+import { hypervisorRoutes } from "./hypervisors.ts";
 import { interfaceRoutes } from "./interfaces.ts";
 import { keypairRoutes } from "./keypairs.ts";
 import { microversions, untilMicroversion } from "./microversion.ts";
@@ -49,6 +50,7 @@ export async function computeService(app: FastifyInstance, options: ComputeOptio
     async (inner) => {
       inner.addHook("onRequest", requireToken(options.tokens, "compute"));
       flavorRoutes(inner, options.base);
+      hypervisorRoutes(inner, options);
       keypairRoutes(inner, options.store);
       serverRoutes(inner, options);
       serverActionRoutes(inner, options);

@@ -1,12 +1,12 @@
 import { SlipwayError } from "../../common/errors.ts";
 import type { PropertyMap } from "../../engine/resource-provider.ts";
 import { type Image, listImages } from "../../openstack/image/images.ts";
-import type { Query } from "../../openstack/session.ts";
 import type { ProviderFunction } from "../function.ts";
 import type { Context } from "../kind.ts";
 import { exactlyOne } from "../lookup.ts";
-import { aString, flag, integer, map, set, text } from "../schema/property.ts";
-import { isMap, isZero, textOf, textsOf } from "../schema/values.ts";
+import { flag, text } from "../schema/property.ts";
+import { textOf } from "../schema/values.ts";
+import { imageFilters, imageQuery, isWanted } from "./image-filters.ts";
 
 /** Glance's own members of an image; every other text is a property that somebody has set. */
 const ownMembers = new Set(
@@ -19,25 +19,20 @@ const ownMembers = new Set(
 export const getImage: ProviderFunction = {
   token: "openstack:images/getImage:getImage",
   args: {
-    name: text({ conflictsWith: ["nameRegex"] }),
-    nameRegex: text({ conflictsWith: ["name"] }),
-    visibility: text({ allowed: ["public", "private", "shared", "community"] }),
-    memberStatus: text({ allowed: ["accepted", "pending", "rejected", "all"] }),
-    owner: text(),
+    ...imageFilters,
     hidden: flag({ default: false }),
     mostRecent: flag({ default: false }),
-    properties: map(),
-    region: text(),
-    sizeMin: integer(),
-    sizeMax: integer(),
     sortKey: text({ default: "name" }),
     sortDirection: text({ default: "asc", allowed: ["asc", "desc"] }),
-    tag: text(),
-    tags: set(aString),
   },
   async call(context, args) {
-    const listed = await listImages(context.session, queryOf(args));
-    const matching = listed.filter((image) => hasName(image, args) && hasProperties(image, args));
+    const listed = await listImages(context.session, {
+      ...imageQuery(args),
+      os_hidden: args.hidden === true ? true : undefined,
+      sort_key: textOf(args, "sortKey"),
+      sort_dir: textOf(args, "sortDirection"),
+    });
+    const matching = listed.filter((image) => isWanted(image, args));
     const name = textOf(args, "name");
     if (matching.length === 0 && name !== undefined) await refuseUnusable(context, name);
     const image = await exactlyOne({
@@ -59,33 +54,6 @@ async function refuseUnusable(context: Context, name: string): Promise<void> {
   throw new SlipwayError("E_LOOKUP", `no image ${name} can be used: ${states.join(", ")}`, {
     hint: "Have it activated with `openstack image set --activate`, or set image in the stack's configuration to another.",
   });
-}
-
-function queryOf(args: PropertyMap): Query {
-  const tags = [...textsOf(args, "tags"), ...(textOf(args, "tag") === undefined ? [] : [textOf(args, "tag") ?? ""])];
-  return {
-    name: textOf(args, "name"),
-    status: "active",
-    visibility: textOf(args, "visibility"),
-    owner: textOf(args, "owner"),
-    member_status: textOf(args, "memberStatus"),
-    os_hidden: args.hidden === true ? true : undefined,
-    size_min: isZero(args.sizeMin) ? undefined : Number(args.sizeMin),
-    size_max: isZero(args.sizeMax) ? undefined : Number(args.sizeMax),
-    sort_key: textOf(args, "sortKey"),
-    sort_dir: textOf(args, "sortDirection"),
-    tag: tags.length > 0 ? tags : undefined,
-  };
-}
-
-function hasName(image: Image, args: PropertyMap): boolean {
-  const pattern = textOf(args, "nameRegex");
-  return pattern === undefined || new RegExp(pattern).test(image.name);
-}
-
-function hasProperties(image: Image, args: PropertyMap): boolean {
-  const wanted = isMap(args.properties) ? args.properties : {};
-  return Object.entries(wanted).every(([name, value]) => image[name] === value);
 }
 
 function newestFirst(one: Image, other: Image): number {

@@ -104,7 +104,8 @@ function bindingField(inputs: PropertyMap): ApiObject {
   };
 }
 
-function bindingState(api: ApiObject): PropertyMap {
+/** Whom a port is bound to, in the form of the state. */
+export function bindingState(api: ApiObject): PropertyMap {
   const profile = api["binding:profile"];
   const details = (api["binding:vif_details"] ?? {}) as Record<string, unknown>;
   return {
@@ -121,7 +122,7 @@ function isEmpty(value: unknown): boolean {
 }
 
 /** The cloud fills in the port's own MAC address; that is the same as not giving one. */
-function addressPairs(api: ApiObject): PropertyValue[] {
+export function addressPairs(api: ApiObject): PropertyValue[] {
   const pairs = (api.allowed_address_pairs ?? []) as { ip_address: string; mac_address?: string }[];
   return pairs.map((pair) => ({
     ipAddress: pair.ip_address,

@@ -91,7 +91,8 @@ interface GatewayInfo {
   external_fixed_ips?: { ip_address: string; subnet_id: string }[];
 }
 
-function gatewayState(api: ApiObject): PropertyMap {
+/** The gateway in the form of the state. */
+export function gatewayState(api: ApiObject) {
   const gateway = (api.external_gateway_info ?? {}) as GatewayInfo;
   const addresses = gateway.external_fixed_ips ?? [];
   return {

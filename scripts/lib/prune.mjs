@@ -16,6 +16,8 @@ const unread = [
   /^@opentelemetry\/[^/]+\/build\/(?:esm|esnext)$/,
   // TypeScript's messages in other languages
   /^typescript\/lib\/[a-z]{2}(?:-[a-z]{2})?$/,
+  // the TypeScript inside Pulumi's SDK, for programs that have none
+  /^(?:@pulumi\/pulumi|pulumi-sdk-recorded)\/vendor\/typescript@[^/]+$/,
   // maps to sources that are not there
   /\.[cm]?[jt]s\.map$/,
 ];

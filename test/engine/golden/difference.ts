@@ -1,0 +1,164 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Call, Json, Observation, Resource, Step } from "./recording.ts";
+import { shortName } from "./symbols.ts";
+
+/** One way in which our run differs from the recorded one. */
+export interface Difference {
+  run: string;
+  /** `outcome`, `step`, `order`, `call`, `calls of`, `read`, `state`. */
+  part: string;
+  /** What differs. */
+  what: string;
+  /** As it was recorded; absent: nothing. */
+  recorded?: string;
+  ours?: string;
+}
+
+/** A difference in a line, for people. */
+export function formatDifference({ run, part, what, recorded, ours }: Difference): string {
+  return `${run} ${part} ${what}: recorded ${recorded ?? "nothing"}, ours ${ours ?? "nothing"}`;
+}
+
+/**
+ * All differences between two runs, ids and the like masked in both.
+ * - steps: each resource goes through the same operations, with the same outcome and the same differing properties; a step begins after the
+ *   steps that it depends on have ended.
+ * - calls that change something: the same, as often, and for each object in the same order; no object is named before it is made.
+ * - calls that read: the same set; how often a status is asked for is a matter of time.
+ * - calls of Keystone: the same set; how often a login is made is a matter of sessions.
+ * - state: the same resources with the same fields.
+ */
+export function differencesBetween(run: string, recorded: Observation, ours: Observation): Difference[] {
+  const found = [
+    ...valueDifferences("outcome", "failed", recorded.failed, ours.failed),
+    ...stepDifferences(recorded.steps, ours.steps),
+    ...callDifferences(recorded.calls, ours.calls),
+    ...stateDifferences(recorded.resources, ours.resources),
+  ];
+  return found.map((difference) => ({ run, ...difference }));
+}
+
+type Found = Omit<Difference, "run">;
+
+function valueDifferences(part: string, what: string, recorded: unknown, ours: unknown): Found[] {
+  if (isDeepStrictEqual(recorded, ours)) return [];
+  return [
+    {
+      part,
+      what,
+      ...(recorded === undefined ? {} : { recorded: JSON.stringify(recorded) }),
+      ...(ours === undefined ? {} : { ours: JSON.stringify(ours) }),
+    },
+  ];
+}
+
+/** What a resource went through, in order. */
+function stepDifferences(recorded: Step[], ours: Step[]): Found[] {
+  const urns = new Set([...recorded, ...ours].map(({ urn }) => urn));
+  return [...urns].flatMap((urn) => {
+    const through = (steps: Step[]) => {
+      const own = steps.filter((step) => step.urn === urn);
+      return own.length === 0 ? undefined : own.filter(({ phase }) => phase !== "begin").map(lineOf);
+    };
+    const reasons = (steps: Step[]) =>
+      steps
+        .filter((step) => step.urn === urn && step.phase === "begin" && step.diffs !== undefined)
+        .map(({ op, diffs, keys }) => `${op} for ${diffs?.join()}${keys === undefined ? "" : `, forced by ${keys}`}`);
+    return [
+      ...valueDifferences("step", shortName(urn), through(recorded), through(ours)),
+      ...valueDifferences("reason", shortName(urn), reasons(recorded), reasons(ours)),
+    ];
+  });
+}
+
+const lineOf = ({ phase, op }: Step) => (phase === "fail" ? `${op} failed` : op);
+
+/** Calls that ask and change nothing. */
+export const isRead = ({ method }: Call) => method === "GET" || method === "HEAD";
+
+/** Calls that are repeated as time or sessions want it. */
+const isRepeated = (call: Call) => isRead(call) || call.service === "keystone";
+
+const asking = ({ service, method, path, query }: Call) =>
+  `${service} ${method} ${path}${query === "" ? "" : `?${query}`}`;
+
+function callDifferences(recorded: Call[], ours: Call[]): Found[] {
+  const reads = (calls: Call[]) =>
+    new Set(
+      calls
+        .filter(isRepeated)
+        .map((call) => `${asking(call)}${bodyOf(call)}${call.method === "POST" ? outcomeOf(call) : ""}`),
+    );
+  const [theirReads, ourReads] = [reads(recorded), reads(ours)];
+  const changes = (calls: Call[]) => {
+    const byObject = new Map<string, string[]>();
+    for (const call of calls.filter((call) => !isRepeated(call))) {
+      const lines = byObject.get(objectOf(call)) ?? [];
+      byObject.set(objectOf(call), [...lines, `${asking(call)}${bodyOf(call)}${outcomeOf(call)}`]);
+    }
+    return byObject;
+  };
+  const [theirs, own] = [changes(recorded), changes(ours)];
+  const objects = new Set([...theirs.keys(), ...own.keys()]);
+  return [
+    ...[...theirReads].filter((read) => !ourReads.has(read)).map((what) => ({ part: "read", what, recorded: "asked" })),
+    ...[...ourReads].filter((read) => !theirReads.has(read)).map((what) => ({ part: "read", what, ours: "asked" })),
+    ...[...objects].flatMap((object) => valueDifferences("calls", object, theirs.get(object), own.get(object))),
+  ];
+}
+
+const bodyOf = ({ body }: Call) => (body === undefined ? "" : ` ${JSON.stringify(sorted(body))}`);
+const outcomeOf = ({ status }: Call) => (status < 400 ? "" : ` → ${status}`);
+
+/** What a call is about: the object that its path names, or for a new one the collection and the name or content that it is given. */
+function objectOf({ service, path, body, method }: Call): string {
+  const named = path.split("/").find((part) => part.startsWith("<") && !part.startsWith("<project "));
+  if (named !== undefined) return named;
+  return method === "POST" ? `${service} ${path} ${JSON.stringify(sorted(body ?? null))}` : `${service} ${path}`;
+}
+
+function sorted(value: Json, key = ""): Json {
+  if (Array.isArray(value)) {
+    const items = value.map((item) => sorted(item));
+    return sets.has(key) ? items.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) : items;
+  }
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(
+    Object.keys(value)
+      .sort()
+      .map((name) => [name, sorted(value[name] ?? null, key === "propertyDependencies" ? key : name)]),
+  );
+}
+
+/** Fields that hold the time of the last change. */
+const times = new Set(["created", "modified"]);
+
+/** Lists without an order: the provider's sets, and what the SDK gathers from promises as they resolve. */
+const sets = new Set(["tags", "allTags", "dependencies", "propertyDependencies"]);
+
+function stateDifferences(recorded: Resource[], ours: Resource[]): Found[] {
+  const byKey = (resources: Resource[]) =>
+    new Map(resources.map((resource) => [`${shortName(resource.urn)}${resource.delete ? " (old)" : ""}`, resource]));
+  const [theirs, own] = [byKey(recorded), byKey(ours)];
+  return [...new Set([...theirs.keys(), ...own.keys()])].flatMap((key) => {
+    const [theirResource, ownResource] = [theirs.get(key), own.get(key)];
+    if (theirResource === undefined || ownResource === undefined) {
+      return valueDifferences("state", key, theirResource && "there", ownResource && "there");
+    }
+    return within(key, sorted(theirResource), sorted(ownResource));
+  });
+}
+
+/** The deepest places where two values differ. */
+function within(path: string, recorded: Json | undefined, ours: Json | undefined): Found[] {
+  const isMap = (value: Json | undefined) => typeof value === "object" && value !== null && !Array.isArray(value);
+  if (isMap(recorded) && isMap(ours)) {
+    const [theirs, own] = [recorded, ours] as { [key: string]: Json }[];
+    const keys = [...new Set([...Object.keys(theirs ?? {}), ...Object.keys(own ?? {})])].sort();
+    return keys.filter((key) => !times.has(key)).flatMap((key) => within(`${path} ${key}`, theirs?.[key], own?.[key]));
+  }
+  if (Array.isArray(recorded) && Array.isArray(ours) && recorded.length === ours.length) {
+    return recorded.flatMap((item, index) => within(`${path} ${index}`, item, ours[index]));
+  }
+  return valueDifferences("state", path, recorded, ours);
+}

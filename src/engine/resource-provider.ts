@@ -133,6 +133,8 @@ export interface ResourceProvider {
   mayHaveMade?(error: unknown): boolean;
   /** Output properties that are secret whatever the program says. */
   secretOutputs(type: string): string[];
+  /** Outputs that repeat an input under another name, with its name: what is secret in the input is secret in them. */
+  repeatedInputs?(type: string): Record<string, string>;
   close(): Promise<void>;
 }
 

@@ -12,9 +12,11 @@ import { composed, halfMade, mayHaveMade, outputsOf } from "./outcome.ts";
 import { checkInputs } from "./schema/check.ts";
 import { changedNames } from "./schema/diff.ts";
 import {
+  emptyCollections,
   foreseenOutputs,
   foreseenUpdate,
   importedInputs,
+  keptEmptyCollections,
   metaOf,
   refreshedInputs,
   type Timeouts,
@@ -102,7 +104,8 @@ export function createOpenStackProvider(options: OpenStackProviderOptions = {}):
       const changed = changedNames(kind.properties, olds, news);
       if (changed.size > 0) await kind.update?.(context, id, { olds, inputs: news, changed });
       await kind.settle?.(context, id, news, olds);
-      return outputsOf(kind, context, id, news, olds);
+      const outputs = await outputsOf(kind, context, id, news, olds);
+      return { ...keptEmptyCollections(kind.properties, olds), ...outputs };
     },
 
     async read(r, id, outputs, inputs, call) {
@@ -112,7 +115,11 @@ export function createOpenStackProvider(options: OpenStackProviderOptions = {}):
       if (imported && kind.importable === false) refuseImport(r);
       const found = await kind.read(context, id, imported ? outputs : inputs, outputs);
       if (found === undefined) return { id: "", outputs: {}, inputs: {} };
-      const state = composed(kind, context, id, inputs, { ...(imported ? metaOf(kind) : {}), ...outputs }, found);
+      const known = { ...(imported ? metaOf(kind) : {}), ...outputs };
+      const state = {
+        ...emptyCollections(kind.properties),
+        ...composed(kind, context, id, inputs, known, found),
+      };
       const refreshed = imported
         ? importedInputs(kind.properties, state)
         : refreshedInputs(kind.properties, inputs, state);
@@ -153,6 +160,11 @@ export function createOpenStackProvider(options: OpenStackProviderOptions = {}):
     secretOutputs(type) {
       const properties = resourceKinds.get(type)?.properties ?? {};
       return Object.keys(properties).filter((name) => properties[name]?.secret);
+    },
+
+    repeatedInputs(type) {
+      const properties = Object.entries(resourceKinds.get(type)?.properties ?? {});
+      return Object.fromEntries(properties.flatMap(([name, { repeats }]) => (repeats ? [[name, repeats]] : [])));
     },
 
     async close() {

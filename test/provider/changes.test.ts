@@ -62,6 +62,21 @@ describe("names", () => {
   });
 });
 
+describe("empty collections", () => {
+  test("are in the state after a read, stay there over updates, and are no difference", async () => {
+    const net = await make(provider, network, { name: "refreshed" });
+    const made = await make(provider, subnet, { networkId: net.id, cidr: "10.3.0.0/24" });
+    expect(made.outputs).not.toHaveProperty("hostRoutes");
+    const read = await provider.read(subnet, made.id, made.outputs, made.inputs, {});
+    expect(read.outputs).toEqual({ ...made.outputs, hostRoutes: [] });
+    const seen = { ...made, outputs: read.outputs };
+    const same = { networkId: net.id, cidr: "10.3.0.0/24" };
+    expect((await again(provider, seen, same)).diff.changes).toBe(false);
+    const { outputs } = await change(seen, { ...same, description: "new" });
+    expect(outputs).toMatchObject({ description: "new", hostRoutes: [] });
+  });
+});
+
 describe("tags", () => {
   test("foreign tags are no difference and survive a change of the own", async () => {
     const made = await make(provider, network, { name: "tagged", tags: ["a", "b"] });

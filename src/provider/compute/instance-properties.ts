@@ -57,7 +57,7 @@ export const instanceProperties: Properties = {
   keyPair: text({ replaces: true }),
   userData: text({ kept: true, replaces: true, toState: sha1Of }),
   metadata: map({ kept: true }),
-  allMetadata: map({ output: true, computed: true }),
+  allMetadata: map({ output: true, computed: true, repeats: "metadata" }),
   networks: list(network, { computed: true, replaces: true }),
   networkMode: text({ kept: true, replaces: true, allowed: ["auto", "none"], conflictsWith: ["networks"] }),
   securityGroups: set(aString, { computed: true }),
@@ -81,7 +81,7 @@ export const instanceProperties: Properties = {
     same: (state) => state === "migrating", // it comes back as it was
   }),
   tags: set(aString),
-  allTags: set(aString, { output: true, computed: true }),
+  allTags: set(aString, { output: true, computed: true, repeats: "tags" }),
   accessIpV4: text({ computed: true }),
   accessIpV6: text({ computed: true }),
   created: text({ output: true, computed: true }),

@@ -18,7 +18,7 @@ export const commonProperties: Properties = {
 /** Tags: `tags` are the program's own, `allTags` everything found. */
 export const tagProperties: Properties = {
   tags: set(aString),
-  allTags: set(aString, { output: true, computed: true }),
+  allTags: set(aString, { output: true, computed: true, repeats: "tags" }),
 };
 
 /** Raw fields for the request that the table does not know. */

@@ -44,6 +44,29 @@ export function onceOutputs(properties: Properties, olds: PropertyMap): Property
   return Object.fromEntries(names.map((name) => [name, olds[name] ?? null]));
 }
 
+/**
+ * What the bridge's Read adds to a state: lists that neither the program nor the cloud gives are empty, single objects null. Its Create and
+ * Update leave them out.
+ */
+export function emptyCollections(properties: Properties): PropertyMap {
+  const empty: PropertyMap = {};
+  for (const [name, { shape, computed, output }] of Object.entries(properties)) {
+    if (computed || output) continue;
+    if (shape.is === "list" || shape.is === "set") empty[name] = [];
+    if (shape.is === "object") empty[name] = null;
+  }
+  return empty;
+}
+
+/** The {@link emptyCollections} that a state has from an earlier Read: an Update leaves them as they are. */
+export function keptEmptyCollections(properties: Properties, olds: PropertyMap): PropertyMap {
+  const had = Object.entries(emptyCollections(properties)).filter(([name, empty]) => {
+    const old = olds[name];
+    return Array.isArray(old) ? old.length === 0 : old === null && empty === null;
+  });
+  return Object.fromEntries(had);
+}
+
 /** The outputs that a create can promise: inputs as given, unknown where the cloud chooses. */
 export function foreseenOutputs(properties: Properties, inputs: PropertyMap): PropertyMap {
   const foreseen: PropertyMap = { id: unknown };

@@ -26,6 +26,8 @@ export interface Property {
   /** Known only from the create call; later reads keep what the state has. */
   once?: boolean;
   secret?: boolean;
+  /** The input whose values the cloud repeats here: what is secret there is secret here. */
+  repeats?: string;
   deprecated?: boolean;
   default?: PropertyValue;
   /** A default that depends on where the program runs; `told` says how, e.g. `env:OS_POOL_NAME`. */

@@ -3,7 +3,7 @@ import { deepStrictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parsePath, pathWithin, valueAt, withIgnoredChanges } from "../../../src/engine/embedded/values/paths.ts";
-import { mapToProvider, withSecretsOf } from "../../../src/engine/embedded/values/provider-values.ts";
+import { mapToProvider, withRepeated, withSecretsOf } from "../../../src/engine/embedded/values/provider-values.ts";
 import { decodeState, encodeState, type SecretCodec } from "../../../src/engine/embedded/values/state-json.ts";
 import {
   ResourceReference,
@@ -85,6 +85,22 @@ describe("property values", () => {
         }
       }),
     );
+  });
+
+  it("are secret in outputs that repeat them under another name", () => {
+    const inputs = { metadata: { note: Secret.of("hush"), role: "web" }, tags: ["open", Secret.of("closed")] };
+    const answer = {
+      allMetadata: { note: "hush", role: "web", foreign: "1" },
+      allTags: ["closed", "open"],
+      other: "hush",
+    };
+    expect(
+      withSecretsOf(answer, withRepeated(inputs, { allMetadata: "metadata", allTags: "tags", other: "absent" })),
+    ).toEqual({
+      allMetadata: { note: Secret.of("hush"), role: "web", foreign: "1" },
+      allTags: Secret.of(["closed", "open"]),
+      other: "hush",
+    });
   });
 
   it("keep infinities in the state file by their bits", () => {

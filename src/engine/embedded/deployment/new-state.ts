@@ -1,7 +1,7 @@
 import type { UsableProvider } from "../providers/provider-registry.ts";
 import type { ResourceState } from "../state/resource-state.ts";
 import type { Goal } from "../steps/goal.ts";
-import { withSecretKeys, withSecretsOf } from "../values/provider-values.ts";
+import { withRepeated, withSecretKeys, withSecretsOf } from "../values/provider-values.ts";
 import type { ValueMap } from "../values/value.ts";
 
 /** The state that a registration asks for; what `old` alone knows (id, outputs, times) is carried over. */
@@ -37,8 +37,9 @@ export function stateOf(
   };
 }
 
-/** A provider's answer as outputs: secret where the input of that name is, and where program or provider say so. */
+/** A provider's answer as outputs: secret where the input of that name or one that it repeats is, and where program or provider say so. */
 export function outputsOf(answer: ValueMap, state: ResourceState, usable: UsableProvider): ValueMap {
   const named = [...state.additionalSecretOutputs, ...(usable.provider?.secretOutputs(state.type) ?? [])];
-  return withSecretKeys(withSecretsOf(answer, state.inputs), named);
+  const repeated = usable.provider?.repeatedInputs?.(state.type) ?? {};
+  return withSecretKeys(withSecretsOf(answer, withRepeated(state.inputs, repeated)), named);
 }

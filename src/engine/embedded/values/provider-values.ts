@@ -34,6 +34,17 @@ function secretLike(value: Value, source: Value): Value {
   return value;
 }
 
+/** The inputs, once more under the names of the outputs that repeat them. A list may come back in another order, so one secret makes it all secret. */
+export function withRepeated(inputs: ValueMap, inputByOutput: Record<string, string>): ValueMap {
+  const repeated = Object.entries(inputByOutput).flatMap(([output, input]): [string, Value][] => {
+    const value = entry(inputs, input);
+    if (value === undefined) return [];
+    const holdsSecret = Array.isArray(value) && value.some((item) => item instanceof Secret);
+    return [[output, holdsSecret ? Secret.of(value) : value]];
+  });
+  return { ...Object.fromEntries(repeated), ...inputs };
+}
+
 /** Marks the named keys secret. */
 export function withSecretKeys(map: ValueMap, keys: readonly string[]): ValueMap {
   return mapValues(map, (value, key) => (keys.includes(key) ? Secret.of(value) : value));

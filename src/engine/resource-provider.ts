@@ -47,11 +47,11 @@ export interface DiffResult {
 }
 
 /** A resource as the cloud has it. */
-interface ReadResult {
+interface ReadResult<Properties> {
   /** Empty: it does not exist (any more). */
   id: string;
-  outputs: PropertyMap;
-  inputs: PropertyMap;
+  outputs: Properties;
+  inputs: Properties;
 }
 
 /** Thrown by create, update and findInterrupted when the resource exists but is not what it should be: the engine keeps it with the reasons. */
@@ -75,60 +75,61 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
-/** One configured provider. Every method may throw; the message is shown to the user with the resource's URN. */
-export interface ResourceProvider {
-  /** @param variables configuration by name without the package's namespace, e.g. `cloud`, `authUrl`; values as text */
-  configure(variables: Record<string, string>): Promise<void>;
+/**
+ * What a configured provider does. Every method may throw; the message is shown to the user with the resource's URN.
+ * @typeParam Properties what values are made of: {@link PropertyMap} for providers that see no secrets
+ */
+export interface ResourceOperations<Properties> {
   check(
     r: ResourceIdentity,
-    olds: PropertyMap,
-    news: PropertyMap,
-  ): Promise<{ inputs: PropertyMap; failures: CheckFailure[] }>;
+    olds: Properties,
+    news: Properties,
+  ): Promise<{ inputs: Properties; failures: CheckFailure[] }>;
   /** @param olds the state's outputs (not its inputs) */
   diff(
     r: ResourceIdentity,
     id: string,
-    olds: PropertyMap,
-    oldInputs: PropertyMap,
-    news: PropertyMap,
+    olds: Properties,
+    oldInputs: Properties,
+    news: Properties,
     ignoreChanges: string[],
   ): Promise<DiffResult>;
   /** With `preview`, makes nothing and answers the outputs that can be foreseen, {@link unknown} elsewhere. */
   create(
     r: ResourceIdentity,
-    inputs: PropertyMap,
+    inputs: Properties,
     preview: boolean,
     options: CallOptions,
-  ): Promise<{ id: string; outputs: PropertyMap }>;
+  ): Promise<{ id: string; outputs: Properties }>;
   update(
     r: ResourceIdentity,
     id: string,
-    olds: PropertyMap,
-    oldInputs: PropertyMap,
-    news: PropertyMap,
+    olds: Properties,
+    oldInputs: Properties,
+    news: Properties,
     preview: boolean,
     options: CallOptions,
-  ): Promise<PropertyMap>;
+  ): Promise<Properties>;
   read(
     r: ResourceIdentity,
     id: string,
-    outputs: PropertyMap,
-    inputs: PropertyMap,
+    outputs: Properties,
+    inputs: Properties,
     options: CallOptions,
-  ): Promise<ReadResult>;
+  ): Promise<ReadResult<Properties>>;
   delete(
     r: ResourceIdentity,
     id: string,
-    outputs: PropertyMap,
-    oldInputs: PropertyMap,
+    outputs: Properties,
+    oldInputs: Properties,
     options: CallOptions,
   ): Promise<void>;
-  invoke(token: string, args: PropertyMap): Promise<{ result: PropertyMap; failures: CheckFailure[] }>;
+  invoke(token: string, args: Properties): Promise<{ result: Properties; failures: CheckFailure[] }>;
   /**
    * Looks for the one object that an interrupted {@link create} with these inputs made, e.g. by name or tag, so that it is adopted
    * instead of made twice. Undefined when there is none, or more than one that it could be. Left out: the engine only warns.
    */
-  findInterrupted?(r: ResourceIdentity, inputs: PropertyMap): Promise<{ id: string; outputs: PropertyMap } | undefined>;
+  findInterrupted?(r: ResourceIdentity, inputs: Properties): Promise<{ id: string; outputs: Properties } | undefined>;
   /** True where a {@link create} that failed with this error may have made the object all the same: then it is looked for. */
   mayHaveMade?(error: unknown): boolean;
   /** Output properties that are secret whatever the program says. */
@@ -136,6 +137,12 @@ export interface ResourceProvider {
   /** Outputs that repeat an input under another name, with its name: what is secret in the input is secret in them. */
   repeatedInputs?(type: string): Record<string, string>;
   close(): Promise<void>;
+}
+
+/** A provider in this process. The engine unwraps secrets before it asks, and marks the answers. */
+export interface ResourceProvider extends ResourceOperations<PropertyMap> {
+  /** @param variables configuration by name without the package's namespace, e.g. `cloud`, `authUrl`; values as text */
+  configure(variables: Record<string, string>): Promise<void>;
 }
 
 /** How the engine finds providers: by package name and version, e.g. `openstack`, `3.15.2`. */

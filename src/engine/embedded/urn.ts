@@ -1,6 +1,8 @@
 /** The type of the resource that every program's top-level resources hang from. */
 export const stackType = "pulumi:pulumi:Stack";
 const providerPrefix = "pulumi:providers:";
+/** The package of resources whose provider is written in the program itself (`@pulumi/pulumi/dynamic`). */
+export const dynamicPackage = "pulumi-nodejs";
 
 /** `urn:pulumi:<stack>::<project>::<parentQualifiedType>$<type>::<name>`; the stack itself adds nothing to the chain. */
 export function makeUrn(stack: string, project: string, parent: string, type: string, name: string): string {

@@ -12,8 +12,7 @@ import { registerCustom } from "./registration.ts";
 /** Packages that live in the SDK or the engine and have no provider of their own here. */
 const engineBuilt: Record<string, string> = {
   pulumi: "stack references and other resources of the engine itself",
-  "pulumi-nodejs": "dynamic providers",
-  "pulumi-python": "dynamic providers",
+  "pulumi-python": "dynamic providers of Python",
 };
 
 /** What a program may ask for while it runs. Every method throws {@link Stopped} once the operation is ending. */

@@ -2,7 +2,6 @@ import { InitializationFailed } from "../../resource-provider.ts";
 import type { UsableProvider } from "../providers/provider-registry.ts";
 import type { ResourceState } from "../state/resource-state.ts";
 import { nameOf } from "../urn.ts";
-import { mapToProvider } from "../values/provider-values.ts";
 import { type Context, identityOf, now } from "./context.ts";
 import { outputsOf } from "./new-state.ts";
 
@@ -27,12 +26,10 @@ export async function adoptInterrupted(context: Context, urn: string, usable: Us
   for (const pending of snapshot.interruptedCreations()) {
     const made = pending.resource;
     if (made.urn !== urn || usable.provider?.findInterrupted === undefined) continue;
-    const found = await usable.provider
-      .findInterrupted(identityOf(made), mapToProvider(made.inputs))
-      .catch((error: unknown) => {
-        if (error instanceof InitializationFailed) return error;
-        throw error;
-      });
+    const found = await usable.provider.findInterrupted(identityOf(made), made.inputs).catch((error: unknown) => {
+      if (error instanceof InitializationFailed) return error;
+      throw error;
+    });
     const known = snapshot.resources().some((state) => state.urn === urn && state.id === found?.id);
     if (found !== undefined && !known) take(context, made, found, usable);
     snapshot.end(pending);

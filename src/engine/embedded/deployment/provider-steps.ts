@@ -3,7 +3,6 @@ import { InitializationFailed, unknown } from "../../resource-provider.ts";
 import type { UsableProvider } from "../providers/provider-registry.ts";
 import type { ResourceState } from "../state/resource-state.ts";
 import { isProviderType } from "../urn.ts";
-import { mapToProvider } from "../values/provider-values.ts";
 import { mapValues, type ValueMap } from "../values/value.ts";
 import { assertRunning, type Context, identityOf, now } from "./context.ts";
 import { outputsOf } from "./new-state.ts";
@@ -35,15 +34,14 @@ export async function create(context: Context, creation: Creation): Promise<void
   };
   await step(context, operation, state, facts, async () => {
     const options = { timeoutSeconds: state.customTimeouts?.create ?? 0 };
-    const inputs = mapToProvider(state.inputs);
     if (context.preview) {
-      const answer = await usable.provider?.create(identityOf(state), inputs, true, options);
+      const answer = await usable.provider?.create(identityOf(state), state.inputs, true, options);
       return settle("", answer?.outputs ?? mapValues(state.inputs, () => unknown));
     }
     const pending = await snapshot.begin("creating", state);
     let isUncertain = false;
     try {
-      const answer = await providerOf(usable).create(identityOf(state), inputs, false, options);
+      const answer = await providerOf(usable).create(identityOf(state), state.inputs, false, options);
       settle(answer.id, answer.outputs);
     } catch (error) {
       if (error instanceof InitializationFailed) {
@@ -71,15 +69,9 @@ export async function update(
     snapshot.put(state, old);
   };
   const call = (preview: boolean) =>
-    providerOf(usable).update(
-      identityOf(state),
-      old.id ?? "",
-      mapToProvider(old.outputs),
-      mapToProvider(old.inputs),
-      mapToProvider(state.inputs),
-      preview,
-      { timeoutSeconds: state.customTimeouts?.update ?? 0 },
-    );
+    providerOf(usable).update(identityOf(state), old.id ?? "", old.outputs, old.inputs, state.inputs, preview, {
+      timeoutSeconds: state.customTimeouts?.update ?? 0,
+    });
   await step(context, "update", state, facts, async () => {
     if (context.preview)
       return settle(usable.provider === undefined ? mapValues(old.outputs, () => unknown) : await call(true));
@@ -122,8 +114,7 @@ export async function remove(
       const pending = await snapshot.begin("deleting", state);
       try {
         const options = { timeoutSeconds: state.customTimeouts?.delete ?? 0 };
-        const [outputs, inputs] = [mapToProvider(state.outputs), mapToProvider(state.inputs)];
-        await providerOf(usable).delete(identityOf(state), state.id ?? "", outputs, inputs, options);
+        await providerOf(usable).delete(identityOf(state), state.id ?? "", state.outputs, state.inputs, options);
         depart();
       } finally {
         snapshot.end(pending);

@@ -3,7 +3,6 @@ import type { CheckFailure } from "../../resource-provider.ts";
 import type { ResourceState } from "../state/resource-state.ts";
 import type { ReadGoal } from "../steps/goal.ts";
 import { packageOf } from "../urn.ts";
-import { mapToProvider } from "../values/provider-values.ts";
 import type { ValueMap } from "../values/value.ts";
 import { isUnknownSentinel } from "../values/wire.ts";
 import { assertRunning, type Context, identityOf } from "./context.ts";
@@ -37,7 +36,7 @@ export async function readResource(context: Context, urn: string, goal: ReadGoal
     return context.reporter.step("read", state, {}, async () => {
       // In a preview the id may be one that is yet to come, or its provider may.
       if (provider !== undefined && !isUnknownSentinel(goal.id)) {
-        const inputs = mapToProvider(goal.inputs);
+        const { inputs } = goal;
         const found = await provider.read(identityOf(state), goal.id, inputs, inputs, { signal: context.signal });
         if (found.id === "") throw new Error(`resource '${goal.id}' does not exist`);
         state.id = found.id;
@@ -65,7 +64,7 @@ export async function invoke(
   if (packageName === "pulumi") throw unsupported(`the function ${token}`);
   const usable = await context.registry.forPackage(packageName, version, provider);
   if (usable.provider === undefined) return "unknown";
-  return usable.provider.invoke(token, mapToProvider(args));
+  return usable.provider.invoke(token, args);
 }
 
 function knownResource(context: Context, urn: string): ValueMap {

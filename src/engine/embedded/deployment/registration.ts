@@ -6,7 +6,7 @@ import { type Decision, decide, diffInputs } from "../steps/decision.ts";
 import type { Goal } from "../steps/goal.ts";
 import { packageOf } from "../urn.ts";
 import { withIgnoredChanges } from "../values/paths.ts";
-import { mapToProvider, withSecretsOf } from "../values/provider-values.ts";
+import { withSecretsOf } from "../values/provider-values.ts";
 import { entry, type ValueMap } from "../values/value.ts";
 import { type Context, identityOf } from "./context.ts";
 import { deleteWithDependents, protectedFromReplacement } from "./delete-first.ts";
@@ -149,7 +149,7 @@ function forcedBy(goal: Goal, { detailedDiff }: DiffResult): string[] {
 async function check({ context, urn, goal, usable, news }: Registration, olds: ValueMap): Promise<ValueMap> {
   if (usable.provider === undefined) return news;
   const identity = identityOf({ urn, type: goal.type });
-  const { inputs, failures } = await usable.provider.check(identity, mapToProvider(olds), mapToProvider(news));
+  const { inputs, failures } = await usable.provider.check(identity, olds, news);
   if (failures.length > 0) {
     const reasons = failures.map(({ property, reason }) => (property === "" ? reason : `${property}: ${reason}`));
     throw new Error(`the inputs are not valid: ${reasons.join("; ")}`);
@@ -164,9 +164,9 @@ async function diff({ urn, goal, usable }: Registration, old: ResourceState, inp
   return usable.provider.diff(
     identityOf({ urn, type: goal.type }),
     old.id ?? "",
-    mapToProvider(old.outputs),
-    mapToProvider(old.inputs),
-    mapToProvider(inputs),
+    old.outputs,
+    old.inputs,
+    inputs,
     goal.ignoreChanges,
   );
 }

@@ -9,6 +9,7 @@ import { Reporter } from "../deployment/reporter.ts";
 import type { ProgramLauncher } from "../program/program.ts";
 import type { Configuration } from "../project/configuration.ts";
 import { ProviderRegistry } from "../providers/provider-registry.ts";
+import { ProviderSource } from "../providers/provider-source.ts";
 import { Redactor } from "../secrets/redactor.ts";
 import type { Vault } from "../secrets/vault.ts";
 import { writeCheckpoint } from "../state/backend.ts";
@@ -19,7 +20,7 @@ import type { ResourceState } from "../state/resource-state.ts";
 import { Snapshot } from "../state/snapshot.ts";
 import type { Goal } from "../steps/goal.ts";
 import { Limit } from "../steps/limit.ts";
-import { nameOf, providedPackage } from "../urn.ts";
+import { dynamicPackage, nameOf, providedPackage } from "../urn.ts";
 import { Secret, type ValueMap } from "../values/value.ts";
 import { assertKnown, openConfiguration, readStackFiles, type StackFiles } from "./stack-files.ts";
 
@@ -123,7 +124,7 @@ export function contextOf(
   configuration: Configuration,
   vault: Vault,
 ): Context {
-  const { setting, files, reporter, failures, signal, parallel, written } = operation;
+  const { files, reporter, failures, signal, parallel, written } = operation;
   const { paths, project } = files;
   for (const state of [...stored.resources, ...stored.pending.map((pending) => pending.resource)]) {
     reporter.redactor.learn(state.inputs);
@@ -135,7 +136,7 @@ export function contextOf(
   };
   const snapshot = new Snapshot(stored, preview ? undefined : write);
   const registry: ProviderRegistry = new ProviderRegistry({
-    factory: setting.providers,
+    source: providerSource(operation, configuration),
     stack: operation.stack.stack,
     project: project.name,
     configuration,
@@ -163,6 +164,21 @@ export function contextOf(
   return context;
 }
 
+function providerSource(operation: Operation, configuration: Configuration): ProviderSource {
+  const { setting, stack, files, reporter, signal } = operation;
+  return new ProviderSource(setting.providers, async () => {
+    const { startPluginHost } = await import("../../plugins/plugin-host.ts");
+    return startPluginHost({
+      project: files.project,
+      configuration: configuration.values,
+      nodePath: setting.nodePath,
+      env: stack.env ?? {},
+      signal,
+      tell: (severity, message, urn) => reporter.message(severity, message, urn),
+    });
+  });
+}
+
 /**
  * A default provider that the program does not register any more (or a destroy, which runs no program) is still configured as the
  * stack's configuration says now: a password that was changed since would lock the user out of the clean-up.
@@ -174,7 +190,9 @@ function withCurrentConfiguration(
 ): ResourceState | undefined {
   if (state === undefined || state.parent !== undefined) return state;
   const packageName = providedPackage(state.type);
-  const configured = Object.keys(configuration.values).some((key) => key.startsWith(`${packageName}:`));
+  const configured =
+    packageName === dynamicPackage ||
+    Object.keys(configuration.values).some((key) => key.startsWith(`${packageName}:`));
   if (!configured) return state;
   const version = typeof state.inputs.version === "string" ? state.inputs.version : "";
   return { ...state, inputs: registry.defaultInputs(packageName, version) };

@@ -22,12 +22,15 @@ const declaration = z.union([
 /** What a project says of one configuration key: its type and default, or a bare default. */
 export type Declaration = z.infer<typeof declaration>;
 
+const pluginPath = z.object({ name: z.string(), path: z.string(), version: z.string().optional() });
+
 const projectFile = z.object({
   name: z.string().min(1),
   runtime: z.union([z.string(), z.object({ name: z.string(), options: z.record(z.string(), z.unknown()).optional() })]),
   main: z.string().optional(),
   stackConfigDir: z.string().optional(),
   config: z.union([z.record(z.string(), declaration), z.string()]).nullish(),
+  plugins: z.object({ providers: z.array(pluginPath).nullish() }).nullish(),
 });
 
 /** A Pulumi project: what Pulumi.yaml says, with its paths resolved. */
@@ -43,6 +46,8 @@ export interface Project {
   stackConfigDirectory: string;
   options: { typescript: boolean; tsconfig: string | undefined; nodeArguments: string[] };
   config: Record<string, Declaration>;
+  /** Provider plugins that the project brings along: by package name and, where given, version; paths are absolute. */
+  plugins: z.infer<typeof pluginPath>[];
 }
 
 /** Reads Pulumi.yaml. Throws SlipwayError E_CONFIG_INVALID, E_UNSUPPORTED. */
@@ -78,6 +83,7 @@ export async function loadProject(root: string): Promise<Project> {
       nodeArguments: typeof options.nodeargs === "string" ? options.nodeargs.split(/\s+/).filter(Boolean) : [],
     },
     config: typeof file.config === "object" && file.config !== null ? file.config : {},
+    plugins: (file.plugins?.providers ?? []).map((plugin) => ({ ...plugin, path: resolve(root, plugin.path) })),
   };
 }
 

@@ -1,23 +1,29 @@
 import { randomUUID } from "node:crypto";
-import { SlipwayError } from "../../../common/errors.ts";
-import { type ProviderFactory, type ResourceProvider, unknown } from "../../resource-provider.ts";
 import { type Configuration, namespaceOf } from "../project/configuration.ts";
 import type { ResourceState } from "../state/resource-state.ts";
-import { defaultProviderName, makeUrn, parseProviderReference, providedPackage, providerType } from "../urn.ts";
-import { toProvider } from "../values/provider-values.ts";
+import {
+  defaultProviderName,
+  dynamicPackage,
+  makeUrn,
+  parseProviderReference,
+  providedPackage,
+  providerType,
+} from "../urn.ts";
 import { containsUnknown, Secret, type ValueMap } from "../values/value.ts";
+import type { EngineProvider } from "./engine-provider.ts";
+import type { ProviderSource } from "./provider-source.ts";
 
 /** A provider as resources use it. */
 export interface UsableProvider {
   /** `<urn>::<id>` */
   reference: string;
   /** Undefined in a preview whose provider configuration is not known yet: nothing can be asked of it. */
-  provider: ResourceProvider | undefined;
+  provider: EngineProvider | undefined;
 }
 
 /** What the registry needs of the operation it serves. */
 export interface RegistryContext {
-  factory: ProviderFactory;
+  source: Pick<ProviderSource, "open" | "close">;
   stack: string;
   project: string;
   configuration: Configuration;
@@ -27,14 +33,11 @@ export interface RegistryContext {
   registerDefault(urn: string, type: string, inputs: ValueMap): Promise<ResourceState>;
 }
 
-/** Inputs of a provider resource that configure the engine, not the provider. */
-const ownInputs = new Set(["version", "pluginDownloadURL", "__internal"]);
-
 /** Finds, configures and closes the providers of one operation, each once. */
 export class ProviderRegistry {
   readonly #context: RegistryContext;
   readonly #defaults = new Map<string, Promise<UsableProvider>>();
-  readonly #instances = new Map<string, Promise<ResourceProvider>>();
+  readonly #instances = new Map<string, Promise<EngineProvider>>();
   readonly #states = new Map<string, ResourceState>();
 
   constructor(context: RegistryContext) {
@@ -69,7 +72,9 @@ export class ProviderRegistry {
 
   /** A default provider's inputs: the configuration of its namespace and its version. */
   defaultInputs(packageName: string, version: string): ValueMap {
-    const own = namespaceOf(this.#context.configuration, packageName);
+    const { configuration } = this.#context;
+    // Dynamic providers belong to the program and see the whole configuration.
+    const own = packageName === dynamicPackage ? configuration : namespaceOf(configuration, packageName);
     const inputs: ValueMap = { __internal: {} };
     for (const [key, text] of Object.entries(own.values)) {
       inputs[key] = own.secretKeys.includes(key) ? Secret.of(text) : text;
@@ -90,20 +95,10 @@ export class ProviderRegistry {
     return { reference, provider: await instance };
   }
 
-  async #configured(state: ResourceState): Promise<ResourceProvider> {
-    const packageName = providedPackage(state.type);
-    const version = typeof state.inputs.version === "string" ? state.inputs.version : "";
-    const provider = this.#context.factory(packageName, version);
-    if (provider === undefined) {
-      throw new SlipwayError(
-        "E_UNSUPPORTED",
-        `the embedded engine has no provider for ${packageName} ${version}`.trim(),
-        {
-          hint: "Run the stack with the official engine (pulumi on PATH), which loads provider plugins.",
-        },
-      );
-    }
-    await provider.configure(variablesOf(state.inputs));
+  async #configured({ urn, type, id = "", inputs }: ResourceState): Promise<EngineProvider> {
+    const version = typeof inputs.version === "string" ? inputs.version : "";
+    const provider = await this.#context.source.open(providedPackage(type), version);
+    await provider.configure({ urn, id, inputs });
     return provider;
   }
 
@@ -114,20 +109,11 @@ export class ProviderRegistry {
       const provider = await instance.catch(() => undefined);
       await provider?.close();
     }
+    await this.#context.source.close();
   }
 }
 
 /** A new provider resource's id. */
 export function newProviderId(): string {
   return randomUUID();
-}
-
-function variablesOf(inputs: ValueMap): Record<string, string> {
-  const variables: Record<string, string> = {};
-  for (const [key, sealed] of Object.entries(inputs)) {
-    const value = toProvider(sealed);
-    if (ownInputs.has(key) || value === null || value === unknown) continue;
-    variables[key] = typeof value === "string" ? value : JSON.stringify(value);
-  }
-  return variables;
 }

@@ -1,0 +1,253 @@
+import { randomBytes } from "node:crypto";
+import type { CheckFailure as CheckFailureMessage } from "@pulumi/pulumi/proto/provider_pb.js";
+import rpc from "@pulumi/pulumi/proto/provider_pb.js";
+import type { Struct } from "google-protobuf/google/protobuf/struct_pb.js";
+import { type EngineProvider, type ProviderConfiguration, variablesOf } from "../embedded/providers/engine-provider.ts";
+import { diffInputs } from "../embedded/steps/decision.ts";
+import { nameOf, providerType } from "../embedded/urn.ts";
+import type { ValueMap } from "../embedded/values/value.ts";
+import type { CheckFailure, ResourceIdentity } from "../resource-provider.ts";
+import type { PluginClient } from "./plugin-client.ts";
+import { diffFrom } from "./plugin-diff.ts";
+import { isUnimplemented, PluginLost } from "./plugin-error.ts";
+import { type Accepts, fromPlugin, toPlugin } from "./plugin-values.ts";
+
+/** What the engine tells every plugin of itself and of where the plugin is. */
+export interface PluginSurroundings {
+  /** Address of the Engine service. */
+  engine: string;
+  /** Folder of the plugin's program. */
+  folder: string;
+}
+
+/** A plugin as the engine asks any provider (pulumi/pulumi, proto/pulumi/provider.proto). */
+export class PluginProvider implements EngineProvider {
+  readonly #packageName: string;
+  readonly #client: PluginClient;
+  readonly #surroundings: PluginSurroundings;
+  readonly #end: () => Promise<void>;
+  /** Before it is configured a plugin is asked about its configuration only: envelopes are part of the protocol there. */
+  #accepts: Accepts = { secrets: true, resources: true };
+  #supportsPreview = false;
+
+  /** @param end called when the provider is not needed any more */
+  constructor(packageName: string, client: PluginClient, surroundings: PluginSurroundings, end: () => Promise<void>) {
+    this.#packageName = packageName;
+    this.#client = client;
+    this.#surroundings = surroundings;
+    this.#end = end;
+  }
+
+  /** @throws Error with the plugin's reasons where it refuses its configuration */
+  async configure(configuration: ProviderConfiguration): Promise<void> {
+    const { urn, id } = configuration;
+    const hello = await this.#handshake();
+    const inputs = await this.#checkedConfiguration(configuration);
+    const request = new rpc.ConfigureRequest()
+      .setArgs(toPlugin(inputs, { secrets: true, resources: true }))
+      .setAcceptsecrets(true)
+      .setAcceptresources(true)
+      .setSendsOldInputs(true)
+      .setSendsOldInputsToDelete(true)
+      .setId(id)
+      .setUrn(urn)
+      .setName(nameOf(urn))
+      .setType(providerType(this.#packageName));
+    for (const [key, text] of Object.entries(variablesOf(inputs))) {
+      request.getVariablesMap().set(`${this.#packageName}:config:${key}`, text);
+    }
+    const answer = await this.#client.ask((client) => client.configure, request);
+    if (hello === undefined) {
+      this.#accepts = { secrets: answer.getAcceptsecrets(), resources: answer.getAcceptresources() };
+      this.#supportsPreview = answer.getSupportspreview();
+    } else {
+      this.#accepts = { secrets: hello.getAcceptSecrets(), resources: hello.getAcceptResources() };
+      this.#supportsPreview = true; // plugins that shake hands are of a time when previews are a matter of course
+    }
+  }
+
+  /** Undefined for a plugin that is older than the call. */
+  async #handshake() {
+    const { engine, folder } = this.#surroundings;
+    const request = new rpc.ProviderHandshakeRequest()
+      .setEngineAddress(engine)
+      .setRootDirectory(folder)
+      .setProgramDirectory(folder)
+      .setConfigureWithUrn(true)
+      .setInvokeWithPreview(true);
+    return this.#unless(this.#client.ask((client) => client.handshake, request));
+  }
+
+  async #checkedConfiguration({ urn, inputs }: ProviderConfiguration): Promise<ValueMap> {
+    const { __internal, ...news } = inputs;
+    const request = new rpc.CheckRequest()
+      .setUrn(urn)
+      .setName(nameOf(urn))
+      .setType(providerType(this.#packageName))
+      .setOlds(toPlugin({}, this.#accepts))
+      .setNews(toPlugin(news, this.#accepts));
+    const answer = await this.#unless(this.#client.ask((client) => client.checkConfig, request));
+    if (answer === undefined) return news;
+    const reasons = failuresFrom(answer.getFailuresList()).map(({ property, reason }) =>
+      property === "" ? reason : `${property}: ${reason}`,
+    );
+    if (reasons.length > 0) {
+      throw new Error(`the configuration of ${this.#packageName} is not valid: ${reasons.join("; ")}`);
+    }
+    return fromPlugin(answer.getInputs());
+  }
+
+  /** Undefined where the plugin does not know the call. */
+  async #unless<A>(call: Promise<A>): Promise<A | undefined> {
+    try {
+      return await call;
+    } catch (error) {
+      if (isUnimplemented(error)) return undefined;
+      throw error;
+    }
+  }
+
+  #struct(map: ValueMap): Struct {
+    return toPlugin(map, this.#accepts);
+  }
+
+  async check({ urn, type, name }: ResourceIdentity, olds: ValueMap, news: ValueMap) {
+    const request = new rpc.CheckRequest()
+      .setUrn(urn)
+      .setType(type)
+      .setName(name)
+      .setOlds(this.#struct(olds))
+      .setNews(this.#struct(news))
+      .setRandomseed(randomBytes(32));
+    const answer = await this.#client.ask((client) => client.check, request);
+    return { inputs: fromPlugin(answer.getInputs()), failures: failuresFrom(answer.getFailuresList()) };
+  }
+
+  async diff(
+    { urn, type, name }: ResourceIdentity,
+    id: string,
+    olds: ValueMap,
+    oldInputs: ValueMap,
+    news: ValueMap,
+    ignoreChanges: string[],
+  ) {
+    const request = new rpc.DiffRequest()
+      .setUrn(urn)
+      .setType(type)
+      .setName(name)
+      .setId(id)
+      .setOlds(this.#struct(olds))
+      .setOldInputs(this.#struct(oldInputs))
+      .setNews(this.#struct(news))
+      .setIgnorechangesList(ignoreChanges);
+    const answer = await this.#unless(this.#client.ask((client) => client.diff, request));
+    return answer === undefined ? diffInputs(oldInputs, news) : diffFrom(answer, oldInputs, news);
+  }
+
+  async create(
+    { urn, type, name }: ResourceIdentity,
+    inputs: ValueMap,
+    preview: boolean,
+    { timeoutSeconds = 0 }: { timeoutSeconds?: number },
+  ) {
+    if (preview && !this.#supportsPreview) return { id: "", outputs: inputs };
+    const request = new rpc.CreateRequest()
+      .setUrn(urn)
+      .setType(type)
+      .setName(name)
+      .setProperties(this.#struct(inputs))
+      .setTimeout(timeoutSeconds)
+      .setPreview(preview);
+    const answer = await this.#client.change((client) => client.create, request, timeoutSeconds);
+    const id = answer.getId();
+    if (id === "" && !preview) throw new Error("the provider plugin made the resource without an id");
+    return { id: preview ? "" : id, outputs: fromPlugin(answer.getProperties()) };
+  }
+
+  async update(
+    { urn, type, name }: ResourceIdentity,
+    id: string,
+    olds: ValueMap,
+    oldInputs: ValueMap,
+    news: ValueMap,
+    preview: boolean,
+    { timeoutSeconds = 0 }: { timeoutSeconds?: number },
+  ) {
+    if (preview && !this.#supportsPreview) return news;
+    const request = new rpc.UpdateRequest()
+      .setUrn(urn)
+      .setType(type)
+      .setName(name)
+      .setId(id)
+      .setOlds(this.#struct(olds))
+      .setOldInputs(this.#struct(oldInputs))
+      .setNews(this.#struct(news))
+      .setTimeout(timeoutSeconds)
+      .setPreview(preview);
+    const answer = await this.#client.change((client) => client.update, request, timeoutSeconds);
+    return fromPlugin(answer.getProperties());
+  }
+
+  async read(
+    { urn, type, name }: ResourceIdentity,
+    id: string,
+    outputs: ValueMap,
+    inputs: ValueMap,
+    { timeoutSeconds = 0 }: { timeoutSeconds?: number },
+  ) {
+    const request = new rpc.ReadRequest()
+      .setUrn(urn)
+      .setType(type)
+      .setName(name)
+      .setId(id)
+      .setProperties(this.#struct(outputs))
+      .setInputs(this.#struct(inputs));
+    const answer = await this.#client.change((client) => client.read, request, timeoutSeconds);
+    return {
+      id: answer.getId(),
+      outputs: fromPlugin(answer.getProperties()),
+      // A plugin that says nothing of inputs leaves them as they are.
+      inputs: answer.hasInputs() ? fromPlugin(answer.getInputs()) : inputs,
+    };
+  }
+
+  async delete(
+    { urn, type, name }: ResourceIdentity,
+    id: string,
+    outputs: ValueMap,
+    oldInputs: ValueMap,
+    { timeoutSeconds = 0 }: { timeoutSeconds?: number },
+  ): Promise<void> {
+    const request = new rpc.DeleteRequest()
+      .setUrn(urn)
+      .setType(type)
+      .setName(name)
+      .setId(id)
+      .setProperties(this.#struct(outputs))
+      .setOldInputs(this.#struct(oldInputs))
+      .setTimeout(timeoutSeconds);
+    await this.#client.change((client) => client.delete, request, timeoutSeconds);
+  }
+
+  async invoke(token: string, args: ValueMap) {
+    const request = new rpc.InvokeRequest().setTok(token).setArgs(this.#struct(args));
+    const answer = await this.#client.ask((client) => client.invoke, request);
+    return { result: fromPlugin(answer.getReturn()), failures: failuresFrom(answer.getFailuresList()) };
+  }
+
+  mayHaveMade(error: unknown): boolean {
+    return error instanceof PluginLost;
+  }
+
+  secretOutputs(): string[] {
+    return []; // a plugin marks them in its answers
+  }
+
+  close(): Promise<void> {
+    return this.#end();
+  }
+}
+
+function failuresFrom(failures: CheckFailureMessage[]): CheckFailure[] {
+  return failures.map((failure) => ({ property: failure.getProperty(), reason: failure.getReason() }));
+}

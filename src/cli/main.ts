@@ -81,6 +81,11 @@ const entries: Entry[] = [
     load: () => import("./verbs/cloud.ts"),
   },
   {
+    command: "provider <action> [folder]",
+    describe: "our OpenStack provider as a plugin of Pulumi's own engine: serve, install",
+    load: () => import("./verbs/provider.ts"),
+  },
+  {
     command: "completion [shell]",
     describe: "print what bash, zsh or fish needs to complete verbs, options, stacks and clouds",
     load: async () => ({ verb: (await import("./verbs/completion.ts")).completionOf(entries) }),

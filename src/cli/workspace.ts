@@ -11,6 +11,7 @@ import type { Engine, StackReference } from "../engine/engine.ts";
 import { findCredentials } from "../openstack/clouds.ts";
 import { openSession, type Session } from "../openstack/session.ts";
 import { createOpenStackProvider } from "../provider/provider.ts";
+import { openstackPackage } from "../provider/serve/identity.ts";
 import { assertOwnCloud, bindStack, type StackRecord } from "../release/stack-record.ts";
 import { withKeptImage } from "./kept-image.ts";
 import { findPassphrase } from "./passphrase.ts";
@@ -50,11 +51,15 @@ export function backendUrl(home: string): string {
   return process.env.PULUMI_BACKEND_URL ?? pathToFileURL(join(home, "state")).href;
 }
 
-/** The engine that runs stacks here, with the OpenStack provider that also knows the embedded cloud's entry. */
+/**
+ * The engine that runs stacks here, with the OpenStack provider that also knows the embedded cloud's entry. Every other package has a
+ * plugin of its own; with SLIPWAY_OPENSTACK_PLUGIN=1 OpenStack has one too, to compare the two.
+ */
 export function embeddedEngine(home: string): Engine {
   const extraCloudsFiles = [embeddedCloudsFile(home)];
+  const ours = process.env.SLIPWAY_OPENSTACK_PLUGIN === "1" ? undefined : openstackPackage;
   return createEmbeddedEngine({
-    providers: (name) => (name === "openstack" ? createOpenStackProvider({ extraCloudsFiles }) : undefined),
+    providers: (name) => (name === ours ? createOpenStackProvider({ extraCloudsFiles }) : undefined),
   });
 }
 

@@ -42,17 +42,17 @@ export async function findPlugin(places: PluginPlaces, packageName: string, vers
 }
 
 /** The name of a package's plugin. */
-function binaryName(packageName: string): string {
+export function binaryName(packageName: string): string {
   return `pulumi-resource-${packageName}`;
 }
 
 /** The folder that Pulumi keeps plugins in: `PULUMI_HOME`, else `.pulumi` in the user's home. */
-function pluginCache(env: NodeJS.ProcessEnv): string {
+export function pluginCache(env: NodeJS.ProcessEnv): string {
   return join(env.PULUMI_HOME || join(homedir(), ".pulumi"), "plugins");
 }
 
 /** The folder of one plugin within {@link pluginCache}. */
-function cacheFolder(packageName: string, version: string): string {
+export function cacheFolder(packageName: string, version: string): string {
   return `resource-${packageName}-v${version}`;
 }
 

@@ -10,7 +10,7 @@ while read -r group; do
   [ "$group" = done ] && exit 0
   groups="$groups -$group"
 done
-[ -z "$groups" ] || kill -9 -- $groups 2>/dev/null
+[ -z "$groups" ] || kill -s KILL -- $groups 2>/dev/null
 `;
 
 /** Ends plugins that would be left behind when this process is killed: most of them notice only after minutes, or never. */

@@ -13,6 +13,11 @@ const kinds: Record<number, DiffKind> = {
   [provider.PropertyDiff.Kind.UPDATE_REPLACE]: "update-replace",
 };
 
+/** The number of a kind of change on the wire. */
+export function kindNumber(kind: DiffKind): number {
+  return Number(Object.keys(kinds).find((number) => kinds[Number(number)] === kind));
+}
+
 /** A plugin's answer to Diff; one that cannot tell (DIFF_UNKNOWN) leaves it to a comparison of the inputs, as in Pulumi's engine. */
 export function diffFrom(response: DiffResponse, oldInputs: ValueMap, news: ValueMap): DiffResult {
   const compared = diffInputs(oldInputs, news);

@@ -1,9 +1,10 @@
 import { type ServiceError, status } from "@grpc/grpc-js";
 import provider from "@pulumi/pulumi/proto/provider_pb.js";
 import rpc from "@pulumi/pulumi/proto/status_pb.js";
+import any from "google-protobuf/google/protobuf/any_pb.js";
 import { SlipwayError } from "../../common/errors.ts";
 import { InitializationFailed, type PropertyMap } from "../resource-provider.ts";
-import { fromPlugin } from "./plugin-values.ts";
+import { fromPlugin, toPlugin } from "./plugin-values.ts";
 
 /** gRPC's own header for structured errors. */
 const detailsHeader = "grpc-status-details-bin";
@@ -36,4 +37,20 @@ export function errorFrom(error: ServiceError): Error {
     }
   }
   return new Error(error.details || error.message, { cause: error });
+}
+
+/** The status of a resource that exists but is not well, as {@link errorFrom} reads it. */
+export function statusOf(failure: InitializationFailed): { code: number; details: string; header: [string, Buffer] } {
+  const detail = new provider.ErrorResourceInitFailed()
+    .setId(failure.id)
+    .setProperties(toPlugin(failure.outputs, { secrets: false, resources: false }))
+    .setReasonsList(failure.reasons);
+  const packed = new any.Any();
+  packed.pack(detail.serializeBinary(), initFailed);
+  const whole = new rpc.Status().setCode(status.UNKNOWN).setMessage(failure.message).setDetailsList([packed]);
+  return {
+    code: status.UNKNOWN,
+    details: failure.message,
+    header: [detailsHeader, Buffer.from(whole.serializeBinary())],
+  };
 }

@@ -117,9 +117,10 @@ async function isExecutable(path: string): Promise<boolean> {
 
 async function notFound({ env }: PluginPlaces, packageName: string, version: string): Promise<SlipwayError> {
   const cached = await cachedVersions(env, packageName);
-  const wanted = `${packageName}${version === "" ? "" : ` ${version}`}`;
+  const wanted = `${packageName} ${version}`.trim();
+  const install = `pulumi plugin install resource ${packageName} ${version && `v${version}`}`.trim();
   return new SlipwayError("E_PLUGIN", `there is no provider plugin for ${wanted}`, {
-    hint: `Put ${binaryName(packageName)} on PATH, or run \`pulumi plugin install resource ${packageName}${version === "" ? "" : ` v${version}`}\` where the official CLI can download.`,
+    hint: `Put ${binaryName(packageName)} on PATH, or run \`${install}\` where the official CLI can download.`,
     details: [
       `looked in Pulumi.yaml, on PATH and in ${pluginCache(env)}`,
       ...(cached.length === 0 ? [] : [`there are other versions: ${cached.join(", ")}`]),

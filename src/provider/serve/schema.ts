@@ -1,4 +1,5 @@
-import { providerFunctions, resourceKinds } from "../kinds.ts";
+import { providerFunctions } from "../functions.ts";
+import { resourceKinds } from "../kinds.ts";
 import type { Properties, Property, Shape } from "../schema/property.ts";
 
 /** A package's schema as Pulumi has it (pulumi/pulumi, pkg/codegen/schema/pulumi.json), as far as engines and YAML programs use it. */

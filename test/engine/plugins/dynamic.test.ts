@@ -71,7 +71,7 @@ describe("dynamic providers", () => {
     expect(await content("one")).toBe("another!hush-hush");
     const { changes } = await up({ "dynamic:text": "another", "dynamic:name": "uno" });
     expect(changes).toMatchObject({ replace: 1 });
-    expect(bench.steps()).toEqual(["delete-replaced one", "create-replacement one", "replace one"]);
+    expect(bench.steps()).toEqual(["delete-replaced one", "replace one", "create-replacement one"]);
     expect(await readdir(folder)).toEqual(["uno"]);
   });
 

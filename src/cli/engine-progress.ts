@@ -1,7 +1,6 @@
-import { isDefaultProvider, nameOf } from "../engine/embedded/urn.ts";
+import { isDefaultProvider } from "../engine/embedded/urn.ts";
 import type { DiagnosticEvent, EngineEvent, StepMetadata, StepOperation } from "../engine/events.ts";
-import { propertyChanges } from "./plan/property-changes.ts";
-import { shownValue } from "./plan/shown-value.ts";
+import { resourceTitle } from "./plan/plan-text.ts";
 import { printable, type Reporter, seconds } from "./ui/reporter.ts";
 
 /** What is said of a step that has ended; steps without a word say nothing new. */
@@ -53,10 +52,10 @@ function stepLine(
   metadata: StepMetadata,
   ms: number | undefined,
 ): string | undefined {
-  const { op, urn, type, keys } = metadata;
+  const { op, keys } = metadata;
   if (state === "start") return undefined;
   const time = ms === undefined ? "" : ` ${seconds(ms)}`;
-  const what = `${shortType(type)} ${nameOf(urn)}`;
+  const what = resourceTitle(metadata);
   if (state === "failed") return `${what} failed${time}`;
   const verb = verbs[op];
   if (verb === undefined) return undefined;
@@ -68,7 +67,7 @@ function stepLine(
  * Passes on warnings and the failures of resources as they come. Other errors wait for the operation's end: if it failed, what the
  * verb throws says them; if not, they are shown.
  */
-function showMessages(show: (line: string) => void): (event: EngineEvent) => void {
+export function showMessages(show: (line: string) => void): (event: EngineEvent) => void {
   const held: string[] = [];
   return ({ diagnosticEvent, summaryEvent }) => {
     if (diagnosticEvent !== undefined) {
@@ -88,26 +87,6 @@ function messageLine({ severity, message }: DiagnosticEvent): string | undefined
 /** `Instance` of `openstack:compute/instance:Instance`. */
 function shortType(type: string): string {
   return type.split(":").at(-1) ?? type;
-}
-
-/** Gathers the lines that explain planned changes: what is done to which resource, why, and each changed property. */
-export function explainPlan(add: (...lines: string[]) => void): (event: EngineEvent) => void {
-  const messages = showMessages(add);
-  return (event) => {
-    messages(event);
-    if (event.resOutputsEvent) add(...planLines(event.resOutputsEvent.metadata));
-  };
-}
-
-function planLines(metadata: StepMetadata): string[] {
-  const { op, urn, type, keys } = metadata;
-  if (op === "same" || op === "create-replacement" || op === "delete-replaced" || isDefaultProvider(urn)) return [];
-  const sign = { create: "+", update: "~", delete: "-", read: ">" }[op as string] ?? "±";
-  const why = keys?.length ? ` (replaced because of ${keys.join(", ")})` : "";
-  const changes = propertyChanges(metadata).map(
-    ({ path, before, after }) => `    ${path}: ${printable(shownValue(before))} → ${printable(shownValue(after))}`,
-  );
-  return [`${sign} ${shortType(type)} ${nameOf(urn)}${why}`, ...changes];
 }
 
 /** `3 created, 1 deleted`, or that nothing changed. */

@@ -22,4 +22,12 @@ export const modelOption = {
   describe: "a model's folder or .onnx file, in place of the configured one",
 } as const satisfies Options;
 
+/** Of verbs that run an engine. */
+export const eventLogOption = {
+  type: "string",
+  requiresArg: true,
+  normalize: true,
+  describe: "write the engine's events to this file, one JSON object a line, as Pulumi's CLI does",
+} as const satisfies Options;
+
 export type GlobalOptions = InferredOptionTypes<typeof globalOptions> & { osCloud?: string };

@@ -13,6 +13,7 @@ import { openSession, type Session } from "../openstack/session.ts";
 import { createOpenStackProvider } from "../provider/provider.ts";
 import { openstackPackage } from "../provider/serve/identity.ts";
 import { assertOwnCloud, bindStack, type StackRecord } from "../release/stack-record.ts";
+import { withEventLog } from "./event-log.ts";
 import { withKeptImage } from "./kept-image.ts";
 import { findPassphrase } from "./passphrase.ts";
 
@@ -84,11 +85,12 @@ async function readStack(stack: string = DEFAULT_STACK) {
 
 /**
  * Opens a stack: reads its configuration and credentials, sends nothing.
- * @throws SlipwayError E_STACK_UNKNOWN, E_CONFIG_INVALID, E_PASSPHRASE_WRONG, E_CREDENTIALS_MISSING
+ * @throws SlipwayError E_STACK_UNKNOWN, E_CONFIG_INVALID, E_PASSPHRASE_WRONG, E_CREDENTIALS_MISSING, E_USAGE (the event log)
  */
 export async function openWorkspace(args: {
   stack?: string | undefined;
   osCloud?: string | undefined;
+  eventLog?: string | undefined;
 }): Promise<Workspace> {
   const { local, files } = await readStack(args.stack);
   const { projectRoot, project, stack, home } = local;
@@ -102,7 +104,7 @@ export async function openWorkspace(args: {
   const { cloud } = credentials;
   return {
     ...local,
-    engine: withKeptImage(embeddedEngine(home), local.config),
+    engine: withEventLog(withKeptImage(embeddedEngine(home), local.config), args.eventLog),
     reference: { ...reference, ...(cloud === undefined ? {} : { configOverrides: { "openstack:cloud": cloud } }) },
     session: openSession(credentials),
     cloud,

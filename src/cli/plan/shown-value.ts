@@ -2,15 +2,20 @@ import { isUnknownSentinel, signatureKey, signatures } from "../../engine/embedd
 import type { MaskedJson } from "../../engine/events.ts";
 import { isEnvelope } from "./property-changes.ts";
 
-/** A property's value for people, on one line: JSON with secrets masked and unknowns named. */
-export function shownValue(value: MaskedJson | undefined): string {
-  return value === undefined
-    ? "—"
-    : JSON.stringify(plain(value)).replaceAll(`"${notKnown}"`, notKnown).replaceAll(`"${secret}"`, secret);
-}
-
 const secret = "[secret]";
 const notKnown = "[not known yet]";
+
+/** A property's value for people, on one line: JSON with secrets masked and unknowns named. */
+export function shownValue(value: MaskedJson | undefined): string {
+  if (value === undefined) return "nothing";
+  return JSON.stringify(plain(value)).replaceAll(`"${notKnown}"`, notKnown).replaceAll(`"${secret}"`, secret);
+}
+
+/** True for a value that is known only when the plan is carried out, in part or as a whole. */
+export function isNotKnown(value: MaskedJson | undefined): boolean {
+  if (typeof value === "string") return isUnknownSentinel(value);
+  return typeof value === "object" && value !== null && Object.values(value).some(isNotKnown);
+}
 
 function plain(value: MaskedJson): MaskedJson {
   if (typeof value === "string") return isUnknownSentinel(value) ? notKnown : value;

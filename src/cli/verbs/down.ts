@@ -1,12 +1,13 @@
 import { createInterface } from "node:readline/promises";
 import { SlipwayError } from "../../common/errors.ts";
 import { withStackLock } from "../../release/stack-lock.ts";
+import { eventLogOption } from "../options.ts";
 import { takeDown } from "../take-down.ts";
 import { verb as declare } from "../verb.ts";
 import { openWorkspace } from "../workspace.ts";
 
 export const verb = declare({
-  options: {},
+  options: { "event-log": eventLogOption },
   run: async ({ args, reporter, signal }) => {
     const workspace = await openWorkspace(args);
     const { stack, stackHome } = workspace;

@@ -1,21 +1,42 @@
-import { explainPlan, summary } from "../engine-progress.ts";
+import { showMessages, summary } from "../engine-progress.ts";
+import { eventLogOption } from "../options.ts";
+import { Plan } from "../plan/plan.ts";
+import { PreviewJson } from "../plan/plan-json.ts";
+import { planText } from "../plan/plan-text.ts";
+import { plainPage, stdoutPage } from "../ui/page.ts";
 import { verb as declare } from "../verb.ts";
 import { openWorkspace, requireOwnCloud } from "../workspace.ts";
 
 export const verb = declare({
-  options: {},
+  options: { "event-log": eventLogOption },
   run: async ({ args, reporter, signal }) => {
     const workspace = await openWorkspace(args);
     const { engine, reference, stack } = workspace;
     await requireOwnCloud(workspace);
-    const plan: string[] = [];
+    const plan = new Plan();
+    const json = new PreviewJson();
+    const messages = showMessages((line) => reporter.note(line));
     const result = await reporter.phase("preview", `plan for ${stack}`, () =>
-      engine.preview(reference, { onEvent: explainPlan((...lines) => plan.push(...lines)), signal }),
+      engine.preview(reference, {
+        onEvent: (event) => {
+          messages(event);
+          plan.take(event);
+          json.take(event);
+        },
+        signal,
+      }),
     );
-    const text = [...plan, summary(result.changes)].join("\n");
     reporter.result(
-      { ok: true, stack, engine: engine.kind, changes: result.changes, plan, timings: reporter.timings },
-      text,
+      {
+        ok: true,
+        stack,
+        engine: engine.kind,
+        changes: result.changes,
+        plan: planText(plan, plainPage),
+        timings: reporter.timings,
+        ...json.digest,
+      },
+      [...planText(plan, stdoutPage()), summary(result.changes)].join("\n"),
     );
   },
 });

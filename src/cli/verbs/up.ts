@@ -1,14 +1,14 @@
 import { withStackLock } from "../../release/stack-lock.ts";
 import { bringUp } from "../bring-up.ts";
 import { withUsageIfFull } from "../lack-of-room.ts";
-import { modelOption } from "../options.ts";
+import { eventLogOption, modelOption } from "../options.ts";
 import { refusePretendedGuests } from "../pretended-guests.ts";
 import { servedObject, servedText } from "../served.ts";
 import { verb as declare } from "../verb.ts";
 import { openWorkspace } from "../workspace.ts";
 
 export const verb = declare({
-  options: { model: modelOption },
+  options: { model: modelOption, "event-log": eventLogOption },
   run: async ({ args, reporter, signal }) => {
     const workspace = await openWorkspace(args);
     await refusePretendedGuests(workspace);

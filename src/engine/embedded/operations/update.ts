@@ -89,7 +89,7 @@ async function programEnd(
       parallel,
       nodePath: setting.nodePath,
       env: stack.env ?? {},
-      onOutput: (line) => reporter.message("info", line),
+      onOutput: (line, isError) => reporter.message(isError ? "info#err" : "info", line),
     });
     const stop = () => program.stop();
     signal.addEventListener("abort", stop, { once: true });

@@ -27,8 +27,8 @@ export interface ProgramStart {
   parallel: number;
   nodePath: string;
   env: Record<string, string>;
-  /** Called with each line that the program prints. */
-  onOutput: (line: string) => void;
+  /** Called with each line that the program prints, and whether it went to standard error. */
+  onOutput: (line: string, isError: boolean) => void;
 }
 
 /** How a program ended. */
@@ -63,7 +63,7 @@ export async function startProgram(start: ProgramStart): Promise<Program> {
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on("line", (line) => {
       if (lastLines.push(line) > 20) lastLines.shift();
-      start.onOutput(line);
+      start.onOutput(line, stream === child.stderr);
     });
   }
   child.once("exit", () => {

@@ -6,9 +6,10 @@ import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createEmbeddedEngine } from "../../../src/engine/embedded/embedded-engine.ts";
 import type { Engine, StackReference } from "../../../src/engine/engine.ts";
-import { inlineProgram } from "./inline-program.ts";
+import { inlineProgram } from "../support/inline-program.ts";
 import {
   givenName,
+  inlineResource,
   type RandomProgram,
   type RandomRun,
   randomHistory,
@@ -59,7 +60,7 @@ class Life {
     const { cloud } = this;
     return createEmbeddedEngine({
       providers: (name) => (name === "toy" ? toyProvider(cloud) : undefined),
-      launch: inlineProgram(program),
+      launch: inlineProgram(program.map(inlineResource)),
     });
   }
 

@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import type { InlineResource } from "../support/inline-program.ts";
 import type { Fault } from "./toy-cloud.ts";
 
 /** What a random program registers for one of its resources. */
@@ -26,6 +27,20 @@ export function givenName({ name, component }: Wanted): string {
 
 /** A program as the list of what it registers; whatever one takes stands before it. */
 export type RandomProgram = Wanted[];
+
+/** What is registered for a wanted resource. */
+export function inlineResource(wanted: Wanted): InlineResource {
+  const { name, value, fixed, takes, after, component, deleteBeforeReplace, hasGivenName } = wanted;
+  const inputs = { value, fixed, takes: takes.map((idOf) => ({ idOf })) };
+  return {
+    type: "toy:index:Thing",
+    name,
+    inputs: hasGivenName ? { ...inputs, name: givenName(wanted) } : inputs,
+    component,
+    after,
+    deleteBeforeReplace,
+  };
+}
 
 /** One run of a program: what goes wrong at which of its changing calls. */
 export interface RandomRun {

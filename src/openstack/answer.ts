@@ -62,7 +62,8 @@ function jsonOf(answer: RawAnswer): unknown {
   }
 }
 
-function requestIdOf({ headers }: RawAnswer): string | undefined {
+/** The id under which the cloud's operators find a call in their logs. */
+export function requestIdOf({ headers }: RawAnswer): string | undefined {
   return headers["x-openstack-request-id"] ?? headers["x-compute-request-id"] ?? headers["x-trans-id"];
 }
 

@@ -1,6 +1,6 @@
 import { textOf } from "./cloud-entry.ts";
 import type { CloudEntry } from "./clouds-file.ts";
-import type { DomainReference, ProjectReference } from "./credentials.ts";
+import type { Credentials, DomainReference, ProjectReference } from "./credentials.ts";
 
 /** How each setting may be spelled, the strongest first: a tenant is what a project was called. */
 const spellings = {
@@ -23,6 +23,7 @@ const spellings = {
   application_credential_id: ["application_credential_id"],
   application_credential_name: ["application_credential_name"],
   application_credential_secret: ["application_credential_secret"],
+  system_scope: ["system_scope"],
 } as const;
 
 /** A setting of who logs in, where and to what. */
@@ -51,6 +52,13 @@ export function projectOf(settings: AuthSettings): ProjectReference | undefined 
   if (settings.project_id) return { id: settings.project_id };
   const name = settings.project_name;
   return name ? { name, domain: domainOf(settings, "project") } : undefined;
+}
+
+/** What is worked in where no project is named: a domain, or the whole cloud; nothing where neither is named. */
+export function scopeOf(settings: AuthSettings): Pick<Credentials, "domain" | "system"> {
+  if (settings.domain_id !== undefined) return { domain: { id: settings.domain_id } };
+  if (settings.domain_name !== undefined) return { domain: { name: settings.domain_name } };
+  return /^(all|true|t|1)$/i.test(settings.system_scope ?? "") ? { system: true } : {};
 }
 
 /** A user's or project's own domain, else the common one, else Keystone's `default`. An id counts more than a name, wherever it is from. */

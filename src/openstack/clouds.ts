@@ -1,5 +1,5 @@
 import { SlipwayError } from "../common/errors.ts";
-import { authSettings, projectOf } from "./auth-settings.ts";
+import { authSettings, projectOf, scopeOf } from "./auth-settings.ts";
 import { type CompleteEntry, completeEntry, overlaid, textOf } from "./cloud-entry.ts";
 import { type CloudSource, type CredentialsQuery, cloudSource } from "./cloud-source.ts";
 import type { CloudEntry } from "./clouds-file.ts";
@@ -32,7 +32,7 @@ export async function findCredentials(query: CredentialsQuery = {}): Promise<Cre
     identity,
     interface: interfaceOf(entry, source),
     tls: await tlsOf(entry, { home: userHome(env), cwd }, source.where),
-    ...(project === undefined ? {} : { project }),
+    ...(project === undefined ? scopeOf(settings) : { project }),
     ...(region === undefined ? {} : { region }),
     ...(source.cloud === undefined ? {} : { cloud: source.cloud }),
   };

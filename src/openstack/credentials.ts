@@ -38,6 +38,10 @@ export interface Credentials {
   authUrl: string;
   identity: Identity;
   project?: ProjectReference;
+  /** Without a project: the domain that the token is asked for. */
+  domain?: DomainReference;
+  /** Without a project and a domain: the token is asked for the whole cloud. */
+  system?: true;
   region?: string;
   interface: "public" | "internal" | "admin";
   tls: TlsSettings;

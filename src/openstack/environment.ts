@@ -44,6 +44,7 @@ const loginArguments: Record<string, string> = {
   applicationCredentialId: "application_credential_id",
   applicationCredentialName: "application_credential_name",
   applicationCredentialSecret: "application_credential_secret",
+  systemScope: "system_scope",
 };
 
 /** The rest: how the cloud is spoken with. These also count on top of an entry of clouds.yaml. */

@@ -40,14 +40,14 @@ export function refusedByCloud(error: OpenStackError): SlipwayError {
   });
 }
 
-/** The human part of an error body: Nova wraps `{<kind>: {message}}`, Neutron `{NeutronError: {message}}`, Keystone `{error: {message}}`. */
+/** The human part of an error body: Nova wraps `{<kind>: {message}}`, Neutron `{NeutronError: {message}}`, Keystone `{error: {message}}`; Octavia has `faultstring`, Barbican `description`. */
 export function faultText(body: string): string {
   try {
     const parsed: unknown = JSON.parse(body);
     if (typeof parsed === "object" && parsed !== null) {
       for (const value of [parsed, ...Object.values(parsed)]) {
-        const message = (value as { message?: unknown } | null)?.message;
-        if (typeof message === "string") return message;
+        const message = wordsOf(value);
+        if (message !== undefined) return message;
       }
     }
   } catch {
@@ -58,4 +58,11 @@ export function faultText(body: string): string {
     .replace(/\s+/g, " ")
     .trim()
     .slice(0, 300);
+}
+
+function wordsOf(value: unknown): string | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { message, faultstring, title, description } = value as Record<string, unknown>;
+  const words = message ?? faultstring ?? (title === undefined ? undefined : description);
+  return typeof words === "string" ? words : undefined;
 }

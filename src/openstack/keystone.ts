@@ -35,14 +35,21 @@ export function identityUrl(authUrl: string): string {
 }
 
 /** The body of `POST /v3/auth/tokens`; an application credential is never scoped, it brings its project. */
-function tokenRequest({ identity, project }: Pick<Credentials, "identity" | "project">): object {
-  const scope = identity.method === "application_credential" ? undefined : project;
+function tokenRequest(credentials: Credentials): object {
+  const { identity } = credentials;
+  const scope = identity.method === "application_credential" ? undefined : scopeOf(credentials);
   return {
     auth: {
       identity: { methods: [identity.method], [identity.method]: methodBody(identity) },
-      ...(scope === undefined ? {} : { scope: { project: scopeBody(scope) } }),
+      ...(scope === undefined ? {} : { scope }),
     },
   };
+}
+
+function scopeOf({ project, domain, system }: Credentials): object | undefined {
+  if (project !== undefined) return { project: projectBody(project) };
+  if (domain !== undefined) return { domain: domainBody(domain) };
+  return system ? { system: { all: true } } : undefined;
 }
 
 function methodBody(identity: Identity): object {
@@ -62,7 +69,7 @@ function userBody(user: UserReference): object {
   return user.id === undefined ? { name: user.name, domain: domainBody(user.domain) } : { id: user.id };
 }
 
-function scopeBody(project: ProjectReference): object {
+function projectBody(project: ProjectReference): object {
   return project.id === undefined ? { name: project.name, domain: domainBody(project.domain) } : { id: project.id };
 }
 

@@ -1,7 +1,7 @@
 import type { Agent } from "node:http";
 import { SlipwayError } from "../common/errors.ts";
-import { type Answer, judged } from "./answer.ts";
-import { endpointOf, offers, type ServiceType } from "./catalogue.ts";
+import { type Answer, judged, requestIdOf } from "./answer.ts";
+import { type Catalogue, endpointOf, offers, type ServiceType } from "./catalogue.ts";
 import type { Credentials } from "./credentials.ts";
 import { identityUrl, logIn, type Token, type TokenBody, unreachable } from "./keystone.ts";
 import { defaultRetryLimits, type RetryLimits, withRetries } from "./retry.ts";
@@ -76,11 +76,21 @@ export interface SessionOptions {
   /** Deadline of each attempt of each call; 60 000 unless told otherwise. */
   timeoutMs?: number;
   retries?: Partial<RetryLimits>;
+  /** Base addresses, version included, that count instead of the catalogue's. */
+  endpoints?: Partial<Record<ServiceType, string>>;
+  /** Services that are reached at the endpoint of another. */
+  servedBy?: Partial<Record<ServiceType, ServiceType>>;
+  /** False: a token that is refused is not renewed. */
+  reauthenticate?: boolean;
+  /** Whether calls ask caches on the way for fresh answers. */
+  noCache?: boolean;
+  /** Is told of each attempt: method, address, status or failure, request id, milliseconds. Never of headers and bodies. */
+  log?: (line: string) => void;
 }
 
 /** Opens a session; nothing is sent before the first call. */
 export function openSession(credentials: Credentials, options: SessionOptions = {}): Session {
-  const { timeoutMs = 60_000 } = options;
+  const { timeoutMs = 60_000, reauthenticate = true, log } = options;
   const limits = { ...defaultRetryLimits, ...options.retries };
   const transport = createTransport(credentials.tls);
   let current: Promise<Token> | undefined;
@@ -93,10 +103,15 @@ export function openSession(credentials: Credentials, options: SessionOptions = 
     return current;
   };
 
+  const baseOf = (service: ServiceType, catalogue: Catalogue) =>
+    options.endpoints?.[service]?.replace(/\/+$/, "") ??
+    endpointOf(catalogue, options.servedBy?.[service] ?? service, credentials);
+
   async function once(service: ServiceType, attempt: Carrier, call: CallLimits) {
     const used = token();
     const { value, catalogue } = await used;
-    const endpoint = endpointOf(catalogue, service, credentials);
+    const endpoint = baseOf(service, catalogue);
+    const started = performance.now();
     const answer = await attempt({
       endpoint,
       token: value,
@@ -106,14 +121,18 @@ export function openSession(credentials: Credentials, options: SessionOptions = 
         timeoutMs: call.timeoutMs ?? timeoutMs,
         ...(call.signal === undefined ? {} : { signal: call.signal }),
       },
+    }).catch((error: unknown) => {
+      log?.(`${error instanceof Error ? error.message : service}, after ${milliseconds(started)}`);
+      throw error;
     });
+    log?.(`${answer.method} ${answer.url} ${answer.status} ${requestIdOf(answer) ?? "-"} ${milliseconds(started)}`);
     return { used, answer };
   }
 
   const carry: Session["carry"] = async <T>(service: ServiceType, attempt: Carrier, call: CallLimits = {}) => {
     const judgedOnce = async () => {
       let { used, answer } = await once(service, attempt, call);
-      if (answer.status === 401) {
+      if (answer.status === 401 && reauthenticate) {
         if (current === used) current = undefined; // another call may have logged in again already
         ({ answer } = await once(service, attempt, call));
       }
@@ -134,8 +153,8 @@ export function openSession(credentials: Credentials, options: SessionOptions = 
     tokenBody: async () => (await token()).body,
     userId: async () => (await token()).userId,
     projectId: async () => (await token()).projectId ?? unscoped(),
-    endpoint: async (type) => endpointOf((await token()).catalogue, type, credentials),
-    offers: async (type) => offers((await token()).catalogue, type),
+    endpoint: async (type) => baseOf(type, (await token()).catalogue),
+    offers: async (type) => options.endpoints?.[type] !== undefined || offers((await token()).catalogue, type),
     request: (service, method, path, call = {}) =>
       carry(
         service,
@@ -143,7 +162,12 @@ export function openSession(credentials: Credentials, options: SessionOptions = 
           transport.exchange({
             method,
             url: withQuery(new URL(endpoint + path), call.query),
-            headers: { accept: "application/json", "x-auth-token": value, ...headersOf(service, call) },
+            headers: {
+              accept: "application/json",
+              "x-auth-token": value,
+              ...(options.noCache ? { "cache-control": "no-cache" } : {}),
+              ...headersOf(service, call),
+            },
             ...(call.body === undefined ? {} : { body: encode(call.body) }),
             ...given,
           }),
@@ -152,6 +176,10 @@ export function openSession(credentials: Credentials, options: SessionOptions = 
     carry,
     close: () => transport.close(),
   };
+}
+
+function milliseconds(since: number): string {
+  return `${Math.round(performance.now() - since)} ms`;
 }
 
 function headersOf(service: ServiceType, call: CallOptions): Record<string, string> {

@@ -62,6 +62,8 @@ export interface ResourceKind {
   update?(context: Context, id: string, change: ResourceChange): Promise<void>;
   /** Returns when the object is gone; one that was gone already is success. */
   delete(context: Context, id: string, olds: PropertyMap): Promise<void>;
+  /** What an id that is given to an import means, where it says more than the id; the outputs are known before the read. */
+  importing?(given: string): { id: string; outputs: PropertyMap };
   /** Objects that are what `create` with these inputs makes. */
   candidates?(context: Context, inputs: PropertyMap): Promise<Candidate[]>;
   /** The property that shows that the object is broken beyond repair: it is replaced though nothing differs. */

@@ -4,7 +4,16 @@ import { interfaceAttach } from "./compute/interface-attach.ts";
 import { keypair } from "./compute/keypair.ts";
 import { serverGroup } from "./compute/server-group.ts";
 import { volumeAttach } from "./compute/volume-attach.ts";
+import { recordSet } from "./dns/record-set.ts";
+import { zone } from "./dns/zone.ts";
+import { secret } from "./keymanager/secret.ts";
 import type { ResourceKind } from "./kind.ts";
+import { listener } from "./loadbalancer/listener.ts";
+import { loadBalancer } from "./loadbalancer/load-balancer.ts";
+import { member } from "./loadbalancer/member.ts";
+import { members } from "./loadbalancer/members.ts";
+import { monitor } from "./loadbalancer/monitor.ts";
+import { pool } from "./loadbalancer/pool.ts";
 import { floatingIp } from "./networking/floating-ip.ts";
 import { floatingIpAssociate } from "./networking/floating-ip-associate.ts";
 import { network } from "./networking/network.ts";
@@ -35,6 +44,15 @@ const kinds = [
   floatingIpAssociate,
   routerRoute,
   trunk,
+  loadBalancer,
+  listener,
+  pool,
+  member,
+  members,
+  monitor,
+  zone,
+  recordSet,
+  secret,
 ];
 
 /** Every resource kind by its type token. */

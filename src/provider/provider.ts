@@ -4,6 +4,7 @@ import type { CredentialsQuery } from "../openstack/cloud-source.ts";
 import { findCredentials } from "../openstack/clouds.ts";
 import type { Credentials } from "../openstack/credentials.ts";
 import { openSession, type Session, type SessionOptions } from "../openstack/session.ts";
+import { type Conduct, conductOf } from "./configuration.ts";
 import type { ProviderFunction } from "./function.ts";
 import { providerFunctions } from "./functions.ts";
 import type { Candidate, Context, ResourceKind } from "./kind.ts";
@@ -28,8 +29,10 @@ import { verdictOn } from "./verdict.ts";
 export interface OpenStackProviderOptions extends Pick<CredentialsQuery, "env" | "cwd"> {
   /** clouds.yaml files that are asked after the user's own: the embedded cloud's. */
   extraCloudsFiles?: string[];
-  /** Deadlines and retries of the calls. */
+  /** Deadlines and retries of the calls; the configuration counts more. */
   session?: SessionOptions;
+  /** Where `enableLogging` writes to: standard error unless told otherwise. */
+  log?: (line: string) => void;
 }
 
 /** Seconds for phases that a kind declares no timeout for. */
@@ -43,13 +46,22 @@ export function createOpenStackProvider(options: OpenStackProviderOptions = {}):
   const env = options.env ?? process.env;
   const sessions = new Map<string, Session>();
   let credentials: Credentials | undefined;
+  let conduct: Conduct = { loginFirst: false, session: {} };
 
   const sessionIn = (region: string | undefined): Session => {
     if (credentials === undefined) throw new Error("the OpenStack provider was used before it was configured");
     const chosen = region ?? credentials.region;
     const key = chosen ?? "";
     const session =
-      sessions.get(key) ?? openSession({ ...credentials, ...(chosen && { region: chosen }) }, options.session);
+      sessions.get(key) ??
+      openSession(
+        { ...credentials, ...(chosen && { region: chosen }) },
+        {
+          ...options.session,
+          ...conduct.session,
+          retries: { ...options.session?.retries, ...conduct.session.retries },
+        },
+      );
     sessions.set(key, session);
     return session;
   };
@@ -70,8 +82,10 @@ export function createOpenStackProvider(options: OpenStackProviderOptions = {}):
 
   return {
     async configure(variables) {
-      const { cwd, extraCloudsFiles: extraFiles = [] } = options;
+      const { cwd, extraCloudsFiles: extraFiles = [], log = (line) => process.stderr.write(`${line}\n`) } = options;
+      conduct = conductOf(variables, env, log);
       credentials = await findCredentials({ env, variables, extraFiles, ...(cwd === undefined ? {} : { cwd }) });
+      if (conduct.loginFirst) await sessionIn(undefined).token();
     },
 
     async check(r, olds, news) {
@@ -108,17 +122,19 @@ export function createOpenStackProvider(options: OpenStackProviderOptions = {}):
       return { ...keptEmptyCollections(kind.properties, olds), ...outputs };
     },
 
-    async read(r, id, outputs, inputs, call) {
+    async read(r, given, known, inputs, call) {
       const kind = kindOf(r);
-      const context = callOn(kind, "create", { ...outputs, ...inputs }, call);
       const imported = Object.keys(inputs).length === 0;
       if (imported && kind.importable === false) refuseImport(r);
+      const meant = imported ? kind.importing?.(given) : undefined;
+      const [id, outputs] = [meant?.id ?? given, { ...known, ...meant?.outputs }];
+      const context = callOn(kind, "create", { ...outputs, ...inputs }, call);
       const found = await kind.read(context, id, imported ? outputs : inputs, outputs);
       if (found === undefined) return { id: "", outputs: {}, inputs: {} };
-      const known = { ...(imported ? metaOf(kind) : {}), ...outputs };
+      const former = { ...(imported ? metaOf(kind) : {}), ...outputs };
       const state = {
         ...emptyCollections(kind.properties),
-        ...composed(kind, context, id, inputs, known, found),
+        ...composed(kind, context, id, inputs, former, found),
       };
       const refreshed = imported
         ? importedInputs(kind.properties, state)

@@ -331,7 +331,7 @@ describe("import", () => {
 
 describe("what is not there", () => {
   test("a type and a function beyond the embedded engine", async () => {
-    await expect(provider.check(resource("dns/zone:Zone", "z"), {}, {})).rejects.toMatchObject({
+    await expect(provider.check(resource("orchestration/stackV1:StackV1", "s"), {}, {})).rejects.toMatchObject({
       code: "E_UNSUPPORTED",
     });
     await expect(provider.invoke("openstack:dns/getZone:getZone", {})).rejects.toMatchObject({ code: "E_UNSUPPORTED" });

@@ -73,8 +73,19 @@ function checkObject(properties: Properties, given: PropertyMap, path: string, c
       failures.push({ property: path + name, reason: `${path + name} is required and missing` });
     }
   }
+  failures.push(...choiceFailures(properties, isGiven, path));
   inputs[defaultsKey] = defaults.sort();
   return inputs;
+}
+
+function choiceFailures(properties: Properties, isGiven: (name: string) => boolean, path: string): CheckFailure[] {
+  const choices = Object.entries(properties).filter(([name, { exactlyOneOf = [] }]) => exactlyOneOf[0] === name);
+  return choices
+    .filter(([, { exactlyOneOf = [] }]) => exactlyOneOf.filter(isGiven).length !== 1)
+    .map(([name, { exactlyOneOf = [] }]) => ({
+      property: path + name,
+      reason: `exactly one of ${exactlyOneOf.join(", ")} has to be given`,
+    }));
 }
 
 function checkValue(property: Property, value: PropertyValue, path: string, checking: Checking): PropertyValue {

@@ -97,7 +97,7 @@ function listChanges(
   return changes;
 }
 
-/** Elements are told apart by all their fields: what is not in both sets was added or deleted. */
+/** Elements are told apart by all fields that can be given: what is not in both sets was added or deleted. */
 function setChanges(
   path: string,
   of: Shape,
@@ -105,7 +105,8 @@ function setChanges(
   state: PropertyValue[],
   wanted: PropertyValue[],
 ): Change[] {
-  const key = (value: PropertyValue) => (hasUnknown(value) ? "" : canonical(stateValue({ shape: of }, value)));
+  const key = (value: PropertyValue) =>
+    hasUnknown(value) ? "" : canonical(withoutOutputs(of, stateValue({ shape: of }, value)));
   const [before, after] = [state.map(key), wanted.map(key)];
   const deleted = before.flatMap((one, index) => (after.includes(one) ? [] : [index]));
   const added = after.flatMap((one, index) => (before.includes(one) && one !== "" ? [] : [index]));
@@ -130,6 +131,11 @@ function elementChange(
 function replacesWith(of: Shape, element: PropertyValue | undefined): boolean {
   if (of.is !== "object" || !isMap(element)) return false;
   return Object.entries(of.fields).some(([name, { replaces }]) => replaces && !isZero(element[name]));
+}
+
+function withoutOutputs(shape: Shape, value: PropertyValue): PropertyValue {
+  if (shape.is !== "object" || !isMap(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([name]) => !shape.fields[name]?.output));
 }
 
 function mapChanges(path: string, replace: boolean, state: PropertyMap, wanted: PropertyMap): Change[] {

@@ -34,6 +34,8 @@ export interface Property {
   defaultFrom?: { told: string; value: (env: NodeJS.ProcessEnv) => PropertyValue | undefined };
   allowed?: PropertyValue[];
   conflictsWith?: string[];
+  /** Of these properties, this one among them, exactly one has to be given. */
+  exactlyOneOf?: string[];
   /** Why a value of the right shape is refused; undefined when it is fine. */
   refuse?: (value: PropertyValue) => string | undefined;
   /** The form that a given value has in the state. */

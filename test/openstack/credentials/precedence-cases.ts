@@ -104,6 +104,11 @@ export const precedenceCases: Record<string, PlaceCase[]> = {
     entry({ domain_name: "Both" }, {}, { ...user({ name: "Default" }), ...project({ name: "Default" }) }),
     entry({ ...none, domain_name: "Both" }, {}, { ...user({ name: "Both" }), ...project({ name: "Both" }) }),
   ],
+  "the whole cloud": [
+    entry({ system_scope: "all" }, {}, { project: { name: "demo" } }),
+    entry({ ...none, project_name: undefined, domain_id: "d", system_scope: "all" }, {}, { domain: { id: "d" } }),
+    entry({ ...none, project_name: undefined, domain_name: "D" }, {}, { domain: { name: "D" } }),
+  ],
   "domain's id by default": [
     entry({ ...none, default_domain_id: "x", domain_id: "d" }, {}, { ...user({ id: "d" }), ...project({ id: "d" }) }),
   ],

@@ -109,6 +109,11 @@ export const settingCases: Record<string, SettingCase> = {
     beside: without(login, "project_domain_id"),
     expected: { ...userIn({ id: "ud" }), ...projectIn({ name: "All" }) },
   },
+  "the whole cloud": {
+    value: "all",
+    beside: without(login, "project_name", "project_domain_id"),
+    expected: { system: true },
+  },
   "domain's id by default": {
     value: "x4",
     beside: without(login, "user_domain_id"),

@@ -283,6 +283,14 @@ export const differences: Record<string, PlaceCase> = {
     cloud: "one",
     expected: /the cloud one lacks auth\.user_id or auth\.username/,
   },
+  "two scopes, as a project beside a domain or the whole cloud": {
+    env: { ...variables, OS_SYSTEM_SCOPE: "all" },
+    expected: { project: { name: "demo" } },
+  },
+  "a domain as scope, and a user without one": {
+    env: { OS_AUTH_URL: "{keystone}", OS_USERNAME: "demo", OS_PASSWORD: "pw", OS_DOMAIN_NAME: "D" },
+    expected: { identity: { user: { name: "demo", domain: { name: "D" } } }, domain: { name: "D" } },
+  },
   "a project beside an application credential": {
     env: {
       OS_AUTH_URL: "{keystone}",

@@ -36,6 +36,8 @@ const certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE----
 const key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
 const strangers = { differs: "settings of another method in `auth`" };
 const incomplete = { differs: "a user that is missing" };
+const twoScopes = { differs: "two scopes, as a project beside a domain or the whole cloud" };
+const noProject = { project_name: undefined, project_domain_name: undefined };
 const asText = { differs: "PEM text in `cacert`, `cert` and `key`" };
 const regions = ["North", { name: "South", values: { interface: "internal" } }];
 
@@ -105,9 +107,10 @@ export const precedenceCases: Record<string, PlaceCase[]> = {
     entry({ ...none, domain_name: "Both" }, {}, { ...user({ name: "Both" }), ...project({ name: "Both" }) }),
   ],
   "the whole cloud": [
-    entry({ system_scope: "all" }, {}, { project: { name: "demo" } }),
-    entry({ ...none, project_name: undefined, domain_id: "d", system_scope: "all" }, {}, { domain: { id: "d" } }),
-    entry({ ...none, project_name: undefined, domain_name: "D" }, {}, { domain: { name: "D" } }),
+    entry({ system_scope: "all" }, {}, { project: { name: "demo" } }, twoScopes),
+    entry({ ...noProject, domain_id: "d", system_scope: "all" }, {}, { domain: { id: "d" } }, twoScopes),
+    entry({ ...noProject, system_scope: "all" }, {}, { system: true }),
+    entry({ ...noProject, domain_name: "D" }, {}, { ...user({ name: "Default" }), domain: { name: "D" } }),
   ],
   "domain's id by default": [
     entry({ ...none, default_domain_id: "x", domain_id: "d" }, {}, { ...user({ id: "d" }), ...project({ id: "d" }) }),

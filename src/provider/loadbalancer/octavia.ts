@@ -113,13 +113,14 @@ function withoutEmpty(body: ApiObject): ApiObject {
   return Object.fromEntries(Object.entries(body).filter(([, value]) => !isEmpty(value)));
 }
 
-/** The changed fields; what is no more given, or given as nothing, is reset by null. */
+/** The changed fields; what is no more given, or given as nothing, is reset: lists by an empty one (Octavia passes over null for tags), the rest by null. */
 function resetting(properties: Properties, inputs: PropertyMap, changed: ReadonlySet<string>): ApiObject {
   const body = toApi(properties, inputs, changed);
   for (const name of changed) {
-    const field = properties[name]?.field;
+    const { field, shape } = properties[name] ?? {};
     const value = inputs[name];
-    if (field !== undefined && field in body && (value === undefined || isEmpty(value))) body[field] = null;
+    if (field === undefined || !(field in body) || !(value === undefined || isEmpty(value))) continue;
+    body[field] = shape?.is === "list" || shape?.is === "set" ? [] : null;
   }
   return body;
 }

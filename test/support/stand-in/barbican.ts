@@ -6,6 +6,7 @@ import { Refusal, type Reply, type Request, type Service } from "./server.ts";
  * (with its simple crypto plugin): a content once and never again, 415 and 400 for what is none, the type without its character set,
  * metadata by single keys (POST 201, 409 for a second; PUT 200, 404 for none; DELETE 204), the access list before anybody has set
  * it, 204 for the DELETE of a secret and 404 for its second. Not from there: 403 for a content that may not be read.
+ * The lives in test/provider/service-lives.test.ts pass with the real service in its place.
  */
 
 type Json = Record<string, unknown>;

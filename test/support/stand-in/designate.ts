@@ -6,6 +6,7 @@ import { Refusal, type Reply, type Request, type Service } from "./server.ts";
  * itself (its API and central services, statuses moved on by hand): 202 with PENDING, an unknown key, a name without a dot, a zone
  * without an address, a secondary zone without masters and the address that it is given, duplicates, a record outside of its zone; a
  * record set is gone with its DELETE, a zone when that is done. Not from there: how long something stays PENDING, and ERROR.
+ * The lives in test/provider/service-lives.test.ts pass with the real service in its place.
  */
 
 type Json = Record<string, unknown>;

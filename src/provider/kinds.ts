@@ -6,6 +6,8 @@ import { serverGroup } from "./compute/server-group.ts";
 import { volumeAttach } from "./compute/volume-attach.ts";
 import { recordSet } from "./dns/record-set.ts";
 import { zone } from "./dns/zone.ts";
+import { applicationCredential } from "./identity/application-credential.ts";
+import { image } from "./images/image.ts";
 import { secret } from "./keymanager/secret.ts";
 import type { ResourceKind } from "./kind.ts";
 import { listener } from "./loadbalancer/listener.ts";
@@ -25,6 +27,9 @@ import { securityGroup } from "./networking/security-group.ts";
 import { securityGroupRule } from "./networking/security-group-rule.ts";
 import { subnet } from "./networking/subnet.ts";
 import { trunk } from "./networking/trunk.ts";
+import { container } from "./objectstorage/container.ts";
+import { containerObject } from "./objectstorage/container-object.ts";
+import { tempUrl } from "./objectstorage/temp-url.ts";
 
 const kinds = [
   keypair,
@@ -53,6 +58,11 @@ const kinds = [
   zone,
   recordSet,
   secret,
+  image,
+  container,
+  containerObject,
+  tempUrl,
+  applicationCredential,
 ];
 
 /** Every resource kind by its type token. */

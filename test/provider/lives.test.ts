@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { PropertyMap, ResourceProvider } from "../../src/engine/resource-provider.ts";
 import { type Life, live, type World } from "./life.ts";
@@ -122,6 +123,90 @@ const lives: Life[] = [
     update: { name: "none", subPorts: [], tags: ["u"] },
     replace: { news: { portId: "another" }, because: "portId" },
     importLacks: false,
+  },
+  {
+    kind: "images/image:Image",
+    news: () => ({
+      ...{ name: "own", containerFormat: "bare", diskFormat: "raw", localFilePath: join(cloud.folder, "image.raw") },
+      ...{ properties: { role: "web", "a/b": "1" }, tags: ["t"] },
+    }),
+    outputs: {
+      ...{ status: "active", visibility: "private", protected: false, hidden: false, sizeBytes: 16, minDiskGb: 0 },
+      ...{ checksum: "6fcae3853a37a429a9f65b4a9f0d4c66", metadata: {}, schema: "/v2/schemas/image" },
+      properties: { role: "web", "a/b": "1", os_hash_algo: "sha512" },
+    },
+    drift: {
+      by: (_, id) =>
+        cloud.session.request("image", "PATCH", `/images/${id}`, {
+          body: [{ op: "replace", path: "/role", value: "theirs" }],
+          headers: { "content-type": "application/openstack-images-v2.1-json-patch" },
+        }),
+      shows: "properties",
+    },
+    update: { name: "other", properties: { role: "db", more: "2" }, tags: [], minDiskGb: 1, protected: false },
+    replace: { news: { diskFormat: "qcow2" }, because: "diskFormat" },
+    importLacks: ["localFilePath", "imageCachePath"],
+    importTakes: ["imageCachePath"],
+  },
+  {
+    kind: "objectstorage/container:Container",
+    news: () => ({ name: "shelf", containerRead: ".r:*", metadata: { role: "web", old: "1" }, versioning: true }),
+    outputs: { storagePolicy: "Policy-0", versioning: true, __meta: '{"schema_version":"1"}' },
+    drift: {
+      by: (_, id) =>
+        cloud.session.request("object-store", "POST", `/${id}`, { headers: { "x-container-read": "" }, expect: [204] }),
+      shows: "containerRead",
+    },
+    update: { containerWrite: "*:*", metadata: { role: "db" }, versioning: false },
+    replace: { news: { storagePolicy: "gold" }, because: "storagePolicy" },
+    importLacks: ["metadata"],
+  },
+  {
+    kind: "objectstorage/containerObject:ContainerObject",
+    async news({ need }) {
+      const { id } = await need("objectstorage/container:Container", {});
+      return {
+        containerName: id,
+        name: "a/b.txt",
+        content: "hello",
+        metadata: { role: "web" },
+        contentType: "text/plain",
+      };
+    },
+    outputs: { contentLength: 5, etag: "5d41402abc4b2a76b9719d911017c592", contentEncoding: "", objectManifest: "" },
+    drift: {
+      by: (_, id) =>
+        cloud.session.request("object-store", "POST", `/${id}`, { headers: { "content-type": "text/html" } }),
+      shows: "contentType",
+    },
+    update: { content: "other", deleteAt: "2099-01-02T03:04:05Z" },
+    replace: { news: { name: "c.txt" }, because: "name" },
+    importLacks: false,
+    restless: ["date", "transId"],
+  },
+  {
+    kind: "objectstorage/tempUrl:TempUrl",
+    async news({ need }) {
+      const { id } = await need("objectstorage/container:Container", { metadata: { "Temp-URL-Key": "secret" } });
+      return { container: id, object: "a.txt", ttl: 60 };
+    },
+    outputs: { method: "get", url: expect.stringMatching(/temp_url_sig=[0-9a-f]{64}&temp_url_expires=\d+$/) },
+    replace: { news: { ttl: 61 }, because: "ttl" },
+    importLacks: false,
+    outlives: true,
+  },
+  {
+    kind: "identity/applicationCredential:ApplicationCredential",
+    news: () => ({
+      ...{ name: "deploy", roles: ["reader"], expiresAt: "2099-01-02T05:04:05+02:00" },
+      accessRules: [{ path: "/v2.1/servers", method: "GET", service: "compute" }],
+    }),
+    outputs: {
+      ...{ roles: ["reader"], unrestricted: false, expiresAt: "2099-01-02T03:04:05Z", description: "" },
+      secret: expect.stringMatching(/.{20}/),
+    },
+    replace: { news: { description: "other" }, because: "description" },
+    importLacks: [],
   },
 ];
 

@@ -2,13 +2,16 @@ import { createReadStream, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
+import { z } from "zod";
 import { ApiError } from "../http/api-error.ts";
 import { acceptJson } from "../http/app.ts";
+import { parseBody } from "../http/body.ts";
 import { answerFaults, keystoneBody, reasonPhrase } from "../http/faults.ts";
 import { isoSeconds } from "../http/time.ts";
 import { requireToken, type Tokens } from "../identity/tokens.ts";
 import { storeContent } from "../store/content.ts";
 import type { Collection, Store } from "../store/store.ts";
+import { activated, importContent } from "./content.ts";
 import { createImage, deleteImage, listImages, ownImage, patchImage, visibleImage } from "./images.ts";
 import type { Image } from "./records.ts";
 import { imageView } from "./view.ts";
@@ -112,26 +115,31 @@ function imageRoutes(app: FastifyInstance, { store, table, inUse }: ImageOptions
   });
 }
 
-function contentRoutes(app: FastifyInstance, { table, folder }: ImageOptions): void {
+const importBody = z.object({ method: z.object({ name: z.literal("web-download"), uri: z.url() }) });
+
+/** @throws ApiError 409 for an image that has content, or whose form is not known yet */
+function demandReady(image: Image, next: string): void {
+  if (image.status !== "queued")
+    throw new ApiError(409, `Image status transition from ${image.status} to ${next} is not allowed`);
+  if (image.diskFormat === null || image.containerFormat === null) {
+    throw new ApiError(409, "Properties disk_format, container_format must be set prior to saving data.");
+  }
+}
+
+function contentRoutes(app: FastifyInstance, { table, folder, log }: ImageOptions): void {
+  app.post<One>("/images/:id/import", ({ scope, params, body }, reply) => {
+    const image = ownImage(table, scope, params.id);
+    const { method } = parseBody(importBody, body);
+    demandReady(image, "importing");
+    table.patch(image.id, { status: "importing", updatedAt: isoSeconds() });
+    void importContent(table, image.id, method.uri, join(folder, image.id), log);
+    return reply.code(202).send();
+  });
   app.put<One>("/images/:id/file", async ({ scope, params, body }, reply) => {
     const image = ownImage(table, scope, params.id);
-    if (image.status !== "queued")
-      throw new ApiError(409, `Image status transition from ${image.status} to saving is not allowed`);
-    if (image.diskFormat === null || image.containerFormat === null) {
-      throw new ApiError(409, "Properties disk_format, container_format must be set prior to saving data.");
-    }
+    demandReady(image, "saving");
     const path = join(folder, image.id);
-    const { size, md5, sha512 } = await storeContent(body as Readable, path);
-    table.patch(image.id, {
-      status: "active",
-      size,
-      checksum: md5,
-      hashAlgorithm: "sha512",
-      hashValue: sha512,
-      path,
-      ownsContent: true,
-      updatedAt: isoSeconds(),
-    });
+    table.patch(image.id, activated(await storeContent(body as Readable, path), path));
     return reply.code(204).send();
   });
   app.get<One>("/images/:id/file", ({ scope, params }, reply) => {

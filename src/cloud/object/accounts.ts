@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { ownsAccount } from "./acl.ts";
 import { type ObjectContext, projectOfAccount, refuse } from "./context.ts";
+import { metadataFrom, metadataHeaders } from "./headers.ts";
 import { type ListingQuery, listingTime, listNames, sendLines, wantsJson } from "./listing.ts";
 import { objectsOf, swiftNow } from "./records.ts";
 
@@ -25,6 +26,7 @@ export function accountRoutes(app: FastifyInstance, context: ObjectContext): voi
     );
     reply.header("x-timestamp", (containers[0]?.timestamp ?? swiftNow()).toFixed(5));
     reply.header("accept-ranges", "bytes");
+    reply.headers(metadataHeaders(tables.accounts.get(projectId)?.metadata ?? {}, "account"));
     return containers;
   };
 
@@ -46,6 +48,16 @@ export function accountRoutes(app: FastifyInstance, context: ObjectContext): voi
         };
       }),
     );
+  });
+  app.post<Account>("/v1/:account", (request, reply) => {
+    const projectId = projectOfAccount(request.params.account);
+    const who = caller(request);
+    if (!ownsAccount(who, projectId)) throw refuse(who);
+    const before = tables.accounts.get(projectId)?.metadata ?? {};
+    const metadata = { ...before, ...metadataFrom(request.headers, "account") };
+    const kept = Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== ""));
+    tables.accounts.put({ id: projectId, metadata: kept });
+    return reply.code(204).send();
   });
   app.head<Account>("/v1/:account", (request, reply) => {
     const projectId = projectOfAccount(request.params.account);

@@ -1,10 +1,12 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { ApiError } from "../http/api-error.ts";
+import { booleanLike, parseBody } from "../http/body.ts";
 import { mayList, ownsAccount } from "./acl.ts";
 import { notFound, type ObjectContext, projectOfAccount, refuse } from "./context.ts";
 import { containerHeaders, metadataFrom } from "./headers.ts";
 import { type ListingQuery, listingTime, listNames, sendLines, wantsJson } from "./listing.ts";
 import { type Container, objectsOf, swiftNow } from "./records.ts";
+import { versionLines, versionsOf } from "./versions.ts";
 
 interface One {
   Params: { account: string; container: string };
@@ -72,7 +74,7 @@ export function containerRoutes(app: FastifyInstance, context: ObjectContext): v
     store.transaction(() => {
       const found = tables.containers.get(idOf(request));
       if (found === undefined) throw notFound();
-      if (objectsOf(tables, found).length > 0) {
+      if (objectsOf(tables, found).length > 0 || versionsOf(tables, found).length > 0) {
         throw new ApiError(409, "There was a conflict when trying to complete your request.");
       }
       tables.containers.delete(found.id);
@@ -92,6 +94,7 @@ export function containerRoutes(app: FastifyInstance, context: ObjectContext): v
     const container = listable(request);
     const objects = objectsOf(tables, container);
     reply.headers(containerHeaders(container, objects));
+    if (request.query.versions !== undefined) return reply.send(versionLines(tables, container, request.query));
     const entries = listNames(objects, request.query);
     if (!wantsJson(request.query, request.headers.accept)) return sendLines(reply, entries);
     return reply.send(
@@ -110,9 +113,17 @@ export function containerRoutes(app: FastifyInstance, context: ObjectContext): v
   });
 }
 
+/** `X-Remove-Container-Meta-*`, names in lower case without the prefix. */
+function removedMetadata({ headers }: FastifyRequest): string[] {
+  const prefix = "x-remove-container-meta-";
+  return Object.keys(headers).flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []));
+}
+
 /** What a PUT or POST changes: only what it names; an empty header clears. */
 function changed(container: Container, request: FastifyRequest): Container {
   const metadata = { ...container.metadata, ...metadataFrom(request.headers, "container") };
+  for (const name of removedMetadata(request)) delete metadata[name];
+  const versioned = request.headers["x-versions-enabled"];
   const text = (name: string, before: string) => {
     const value = request.headers[name];
     return value === undefined ? before : String(value).trim();
@@ -121,6 +132,9 @@ function changed(container: Container, request: FastifyRequest): Container {
     ...container,
     readAcl: text("x-container-read", container.readAcl),
     writeAcl: text("x-container-write", container.writeAcl),
+    syncTo: text("x-container-sync-to", container.syncTo ?? ""),
+    syncKey: text("x-container-sync-key", container.syncKey ?? ""),
+    ...(versioned === undefined ? {} : { versioned: parseBody(booleanLike, versioned) }),
     metadata: Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== "")),
   };
 }

@@ -1,14 +1,17 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Container, StoredObject } from "./records.ts";
 
+type Kind = "account" | "container" | "object";
+
 /** The `X-<kind>-Meta-*` headers of a request, names in lower case without the prefix. */
-export function metadataFrom(headers: IncomingHttpHeaders, kind: "container" | "object"): Record<string, string> {
+export function metadataFrom(headers: IncomingHttpHeaders, kind: Kind): Record<string, string> {
   const prefix = `x-${kind}-meta-`;
   const own = Object.entries(headers).filter(([name]) => name.startsWith(prefix));
   return Object.fromEntries(own.map(([name, value]) => [name.slice(prefix.length), String(value)]));
 }
 
-function metadataHeaders(metadata: Record<string, string>, kind: "container" | "object"): Record<string, string> {
+/** Metadata as the headers of an answer. */
+export function metadataHeaders(metadata: Record<string, string>, kind: Kind): Record<string, string> {
   return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [`x-${kind}-meta-${name}`, value]));
 }
 
@@ -22,6 +25,9 @@ export function containerHeaders(container: Container, objects: StoredObject[]):
     "accept-ranges": "bytes",
     ...(container.readAcl === "" ? {} : { "x-container-read": container.readAcl }),
     ...(container.writeAcl === "" ? {} : { "x-container-write": container.writeAcl }),
+    ...(container.syncTo ? { "x-container-sync-to": container.syncTo } : {}),
+    ...(container.syncKey ? { "x-container-sync-key": container.syncKey } : {}),
+    ...(container.versioned === undefined ? {} : { "x-versions-enabled": container.versioned ? "True" : "False" }),
     ...metadataHeaders(container.metadata, "container"),
   };
 }
@@ -36,6 +42,9 @@ export function objectHeaders(object: StoredObject): Record<string, string> {
     "accept-ranges": "bytes",
     ...(object.contentEncoding === null ? {} : { "content-encoding": object.contentEncoding }),
     ...(object.contentDisposition === null ? {} : { "content-disposition": object.contentDisposition }),
+    ...(object.deleteAt ? { "x-delete-at": String(object.deleteAt) } : {}),
+    ...(object.manifest ? { "x-object-manifest": object.manifest } : {}),
+    ...(object.versionId === undefined ? {} : { "x-object-version-id": object.versionId }),
     ...metadataHeaders(object.metadata, "object"),
   };
 }

@@ -9,6 +9,8 @@ export interface ListingQuery {
   end_marker?: string;
   limit?: string;
   format?: string;
+  /** Present: every version, in containers that keep them. */
+  versions?: string;
 }
 
 /** Swift gives at most this many lines; clients ask again with `marker`. */

@@ -10,11 +10,15 @@ import { storeContent } from "../store/content.ts";
 import { mayRead, mayWrite, ownsAccount } from "./acl.ts";
 import { notFound, type ObjectContext, projectOfAccount, refuse } from "./context.ts";
 import { metadataFrom, objectHeaders } from "./headers.ts";
+import { joined } from "./manifest.ts";
 import { parseRange } from "./range.ts";
-import { type Container, type StoredObject, swiftNow } from "./records.ts";
+import { type Container, isExpired, type StoredObject, swiftNow } from "./records.ts";
+import { demandTemporaryUrl, isTemporaryUrl, type TemporaryUrlQuery } from "./temporary-url.ts";
+import { deleteVersion, keepVersion, markDeleted, newVersionId, oldVersion } from "./versions.ts";
 
 interface One {
   Params: { account: string; container: string; "*": string };
+  Querystring: { "version-id"?: string } & TemporaryUrlQuery;
 }
 type Request = FastifyRequest<One>;
 
@@ -28,13 +32,21 @@ export function objectRoutes(app: FastifyInstance, context: ObjectContext): void
     const projectId = projectOfAccount(request.params.account);
     const container = tables.containers.get(`${projectId}/${request.params.container}`);
     const who = caller(request);
+    if (isTemporaryUrl(request.query)) {
+      demandTemporaryUrl(tables, projectId, container, request);
+      if (container === undefined) throw notFound();
+      return container;
+    }
     if (container === undefined) throw ownsAccount(who, projectId) ? notFound() : refuse(who);
     if (!may(who, container)) throw refuse(who);
     return container;
   };
   const existing = (container: Container, request: Request): StoredObject => {
-    const object = tables.objects.get(`${container.id}/${request.params["*"]}`);
-    if (object === undefined) throw notFound();
+    const id = `${container.id}/${request.params["*"]}`;
+    const object = tables.objects.get(id);
+    const wanted = request.query["version-id"];
+    if (wanted !== undefined && wanted !== object?.versionId) return oldVersion(tables, id, wanted);
+    if (object === undefined || isExpired(object)) throw notFound();
     return object;
   };
 
@@ -56,6 +68,8 @@ export function objectRoutes(app: FastifyInstance, context: ObjectContext): void
       // looked up again: the upload took time
       if (tables.containers.get(container.id) === undefined) throw notFound();
       const before = tables.objects.get(`${container.id}/${name}`);
+      const kept = container.versioned === true && before !== undefined;
+      if (kept) keepVersion(tables, before);
       tables.objects.put({
         id: `${container.id}/${name}`,
         containerId: container.id,
@@ -68,8 +82,11 @@ export function objectRoutes(app: FastifyInstance, context: ObjectContext): void
         metadata: { ...origin?.metadata, ...metadataFrom(request.headers, "object") },
         timestamp: swiftNow(),
         file,
+        deleteAt: deletionTime(request) ?? null,
+        manifest: header(request, "x-object-manifest") ?? null,
+        ...(container.versioned ? { versionId: newVersionId() } : {}),
       });
-      return before;
+      return kept ? undefined : before;
     });
     // a reader that has the old file open reads it to its end
     if (old !== undefined) await rm(join(folder, old.file), { force: true });
@@ -84,6 +101,7 @@ export function objectRoutes(app: FastifyInstance, context: ObjectContext): void
         ...object,
         metadata: metadataFrom(request.headers, "object"),
         contentType: header(request, "content-type") ?? object.contentType,
+        deleteAt: deletionTime(request) ?? null,
         timestamp: swiftNow(),
       });
     });
@@ -92,8 +110,19 @@ export function objectRoutes(app: FastifyInstance, context: ObjectContext): void
 
   app.delete<One>(path, async (request, reply) => {
     const container = permitted(request, mayWrite);
+    const version = request.query["version-id"];
+    const id = `${container.id}/${request.params["*"]}`;
+    if (version !== undefined && version !== tables.objects.get(id)?.versionId) {
+      const { file } = deleteVersion(tables, id, version);
+      if (file !== null) await rm(join(folder, file), { force: true });
+      return reply.code(204).send();
+    }
     const object = existing(container, request);
     tables.objects.delete(object.id);
+    if (container.versioned && version === undefined) {
+      keepVersion(tables, object);
+      return reply.code(204).header("x-object-version-id", markDeleted(tables, object)).send();
+    }
     await rm(join(folder, object.file), { force: true });
     return reply.code(204).send();
   });
@@ -101,6 +130,11 @@ export function objectRoutes(app: FastifyInstance, context: ObjectContext): void
   const answer = async (request: Request, reply: FastifyReply, withBody: boolean) => {
     const object = existing(permitted(request, mayRead), request);
     reply.headers(objectHeaders(object));
+    if (object.manifest) {
+      const { size, etag, read } = joined(tables, projectOfAccount(request.params.account), object.manifest, folder);
+      reply.header("etag", `"${etag}"`).header("content-length", size);
+      return reply.send(withBody && size > 0 ? read() : undefined);
+    }
     if (matches(header(request, "if-none-match"), object.etag)) return reply.code(304).send();
     const range = withBody ? parseRange(header(request, "range"), object.size) : "all";
     if (range === "unsatisfiable") {
@@ -127,6 +161,17 @@ export function objectRoutes(app: FastifyInstance, context: ObjectContext): void
     if (object === undefined) throw notFound();
     return object;
   }
+}
+
+/** `X-Delete-At`, or `X-Delete-After` from now on. @throws ApiError 400 for a time that has passed */
+function deletionTime(request: Request): number | undefined {
+  const [at, after] = [header(request, "x-delete-at"), header(request, "x-delete-after")];
+  if (at === undefined && after === undefined) return undefined;
+  const seconds = after === undefined ? Number(at) : Math.floor(Date.now() / 1000) + Number(after);
+  if (!Number.isInteger(seconds))
+    throw new ApiError(400, `Non-integer X-Delete-${after === undefined ? "At" : "After"}`);
+  if (seconds <= Date.now() / 1000) throw new ApiError(400, "X-Delete-At in past");
+  return seconds;
 }
 
 function bodyOf(request: Request): NodeJS.ReadableStream {

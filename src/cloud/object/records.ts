@@ -11,6 +11,11 @@ export interface Container {
   writeAcl: string;
   /** `X-Container-Meta-*`, lower-case names without the prefix. */
   metadata: Record<string, string>;
+  /** `X-Container-Sync-To` and `-Key`: kept and shown; this cloud has nobody to be in step with. */
+  syncTo?: string;
+  syncKey?: string;
+  /** Whether what is overwritten or deleted stays as a version. */
+  versioned?: boolean;
   /** Seconds since 1970, Swift's `X-Timestamp`. */
   timestamp: number;
 }
@@ -32,21 +37,52 @@ export interface StoredObject {
   timestamp: number;
   /** File name below the object folder. */
   file: string;
+  /** Seconds since 1970; from then on it is gone. */
+  deleteAt?: number | null;
+  /** `X-Object-Manifest`: the content is that of all objects whose container and name begin so. */
+  manifest?: string | null;
+  /** In containers that keep versions; absent for what was there before. */
+  versionId?: string;
+}
+
+/** What an object was: its content, or, with a null file, that it was deleted. Its id is the object's, `?`, the version's. */
+export interface ObjectVersion extends Omit<StoredObject, "file" | "versionId"> {
+  file: string | null;
+  versionId: string;
+}
+
+/** An account's own metadata, by project id. */
+interface AccountMetadata {
+  id: string;
+  /** `X-Account-Meta-*`, lower-case names without the prefix. */
+  metadata: Record<string, string>;
 }
 
 export interface ObjectTables {
   containers: Collection<Container>;
   objects: Collection<StoredObject>;
+  versions: Collection<ObjectVersion>;
+  accounts: Collection<AccountMetadata>;
 }
 
 export function objectTables(store: Store): ObjectTables {
-  return { containers: store.collection("container"), objects: store.collection("object") };
+  return {
+    containers: store.collection("container"),
+    objects: store.collection("object"),
+    versions: store.collection("object-version"),
+    accounts: store.collection("object-account"),
+  };
 }
 
 export function objectsOf(tables: ObjectTables, container: Container): StoredObject[] {
   return tables.objects
-    .list((object) => object.containerId === container.id)
+    .list((object) => object.containerId === container.id && !isExpired(object))
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** True from the moment on that `X-Delete-At` names. */
+export function isExpired({ deleteAt }: Pick<StoredObject, "deleteAt">): boolean {
+  return typeof deleteAt === "number" && deleteAt <= Date.now() / 1000;
 }
 
 /** Swift's clock: seconds with fractions. */

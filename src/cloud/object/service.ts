@@ -23,6 +23,8 @@ export async function objectService(app: FastifyInstance, options: ObjectOptions
   app.addHook("onRequest", async (request, reply) => {
     const id = request.id.replace(/^req-/, "tx");
     reply.header("x-trans-id", id).header("x-openstack-request-id", id);
+    // gophercloud sends an empty type with each change of a container; for Swift that is none
+    if (request.headers["content-type"] === "") delete request.headers["content-type"];
   });
   const context: ObjectContext = {
     ...options,

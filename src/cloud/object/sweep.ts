@@ -5,7 +5,7 @@ import type { ObjectTables } from "./records.ts";
 
 /** Deletes contents that no object has: what an upload left that ended with the cloud. */
 export async function sweepContents(folder: string, tables: ObjectTables): Promise<void> {
-  const known = new Set(tables.objects.list().map((object) => object.file));
+  const known = new Set([...tables.objects.list(), ...tables.versions.list()].map((object) => object.file));
   let files: string[];
   try {
     files = await readdir(folder);

@@ -97,7 +97,7 @@ function fromEntry(entry: SwiftEntry): ObjectInfo {
   return { name: entry.name, size: entry.bytes, etag: entry.hash, contentType: entry.content_type };
 }
 
-/** Slashes in an object's name stay slashes in its path. */
-function objectPath(container: string, name: string): string {
+/** An object's path below the account; slashes in its name stay slashes. */
+export function objectPath(container: string, name: string): string {
   return `${containerPath(container)}/${name.split("/").map(encodeURIComponent).join("/")}`;
 }

@@ -7,13 +7,7 @@ import { exactlyOne } from "../lookup.ts";
 import { flag, text } from "../schema/property.ts";
 import { textOf } from "../schema/values.ts";
 import { imageFilters, imageQuery, isWanted } from "./image-filters.ts";
-
-/** Glance's own members of an image; every other text is a property that somebody has set. */
-const ownMembers = new Set(
-  "id name status visibility protected os_hidden checksum owner size virtual_size min_disk min_ram disk_format container_format created_at updated_at tags self file schema locations direct_url".split(
-    " ",
-  ),
-);
+import { ownMembers } from "./members.ts";
 
 /** `openstack_images_image_v2` as a data source. */
 export const getImage: ProviderFunction = {

@@ -2,9 +2,9 @@ import { promisify } from "node:util";
 import { Server, ServerCredentials, status } from "@grpc/grpc-js";
 import engineServices from "@pulumi/pulumi/proto/engine_grpc_pb.js";
 import { messageOf } from "../../common/errors.ts";
+import { channelOptions } from "../embedded/monitor/channel.ts";
 import { engineHandlers, type ProgramLog } from "../embedded/monitor/engine-handlers.ts";
 import type { Unary } from "../embedded/monitor/unary.ts";
-import { channelOptions } from "./channel.ts";
 
 /** The Engine service that plugins log to. It is not the program's: plugins outlive that, and some runs have no program. */
 export interface EngineServer {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import services from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
-import { channelOptions } from "./channel.ts";
+import { channelOptions } from "../embedded/monitor/channel.ts";
 import { errorFrom, isServiceError, PluginLost } from "./plugin-error.ts";
 import type { PluginProcess } from "./plugin-process.ts";
 

@@ -24,6 +24,7 @@ import rpc from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import type { Struct } from "google-protobuf/google/protobuf/struct_pb.js";
 import { messageOf, SlipwayError } from "../../common/errors.ts";
+import { channelOptions } from "../embedded/monitor/channel.ts";
 import { mapToProvider } from "../embedded/values/provider-values.ts";
 import { mapValues, Secret } from "../embedded/values/value.ts";
 import {
@@ -34,7 +35,6 @@ import {
   type ResourceIdentity,
   type ResourceProvider,
 } from "../resource-provider.ts";
-import { channelOptions } from "./channel.ts";
 import { kindNumber } from "./plugin-diff.ts";
 import { statusOf } from "./plugin-error.ts";
 import { fromPlugin, toPlugin } from "./plugin-values.ts";

@@ -5,12 +5,11 @@ import resourceServices from "@pulumi/pulumi/proto/resource_grpc_pb.js";
 import { messageOf } from "../../../common/errors.ts";
 import type { Deployment } from "../deployment/deployment.ts";
 import { InvalidRequest, Stopped } from "../deployment/failures.ts";
+import { channelOptions } from "./channel.ts";
 import { engineHandlers, type ProgramLog } from "./engine-handlers.ts";
 import { resourceHandlers } from "./resource-handlers.ts";
+import { Transforms } from "./transforms.ts";
 import type { Unary } from "./unary.ts";
-
-/** User-data and file contents travel in messages; grpc's own limit is 4 MiB. */
-const largestMessage = 400 * 1024 * 1024;
 
 /** The services that a running program talks to, on a loopback port. */
 export interface MonitorServer {
@@ -38,11 +37,9 @@ export async function startMonitor(deployment: Promise<Deployment>, log: Program
     active.add(work);
     void work.finally(() => active.delete(work));
   };
-  const server = new Server({
-    "grpc.max_receive_message_length": largestMessage,
-    "grpc.max_send_message_length": largestMessage,
-  });
-  server.addService(resourceServices.ResourceMonitorService, resourceHandlers(deployment, unary));
+  const server = new Server(channelOptions);
+  const transforms = new Transforms();
+  server.addService(resourceServices.ResourceMonitorService, resourceHandlers(deployment, transforms, unary));
   server.addService(engineServices.EngineService, engineHandlers(log, unary));
   const bind = promisify(server.bindAsync.bind(server));
   const port = await bind("127.0.0.1:0", ServerCredentials.createInsecure());
@@ -51,7 +48,10 @@ export async function startMonitor(deployment: Promise<Deployment>, log: Program
     idle: async () => {
       while (active.size > 0) await Promise.all(active);
     },
-    close: () => server.forceShutdown(),
+    close: () => {
+      transforms.close();
+      server.forceShutdown();
+    },
   };
 }
 

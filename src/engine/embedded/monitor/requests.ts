@@ -53,7 +53,6 @@ export function unsupportedOptions(request: RegisterResourceRequest): string[] {
     ["import of existing resources", request.getImportid() !== ""],
     ["replaceWith", request.getReplaceWithList().length > 0],
     ["replacementTrigger", request.getReplacementTrigger() !== undefined],
-    ["resource transforms", request.getTransformsList().length > 0],
     ["resource hooks", hasHooks(request)],
     ["parameterized packages", request.getPackageref() !== ""],
     ["plugin download addresses", request.getPlugindownloadurl() !== ""],

@@ -1,4 +1,5 @@
 import type { UntypedServiceImplementation } from "@grpc/grpc-js";
+import type { Callback } from "@pulumi/pulumi/proto/callback_pb.js";
 import provider from "@pulumi/pulumi/proto/provider_pb.js";
 import type {
   ReadResourceRequest,
@@ -13,6 +14,7 @@ import type { Deployment } from "../deployment/deployment.ts";
 import { isProviderType } from "../urn.ts";
 import { mapFromStruct, structFromMap } from "../values/wire.ts";
 import { goalFrom, readGoalFrom, unsupportedOptions } from "./requests.ts";
+import type { Transforms } from "./transforms.ts";
 import type { Unary } from "./unary.ts";
 
 const feature = resource.ResourceMonitorFeature;
@@ -23,21 +25,26 @@ const features = new Map<string, number>([
   ["resourceReferences", feature.RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES],
   ["aliasSpecs", feature.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS],
   ["deletedWith", feature.RESOURCE_MONITOR_FEATURE_DELETED_WITH],
+  ["outputValues", feature.RESOURCE_MONITOR_FEATURE_OUTPUT_VALUES],
+  ["transforms", feature.RESOURCE_MONITOR_FEATURE_TRANSFORMS],
+  ["invokeTransforms", feature.RESOURCE_MONITOR_FEATURE_INVOKE_TRANSFORMS],
 ]);
 
 /** Calls that belong to features which are not offered; an SDK that sends one all the same gets a clear refusal. */
 const refused: Record<string, string> = {
   call: "methods of resources",
   existsResource: "resource existence checks",
-  registerStackTransform: "stack transforms",
-  registerStackInvokeTransform: "invoke transforms",
   registerResourceHook: "resource hooks",
   registerErrorHook: "error hooks",
   registerPackage: "parameterized packages",
 };
 
 /** The ResourceMonitor service. */
-export function resourceHandlers(ready: Promise<Deployment>, unary: Unary): UntypedServiceImplementation {
+export function resourceHandlers(
+  ready: Promise<Deployment>,
+  transforms: Transforms,
+  unary: Unary,
+): UntypedServiceImplementation {
   const refusing = Object.entries(refused).map(([name, what]) => [name, unary(async () => (await ready).refuse(what))]);
   return {
     ...Object.fromEntries(refusing),
@@ -46,13 +53,25 @@ export function resourceHandlers(ready: Promise<Deployment>, unary: Unary): Unty
     ),
     getDeploymentInfo: unary(() => new resource.DeploymentInfo().setSupportedfeaturesList([...features.values()])),
     signalAndWaitForShutdown: unary(() => new empty.Empty()),
-    registerResource: unary((request: RegisterResourceRequest) => register(ready, request)),
+    registerStackTransform: unary((callback: Callback) => {
+      transforms.addToStack(callback);
+      return new empty.Empty();
+    }),
+    registerStackInvokeTransform: unary((callback: Callback) => {
+      transforms.addToInvokes(callback);
+      return new empty.Empty();
+    }),
+    registerResource: unary(async (request: RegisterResourceRequest) => {
+      const answer = await register(ready, await transforms.registration(request));
+      transforms.registered(answer.getUrn(), request);
+      return answer;
+    }),
     registerResourceOutputs: unary(async (request: RegisterResourceOutputsRequest) => {
       await (await ready).registerOutputs(request.getUrn(), mapFromStruct(request.getOutputs()));
       return new empty.Empty();
     }),
     readResource: unary((request: ReadResourceRequest) => read(ready, request)),
-    invoke: unary((request: ResourceInvokeRequest) => invoke(ready, request)),
+    invoke: unary(async (request: ResourceInvokeRequest) => invoke(ready, await transforms.invocation(request))),
   };
 }
 

@@ -43,7 +43,7 @@ export function errorFrom(error: ServiceError): Error {
 export function statusOf(failure: InitializationFailed): { code: number; details: string; header: [string, Buffer] } {
   const detail = new provider.ErrorResourceInitFailed()
     .setId(failure.id)
-    .setProperties(toPlugin(failure.outputs, { secrets: false, resources: false }))
+    .setProperties(toPlugin(failure.outputs, { secrets: true, resources: false }))
     .setReasonsList(failure.reasons);
   const packed = new any.Any();
   packed.pack(detail.serializeBinary(), initFailed);

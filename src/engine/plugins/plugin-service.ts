@@ -25,8 +25,8 @@ import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import type { Struct } from "google-protobuf/google/protobuf/struct_pb.js";
 import { messageOf, SlipwayError } from "../../common/errors.ts";
 import { channelOptions } from "../embedded/monitor/channel.ts";
-import { mapToProvider } from "../embedded/values/provider-values.ts";
-import { mapValues, Secret } from "../embedded/values/value.ts";
+import { mapToProvider, withRepeated, withSecretKeys, withSecretsOf } from "../embedded/values/provider-values.ts";
+import { mapValues, Secret, type ValueMap } from "../embedded/values/value.ts";
 import {
   type CheckFailure,
   type DiffResult,
@@ -72,6 +72,11 @@ function handlersOf(served: ServedProvider): UntypedServiceImplementation {
   const { provider, packageName } = served;
   const cancelled = new AbortController();
   const within = (timeoutSeconds: number) => ({ timeoutSeconds, signal: cancelled.signal });
+  /** Outputs, secret where the provider says so or an input that they repeat is: the engine leaves this to plugins that take secrets. */
+  const marked = ({ type }: ResourceIdentity, outputs: ValueMap, sealed: ValueMap) => {
+    const source = withRepeated(sealed, provider.repeatedInputs?.(type) ?? {});
+    return withSecretKeys(withSecretsOf(outputs, source), provider.secretOutputs(type));
+  };
   return {
     getPluginInfo: answering(() => new plugin.PluginInfo().setVersion(served.version)),
     getSchema: answering(() => new rpc.GetSchemaResponse().setSchema(JSON.stringify(served.schema()))),
@@ -92,12 +97,15 @@ function handlersOf(served: ServedProvider): UntypedServiceImplementation {
         text,
       ]);
       await provider.configure(Object.fromEntries(variables));
-      return new rpc.ConfigureResponse().setSupportspreview(true);
+      return new rpc.ConfigureResponse().setSupportspreview(true).setAcceptsecrets(true);
     }),
     check: answering(async (request: CheckRequest) => {
       const olds = valuesOf(request.getOlds());
-      const { inputs, failures } = await provider.check(identityOf(request), olds, valuesOf(request.getNews()));
-      return new rpc.CheckResponse().setInputs(structOf(inputs)).setFailuresList(failures.map(failureMessage));
+      const news = fromPlugin(request.getNews());
+      const { inputs, failures } = await provider.check(identityOf(request), olds, mapToProvider(news));
+      return new rpc.CheckResponse()
+        .setInputs(structOf(withSecretsOf(inputs, news)))
+        .setFailuresList(failures.map(failureMessage));
     }),
     diff: answering(async (request: DiffRequest) => {
       const olds = valuesOf(request.getOlds());
@@ -107,30 +115,38 @@ function handlersOf(served: ServedProvider): UntypedServiceImplementation {
       return diffMessage(await provider.diff(identityOf(request), request.getId(), olds, oldInputs, news, ignored));
     }),
     create: answering(async (request: CreateRequest) => {
-      const inputs = valuesOf(request.getProperties());
+      const r = identityOf(request);
+      const sealed = fromPlugin(request.getProperties());
       const options = within(request.getTimeout());
-      const { id, outputs } = await provider.create(identityOf(request), inputs, request.getPreview(), options);
-      return new rpc.CreateResponse().setId(id).setProperties(structOf(outputs));
+      const made = provider.create(r, mapToProvider(sealed), request.getPreview(), options);
+      const { id, outputs } = await sealedFailure(made, (values) => marked(r, values, sealed));
+      return new rpc.CreateResponse().setId(id).setProperties(structOf(marked(r, outputs, sealed)));
     }),
     update: answering(async (request: UpdateRequest) => {
-      const outputs = await provider.update(
-        identityOf(request),
+      const r = identityOf(request);
+      const sealed = fromPlugin(request.getNews());
+      const changed = provider.update(
+        r,
         request.getId(),
         valuesOf(request.getOlds()),
         valuesOf(request.getOldInputs()),
-        valuesOf(request.getNews()),
+        mapToProvider(sealed),
         request.getPreview(),
         within(request.getTimeout()),
       );
-      return new rpc.UpdateResponse().setProperties(structOf(outputs));
+      const outputs = await sealedFailure(changed, (values) => marked(r, values, sealed));
+      return new rpc.UpdateResponse().setProperties(structOf(marked(r, outputs, sealed)));
     }),
     read: answering(async (request: ReadRequest) => {
+      const r = identityOf(request);
       const outputs = valuesOf(request.getProperties());
-      const inputs = valuesOf(request.getInputs());
-      const found = await provider.read(identityOf(request), request.getId(), outputs, inputs, within(0));
+      const sealed = fromPlugin(request.getInputs());
+      const found = await provider.read(r, request.getId(), outputs, mapToProvider(sealed), within(0));
       const answer = new rpc.ReadResponse().setId(found.id);
       if (found.id === "") return answer;
-      return answer.setProperties(structOf(found.outputs)).setInputs(structOf(found.inputs));
+      return answer
+        .setProperties(structOf(marked(r, found.outputs, sealed)))
+        .setInputs(structOf(withSecretsOf(found.inputs, sealed)));
     }),
     delete: answering(async (request: DeleteRequest) => {
       const outputs = valuesOf(request.getProperties());
@@ -153,6 +169,16 @@ function answering<Q, A>(handle: (request: Q) => Promise<A> | A): handleUnaryCal
       callback(statusFor(error));
     }
   };
+}
+
+/** What the call answers; where it fails half-way, the outputs of the failure are marked as its answer would be. */
+async function sealedFailure<T>(call: Promise<T>, mark: (outputs: ValueMap) => ValueMap): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    if (!(error instanceof InitializationFailed)) throw error;
+    throw new InitializationFailed(error.id, mark(error.outputs) as PropertyMap, error.reasons);
+  }
 }
 
 function statusFor(error: unknown): Partial<StatusObject> {
@@ -185,8 +211,8 @@ function valuesOf(message: Struct | undefined): PropertyMap {
   return mapToProvider(fromPlugin(message));
 }
 
-function structOf(map: PropertyMap): Struct {
-  return toPlugin(map, { secrets: false, resources: false });
+function structOf(map: ValueMap): Struct {
+  return toPlugin(map, { secrets: true, resources: false });
 }
 
 function failureMessage({ property, reason }: CheckFailure) {

@@ -43,7 +43,9 @@ describe("the OpenStack provider as a plugin", () => {
     const { outputs } = await plugged.up(stack(), bench.options());
     expect(outputs).toEqual({ address: expect.stringMatching(/^10\.1\.0\./), allTags: ["a"] });
     const server = (await bench.latest()).resources.find(({ type }: { type: string }) => type.endsWith(":Instance"));
-    expect(server).toMatchObject({ outputs: { metadata: { note: { ciphertext: expect.any(String) } } } });
+    const sealed = { note: { ciphertext: expect.any(String) } };
+    expect(server).toMatchObject({ outputs: { metadata: sealed, allMetadata: sealed } });
+    expect(JSON.stringify(await bench.latest())).not.toContain("hush-hush");
   });
 
   it("leaves what the provider of this process leaves: neither sees a change in the other's state", async () => {
@@ -52,6 +54,10 @@ describe("the OpenStack provider as a plugin", () => {
     await inProcess.up(stack({ "served:description": "second" }), bench.options());
     expect(bench.steps()).toEqual(["update net"]);
     expect((await plugged.up(stack({ "served:description": "second" }), bench.options())).changes).toEqual({ same: 6 });
+    await plugged.destroy(stack(), bench.options());
+    await inProcess.up(stack(), bench.options());
+    expect(JSON.stringify(await bench.latest())).not.toContain("hush-hush");
+    expect((await plugged.up(stack(), bench.options())).changes).toEqual({ same: 6 });
   });
 
   it("changes and replaces, and tells what the cloud refuses", async () => {

@@ -17,11 +17,14 @@ export interface EngineProvider extends ResourceOperations<ValueMap> {
 /** Inputs of a provider resource that configure the engine, not the provider. */
 const ownInputs = new Set(["version", "pluginDownloadURL", "__internal"]);
 
+/** Every member named, so that none that is added is forgotten on the way. */
+type Complete = { [Member in keyof Required<EngineProvider>]: EngineProvider[Member] };
+
 /** A provider of this process: it gets secrets in clear and references as ids. Callers mark its answers secret again. */
 export function inProcess(provider: ResourceProvider): EngineProvider {
   const plain = mapToProvider;
-  const { findInterrupted, mayHaveMade } = provider;
-  return {
+  const { findInterrupted, mayHaveMade, repeatedInputs } = provider;
+  const adapted: Complete = {
     configure: ({ inputs }) => provider.configure(variablesOf(inputs)),
     check: (r, olds, news) => provider.check(r, plain(olds), plain(news)),
     diff: (r, id, olds, oldInputs, news, ignoreChanges) =>
@@ -32,11 +35,13 @@ export function inProcess(provider: ResourceProvider): EngineProvider {
     read: (r, id, outputs, inputs, options) => provider.read(r, id, plain(outputs), plain(inputs), options),
     delete: (r, id, outputs, oldInputs, options) => provider.delete(r, id, plain(outputs), plain(oldInputs), options),
     invoke: (token, args) => provider.invoke(token, plain(args)),
+    findInterrupted: findInterrupted && ((r, inputs) => findInterrupted.call(provider, r, plain(inputs))),
+    mayHaveMade: mayHaveMade?.bind(provider),
     secretOutputs: (type) => provider.secretOutputs(type),
+    repeatedInputs: repeatedInputs?.bind(provider),
     close: () => provider.close(),
-    ...(findInterrupted && { findInterrupted: (r, inputs) => findInterrupted.call(provider, r, plain(inputs)) }),
-    ...(mayHaveMade && { mayHaveMade: (error) => mayHaveMade.call(provider, error) }),
   };
+  return adapted as EngineProvider; // what is undefined here is left out there, which is the same to whoever asks
 }
 
 /** A provider's inputs as configuration variables: texts as they are, the rest as JSON text; what is not known is left out. */

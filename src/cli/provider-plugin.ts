@@ -28,9 +28,8 @@ export async function serveOpenStackProvider(folder: string): Promise<PluginServ
   });
 }
 
-/** Resolves when this process's parent is gone: an engine that was killed takes no plugin along. */
-export async function parentGone(signal: AbortSignal): Promise<void> {
-  const parent = process.ppid;
+/** Resolves when the process that started this one is gone: an engine that was killed takes no plugin along. */
+export async function parentGone(parent: number, signal: AbortSignal): Promise<void> {
   while (process.ppid === parent && !signal.aborted) {
     await sleep(watchMs, undefined, { signal }).catch(() => undefined); // ended meanwhile: looked at above
   }

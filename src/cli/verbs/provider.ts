@@ -26,10 +26,11 @@ export const verb = declare({
 
 /** What an engine starts: prints the port and nothing else, and serves until it is ended or the engine is gone. */
 async function serve({ signal }: Call<typeof options>): Promise<void> {
+  const parent = process.ppid; // before the engine knows the port: it may be gone right after
   const service = await serveOpenStackProvider(process.cwd());
   process.stdout.write(`${service.port}\n`);
   const ended = signal.aborted ? Promise.resolve() : once(signal, "abort");
-  await Promise.race([ended, parentGone(signal)]);
+  await Promise.race([ended, parentGone(parent, signal)]);
   service.close();
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import type { EngineEvent } from "../../../src/engine/engine.ts";
 import { failureOf, Workbench } from "../support/workbench.ts";
 
 // every run starts a program and its plugin, each a Node that loads Pulumi's SDK
@@ -84,6 +85,33 @@ describe("a package that a plugin knows", () => {
     await bench.destroy();
     expect((await failureOf(bench.up({ "plugin:text": "unwell" }))).message).toMatch(/has a cold/);
     expect(await ofName("plain")).toMatchObject({ id: "sick", initErrors: ["has a cold"] });
+    await bench.destroy();
+  });
+
+  it("is told what its plugin logs, at the resource", async () => {
+    await bench.up({ "plugin:text": "logs" });
+    const urn = (await ofName("plain")).urn;
+    expect(bench.events).toContainEqual(
+      expect.objectContaining({
+        diagnosticEvent: expect.objectContaining({
+          severity: "warning",
+          message: expect.stringContaining("mind the gap"),
+          urn,
+        }),
+      }),
+    );
+    await bench.destroy();
+  });
+
+  it("is given up when the user interrupts, and nothing is kept of it", async () => {
+    const interruption = new AbortController();
+    const onEvent = (event: EngineEvent) => {
+      if (event.diagnosticEvent?.message.includes("waiting")) interruption.abort();
+    };
+    const failure = await failureOf(bench.up({ "plugin:text": "slow" }, { signal: interruption.signal, onEvent }));
+    expect(failure.message).toMatch(/given up/);
+    expect(await ofName("plain")).toBeUndefined();
+    expect((await bench.latest()).pending_operations).toBeUndefined();
     await bench.destroy();
   });
 

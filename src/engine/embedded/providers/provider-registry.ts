@@ -104,11 +104,12 @@ export class ProviderRegistry {
 
   /** Closes every provider that was configured. */
   async close(): Promise<void> {
-    for (const instance of this.#instances.values()) {
+    const closing = [...this.#instances.values()].map(async (instance) => {
       // One that could not be configured has failed the operation already.
       const provider = await instance.catch(() => undefined);
       await provider?.close();
-    }
+    });
+    await Promise.all(closing);
     await this.#context.source.close();
   }
 }

@@ -61,14 +61,22 @@ function stepDifferences(recorded: Step[], ours: Step[]): Found[] {
       return own.length === 0 ? undefined : own.filter(({ phase }) => phase !== "begin").map(lineOf);
     };
     const reasons = (steps: Step[]) =>
-      steps
-        .filter((step) => step.urn === urn && step.phase === "begin" && step.diffs !== undefined)
-        .map(({ op, diffs, keys }) => `${op} for ${diffs?.join()}${keys === undefined ? "" : `, forced by ${keys}`}`);
+      steps.filter((step) => step.urn === urn && step.phase === "begin").flatMap(reasonsOf);
     return [
       ...valueDifferences("step", shortName(urn), through(recorded), through(ours)),
       ...valueDifferences("reason", shortName(urn), reasons(recorded), reasons(ours)),
     ];
   });
+}
+
+/** Why a step is taken: the properties that differ, how, and which of them demand a new resource. */
+function reasonsOf({ op, diffs, keys, detailedDiff }: Step): string[] {
+  const kinds = Object.entries(detailedDiff ?? {}).map(([path, { diffKind }]) => `${path} ${diffKind}`);
+  return [
+    ...(diffs === undefined ? [] : [`${op} for ${diffs.toSorted().join()}`]),
+    ...(keys === undefined ? [] : [`${op} forced by ${keys.toSorted().join()}`]),
+    ...(kinds.length === 0 ? [] : [`${op} since ${kinds.sort().join(", ")}`]),
+  ];
 }
 
 const lineOf = ({ phase, op }: Step) => (phase === "fail" ? `${op} failed` : op);

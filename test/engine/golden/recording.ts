@@ -28,7 +28,7 @@ export interface Step {
   /** The properties that differ, and those that demand a replacement. */
   diffs?: string[];
   keys?: string[];
-  detailedDiff?: Record<string, { diffKind?: string; kind?: string; inputDiff: boolean }>;
+  detailedDiff?: Record<string, { diffKind: string; inputDiff: boolean }>;
 }
 
 /** One resource of a checkpoint. */

@@ -12,6 +12,7 @@ export function stateOf(
   provider: string,
   old?: ResourceState,
 ): ResourceState {
+  const { sourcePosition: _, stackTrace: __, ...rest } = old?.rest ?? {};
   return {
     urn,
     type: goal.type,
@@ -24,7 +25,7 @@ export function stateOf(
     initErrors: [],
     ignoreChanges: goal.ignoreChanges,
     replaceOnChanges: goal.replaceOnChanges,
-    rest: old?.rest ?? {},
+    rest: { ...rest, ...(goal.positions as ResourceState["rest"]) },
     ...(old?.id === undefined ? {} : { id: old.id }),
     ...(old?.created === undefined ? {} : { created: old.created }),
     ...(old?.modified === undefined ? {} : { modified: old.modified }),

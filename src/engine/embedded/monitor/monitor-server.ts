@@ -23,8 +23,13 @@ export interface MonitorServer {
 /**
  * Serves ResourceMonitor and Engine (pulumi/pulumi, proto/pulumi/{resource,engine}.proto) on 127.0.0.1.
  * @param deployment may still be in the making: the program loads meanwhile, and its first request waits
+ * @param projectRoot what source positions are relative to
  */
-export async function startMonitor(deployment: Promise<Deployment>, log: ProgramLog): Promise<MonitorServer> {
+export async function startMonitor(
+  deployment: Promise<Deployment>,
+  log: ProgramLog,
+  projectRoot: string,
+): Promise<MonitorServer> {
   const active = new Set<Promise<void>>();
   const unary: Unary = (handle) => (call, callback) => {
     const work = (async () => {
@@ -39,7 +44,8 @@ export async function startMonitor(deployment: Promise<Deployment>, log: Program
   };
   const server = new Server(channelOptions);
   const transforms = new Transforms();
-  server.addService(resourceServices.ResourceMonitorService, resourceHandlers(deployment, transforms, unary));
+  const handlers = resourceHandlers(deployment, transforms, unary, projectRoot);
+  server.addService(resourceServices.ResourceMonitorService, handlers);
   server.addService(engineServices.EngineService, engineHandlers(log, unary));
   const bind = promisify(server.bindAsync.bind(server));
   const port = await bind("127.0.0.1:0", ServerCredentials.createInsecure());

@@ -2,9 +2,10 @@ import type { Alias } from "@pulumi/pulumi/proto/alias_pb.js";
 import type { ReadResourceRequest, RegisterResourceRequest } from "@pulumi/pulumi/proto/resource_pb.js";
 import { type AliasSpec, type Goal, parseDuration, type ReadGoal } from "../steps/goal.ts";
 import { mapFromStruct } from "../values/wire.ts";
+import { positionsFrom } from "./source-positions.ts";
 
-/** A registration as the program's SDK sends it, as the engine's own words. */
-export function goalFrom(request: RegisterResourceRequest): Goal {
+/** A registration as the program's SDK sends it, as the engine's own words. @param projectRoot what source positions are relative to */
+export function goalFrom(request: RegisterResourceRequest, projectRoot: string): Goal {
   const propertyDependencies: Record<string, string[]> = {};
   for (const [key, value] of request.getPropertydependenciesMap().entries()) {
     propertyDependencies[key] = value.getUrnsList();
@@ -27,6 +28,7 @@ export function goalFrom(request: RegisterResourceRequest): Goal {
     replaceOnChanges: request.getReplaceonchangesList(),
     additionalSecretOutputs: request.getAdditionalsecretoutputsList(),
     customTimeouts: timeoutsFrom(request),
+    positions: positionsFrom(request, projectRoot),
     aliases: [...request.getAliasurnsList().map((urn) => ({ urn })), ...request.getAliasesList().map(aliasFrom)],
   };
 }

@@ -44,6 +44,7 @@ export function resourceHandlers(
   ready: Promise<Deployment>,
   transforms: Transforms,
   unary: Unary,
+  projectRoot: string,
 ): UntypedServiceImplementation {
   const refusing = Object.entries(refused).map(([name, what]) => [name, unary(async () => (await ready).refuse(what))]);
   return {
@@ -62,7 +63,7 @@ export function resourceHandlers(
       return new empty.Empty();
     }),
     registerResource: unary(async (request: RegisterResourceRequest) => {
-      const answer = await register(ready, await transforms.registration(request));
+      const answer = await register(ready, await transforms.registration(request), projectRoot);
       transforms.registered(answer.getUrn(), request);
       return answer;
     }),
@@ -75,11 +76,11 @@ export function resourceHandlers(
   };
 }
 
-async function register(ready: Promise<Deployment>, request: RegisterResourceRequest) {
+async function register(ready: Promise<Deployment>, request: RegisterResourceRequest, projectRoot: string) {
   const deployment = await ready;
   const [unsupported] = unsupportedOptions(request);
   if (unsupported !== undefined) deployment.refuse(`${unsupported} (${request.getType()} ${request.getName()})`);
-  const state = await deployment.register(goalFrom(request));
+  const state = await deployment.register(goalFrom(request, projectRoot));
   // A component's outputs come from registerOutputs; a provider's are of no use to the program.
   const outputs = state.custom && !isProviderType(state.type) ? state.outputs : {};
   return new resource.RegisterResourceResponse()

@@ -78,7 +78,7 @@ async function programEnd(
   messages: ProgramMessages,
 ): Promise<ProgramEnd> {
   const { setting, stack, files, reporter, failures, signal, parallel } = operation;
-  const monitor = await startMonitor(deployment, messages.log);
+  const monitor = await startMonitor(deployment, messages.log, files.project.root);
   try {
     const program = await (setting.launch ?? startProgram)({
       project: files.project,

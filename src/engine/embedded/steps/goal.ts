@@ -24,6 +24,14 @@ export interface Goal {
   /** Seconds by operation. */
   customTimeouts: Record<string, number>;
   aliases: AliasSpec[];
+  /** Left out: nobody knows. */
+  positions?: SourcePositions;
+}
+
+/** Where in the program a registration was made, as checkpoints have it. */
+export interface SourcePositions {
+  sourcePosition?: string;
+  stackTrace?: { sourcePosition?: string }[];
 }
 
 /** Another URN that the resource may have had: given whole, or as what differed. */

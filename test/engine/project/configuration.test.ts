@@ -31,7 +31,8 @@ describe("configuration", () => {
       "stackConfigDir: stacks\nconfig:\n  plain: 5\n  typed: {type: boolean, default: true}\n  other: {type: string, default: a}\n",
       "config:\n  shop:config:other: b\n  openstack:region: R1\n  nested: {list: [one], deep: {sec: {secure: 'v1:x:y'}}}\n",
     );
-    const { values, secretKeys } = resolveConfiguration(project, file, codec, { "openstack:region": "R2" });
+    const resolved = resolveConfiguration(project, file, codec, { "openstack:region": "R2" });
+    const { values, secretKeys } = resolved;
     expect(values).toEqual({
       "shop:plain": "5",
       "shop:typed": "true",
@@ -40,6 +41,7 @@ describe("configuration", () => {
       "openstack:region": "R2",
     });
     expect(secretKeys).toEqual(["shop:nested"]);
+    expect(resolved.secrets).toEqual(["opened v1:x:y"]);
     expect(holdsSecrets(file.config)).toBe(true);
     expect(namespaceOf({ values, secretKeys }, "openstack")).toEqual({ values: { region: "R2" }, secretKeys: [] });
   });

@@ -7,7 +7,7 @@ import { registerProvider } from "../deployment/engine-kept.ts";
 import { Failures } from "../deployment/failures.ts";
 import { Reporter } from "../deployment/reporter.ts";
 import type { ProgramLauncher } from "../program/program.ts";
-import type { Configuration } from "../project/configuration.ts";
+import type { Configuration, StackConfiguration } from "../project/configuration.ts";
 import { ProviderRegistry } from "../providers/provider-registry.ts";
 import { ProviderSource } from "../providers/provider-source.ts";
 import { Redactor } from "../secrets/redactor.ts";
@@ -109,9 +109,10 @@ export async function withLock(
 }
 
 /** The stack's configuration, told; from now on its secrets are masked. */
-export async function configurationOf({ stack, files, reporter }: Operation): Promise<Configuration> {
+export async function configurationOf({ stack, files, reporter }: Operation): Promise<StackConfiguration> {
   const configuration = await openConfiguration(stack, files);
-  for (const key of configuration.secretKeys) reporter.redactor.learn(Secret.of(configuration.values[key] ?? ""));
+  const whole = configuration.secretKeys.map((key) => configuration.values[key] ?? "");
+  for (const secret of [...whole, ...configuration.secrets]) reporter.redactor.learn(Secret.of(secret));
   reporter.configuration(configuration);
   return configuration;
 }

@@ -1,6 +1,6 @@
 import { SlipwayError } from "../../../common/errors.ts";
 import type { StackReference } from "../../engine.ts";
-import { type Configuration, holdsSecrets, resolveConfiguration } from "../project/configuration.ts";
+import { holdsSecrets, resolveConfiguration, type StackConfiguration } from "../project/configuration.ts";
 import { loadProject, type Project } from "../project/project.ts";
 import { loadStackFile, type StackFile, stacksWithFile } from "../project/stack-file.ts";
 import { Vault } from "../secrets/vault.ts";
@@ -74,7 +74,7 @@ export function openVault(stack: StackReference, file: StackFile, json: Checkpoi
 }
 
 /** The configuration; its secrets may be sealed with another salt than the state's. */
-export async function openConfiguration(stack: StackReference, files: StackFiles): Promise<Configuration> {
+export async function openConfiguration(stack: StackReference, files: StackFiles): Promise<StackConfiguration> {
   const { project, file } = files;
   const sealed = holdsSecrets(file.config) && file.encryptionSalt !== undefined;
   const vault = sealed ? await Vault.open(stack.passphrase, file.encryptionSalt) : undefined;

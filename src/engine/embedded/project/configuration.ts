@@ -10,15 +10,22 @@ export interface Configuration {
   secretKeys: string[];
 }
 
+/** A stack's whole configuration. */
+export interface StackConfiguration extends Configuration {
+  /** What was sealed: of a structured value only a part. */
+  secrets: string[];
+}
+
 /** What a project declares, the stack's values and this run's overrides, merged in that order. */
 export function resolveConfiguration(
   project: Project,
   file: StackFile,
   codec: SecretCodec | undefined,
   overrides: Record<string, string> = {},
-): Configuration {
+): StackConfiguration {
   const values: Record<string, string> = {};
   const secretKeys = new Set<string>();
+  const secrets: string[] = [];
   const missing: string[] = [];
   for (const [name, declaration] of Object.entries(project.config)) {
     const key = fullKey(project, name);
@@ -33,7 +40,7 @@ export function resolveConfiguration(
     });
   }
   for (const [key, sealed] of Object.entries(file.config)) {
-    const opened = unseal(sealed, codec, key);
+    const opened = unseal(sealed, codec, key, secrets);
     values[key] = asText(opened.value);
     if (opened.secret) secretKeys.add(key);
   }
@@ -42,7 +49,7 @@ export function resolveConfiguration(
     const key = fullKey(project, name);
     if (isTyped(declaration) && values[key] !== undefined) checkType(file, key, declaration, values[key]);
   }
-  return { values, secretKeys: [...secretKeys].filter((key) => key in values) };
+  return { values, secretKeys: [...secretKeys].filter((key) => key in values), secrets };
 }
 
 /** True when a stack file holds secrets, so that its key must be derived before the program can start. */
@@ -84,15 +91,25 @@ function isSealed(value: unknown): value is { secure: string } {
   );
 }
 
-function unseal(value: unknown, codec: SecretCodec | undefined, slot: string): { value: unknown; secret: boolean } {
+/** Adds what was sealed to `secrets`. */
+function unseal(
+  value: unknown,
+  codec: SecretCodec | undefined,
+  slot: string,
+  secrets: string[],
+): { value: unknown; secret: boolean } {
   if (isSealed(value)) {
     if (codec === undefined) {
       throw new SlipwayError("E_CONFIG_INVALID", `${slot} is sealed, but its stack file has no encryptionsalt`);
     }
-    return { value: codec.decrypt(value.secure, `config ${slot}`), secret: true };
+    const text = codec.decrypt(value.secure, `config ${slot}`);
+    secrets.push(text);
+    return { value: text, secret: true };
   }
   if (typeof value !== "object" || value === null) return { value, secret: false };
-  const opened = Object.entries(value).map(([key, item]) => [key, unseal(item, codec, `${slot}/${key}`)] as const);
+  const opened = Object.entries(value).map(
+    ([key, item]) => [key, unseal(item, codec, `${slot}/${key}`, secrets)] as const,
+  );
   const secret = opened.some(([, item]) => item.secret);
   if (Array.isArray(value)) return { value: opened.map(([, item]) => item.value), secret };
   return { value: Object.fromEntries(opened.map(([key, item]) => [key, item.value])), secret };

@@ -7,12 +7,18 @@ import { referenceEnvelope, signatureKey, signatures, unknownSentinel } from "..
 const shortestMasked = 3;
 /** The lines of a longer secret (a private key) are looked for one by one too: a program's output comes in lines. */
 const shortestLine = 20;
+/** Shorter secrets are not looked for in base64: so few characters are found by chance. */
+const shortestEncoded = 8;
+/** Longer texts (user-data) come again and again; what became of them is kept, of so many. */
+const worthKeeping = 256;
+const mostKept = 1000;
 /** Stands for a secret. */
 export const mask = "[secret]";
 
 /** Knows the run's secrets and keeps them out of events and errors. */
 export class Redactor {
   readonly #secrets = new Set<string>();
+  readonly #cleaned = new Map<string, string>();
   #forms: readonly string[] | undefined;
 
   /** Learns every secret within a value. */
@@ -23,18 +29,29 @@ export class Redactor {
 
   #learnAll(value: Value): void {
     if (value instanceof Secret) this.#learnAll(value.value);
-    if (typeof value === "string" && value.length >= shortestMasked) {
+    if (typeof value === "string" && value.length >= shortestMasked && !this.#secrets.has(value)) {
       this.#secrets.add(value);
       for (const line of value.split(/\r?\n/)) if (line.length >= shortestLine) this.#secrets.add(line);
       this.#forms = undefined;
+      this.#cleaned.clear();
     }
     for (const part of partsOf(value)) this.#learnAll(part);
   }
 
   /** The text with known secrets blanked, longest first so that no tail of one shows. */
   clean(text: string): string {
+    if (text.length < worthKeeping) return this.#blank(text);
+    const known = this.#cleaned.get(text);
+    if (known !== undefined) return known;
+    const clean = this.#blank(text);
+    if (this.#cleaned.size < mostKept) this.#cleaned.set(text, clean);
+    return clean;
+  }
+
+  #blank(text: string): string {
+    this.#forms ??= [...new Set([...this.#secrets].flatMap(formsOf))].sort((a, b) => b.length - a.length);
     let clean = text;
-    for (const form of this.#formsLongestFirst()) if (clean.includes(form)) clean = clean.replaceAll(form, mask);
+    for (const form of this.#forms) if (clean.includes(form)) clean = clean.replaceAll(form, mask);
     return clean;
   }
 
@@ -52,15 +69,27 @@ export class Redactor {
     if (isMap(value)) return this.mask(value);
     return typeof value === "string" ? this.clean(value) : value;
   }
+}
 
-  /** Secrets as they are and as JSON writes them. */
-  #formsLongestFirst(): readonly string[] {
-    this.#forms ??= [...this.#secrets]
-      .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])
-      .filter((form, index, all) => all.indexOf(form) === index)
-      .sort((a, b) => b.length - a.length);
-    return this.#forms;
-  }
+/** A secret as it may stand in a text: as it is, in JSON, in JSON within JSON, in a URL, and within what was encoded in base64. */
+function formsOf(secret: string): string[] {
+  const escaped = (text: string) => JSON.stringify(text).slice(1, -1);
+  return [
+    secret,
+    escaped(secret),
+    escaped(escaped(secret)),
+    encodeURIComponent(secret.toWellFormed()),
+    ...base64Forms(Buffer.from(secret)),
+  ];
+}
+
+/** The characters of base64 that a secret alone determines, for each place that it may begin at. */
+function base64Forms(secret: Buffer): string[] {
+  if (secret.length < shortestEncoded) return [];
+  return [0, 1, 2].map((shift) => {
+    const bytes = Buffer.concat([Buffer.alloc(shift), secret]);
+    return bytes.toString("base64").slice(Math.ceil((shift * 8) / 6), Math.floor((bytes.length * 8) / 6));
+  });
 }
 
 function partsOf(value: Value): Value[] {

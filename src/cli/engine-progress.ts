@@ -89,9 +89,20 @@ function shortType(type: string): string {
   return type.split(":").at(-1) ?? type;
 }
 
-/** `3 created, 1 deleted`, or that nothing changed. */
-export function summary(changes: Partial<Record<StepOperation, number>>): string {
-  const counted = Object.entries(changes).filter(([operation, count]) => operation !== "same" && count > 0);
-  if (counted.length === 0) return "nothing changes";
-  return counted.map(([operation, count]) => `${count} ${operation}`).join(", ");
+/** What is done to resources, as it is counted: afterwards and beforehand. */
+const counted: Partial<Record<StepOperation, readonly [done: string, planned: string]>> = {
+  create: ["created", "to create"],
+  update: ["updated", "to update"],
+  replace: ["replaced", "to replace"],
+  delete: ["deleted", "to delete"],
+  read: ["read", "to read"],
+  import: ["imported", "to import"],
+};
+
+/** `3 created, 1 deleted` (or `3 to create, 1 to delete`), or that nothing changes. */
+export function summary(changes: Partial<Record<StepOperation, number>>, tense: "done" | "planned" = "done"): string {
+  const counts = Object.entries(changes).filter(([operation, count]) => operation !== "same" && count > 0);
+  if (counts.length === 0) return "nothing changes";
+  const word = (operation: string) => counted[operation as StepOperation]?.[tense === "done" ? 0 : 1] ?? operation;
+  return counts.map(([operation, count]) => `${count} ${word(operation)}`).join(", ");
 }

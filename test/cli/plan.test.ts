@@ -4,6 +4,7 @@ import { changedLines } from "../../src/cli/plan/line-diff.ts";
 import { Plan } from "../../src/cli/plan/plan.ts";
 import { PreviewJson } from "../../src/cli/plan/plan-json.ts";
 import { planText } from "../../src/cli/plan/plan-text.ts";
+import { stdoutPage } from "../../src/cli/ui/page.ts";
 import type { EngineEvent, StateMetadata, StepMetadata } from "../../src/engine/events.ts";
 
 /** A preview of the official engine: new user-data for a server that a volume is attached to. */
@@ -65,6 +66,27 @@ describe("a plan for people", () => {
     const lines = linesOf(recorded, 80);
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
     expect(lines).toContain('    instanceId: "0c4f7f8c-36c7-44… → will be known after Instance server is made');
+  });
+
+  it("breaks a long reason between words", () => {
+    const keys = ["portRangeMax", "portRangeMin", "remoteIpPrefix"];
+    expect(linesOf([planned({ op: "replace", keys }, {}, {})], 60)).toEqual([
+      "± Instance web: replaced because portRangeMax,",
+      "    portRangeMin, remoteIpPrefix changed",
+    ]);
+  });
+
+  it("is coloured on a terminal alone, unless that is not wanted", () => {
+    const terminal = { isTTY: true, columns: 90 };
+    expect(stdoutPage({}, terminal)).toMatchObject({ width: 90 });
+    expect(stdoutPage({}, terminal).paint(31, "x")).toBe("\u001b[31mx\u001b[0m");
+    for (const page of [
+      stdoutPage({ NO_COLOR: "1" }, terminal),
+      stdoutPage({ TERM: "dumb" }, terminal),
+      stdoutPage({}, {}),
+    ]) {
+      expect(page.paint(31, "x")).toBe("x");
+    }
   });
 
   it("says when the old one goes first", () => {

@@ -28,7 +28,10 @@ export function resourceTitle({ urn, type }: { urn: string; type: string }): str
 export function planText(plan: Plan, page: Page): string[] {
   const { changes, outputs } = plan;
   const titles = new Map(changes.map((change) => [change.urn, resourceTitle(change)]));
-  const lines = changes.flatMap((change) => [titleLine(change, titles, page), ...propertyLines(change, titles, page)]);
+  const lines = changes.flatMap((change) => [
+    ...titleLines(change, titles, page),
+    ...propertyLines(change, titles, page),
+  ]);
   if (outputs.length === 0) return lines;
   return [
     ...lines,
@@ -38,10 +41,24 @@ export function planText(plan: Plan, page: Page): string[] {
   ];
 }
 
-function titleLine(change: PlannedChange, titles: ReadonlyMap<string, string>, page: Page): string {
+function titleLines(change: PlannedChange, titles: ReadonlyMap<string, string>, { width, paint }: Page): string[] {
   const [sign, sgr] = signs[change.operation] ?? [">", grey];
   const why = change.operation === "replace" ? `: ${replacement(change, titles)}` : "";
-  return `${page.paint(sgr, sign)} ${resourceTitle(change)}${why}`;
+  const [first = "", ...more] = wrapped(`${resourceTitle(change)}${why}`, width - 4);
+  return [`${paint(sgr, sign)} ${first}`, ...more.map((line) => `    ${line}`)];
+}
+
+/** Text in lines that are broken between words. */
+function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
 }
 
 /** `replaced because userData changed; the old one goes first`. */

@@ -10,8 +10,10 @@ export interface Page {
 export const plainPage: Page = { width: 120, paint: (_, text) => text };
 
 /** Standard output: its terminal's width, coloured where that is wanted; a plain page where it is no terminal. */
-export function stdoutPage(env: NodeJS.ProcessEnv = process.env): Page {
-  const { isTTY, columns } = process.stdout;
+export function stdoutPage(
+  env: NodeJS.ProcessEnv = process.env,
+  { isTTY, columns }: { isTTY?: boolean; columns?: number } = process.stdout,
+): Page {
   if (!isTTY) return plainPage;
   const coloured = env.NO_COLOR === undefined && env.TERM !== "dumb";
   return {

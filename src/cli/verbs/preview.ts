@@ -36,7 +36,7 @@ export const verb = declare({
         timings: reporter.timings,
         ...json.digest,
       },
-      [...planText(plan, stdoutPage()), summary(result.changes)].join("\n"),
+      [...planText(plan, stdoutPage()), summary(result.changes, "planned")].join("\n"),
     );
   },
 });

@@ -19,6 +19,9 @@ const verbs: Partial<Record<StepOperation, string>> = {
   "import-replacement": "imported in place of the old one",
 };
 
+/** The same of a look at a resource. */
+const found: Partial<Record<StepOperation, string>> = { update: "has changed", delete: "is gone" };
+
 /**
  * Shows an engine's events: warnings and failures to everybody, steps to `--verbose`, and to programs a line for each step. The same
  * for both engines. Times are between the events of a step's beginning and end.
@@ -29,13 +32,16 @@ export function showEngine(reporter: Reporter): (event: EngineEvent) => void {
   const show = (state: "start" | "done" | "failed", metadata: StepMetadata) => {
     const { op, urn, type, keys } = metadata;
     if (isDefaultProvider(urn)) return;
-    const key = `${op} ${urn}`;
+    // a look ends with what it found
+    const look = `refresh ${urn}`;
+    const isLook = state !== "start" && began.has(look);
+    const key = isLook ? look : `${op} ${urn}`;
     const startedAt = began.get(key);
     const ms = startedAt === undefined ? undefined : performance.now() - startedAt;
     if (state === "start") began.set(key, performance.now());
     else began.delete(key);
     reporter.event({ type: "step", state, operation: op, resource: shortType(type), urn, ms, replaceReasons: keys });
-    const line = stepLine(state, metadata, ms);
+    const line = stepLine(state, metadata, ms, isLook ? found : verbs);
     if (line !== undefined) reporter.detail(line);
   };
   return (event) => {
@@ -51,13 +57,14 @@ function stepLine(
   state: "start" | "done" | "failed",
   metadata: StepMetadata,
   ms: number | undefined,
+  words: Partial<Record<StepOperation, string>>,
 ): string | undefined {
   const { op, keys } = metadata;
   if (state === "start") return undefined;
   const time = ms === undefined ? "" : ` ${seconds(ms)}`;
   const what = resourceTitle(metadata);
   if (state === "failed") return `${what} failed${time}`;
-  const verb = verbs[op];
+  const verb = words[op];
   if (verb === undefined) return undefined;
   const why = keys?.length ? ` because of ${keys.join(", ")}` : "";
   return `${what} ${verb}${why}${time}`;

@@ -24,6 +24,20 @@ export interface OperationOptions {
   onEvent?: (event: EngineEvent) => void;
   signal?: AbortSignal;
   parallel?: number;
+  /** URNs that the operation is about, `*` and `**` stand for any text without and with colons. Left out: all. */
+  targets?: string[];
+  /** What depends on a target is one too. */
+  targetDependents?: boolean;
+  /** Brings the state to what the providers say first. Left out: as the project says (`options.refresh: always`). */
+  refresh?: boolean;
+}
+
+/** How to run a refresh. */
+export interface RefreshOptions extends OperationOptions {
+  /** Shows what would be found and saves nothing. */
+  previewOnly?: boolean;
+  /** Drops creations that were interrupted, whatever became of them. */
+  clearPendingCreates?: boolean;
 }
 
 /** How an operation ended. A failed one throws SlipwayError instead. */
@@ -45,6 +59,8 @@ export interface Engine {
   preview(stack: StackReference, options?: OperationOptions): Promise<OperationResult>;
   up(stack: StackReference, options?: OperationOptions): Promise<OperationResult>;
   destroy(stack: StackReference, options?: OperationOptions): Promise<OperationResult>;
+  /** Brings the state to what the providers say of each resource, and changes none; the result's counts are of what it found. */
+  refresh(stack: StackReference, options?: RefreshOptions): Promise<OperationResult>;
   /** The outputs as the state has them, secrets in clear; undefined where the stack has no state yet. */
   outputs(stack: StackReference): Promise<Record<string, unknown> | undefined>;
   /**

@@ -2,6 +2,7 @@ import type { Engine } from "../engine.ts";
 import type { ProviderFactory } from "../resource-provider.ts";
 import { destroy } from "./operations/destroy.ts";
 import { outputs } from "./operations/outputs.ts";
+import { refresh } from "./operations/refresh.ts";
 import { verify } from "./operations/verify.ts";
 import type { ProgramLauncher } from "./program/program.ts";
 import { dropCheckpoint, stackPaths } from "./state/backend.ts";
@@ -27,6 +28,7 @@ export function createEmbeddedEngine({
     preview: async (stack, options = {}) => (await running()).preview(setting, stack, options),
     up: async (stack, options = {}) => (await running()).up(setting, stack, options),
     destroy: (stack, options = {}) => destroy(setting, stack, options),
+    refresh: (stack, options = {}) => refresh(setting, stack, options),
     outputs,
     verify,
     forget: ({ backendUrl, project, stack }) => dropCheckpoint(stackPaths(backendUrl, project, stack)),

@@ -52,6 +52,8 @@ export class FakeCloud {
   canFindInterrupted = true;
   /** Runs before what an interrupted create may have made is looked for; may throw. */
   beforeFind: (r: ResourceIdentity) => void = () => undefined;
+  /** Runs before an object is read; may throw. */
+  beforeRead: (r: ResourceIdentity) => void = () => undefined;
   isUncertain: (error: unknown) => boolean = () => false;
 
   ofType(kind: string): CloudObject[] {
@@ -116,12 +118,14 @@ export function fakeProvider(cloud: FakeCloud): ResourceProvider {
       if (!preview) await change("update", r, () => cloud.objects.set(id, { id, type: r.type, properties: outputs }));
       return outputs;
     },
-    async read(r, id) {
+    async read(r, id, _outputs, inputs) {
       cloud.questions.push(`read ${r.name}`);
+      cloud.beforeRead(r);
       const found = cloud.objects.get(id);
-      return found === undefined
-        ? { id: "", outputs: {}, inputs: {} }
-        : { id, outputs: found.properties, inputs: found.properties };
+      if (found === undefined) return { id: "", outputs: {}, inputs: {} };
+      // what was asked for, as it is now
+      const asIs = Object.keys(inputs).map((key) => [key, found.properties[key] ?? inputs[key] ?? null] as const);
+      return { id, outputs: found.properties, inputs: Object.fromEntries(asIs) };
     },
     async delete(r, id) {
       await change("delete", r, () => cloud.objects.delete(id));

@@ -5,7 +5,13 @@ import { fileURLToPath } from "node:url";
 import { SlipwayError } from "../../../src/common/errors.ts";
 import { createEmbeddedEngine } from "../../../src/engine/embedded/embedded-engine.ts";
 import { nameOf } from "../../../src/engine/embedded/urn.ts";
-import type { Engine, EngineEvent, OperationOptions, StackReference } from "../../../src/engine/engine.ts";
+import type {
+  Engine,
+  EngineEvent,
+  OperationOptions,
+  RefreshOptions,
+  StackReference,
+} from "../../../src/engine/engine.ts";
 import { endedSteps } from "../../support/engine-events.ts";
 import { FakeCloud, fakeProvider } from "./fake-provider.ts";
 
@@ -53,14 +59,20 @@ export class Workbench {
     return this.engine.up(this.with(overrides), this.options(more));
   }
 
-  preview(overrides: Record<string, string> = {}) {
+  preview(overrides: Record<string, string> = {}, more: OperationOptions = {}) {
     this.cloud.calls.length = 0;
-    return this.engine.preview(this.with(overrides), this.options());
+    return this.engine.preview(this.with(overrides), this.options(more));
   }
 
-  destroy() {
+  destroy(more: OperationOptions = {}) {
     this.cloud.calls.length = 0;
-    return this.engine.destroy(this.stack, this.options());
+    return this.engine.destroy(this.stack, this.options(more));
+  }
+
+  refresh(more: RefreshOptions = {}) {
+    this.cloud.calls.length = 0;
+    this.cloud.questions.length = 0;
+    return this.engine.refresh(this.stack, this.options(more));
   }
 
   /** `create net`, without what stayed the same. */

@@ -1,6 +1,6 @@
 import { messageOf } from "../../../common/errors.ts";
 import type { EngineEvent, Severity, StepNotice, StepOperation, SummaryEvent } from "../../events.ts";
-import { InitializationFailed } from "../../resource-provider.ts";
+import { type DiffResult, InitializationFailed } from "../../resource-provider.ts";
 import type { Configuration } from "../project/configuration.ts";
 import { mask, type Redactor } from "../secrets/redactor.ts";
 import type { ResourceState } from "../state/resource-state.ts";
@@ -15,6 +15,13 @@ type Payload = Omit<EngineEvent, "sequence" | "timestamp">;
 interface Registered {
   operation: StepOperation;
   facts: StepFacts;
+}
+
+/** What a refresh found of a resource, and how it is now; undefined where it is gone. */
+export interface Refreshed {
+  operation: "same" | "update" | "delete";
+  state: ResourceState | undefined;
+  diff?: DiffResult;
 }
 
 /** Tells the caller what happens, with secrets masked, and counts it. */
@@ -112,6 +119,35 @@ export class Reporter {
   #notice(operation: StepOperation, state: ResourceState, facts: StepFacts, before: boolean): StepNotice {
     const metadata = stepMetadata(this.redactor, operation, state, facts, before);
     return this.isPreview ? { metadata, planning: true } : { metadata };
+  }
+
+  /** Announces a look at a resource, runs it, and tells what was found; counted where a refresh is all that is done. */
+  async refresh(
+    old: ResourceState,
+    counts: boolean,
+    action: () => Promise<Refreshed>,
+  ): Promise<ResourceState | undefined> {
+    this.#emit(() => ({ resourcePreEvent: this.#notice("refresh", old, {}, true) }));
+    try {
+      const { operation, state, diff } = await action();
+      if (!isDefaultProvider(old.urn)) {
+        this.#steps += 1;
+        if (counts) this.changes[operation] = (this.changes[operation] ?? 0) + 1;
+      }
+      this.#emit(() => {
+        const { metadata, ...notice } = this.#notice("refresh", state ?? old, { old, diff }, false);
+        const now = state === undefined ? { new: null } : {};
+        return { resOutputsEvent: { metadata: { ...metadata, op: operation, ...now }, ...notice } };
+      });
+      return state;
+    } catch (error) {
+      this.failure(error, old.urn);
+      if (!(error instanceof Stopped)) {
+        const { metadata } = this.#notice("refresh", old, {}, false);
+        this.#emit(() => ({ resOpFailedEvent: { metadata, status: 0, steps: this.#steps } }));
+      }
+      throw error;
+    }
   }
 
   #count(operation: StepOperation, state: ResourceState): void {

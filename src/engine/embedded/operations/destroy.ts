@@ -2,6 +2,7 @@ import { SlipwayError } from "../../../common/errors.ts";
 import type { OperationOptions, OperationResult, StackReference } from "../../engine.ts";
 import { deleteUnregistered } from "../deployment/delete-phase.ts";
 import { warnOfPending } from "../deployment/interrupted.ts";
+import { refreshState } from "../deployment/refresh-phase.ts";
 import {
   beginOperation,
   configurationOf,
@@ -35,7 +36,8 @@ async function deleteAll(operation: Operation): Promise<OperationResult> {
   const context = contextOf(operation, false, openState(files.paths, json, vault), configuration, vault);
   try {
     warnOfPending(context);
-    await deleteUnregistered(context);
+    if (operation.refreshFirst) await refreshState(context, { ...operation.scope, counts: false });
+    if (!failures.any) await deleteUnregistered(context);
     await context.snapshot.save();
   } finally {
     await context.registry.close();

@@ -42,6 +42,10 @@ export interface Operation {
   failures: Failures;
   signal: AbortSignal;
   parallel: number;
+  /** What of the stack the operation is about. */
+  scope: Pick<OperationOptions, "targets" | "targetDependents">;
+  /** The state is brought to what the providers say first. */
+  refreshFirst: boolean;
   /** The checkpoint as last written. */
   written: { text?: string };
 }
@@ -61,6 +65,7 @@ export async function beginOperation(
     );
   }
   await assertKnown(files);
+  const { targets, targetDependents } = options;
   const redactor = new Redactor();
   redactor.learn(Secret.of(stack.passphrase));
   const reporter = new Reporter(redactor, { onEvent: options.onEvent, preview });
@@ -72,6 +77,8 @@ export async function beginOperation(
     failures: new Failures(redactor, (error, urn) => reporter.failure(error, urn)),
     signal: options.signal ?? new AbortController().signal,
     parallel: options.parallel ?? availableParallelism() * 4,
+    scope: { ...(targets === undefined ? {} : { targets }), ...(targetDependents ? { targetDependents } : {}) },
+    refreshFirst: options.refresh ?? files.project.refreshAlways,
     written: {},
   };
 }

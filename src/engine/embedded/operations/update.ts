@@ -4,6 +4,7 @@ import type { Context } from "../deployment/context.ts";
 import { deleteUnregistered } from "../deployment/delete-phase.ts";
 import { Deployment } from "../deployment/deployment.ts";
 import { warnOfPending } from "../deployment/interrupted.ts";
+import { refreshState } from "../deployment/refresh-phase.ts";
 import { startMonitor } from "../monitor/monitor-server.ts";
 import { type ProgramEnd, startProgram } from "../program/program.ts";
 import type { Configuration } from "../project/configuration.ts";
@@ -51,8 +52,9 @@ async function runProgram(operation: Operation, isPreview: boolean): Promise<Ope
   const context = opening.then((vault) =>
     contextOf(operation, isPreview, openState(files.paths, json, vault), configuration, vault),
   );
-  const deployment = context.then((opened) => {
+  const deployment = context.then(async (opened) => {
     warnOfPending(opened);
+    if (operation.refreshFirst) await refreshFirst(opened, operation);
     return new Deployment(opened);
   });
   deployment.catch(() => undefined); // awaited beside the program, unless that cannot be started
@@ -67,6 +69,13 @@ async function runProgram(operation: Operation, isPreview: boolean): Promise<Ope
       () => undefined, // thrown above already
     );
   }
+}
+
+/** The program's registrations wait for it; what could not be read ends the operation before it has begun. */
+async function refreshFirst(context: Context, { scope, failures }: Operation): Promise<void> {
+  await refreshState(context, { ...scope, counts: false });
+  const failure = failures.verdict(false);
+  if (failure !== undefined) throw failure;
 }
 
 /** Runs the program to its end, and the steps that it began. */

@@ -31,6 +31,7 @@ const projectFile = z.object({
   stackConfigDir: z.string().optional(),
   config: z.union([z.record(z.string(), declaration), z.string()]).nullish(),
   plugins: z.object({ providers: z.array(pluginPath).nullish() }).nullish(),
+  options: z.object({ refresh: z.string().optional() }).nullish(),
 });
 
 /** A Pulumi project: what Pulumi.yaml says, with its paths resolved. */
@@ -48,6 +49,8 @@ export interface Project {
   config: Record<string, Declaration>;
   /** Provider plugins that the project brings along: by package name and, where given, version; paths are absolute. */
   plugins: z.infer<typeof pluginPath>[];
+  /** Every operation begins with a refresh. */
+  refreshAlways: boolean;
 }
 
 /** Reads Pulumi.yaml. Throws SlipwayError E_CONFIG_INVALID, E_UNSUPPORTED. */
@@ -84,6 +87,7 @@ export async function loadProject(root: string): Promise<Project> {
     },
     config: typeof file.config === "object" && file.config !== null ? file.config : {},
     plugins: (file.plugins?.providers ?? []).map((plugin) => ({ ...plugin, path: resolve(root, plugin.path) })),
+    refreshAlways: file.options?.refresh === "always",
   };
 }
 

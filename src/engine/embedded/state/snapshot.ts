@@ -60,6 +60,11 @@ export class Snapshot {
     this.#fresh.push(state);
   }
 
+  /** Takes another list for what the last operation left, before anything is registered. */
+  rebase(resources: readonly ResourceState[]): void {
+    this.#old.splice(0, this.#old.length, ...resources);
+  }
+
   /** Takes a resource that an interrupted run made as if the last operation had left it. */
   adopt(state: ResourceState): void {
     this.#old.push(state);

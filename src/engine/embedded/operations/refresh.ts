@@ -1,0 +1,63 @@
+import { SlipwayError } from "../../../common/errors.ts";
+import type { OperationResult, RefreshOptions, StackReference } from "../../engine.ts";
+import { adoptUnregistered, warnOfPending } from "../deployment/interrupted.ts";
+import { refreshState } from "../deployment/refresh-phase.ts";
+import { stackType } from "../urn.ts";
+import { mapToPlain } from "../values/plain.ts";
+import {
+  beginOperation,
+  configurationOf,
+  contextOf,
+  type Operation,
+  type Setting,
+  throwIfInterrupted,
+  untilTold,
+  withLock,
+} from "./operation.ts";
+import { openState, openVault, readState } from "./stack-files.ts";
+
+/**
+ * Brings the state to what the providers say, without running the program and without changing a resource. With `previewOnly` it
+ * only shows what it would find, saves nothing and takes no lock. Throws SlipwayError E_STACK_UNKNOWN without state.
+ */
+export async function refresh(
+  setting: Setting,
+  stack: StackReference,
+  options: RefreshOptions,
+): Promise<OperationResult> {
+  const operation = await beginOperation(setting, stack, options, options.previewOnly);
+  const work = () => untilTold(operation, () => lookAtAll(operation, options));
+  return options.previewOnly ? work() : withLock(operation, "refresh", work);
+}
+
+async function lookAtAll(operation: Operation, options: RefreshOptions): Promise<OperationResult> {
+  const startedAt = performance.now();
+  const { stack, files, failures, reporter } = operation;
+  const json = await readState(files);
+  if (json === undefined) {
+    throw new SlipwayError("E_STACK_UNKNOWN", `the stack ${files.stack} has no state: there is nothing to refresh`, {
+      hint: `Run \`slipway up ${files.stack}\` first.`,
+    });
+  }
+  const [vault, configuration] = await Promise.all([openVault(stack, files.file, json), configurationOf(operation)]);
+  const stored = openState(files.paths, json, vault);
+  const context = contextOf(operation, options.previewOnly === true, stored, configuration, vault);
+  const { snapshot } = context;
+  try {
+    warnOfPending(context);
+    if (options.clearPendingCreates) {
+      for (const pending of snapshot.interruptedCreations()) snapshot.end(pending);
+    } else if (operation.scope.targets === undefined) {
+      // what an interrupted create made is found by the providers that can look; the others' stays noted
+      await adoptUnregistered(context);
+    }
+    await refreshState(context, { ...operation.scope, counts: true });
+  } finally {
+    await context.registry.close();
+  }
+  const failure = failures.verdict(false);
+  if (failure !== undefined) throw failure;
+  throwIfInterrupted(operation);
+  const outputs = snapshot.resources().find(({ type }) => type === stackType)?.outputs ?? {};
+  return { changes: reporter.changes, outputs: mapToPlain(outputs), durationMs: performance.now() - startedAt };
+}

@@ -7,6 +7,7 @@ import { ensureServerRuns } from "../openstack/compute/servers.ts";
 import { readStackRecord, recordRelease, type StackRecord } from "../release/stack-record.ts";
 import { showEngine, summary } from "./engine-progress.ts";
 import { reachVerdict } from "./host-verdict.ts";
+import { refreshFirst } from "./options.ts";
 import { prepareRelease } from "./prepared-release.ts";
 import { attachAddress, attachedAddress } from "./public-address.ts";
 import { endpointUrl, type StackOutputs, stackOutputs, withAddress } from "./stack-outputs.ts";
@@ -41,13 +42,17 @@ type Release = NonNullable<StackRecord["release"]>;
 export async function bringUp(
   workspace: Workspace,
   reporter: Reporter,
-  options: { model?: string | undefined; signal: AbortSignal },
+  options: { model?: string | undefined; refresh?: boolean | undefined; signal: AbortSignal },
 ): Promise<Served> {
   const { session, engine, reference } = workspace;
   const { signal } = options;
   const { model, delivery, staged } = await prepareRelease(workspace, reporter, options.model);
   const { changes, outputs: made } = await reporter.phase("provision", "resources", async ({ note }) => {
-    const updated = await engine.up(reference, { onEvent: showEngine(reporter), signal });
+    const updated = await engine.up(reference, {
+      onEvent: showEngine(reporter),
+      signal,
+      ...refreshFirst(options.refresh),
+    });
     note(summary(updated.changes));
     return { changes: updated.changes, outputs: stackOutputs.parse(updated.outputs) };
   });

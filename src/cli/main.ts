@@ -71,6 +71,21 @@ const entries: Entry[] = [
     load: () => import("./verbs/ssh.ts"),
   },
   {
+    command: "refresh [stack]",
+    describe: "bring a stack's state to what the cloud says, without changing a resource",
+    load: () => import("./verbs/refresh.ts"),
+  },
+  {
+    command: "stack <action> [name]",
+    describe: "a stack's state: export, import, rename, rm, ls, cancel",
+    load: () => import("./verbs/stack.ts"),
+  },
+  {
+    command: "config [action] [key] [value]",
+    describe: "a stack's configuration: get, set, rm, or all of it",
+    load: () => import("./verbs/config.ts"),
+  },
+  {
     command: "down [stack]",
     describe: "remove a stack and prove that nothing is left",
     load: () => import("./verbs/down.ts"),

@@ -30,4 +30,23 @@ export const eventLogOption = {
   describe: "write the engine's events to this file, one JSON object a line, as Pulumi's CLI does",
 } as const satisfies Options;
 
+/** Of verbs that begin with a look at what is there. */
+export const refreshOption = {
+  type: "boolean",
+  describe: "bring the state to what the cloud says first; left out: as Pulumi.yaml says (options.refresh)",
+} as const satisfies Options;
+
+/** Of verbs that may be about some resources alone. */
+export const targetOption = {
+  type: "string",
+  array: true,
+  requiresArg: true,
+  describe: "only this resource: a URN, in which * and ** stand for any text without and with colons; may be repeated",
+} as const satisfies Options;
+
+/** `--refresh`, `--no-refresh`, or neither, as an engine is told. */
+export function refreshFirst(refresh: boolean | undefined): { refresh?: boolean } {
+  return refresh === undefined ? {} : { refresh };
+}
+
 export type GlobalOptions = InferredOptionTypes<typeof globalOptions> & { osCloud?: string };

@@ -8,6 +8,7 @@ import { forgetHostKeys } from "../remote/known-hosts.ts";
 import { possibleStores } from "./delivery.ts";
 import { showEngine, summary } from "./engine-progress.ts";
 import { knownHostsFile } from "./host-keys.ts";
+import { refreshFirst } from "./options.ts";
 import { detachAddress } from "./public-address.ts";
 import { stackOutputs } from "./stack-outputs.ts";
 import type { Reporter } from "./ui/reporter.ts";
@@ -18,7 +19,11 @@ import { bindToCloud, type Workspace } from "./workspace.ts";
  * A stack that is gone already is proven gone.
  * @throws SlipwayError E_LEFTOVERS listing what carries the stack's tag all the same
  */
-export async function takeDown(workspace: Workspace, reporter: Reporter, signal: AbortSignal): Promise<void> {
+export async function takeDown(
+  workspace: Workspace,
+  reporter: Reporter,
+  { refresh, signal }: { refresh?: boolean | undefined; signal: AbortSignal },
+): Promise<void> {
   const { engine, reference, session, stack, stackHome } = workspace;
   const tag = stackTag(reference.project, stack);
   await reporter.phase("authenticate", `log in to ${workspace.cloud ?? session.authUrl}`, () => bindToCloud(workspace));
@@ -31,7 +36,8 @@ export async function takeDown(workspace: Workspace, reporter: Reporter, signal:
   await reporter.phase("destroy", "resources", async ({ note }) => {
     // an `up` that ended before its first resource has published, and made no state
     if (state === undefined) return note("there is no state: nothing was made");
-    note(summary((await engine.destroy(reference, { onEvent: showEngine(reporter), signal })).changes));
+    const options = { onEvent: showEngine(reporter), signal };
+    note(summary((await engine.destroy(reference, { ...options, ...refreshFirst(refresh) })).changes));
   });
   await reporter.phase("unpublish", "payload and models withdrawn", async () => {
     for (const store of await possibleStores(workspace)) await unpublish({ store, stack, home: stackHome });

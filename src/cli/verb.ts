@@ -16,12 +16,15 @@ export interface Call<O extends Record<string, Options>> {
   readerGone: AbortSignal;
 }
 
+/** What a positional argument may be: one of some words, or a stack's name. */
+type Words = readonly string[] | "stacks";
+
 /** A verb as the command line calls it. */
 export interface Verb {
   /** Its own options. */
   options: Record<string, Options>;
   /** What a positional argument may be, by its name in the command. */
-  words: Record<string, readonly string[]>;
+  words: Record<string, Words>;
   builder: (parser: Argv<GlobalOptions>) => Argv<GlobalOptions>;
   handler: (args: ArgumentsCamelCase<GlobalOptions>) => Promise<void>;
 }
@@ -37,15 +40,21 @@ export interface Entry {
 /** Declares a verb: its own options, what its positional arguments may be (where that is known), and what it does. */
 export function verb<const O extends Record<string, Options>>(declaration: {
   options: O;
-  words?: Record<string, readonly string[]>;
+  words?: Record<string, Words>;
+  /** Positional arguments that are text whatever they look like, with what they are. */
+  texts?: Record<string, string>;
   run: (call: Call<O>) => Promise<void>;
 }): Verb {
-  const { options, words = {}, run } = declaration;
+  const { options, words = {}, texts = {}, run } = declaration;
   const numbers = Object.keys(options).filter((name) => options[name]?.type === "number");
   return {
     options,
     words,
-    builder: (parser) => parser.options(options) as unknown as Argv<GlobalOptions>,
+    builder: (parser) =>
+      Object.entries(texts).reduce(
+        (built, [name, describe]) => built.positional(name, { type: "string", describe }),
+        parser.options(options) as unknown as Argv<GlobalOptions>,
+      ),
     handler: async (args) => {
       for (const name of numbers) requireNumber(name, args[name]);
       const { json, quiet, verbose } = args;

@@ -18,7 +18,7 @@ import { withKeptImage } from "./kept-image.ts";
 import { findPassphrase } from "./passphrase.ts";
 
 /** The stack of a verb that names none. */
-const DEFAULT_STACK = "production";
+export const DEFAULT_STACK = "production";
 
 /** What is known of a stack without its cloud: its configuration and its folders. */
 export interface LocalStack {

@@ -39,17 +39,26 @@ const unplanned = new Set<StepOperation>([
   "discard-replaced",
 ]);
 
-/** Gathers from a preview's events what would be done. */
+/** Gathers from a preview's events what would be done; of a refresh what it found. */
 export class Plan {
+  readonly #ofRefresh: boolean;
+  /** URNs that are being looked at: what ends such a step is what was found. */
+  readonly #lookedAt = new Set<string>();
   readonly #steps: StepMetadata[] = [];
   readonly #deleted = new Set<string>();
   readonly #oldGoesFirst = new Set<string>();
   #stack: StepMetadata | undefined;
 
-  take({ resOutputsEvent }: EngineEvent): void {
+  constructor({ ofRefresh = false }: { ofRefresh?: boolean } = {}) {
+    this.#ofRefresh = ofRefresh;
+  }
+
+  take({ resourcePreEvent, resOutputsEvent }: EngineEvent): void {
+    if (resourcePreEvent?.metadata.op === "refresh") this.#lookedAt.add(resourcePreEvent.metadata.urn);
     if (resOutputsEvent === undefined) return;
     const { metadata } = resOutputsEvent;
     const { op, urn, type } = metadata;
+    if (this.#lookedAt.delete(urn) && !this.#ofRefresh) return;
     if (type === stackType && metadata.new !== null) this.#stack = metadata;
     if (op === "delete-replaced") this.#deleted.add(urn);
     if (op === "replace" && this.#deleted.has(urn)) this.#oldGoesFirst.add(urn);

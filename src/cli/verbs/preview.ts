@@ -1,5 +1,5 @@
 import { showMessages, summary } from "../engine-progress.ts";
-import { eventLogOption } from "../options.ts";
+import { eventLogOption, refreshFirst, refreshOption } from "../options.ts";
 import { Plan } from "../plan/plan.ts";
 import { PreviewJson } from "../plan/plan-json.ts";
 import { planText } from "../plan/plan-text.ts";
@@ -8,7 +8,7 @@ import { verb as declare } from "../verb.ts";
 import { openWorkspace, requireOwnCloud } from "../workspace.ts";
 
 export const verb = declare({
-  options: { "event-log": eventLogOption },
+  options: { refresh: refreshOption, "event-log": eventLogOption },
   run: async ({ args, reporter, signal }) => {
     const workspace = await openWorkspace(args);
     const { engine, reference, stack } = workspace;
@@ -24,6 +24,7 @@ export const verb = declare({
           json.take(event);
         },
         signal,
+        ...refreshFirst(args.refresh),
       }),
     );
     reporter.result(

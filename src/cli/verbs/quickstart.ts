@@ -48,7 +48,7 @@ async function stop({ reporter, signal }: Call<typeof options>): Promise<void> {
   // Where the cloud answers, the stack is taken down as on any other cloud; a dead one's resources go with it.
   if ((await daemonStatus(cloudFolder(slipwayHome(projectRoot)))).running) {
     const workspace = await openWorkspace({});
-    await withStackLock(workspace.stackHome, "quickstart --stop", () => takeDown(workspace, reporter, signal));
+    await withStackLock(workspace.stackHome, "quickstart --stop", () => takeDown(workspace, reporter, { signal }));
   }
   const proof = await destroyEmbeddedCloud(projectRoot, reporter);
   reporter.result(

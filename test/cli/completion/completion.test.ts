@@ -51,8 +51,18 @@ afterAll(async () => {
 /** What every shell has to answer: words before the cursor, the last one being completed, and the candidates. */
 const cases: [string[], string[]][] = [
   [[""], verbs],
-  [["st"], ["status"]],
-  [["--json", "re"], ["render"]],
+  [["st"], ["stack", "status"]],
+  [
+    ["--json", "re"],
+    ["refresh", "render"],
+  ],
+  [["stack", "re"], ["rename"]],
+  [["stack", "export", "stag"], ["staging"]],
+  [
+    ["config", ""],
+    ["get", "rm", "set"],
+  ],
+  [["refresh", "--clear"], ["--clear-pending-creates"]],
   [
     ["up", ""],
     ["lab", "production", "staging"],

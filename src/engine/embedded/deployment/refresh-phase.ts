@@ -50,7 +50,7 @@ function lookedAt(order: readonly ResourceState[], { targets, targetDependents }
   if (unknown !== undefined) {
     throw new SlipwayError("E_LOOKUP", `the stack has no resource ${unknown}`, {
       details: others,
-      hint: "`slipway stack export` shows the URNs of its resources; put one with a $ in single quotes.",
+      hint: "Look for its URN in `slipway stack export`; put one with a $ in single quotes.",
     });
   }
   const chosen = new Set<string>();

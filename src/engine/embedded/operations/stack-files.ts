@@ -64,7 +64,7 @@ function refuseForeign(path: string, json: CheckpointJson, name: string): void {
 }
 
 /** The salt that a state's secrets are sealed with. */
-function saltOf(json: CheckpointJson | undefined): string | undefined {
+export function saltOf(json: CheckpointJson | undefined): string | undefined {
   return json?.checkpoint.latest?.secrets_providers?.state?.salt;
 }
 

@@ -16,12 +16,16 @@ export interface StackConfiguration extends Configuration {
   secrets: string[];
 }
 
-/** What a project declares, the stack's values and this run's overrides, merged in that order. */
+/**
+ * What a project declares, the stack's values and this run's overrides, merged in that order.
+ * @param isComplete false where values may still be missing: one is about to be set, or looked at
+ */
 export function resolveConfiguration(
   project: Project,
   file: StackFile,
   codec: SecretCodec | undefined,
   overrides: Record<string, string> = {},
+  isComplete = true,
 ): StackConfiguration {
   const values: Record<string, string> = {};
   const secretKeys = new Set<string>();
@@ -34,7 +38,7 @@ export function resolveConfiguration(
     else if (isTyped(declaration) && !(key in file.config) && !(key in overrides)) missing.push(key);
     if (isTyped(declaration) && declaration.secret === true) secretKeys.add(key);
   }
-  if (missing.length > 0) {
+  if (isComplete && missing.length > 0) {
     throw new SlipwayError("E_CONFIG_INVALID", `${file.path} lacks what Pulumi.yaml declares: ${missing.join(", ")}`, {
       hint: `Add a value for each below "config:".`,
     });

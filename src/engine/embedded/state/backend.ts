@@ -3,8 +3,8 @@ import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isErrno, messageOf, SlipwayError } from "../../../common/errors.ts";
-import { namesIn, readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
-import { copyBlob, exists, moveBlob, writeBlob, writing } from "./blob.ts";
+import { namesIn, pathExists, readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
+import { copyBlob, moveBlob, writeBlob, writing } from "./blob.ts";
 import { damaged } from "./checkpoint.ts";
 import { mediaTypeOf, pack, unpack } from "./packing.ts";
 import { type BackendSwitches, backendSwitches, type Packing } from "./switches.ts";
@@ -151,7 +151,7 @@ export async function currentPacking(paths: StackPaths): Promise<Packing> {
 }
 
 async function requireLayoutFile({ meta }: StackPaths): Promise<void> {
-  if (!(await exists(meta))) await writeFileAtomic(meta, "version: 1\n");
+  if (!(await pathExists(meta))) await writeFileAtomic(meta, "version: 1\n");
 }
 
 /** Ends a stack's state: its last checkpoint stays as `.bak`. */

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { access, link, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { link, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { isErrno, messageOf, SlipwayError } from "../../../common/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
@@ -42,16 +42,6 @@ export async function deleteBlob(path: string): Promise<void> {
 /** Moves a file with what is said of it; the new name may be taken. Nothing where there is no such file. */
 export async function moveBlob(from: string, to: string): Promise<void> {
   if (await copyBlob(from, to)) await deleteBlob(from);
-}
-
-export async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return false;
-    throw error;
-  }
 }
 
 function factsOf(content: string | Uint8Array, mediaType: string): string {

@@ -63,8 +63,22 @@ async function refuseForeign(
   }
   if (held.length === 0) return;
   throw new SlipwayError("E_LOCKED", `the stack is locked by ${held.join(", and by ")}`, {
-    hint: `Wait for that operation to end. If it is surely dead, delete the files in ${folder}.`,
+    hint: `Wait for that operation to end. If it is surely dead, run \`slipway stack cancel\`: it deletes the locks in ${folder}.`,
   });
+}
+
+/** Deletes every lock of a stack, whoever holds it; answers who they were, for people. */
+export async function breakLocks(folder: string): Promise<string[]> {
+  const holders: string[] = [];
+  for (const name of await lockNames(folder)) {
+    const path = join(folder, name);
+    const text = await readTextIfExists(path);
+    if (text === undefined) continue; // released meanwhile
+    const holder = readHolder(text);
+    await deleteBlob(path);
+    holders.push(holder === undefined ? `an unreadable lock (${path})` : describe(holder));
+  }
+  return holders;
 }
 
 async function lockNames(folder: string): Promise<string[]> {

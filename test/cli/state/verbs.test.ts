@@ -186,7 +186,7 @@ describe.concurrent("slipway stack", () => {
     const refused = await slipway(["stack", "rename", "unheld", "--stack", "held"]);
     expect(refused.result.error).toMatchObject({
       code: "E_LOCKED",
-      message: expect.stringMatching(/ada@not-.* \(pid 7, since 6\d s\)/),
+      message: expect.stringMatching(/ada@not-.* \(pid 7, since \d+ s\)/),
       hint: expect.stringContaining("slipway stack cancel"),
     });
     const { result } = await slipway(["stack", "cancel", "held", "--yes"]);
@@ -196,36 +196,12 @@ describe.concurrent("slipway stack", () => {
   });
 });
 
-describe.concurrent("slipway config", () => {
+describe("slipway config", () => {
   const typed = (command: string) =>
     run("bash", ["-c", `node ${join(root, "bin/slipway.mjs")} ${command}`], {
       cwd: project.slipway.projectRoot,
       env: { ...process.env, ...env },
     });
-
-  it("keeps the file's comments and order, and texts as they were typed", async () => {
-    const before = "# of ours\nconfig:\n  # why\n  slipway:flavor: small # small\n  openstack:region: R1\n";
-    await writeFile(stackFile("written"), before);
-    const set = (...args: string[]) => slipway(["config", "set", ...args, "--stack", "written"]);
-    for (const args of [
-      ["flavor", "007"],
-      ["--path", "a.list[0]", "1"],
-      ["--path", "a.list[1]", "x"],
-      ["--path", 'a["b.c"]', "true"],
-    ])
-      expect((await set(...args)).result.ok).toBe(true);
-    expect(await readFile(stackFile("written"), "utf8")).toBe(
-      before
-        .replace("small # small", '"007" # small')
-        .concat("  slipway:a:\n    list:\n      - 1\n      - x\n    b.c: true\n"),
-    );
-    expect((await set("--path", "a.list[9]", "1")).result.error.hint).toBe("Its next place is 2.");
-    const get = async (key: string) => (await slipway(["config", "get", key, "--path", "--stack", "written"])).result;
-    expect(await get("a.list[1]")).toMatchObject({ value: "x", secret: false });
-    expect((await get("a.list[2]")).error.code).toBe("E_LOOKUP");
-    expect((await slipway(["config", "rm", "a", "--stack", "written"])).result.ok).toBe(true);
-    expect((await slipway(["config", "rm", "a", "--stack", "written"])).result.error.code).toBe("E_LOOKUP");
-  });
 
   it("seals secrets with the state's salt, out of standard input alone", async () => {
     await stackWithState("sealing");

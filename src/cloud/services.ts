@@ -1,7 +1,9 @@
 import type { FastifyInstance } from "fastify";
 import type { BlockDevice } from "./compute/block-devices.ts";
+import { flavorTable } from "./compute/flavor-records.ts";
 import { keypairTable } from "./compute/keypairs.ts";
 import type { Lifecycle } from "./compute/lifecycle.ts";
+import { quotaTable } from "./compute/quota-records.ts";
 import type { Server, ServerGroup } from "./compute/records.ts";
 import { computeService } from "./compute/service.ts";
 import { createApp } from "./http/app.ts";
@@ -65,6 +67,8 @@ export async function createServices(parts: ServiceParts): Promise<FastifyInstan
     store,
     servers,
     keypairs: keypairTable(store),
+    flavors: flavorTable(store),
+    quotas: quotaTable(store),
     serverGroups: parts.serverGroups,
     images,
     volumes,

@@ -1,12 +1,17 @@
 import { volume } from "./blockstorage/volume.ts";
+import { flavor } from "./compute/flavor.ts";
 import { instance } from "./compute/instance.ts";
 import { interfaceAttach } from "./compute/interface-attach.ts";
 import { keypair } from "./compute/keypair.ts";
+import { quotaSet } from "./compute/quota-set.ts";
 import { serverGroup } from "./compute/server-group.ts";
 import { volumeAttach } from "./compute/volume-attach.ts";
 import { recordSet } from "./dns/record-set.ts";
 import { zone } from "./dns/zone.ts";
 import { applicationCredential } from "./identity/application-credential.ts";
+import { project } from "./identity/project.ts";
+import { roleAssignment } from "./identity/role-assignment.ts";
+import { user } from "./identity/user.ts";
 import { image } from "./images/image.ts";
 import { secret } from "./keymanager/secret.ts";
 import type { ResourceKind } from "./kind.ts";
@@ -63,6 +68,11 @@ const kinds = [
   containerObject,
   tempUrl,
   applicationCredential,
+  project,
+  user,
+  roleAssignment,
+  flavor,
+  quotaSet,
 ];
 
 /** Every resource kind by its type token. */

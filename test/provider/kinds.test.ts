@@ -23,6 +23,13 @@ const official = JSON.parse(readFileSync(new URL("fixtures/official-kinds.json",
   Facts
 >;
 
+const core = ["compute", "networking", "blockstorage", "images", "objectstorage", "identity"];
+
+test("every core kind is there", () => {
+  const wanted = Object.keys(official).filter((type) => core.includes(type.split(":")[1]?.split("/")[0] ?? ""));
+  expect(wanted.filter((type) => !resourceKinds.has(type))).toEqual([]);
+});
+
 test.each([...resourceKinds])("%s is declared as the official provider declares it", (type, kind) => {
   expect(factsOf(kind, official[type])).toEqual(official[type]);
 });

@@ -210,6 +210,73 @@ const lives: Life[] = [
   },
 ];
 
+/** Kinds that administrators make. */
+const adminLives: Life[] = [
+  {
+    kind: "compute/flavor:Flavor",
+    news: () => ({ name: "own", ram: 512, vcpus: 1, disk: 1, description: "small", extraSpecs: { "hw:a": "1" } }),
+    outputs: { isPublic: false, swap: 0, ephemeral: 0, rxTxFactor: 1, extraSpecs: { "hw:a": "1" } },
+    update: { description: "smaller", extraSpecs: { "hw:b": "2" } },
+    replace: { news: { ram: 1024 }, because: "ram" },
+    importLacks: [],
+  },
+  {
+    kind: "compute/quotaSetV2:QuotaSetV2",
+    news: async ({ need }) => ({ projectId: (await need("identity/project:Project", {})).id, cores: 7 }),
+    outputs: { cores: 7, instances: 10, floatingIps: -1, injectedFiles: 5 },
+    update: { cores: 8, instances: 3 },
+    replace: { news: { projectId: "another" }, because: "projectId" },
+    importLacks: [],
+    outlives: true,
+  },
+  {
+    kind: "identity/project:Project",
+    news: () => ({ name: "lab", description: "one", tags: ["t"] }),
+    outputs: { enabled: true, isDomain: false, domainId: "default", parentId: "default" },
+    update: { name: "labs", description: "two", enabled: false, tags: [] },
+    replace: { news: { parentId: "another" }, because: "parentId" },
+    importLacks: [],
+  },
+  {
+    kind: "identity/user:User",
+    news: () => ({
+      ...{ name: "ann", password: "first", extra: { email: "ann@example.test" }, ignorePasswordExpiry: true },
+      multiFactorAuthRules: [{ rules: ["password", "totp"] }],
+    }),
+    outputs: { enabled: true, domainId: "default", defaultProjectId: "", extra: { email: "ann@example.test" } },
+    update: { name: "anna", password: "second", description: "d", multiFactorAuthRules: [], enabled: false },
+    replace: { news: { region: "another" }, because: "region" },
+    importLacks: ["password", "ignorePasswordExpiry"],
+  },
+  {
+    kind: "identity/roleAssignment:RoleAssignment",
+    async news({ need }) {
+      const { body } = await cloud.session.request<{ roles: { id: string }[] }>(
+        "identity",
+        "GET",
+        "/roles?name=member",
+      );
+      const userId = (await need("identity/user:User", {})).id;
+      return { userId, projectId: (await need("identity/project:Project", {})).id, roleId: body.roles[0]?.id ?? "" };
+    },
+    outputs: { domainId: "", groupId: "" },
+    replace: { news: { roleId: "another" }, because: "roleId" },
+    importLacks: [],
+  },
+];
+
+test.each(adminLives.map((life) => [life.kind, life] as const))(
+  "the life of %s, by an administrator",
+  async (_, life) => {
+    const admin = await providerOf(cloud, cloud.adminVariables);
+    try {
+      await live(life, cloud, admin);
+    } finally {
+      await admin.close();
+    }
+  },
+);
+
 describe("the life of", () => {
   test.each(lives.map((life) => [life.kind, life] as const))("%s", (_, life) => live(life, cloud, provider));
 });

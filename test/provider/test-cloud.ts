@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CloudOptions, type RunningCloud, startCloud } from "../../src/cloud/cloud.ts";
+import type { Login } from "../../src/cloud/credentials.ts";
 import { FakeHypervisor, type FakeOptions } from "../../src/cloud/hypervisors/fake.ts";
 import type { PropertyMap, ResourceIdentity, ResourceProvider } from "../../src/engine/resource-provider.ts";
 import { findCredentials } from "../../src/openstack/clouds.ts";
@@ -14,6 +15,8 @@ export interface TestCloud {
   folder: string;
   /** Configuration of the provider that logs in as the cloud's user. */
   variables: Record<string, string>;
+  /** The same for its administrator. */
+  adminVariables: Record<string, string>;
   session: Session;
   stop(): Promise<void>;
 }
@@ -31,19 +34,20 @@ export async function startTestCloud(
     images: [{ name: "debian-13", path: image, minDiskGb: 1 }],
     ...options.cloud,
   });
-  const { demo } = cloud.credentials;
-  const variables = {
+  const variablesOf = (login: Login) => ({
     authUrl: cloud.authUrl,
-    userName: demo.username,
-    password: demo.password,
-    tenantName: demo.projectName,
+    userName: login.username,
+    password: login.password,
+    tenantName: login.projectName,
     region: "RegionOne",
-  };
+  });
+  const variables = variablesOf(cloud.credentials.demo);
   const session = openSession(await findCredentials({ env: {}, variables }));
   return {
     cloud,
     folder,
     variables,
+    adminVariables: variablesOf(cloud.credentials.admin),
     session,
     async stop() {
       session.close();
@@ -54,7 +58,7 @@ export async function startTestCloud(
 }
 
 /** A provider that is logged in to the test cloud, and no environment. */
-export async function providerOf({ variables }: TestCloud): Promise<ResourceProvider> {
+export async function providerOf(cloud: TestCloud, variables = cloud.variables): Promise<ResourceProvider> {
   const provider = createOpenStackProvider({ env: {} });
   await provider.configure(variables);
   return provider;

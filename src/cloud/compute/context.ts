@@ -4,8 +4,10 @@ import type { NetworkTables } from "../network/records.ts";
 import type { Collection, Store } from "../store/store.ts";
 import type { Volume } from "../volume/records.ts";
 import type { BlockDevice } from "./block-devices.ts";
+import type { Flavor } from "./flavor-records.ts";
 import type { Keypair } from "./keypairs.ts";
 import type { Lifecycle } from "./lifecycle.ts";
+import type { ProjectQuota } from "./quota-records.ts";
 import type { Server, ServerGroup } from "./records.ts";
 
 /** What Nova's routes work with. */
@@ -13,6 +15,8 @@ export interface ComputeContext {
   store: Store;
   servers: Collection<Server>;
   keypairs: Collection<Keypair>;
+  flavors: Collection<Flavor>;
+  quotas: Collection<ProjectQuota>;
   serverGroups: Collection<ServerGroup>;
   images: Collection<Image>;
   volumes: Collection<Volume>;

@@ -1,17 +1,11 @@
 import { createHash } from "node:crypto";
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { isAdmin, type Scope } from "../identity/scope.ts";
+import type { Collection } from "../store/store.ts";
+import type { ComputeContext } from "./context.ts";
 import { nova } from "./errors.ts";
-
-/** A size of servers. */
-export interface Flavor {
-  id: string;
-  name: string;
-  vcpus: number;
-  /** MiB. */
-  ram: number;
-  /** GiB; 0 means as large as the image. */
-  disk: number;
-}
+import { flavorAdminRoutes } from "./flavor-admin.ts";
+import type { Flavor } from "./flavor-records.ts";
 
 /** An id that is the same in every cloud, in a UUID's form. */
 function stableUuid(text: string): string {
@@ -27,15 +21,20 @@ const flavor = (name: string, vcpus: number, ram: number, disk: number): Flavor 
   disk,
 });
 
-/** What the cloud offers. */
-export const flavors: readonly Flavor[] = [
+/** What the cloud offers from its start. */
+const builtIn: readonly Flavor[] = [
   flavor("m1.tiny", 1, 512, 1),
   flavor("m1.small", 1, 2048, 20),
   flavor("m1.medium", 2, 4096, 40),
 ];
 
-function findFlavor(id: string): Flavor {
-  const found = flavors.find((item) => item.id === id);
+/** The flavors that a scope may use. */
+export function visibleFlavors(made: Collection<Flavor>, scope: Scope): Flavor[] {
+  return [...builtIn, ...made.list((item) => item.isPublic !== false || isAdmin(scope))];
+}
+
+function findFlavor(made: Collection<Flavor>, scope: Scope, id: string): Flavor {
+  const found = visibleFlavors(made, scope).find((item) => item.id === id);
   if (found === undefined) throw nova.flavorNotFound(id);
   return found;
 }
@@ -47,15 +46,15 @@ function flavorView(item: Flavor, microversion: number, base: string): Record<st
     name: item.name,
     ram: item.ram,
     disk: item.disk,
-    swap: microversion >= 75 ? 0 : "",
-    "OS-FLV-EXT-DATA:ephemeral": 0,
+    swap: item.swap || (microversion >= 75 ? 0 : ""),
+    "OS-FLV-EXT-DATA:ephemeral": item.ephemeral ?? 0,
     "OS-FLV-DISABLED:disabled": false,
     vcpus: item.vcpus,
-    "os-flavor-access:is_public": true,
-    rxtx_factor: 1,
+    "os-flavor-access:is_public": item.isPublic ?? true,
+    rxtx_factor: item.rxtxFactor ?? 1,
     links: flavorLinks(item.id, base),
-    ...(microversion >= 55 ? { description: null } : {}),
-    ...(microversion >= 61 ? { extra_specs: {} } : {}),
+    ...(microversion >= 55 ? { description: item.description ?? null } : {}),
+    ...(microversion >= 61 ? { extra_specs: item.extraSpecs ?? {} } : {}),
   };
 }
 
@@ -75,10 +74,10 @@ export function embeddedFlavor(item: Flavor, microversion: number, base: string)
     vcpus: item.vcpus,
     ram: item.ram,
     disk: item.disk,
-    ephemeral: 0,
-    swap: 0,
+    ephemeral: item.ephemeral ?? 0,
+    swap: item.swap ?? 0,
     original_name: item.name,
-    extra_specs: {},
+    extra_specs: item.extraSpecs ?? {},
   };
 }
 
@@ -87,28 +86,34 @@ interface FlavorQuery {
   minDisk?: string;
   limit?: string;
   marker?: string;
+  is_public?: string;
 }
 
 /** `/flavors` */
-export function flavorRoutes(app: FastifyInstance, base: () => string): void {
-  const selected = ({ minRam, minDisk, limit, marker }: FlavorQuery) => {
-    const matching = flavors.filter((item) => item.ram >= Number(minRam ?? 0) && item.disk >= Number(minDisk ?? 0));
+export function flavorRoutes(app: FastifyInstance, context: ComputeContext): void {
+  const { base, flavors } = context;
+  const selected = (scope: Scope, { minRam, minDisk, limit, marker, is_public: wanted }: FlavorQuery) => {
+    // administrators see the public ones unless they ask for others or, with None, for all
+    const all = wanted === undefined ? "true" : wanted.toLowerCase();
+    const matching = visibleFlavors(flavors, scope)
+      .filter((item) => !isAdmin(scope) || all === "none" || (item.isPublic ?? true) === /^(true|1|t|yes)$/.test(all))
+      .filter((item) => item.ram >= Number(minRam ?? 0) && item.disk >= Number(minDisk ?? 0));
     const from = marker === undefined ? 0 : matching.findIndex((item) => item.id === marker) + 1;
     return matching.slice(from, limit === undefined ? undefined : from + Number(limit));
   };
   const detailed = (request: FastifyRequest) => (item: Flavor) => flavorView(item, request.microversion, base());
 
-  app.get<{ Querystring: FlavorQuery }>("/flavors", ({ query }) => ({
-    flavors: selected(query).map(({ id, name }) => ({ id, name, links: flavorLinks(id, base()) })),
+  app.get<{ Querystring: FlavorQuery }>("/flavors", ({ scope, query }) => ({
+    flavors: selected(scope, query).map(({ id, name }) => ({ id, name, links: flavorLinks(id, base()) })),
   }));
   app.get<{ Querystring: FlavorQuery }>("/flavors/detail", (request) => ({
-    flavors: selected(request.query).map(detailed(request)),
+    flavors: selected(request.scope, request.query).map(detailed(request)),
   }));
   app.get<{ Params: { id: string } }>("/flavors/:id", (request) => ({
-    flavor: detailed(request)(findFlavor(request.params.id)),
+    flavor: detailed(request)(findFlavor(flavors, request.scope, request.params.id)),
   }));
-  app.get<{ Params: { id: string } }>("/flavors/:id/os-extra_specs", ({ params }) => {
-    findFlavor(params.id);
-    return { extra_specs: {} };
-  });
+  app.get<{ Params: { id: string } }>("/flavors/:id/os-extra_specs", ({ scope, params }) => ({
+    extra_specs: findFlavor(flavors, scope, params.id).extraSpecs ?? {},
+  }));
+  flavorAdminRoutes(app, context, (item, request) => ({ flavor: detailed(request)(item) }));
 }

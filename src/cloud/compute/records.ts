@@ -1,5 +1,5 @@
 import type { Collection, Store } from "../store/store.ts";
-import type { Flavor } from "./flavors.ts";
+import type { Flavor } from "./flavor-records.ts";
 
 /** Nova's `OS-EXT-STS:vm_state`. */
 export type VmState = "building" | "active" | "stopped" | "error";

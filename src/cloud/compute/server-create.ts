@@ -12,8 +12,10 @@ import type { NetworkTables } from "../network/records.ts";
 import type { Collection } from "../store/store.ts";
 import { imageToBoot } from "./block-devices.ts";
 import { nova } from "./errors.ts";
-import { type Flavor, flavors } from "./flavors.ts";
+import type { Flavor } from "./flavor-records.ts";
+import { visibleFlavors } from "./flavors.ts";
 import { findKeypair, type Keypair } from "./keypairs.ts";
+import type { ProjectQuota } from "./quota-records.ts";
 import { demandQuota } from "./quotas.ts";
 import type { Server, ServerGroup } from "./records.ts";
 import { groupOfHints } from "./server-groups.ts";
@@ -23,6 +25,8 @@ import { plugNics } from "./server-nics.ts";
 export interface CreateContext {
   servers: Collection<Server>;
   keypairs: Collection<Keypair>;
+  flavors: Collection<Flavor>;
+  quotas: Collection<ProjectQuota>;
   serverGroups: Collection<ServerGroup>;
   images: Collection<Image>;
   tables: NetworkTables;
@@ -75,7 +79,7 @@ export function createServer(context: CreateContext, scope: Scope, input: unknow
     throw nova.badRequest("Invalid input for field/attribute server. 'networks' is a required property");
   }
   const projectId = projectOf(scope).id;
-  const flavor = flavorOf(body.flavorRef);
+  const flavor = flavorOf(context.flavors, scope, body.flavorRef);
   const imageOfDevices = imageToBoot(body.block_device_mapping_v2);
   const image = imageOf(context.images, scope, body.imageRef || imageOfDevices, flavor);
   const keypair = body.key_name === undefined ? undefined : findKeypair(context.keypairs, scope.userId, body.key_name);
@@ -84,7 +88,7 @@ export function createServer(context: CreateContext, scope: Scope, input: unknow
     throw nova.badRequest("The requested availability zone is not available");
   }
   const groupId = groupOfHints(context, scope, hints["os:scheduler_hints"] ?? hints["OS-SCH-HNT:scheduler_hints"]);
-  demandQuota(context.servers, projectId, flavor);
+  demandQuota(context, projectId, flavor);
 
   const id = randomUUID();
   const now = isoSeconds();
@@ -151,9 +155,10 @@ function since(microversion: number, first: number, field: string, value: unknow
   }
 }
 
-function flavorOf(reference: string): Flavor {
+/** The flavor that a reference, an id or an address, names. @throws ApiError 400 */
+function flavorOf(made: Collection<Flavor>, scope: Scope, reference: string): Flavor {
   const id = reference.split("/").at(-1) ?? reference;
-  const found = flavors.find((flavor) => flavor.id === id);
+  const found = visibleFlavors(made, scope).find((flavor) => flavor.id === id);
   if (found === undefined) throw nova.badRequest(`Flavor ${id} could not be found.`);
   return found;
 }

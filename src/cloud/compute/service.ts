@@ -49,7 +49,7 @@ export async function computeService(app: FastifyInstance, options: ComputeOptio
   await app.register(
     async (inner) => {
       inner.addHook("onRequest", requireToken(options.tokens, "compute"));
-      flavorRoutes(inner, options.base);
+      flavorRoutes(inner, options);
       hypervisorRoutes(inner, options);
       keypairRoutes(inner, options.store);
       serverRoutes(inner, options);
@@ -60,7 +60,7 @@ export async function computeService(app: FastifyInstance, options: ComputeOptio
       serverPartRoutes(inner, options);
       volumeAttachmentRoutes(inner, options);
       interfaceRoutes(inner, options);
-      quotaRoutes(inner, options.servers, options.tables);
+      quotaRoutes(inner, options);
       smallRoutes(inner, options);
     },
     { prefix: "/v2.1" },

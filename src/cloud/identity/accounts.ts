@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHash, randomBytes, scryptSync, timingSafeEqual } from "node:crypto";
 import type { Collection, Store } from "../store/store.ts";
 
 /** The only domain. */
@@ -8,6 +8,9 @@ export interface Project {
   id: string;
   name: string;
   description: string;
+  /** Absent is yes. */
+  enabled?: boolean;
+  tags?: string[];
 }
 
 export interface User {
@@ -16,7 +19,16 @@ export interface User {
   /** SHA-256 over salt and password. Passwords are made by {@link newPassword}, 192 random bits: a slow hash would add nothing. */
   passwordHash: string;
   salt: string;
+  /** True where somebody chose the password: then the hash is scrypt. */
+  chosen?: boolean;
+  /** Empty for none. */
   defaultProjectId: string;
+  description?: string;
+  /** Absent is yes. */
+  enabled?: boolean;
+  options?: Record<string, unknown>;
+  /** What else the user was given. */
+  extra?: Record<string, unknown>;
 }
 
 interface RoleAssignment {
@@ -98,7 +110,18 @@ export function addAccount(accounts: Accounts, name: string, password: string, r
 }
 
 export function passwordMatches(user: User, password: string): boolean {
-  return timingSafeEqual(Buffer.from(user.passwordHash, "hex"), Buffer.from(hash(password, user.salt), "hex"));
+  const hashed = user.chosen ? slowHash(password, user.salt) : hash(password, user.salt);
+  return timingSafeEqual(Buffer.from(user.passwordHash, "hex"), Buffer.from(hashed, "hex"));
+}
+
+/** A user's part that a password is checked by, where somebody chose it. */
+export function passwordFields(password: string): Pick<User, "passwordHash" | "salt" | "chosen"> {
+  const salt = randomBytes(16).toString("hex");
+  return { passwordHash: slowHash(password, salt), salt, chosen: true };
+}
+
+function slowHash(password: string, salt: string): string {
+  return scryptSync(password, salt, 32).toString("hex");
 }
 
 /** The user's roles in a project; empty for a stranger. */

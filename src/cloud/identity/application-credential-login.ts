@@ -27,6 +27,7 @@ export function openApplicationCredential(
   const user = accounts.users.get(credential.userId);
   const project = accounts.projects.get(credential.projectId);
   if (user === undefined || project === undefined || !opens(credential, login?.secret ?? "")) throw unauthorized();
+  if (user.enabled === false || project.enabled === false) throw unauthorized();
   const roles = rolesOf(accounts, user.id, project.id).filter((role) => credential.roles.includes(role));
   if (roles.length === 0) throw unauthorized();
   return {

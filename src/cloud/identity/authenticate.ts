@@ -45,7 +45,8 @@ export function authenticate(
   }
   if (method === "password" && identity.password !== undefined) {
     const user = findUser(accounts, identity.password.user);
-    if (user === undefined || !passwordMatches(user, identity.password.user.password)) throw unauthorized();
+    if (user === undefined || user.enabled === false || !passwordMatches(user, identity.password.user.password))
+      throw unauthorized();
     return tokens.issue(scopeFor(accounts, user, scope), ["password"]);
   }
   if (method === "token" && identity.token !== undefined) {
@@ -69,7 +70,7 @@ function scopeFor(accounts: Accounts, user: User, wanted: LoginScope): Scope {
     wanted?.project === undefined
       ? accounts.projects.get(user.defaultProjectId)
       : findProject(accounts, wanted.project);
-  if (project === undefined) throw unauthorized();
+  if (project === undefined || project.enabled === false) throw unauthorized();
   const roles = rolesOf(accounts, user.id, project.id);
   if (roles.length === 0) throw unauthorized();
   return { ...unscoped, project: { id: project.id, name: project.name }, roles };

@@ -3,6 +3,7 @@ import { ApiError, forbidden } from "../http/api-error.ts";
 import { answerFaults, keystoneBody } from "../http/faults.ts";
 import type { Store } from "../store/store.ts";
 import { type Accounts, defaultDomain, projectsOf } from "./accounts.ts";
+import { adminRoutes } from "./admin-routes.ts";
 import { applicationCredentialRoutes } from "./application-credential-routes.ts";
 import { authenticate } from "./authenticate.ts";
 import { type Addresses, catalogOf, region, serviceList } from "./catalog.ts";
@@ -18,7 +19,7 @@ export interface IdentityOptions {
   log: (line: string) => void;
 }
 
-/** Keystone v3 below `/identity`: login, tokens, catalogue, and the reading half of projects, users and roles. */
+/** Keystone v3 below `/identity`: login, tokens, catalogue, projects, users and roles. */
 export async function identityService(app: FastifyInstance, options: IdentityOptions): Promise<void> {
   const { addresses, log } = options;
   answerFaults(app, (reply, error) => reply.code(error.status).send(keystoneBody(error)), log);
@@ -68,6 +69,7 @@ function tokenRoutes(app: FastifyInstance, { accounts, tokens, addresses }: Iden
 
 function accountRoutes(app: FastifyInstance, { store, accounts, tokens, addresses }: IdentityOptions): void {
   app.addHook("onRequest", requireToken(tokens, "identity"));
+  adminRoutes(app, { store, accounts, tokens, base: () => addresses().base });
   applicationCredentialRoutes(app, { store, accounts, tokens, identityUrl: () => `${addresses().base}/identity/v3` });
   const links = (path: string) => ({ self: `${addresses().base}/identity/v3/${path}`, next: null, previous: null });
   const list = (path: string, key: string, items: unknown[]) => ({ [key]: items, links: links(path) });

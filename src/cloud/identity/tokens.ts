@@ -59,6 +59,11 @@ export class Tokens {
     const own = ({ scope }: TokenRecord) => scope.applicationCredential?.id === applicationCredentialId;
     for (const { id } of this.#records.list(own)) this.#records.delete(id);
   }
+
+  /** Revokes what a user got: after a new password, other roles, and the user's end. */
+  revokeUser(userId: string): void {
+    for (const { id } of this.#records.list(({ scope }) => scope.userId === userId)) this.#records.delete(id);
+  }
 }
 
 /** The text of a header that may be sent once. */

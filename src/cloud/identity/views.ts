@@ -48,10 +48,10 @@ export function projectView(project: Project, base: string): unknown {
     name: project.name,
     domain_id: defaultDomain.id,
     description: project.description,
-    enabled: true,
+    enabled: project.enabled ?? true,
     parent_id: defaultDomain.id,
     is_domain: false,
-    tags: [],
+    tags: project.tags ?? [],
     options: {},
     links: { self: `${base}/identity/v3/projects/${project.id}` },
   };
@@ -59,13 +59,15 @@ export function projectView(project: Project, base: string): unknown {
 
 export function userView(user: User, base: string): unknown {
   return {
+    ...user.extra,
     id: user.id,
     name: user.name,
     domain_id: defaultDomain.id,
-    enabled: true,
-    default_project_id: user.defaultProjectId,
+    enabled: user.enabled ?? true,
+    ...(user.description === undefined ? {} : { description: user.description }),
+    ...(user.defaultProjectId === "" ? {} : { default_project_id: user.defaultProjectId }),
     password_expires_at: null,
-    options: {},
+    options: user.options ?? {},
     links: { self: `${base}/identity/v3/users/${user.id}` },
   };
 }

@@ -25,12 +25,12 @@ export interface ToyObject {
 export type Fault = "refused" | "half done" | "answer lost" | "killed before" | "killed after";
 
 /** Thrown where the answer to a call was lost on the way. */
-export class AnswerLost extends Error {
+class AnswerLost extends Error {
   override readonly name = "AnswerLost";
 }
 
 /** The engine's process is taken to be dead from here on: nothing that it still does counts. */
-export class Killed extends Error {
+class Killed extends Error {
   override readonly name = "Killed";
 }
 

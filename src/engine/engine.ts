@@ -28,6 +28,8 @@ export interface OperationOptions {
   targets?: string[];
   /** What depends on a target is one too. */
   targetDependents?: boolean;
+  /** URNs to be replaced though nothing of them has changed. */
+  replaces?: string[];
   /** Brings the state to what the providers say first. Left out: as the project says (`options.refresh: always`). */
   refresh?: boolean;
 }

@@ -80,6 +80,22 @@ export interface CallOptions {
  * @typeParam Properties what values are made of: {@link PropertyMap} for providers that see no secrets
  */
 export interface ResourceOperations<Properties> {
+  /** What is wrong with a configuration, and how it is kept in the state. Left out: nothing, and as it is given. */
+  checkConfig?(
+    r: ResourceIdentity,
+    olds: Properties,
+    news: Properties,
+  ): Promise<{ inputs: Properties; failures: CheckFailure[] } | undefined>;
+  /**
+   * Whether what one configuration made can be looked after with another: a demand for replacement replaces the provider and all
+   * its resources. Undefined, or left out: it cannot tell, and then every difference can be lived with.
+   */
+  diffConfig?(
+    r: ResourceIdentity,
+    olds: Properties,
+    oldInputs: Properties,
+    news: Properties,
+  ): Promise<DiffResult | undefined>;
   check(
     r: ResourceIdentity,
     olds: Properties,

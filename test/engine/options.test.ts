@@ -161,15 +161,17 @@ describe("programs", () => {
   });
 
   it("that need the official engine are told so", async () => {
-    const imported = await failureOf(bench.preview(parts("import")));
-    expect(imported).toMatchObject({
+    const refused = await failureOf(bench.preview(parts("replacing")));
+    expect(refused).toMatchObject({
       code: "E_UNSUPPORTED",
       exitCode: 2,
       hint: expect.stringContaining("official engine"),
     });
-    expect(imported.message).toContain("import of existing resources");
-    await bench.up(parts("ignored"));
-    expect((await failureOf(bench.preview(parts("alias")))).message).toContain("aliases");
+    expect(refused.message).toContain("replaceWith");
+    expect(await failureOf(bench.preview(parts("hooked")))).toMatchObject({
+      code: "E_UNSUPPORTED",
+      message: expect.stringContaining("resource hooks"),
+    });
   });
 
   it("get configuration of the declared type or none", async () => {

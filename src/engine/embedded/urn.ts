@@ -11,9 +11,20 @@ export function makeUrn(stack: string, project: string, parent: string, type: st
   return `urn:pulumi:${stack}::${project}::${qualified}::${name}`;
 }
 
-/** The part of a URN that says what its children are children of. */
-function qualifiedTypeOf(urn: string): string {
+/** The part of a URN that says what its children are children of: its parents' types and its own. */
+export function qualifiedTypeOf(urn: string): string {
   return urn.split("::")[2] ?? "";
+}
+
+/** A resource's own type, without its parents'. */
+export function typeOf(urn: string): string {
+  return qualifiedTypeOf(urn).split("$").at(-1) ?? "";
+}
+
+/** The same URN below another parent. */
+export function withParent(urn: string, parent: string): string {
+  const [head = "", project = ""] = urn.split("::");
+  return makeUrn(head.slice("urn:pulumi:".length), project, parent, typeOf(urn), nameOf(urn));
 }
 
 /** Everything after the third `::`; it may hold further ones. */
@@ -47,9 +58,10 @@ export function parseProviderReference(reference: string): { urn: string; id: st
   return { urn: reference.slice(0, at), id: reference.slice(at + 2) };
 }
 
-/** `default`, or `default_3_15_2` where the SDK names a version. */
-export function defaultProviderName(version: string): string {
-  return version === "" ? "default" : `default_${version.replace(/[^0-9A-Za-z]/g, "_")}`;
+/** `default`, or `default_3_15_2` where the SDK names a version, with the address that its plugin comes from, where one is named. */
+export function defaultProviderName(version: string, pluginDownloadUrl = ""): string {
+  const parts = ["default", version, pluginDownloadUrl].filter((part) => part !== "");
+  return parts.map((part) => part.replace(/[^0-9A-Za-z]/g, "_")).join("_");
 }
 
 /** True for a provider that the engine made for itself, which its user need not see. */

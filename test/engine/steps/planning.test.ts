@@ -116,7 +116,7 @@ describe("the decision about a resource", () => {
     detailedDiff: {},
     ...more,
   });
-  const options = { deleteBeforeReplace: undefined, replaceOnChanges: [], provider: "p::1" };
+  const options = { deleteBeforeReplace: undefined, replaceOnChanges: [] };
   const old = resource("r", { provider: "p::1" });
   const cases: [string, ResourceState, DiffResult, Partial<typeof options> | object, object][] = [
     ["nothing changed", old, diff(), {}, { action: "same" }],
@@ -157,7 +157,20 @@ describe("the decision about a resource", () => {
       { deleteFirst: false },
     ],
     ["initialisation errors", resource("r", { provider: "p::1", initErrors: ["x"] }), diff(), {}, { action: "update" }],
-    ["a provider where there was none", resource("r"), diff(), {}, { action: "replace", reasons: ["provider"] }],
+    [
+      "initialisation errors that are to be replaced",
+      resource("r", { initErrors: ["x"] }),
+      diff({ changes: true, detailedDiff: { a: { kind: "update", inputDiff: true } } }),
+      { replaceOnChanges: ["#initerror"] },
+      { action: "replace", reasons: ["#initerror"] },
+    ],
+    [
+      "replaceOnChanges below a list's elements",
+      old,
+      diff({ changes: true, detailedDiff: { "a[1].b": { kind: "update", inputDiff: true } } }),
+      { replaceOnChanges: ["a[*].b"] },
+      { action: "replace", reasons: ["a[1].b"] },
+    ],
   ];
   it.each(cases)("%s", (_, state, difference, more, expected) => {
     expect(decide(state, difference, { ...options, ...more })).toMatchObject(expected);

@@ -50,6 +50,8 @@ export class FakeCloud {
   /** Fixed names of deletion-first types, as the official provider answers for named servers. */
   readonly deleteFirst = new Set(["Instance"]);
   canFindInterrupted = true;
+  /** Configuration that another provider's resources cannot live with. */
+  replacingConfig: string[] = [];
   /** Runs before what an interrupted create may have made is looked for; may throw. */
   beforeFind: (r: ResourceIdentity) => void = () => undefined;
   /** Runs before an object is read; may throw. */
@@ -75,6 +77,15 @@ export function fakeProvider(cloud: FakeCloud): ResourceProvider {
   const provider: ResourceProvider = {
     async configure(variables) {
       cloud.configured.push(variables);
+    },
+    async checkConfig(_r, _olds, news) {
+      const reason = "there is none of that name";
+      return { inputs: news, failures: news.cloud === "wrong" ? [{ property: "cloud", reason }] : [] };
+    },
+    async diffConfig(_r, _olds, oldInputs, news) {
+      if (cloud.replacingConfig.length === 0) return undefined;
+      const replaces = cloud.replacingConfig.filter((key) => oldInputs[key] !== news[key]);
+      return { changes: replaces.length > 0, replaces, deleteBeforeReplace: false, detailedDiff: {} };
     },
     async check(r, olds, news) {
       cloud.questions.push(`check ${r.name}`);

@@ -80,6 +80,11 @@ export class Workbench {
     return endedSteps(this.events).map(({ op, urn }) => `${op} ${nameOf(urn)}`);
   }
 
+  /** Why a resource was replaced, as its replacement was told. */
+  reasons(name: string): readonly string[] | undefined {
+    return endedSteps(this.events).find(({ op, urn }) => op === "create-replacement" && nameOf(urn) === name)?.keys;
+  }
+
   messages(): string[] {
     return this.events.flatMap(({ diagnosticEvent: said }) =>
       said === undefined ? [] : [`${said.severity}: ${said.message.trimEnd()}`],

@@ -148,18 +148,47 @@ describe("property paths", () => {
   it("reset ignored changes", () => {
     const olds = { a: { b: 1, c: 2 }, list: [{ x: 1 }, { x: 2 }], only: "old" };
     const news = { a: { b: 9, c: 9 }, list: [{ x: 9 }, { x: 9 }, { x: 9 }], added: true };
-    expect(withIgnoredChanges(news, olds, ["a.b", "list[*].x", "only", "added", "missing.parent"])).toEqual({
-      a: { b: 1, c: 9 },
-      list: [{ x: 1 }, { x: 2 }, {}],
-      only: "old",
+    const paths = ["a.b", "list[*].x", "only", "added", "missing.parent"];
+    expect(withIgnoredChanges(news, olds, paths)).toEqual({
+      inputs: { a: { b: 1, c: 9 }, list: [{ x: 1 }, { x: 2 }, { x: 9 }], only: "old" },
+      missed: ["list[*].x"],
     });
-    expect(withIgnoredChanges(news, olds, [])).toEqual(news);
+    expect(withIgnoredChanges(news, olds, [])).toEqual({ inputs: news, missed: [] });
+  });
+
+  it("leave the new inputs where an ignored path has no place in one of the two", () => {
+    const cases: [ValueMap, ValueMap, string][] = [
+      [{ list: [1, 2] }, { list: [1] }, "list[1]"],
+      [{ list: [1] }, { list: [1, 2] }, "list[1]"],
+      [{}, { a: { b: 1 } }, "a.b"],
+      [{ a: 1 }, { a: { b: 1 } }, "a.b"],
+      [{ a: { b: { c: 1 } } }, { a: 1 }, "a.b.c"],
+      [{ list: 1 }, { list: [1] }, "list[0]"],
+    ];
+    for (const [news, olds, path] of cases) {
+      expect(withIgnoredChanges(news, olds, [path])).toEqual({ inputs: news, missed: [path] });
+    }
+    const same: [ValueMap, ValueMap, string][] = [
+      [{ list: [1] }, { list: [2] }, "list[5]"],
+      [{ a: 1 }, { a: 2 }, "a.b"],
+      [{}, {}, "a.b.c"],
+    ];
+    for (const [news, olds, path] of same) {
+      expect(withIgnoredChanges(news, olds, [path])).toEqual({ inputs: news, missed: [] });
+    }
+  });
+
+  it("keep an old value's secrecy where they reset it", () => {
+    const reset = (news: ValueMap, olds: ValueMap, path: string) => withIgnoredChanges(news, olds, [path]).inputs;
+    expect(reset({ a: { b: 1 } }, { a: Secret.of({ b: 2 }) }, "a.b")).toEqual({ a: { b: Secret.of(2) } });
+    expect(reset({ a: Secret.of({ b: 1 }) }, { a: { b: 2 } }, "a.b")).toEqual({ a: Secret.of({ b: 2 }) });
+    expect(reset({ a: 1 }, { a: Secret.of(2) }, "a")).toEqual({ a: Secret.of(2) });
   });
 
   it("resetting everything gives the old values back", () => {
     fc.assert(
       fc.property(map, map, (olds, news) => {
-        expect(withIgnoredChanges(news, olds, ["*"])).toEqual(olds);
+        expect(withIgnoredChanges(news, olds, ["*"])).toEqual({ inputs: olds, missed: [] });
       }),
     );
   });

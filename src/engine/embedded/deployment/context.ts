@@ -4,8 +4,10 @@ import type { ResourceState } from "../state/resource-state.ts";
 import type { Snapshot } from "../state/snapshot.ts";
 import type { Limit } from "../steps/limit.ts";
 import { nameOf } from "../urn.ts";
+import type { Claims } from "./claims.ts";
 import { type Failures, Stopped } from "./failures.ts";
 import type { Reporter } from "./reporter.ts";
+import type { Targeting } from "./targeting.ts";
 
 /** What the parts of one operation share. */
 export interface Context {
@@ -20,13 +22,17 @@ export interface Context {
   /** How many provider calls that change something run at a time. */
   readonly limit: Limit;
   readonly signal: AbortSignal;
-  /** URNs that the program has registered or read in this run. */
-  readonly registered: Set<string>;
+  /** What the program has registered or read in this run. */
+  readonly claims: Claims;
+  /** What the operation is about. */
+  readonly targeting: Targeting;
+  /** URNs that are replaced in this run. */
+  readonly replaced: Set<string>;
   /** Replacements under way that delete a URN first: its own registration waits for them. */
   readonly beingDeleted: Map<string, Promise<void>>;
   /** Resources whose registrations wait for them to be deleted before their successors are made. */
   readonly awaitingDeletion: Set<ResourceState>;
-  /** Registrations by URN that are neither done nor waiting for a deletion. */
+  /** Registrations, by the URN that the state has for them, that are neither done nor waiting for a deletion. */
   readonly undecided: Map<string, PromiseWithResolvers<void>>;
 }
 

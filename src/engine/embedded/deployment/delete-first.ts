@@ -1,8 +1,8 @@
 import { SlipwayError } from "../../../common/errors.ts";
 import { unknown } from "../../resource-provider.ts";
 import type { ResourceState } from "../state/resource-state.ts";
+import { decide } from "../steps/decision.ts";
 import { dependentsOf, planDeletions, runPlan } from "../steps/deletions.ts";
-import { mapToProvider } from "../values/provider-values.ts";
 import { entry, mapValues } from "../values/value.ts";
 import { assertRunning, type Context, identityOf } from "./context.ts";
 import { adoptUnregistered } from "./interrupted.ts";
@@ -34,7 +34,9 @@ async function cascade(context: Context, root: ResourceState): Promise<void> {
   let failure: unknown;
   const work = runPlan(plan, async (state) => {
     try {
-      await remove(context, state, "delete-replaced", state.delete ? "removed" : "to be replaced");
+      const departure = state.delete ? "removed" : "to be replaced";
+      const goesWithAnother = doomed.some(({ urn }) => urn === state.deletedWith);
+      await remove(context, state, "delete-replaced", departure, goesWithAnother);
       return true;
     } catch (error) {
       failure ??= error;
@@ -43,7 +45,7 @@ async function cascade(context: Context, root: ResourceState): Promise<void> {
   });
   // A dependent that registers from now on waits for its own deletion.
   for (const state of doomed) {
-    if (state !== root && !context.registered.has(state.urn)) context.beingDeleted.set(state.urn, work);
+    if (state !== root && !context.claims.has(state.urn)) context.beingDeleted.set(state.urn, work);
   }
   await work;
   if (failure !== undefined) throw failure;
@@ -56,10 +58,10 @@ async function cascade(context: Context, root: ResourceState): Promise<void> {
  */
 async function claimable(context: Context, root: ResourceState): Promise<ResourceState[]> {
   for (;;) {
-    const { snapshot, registered, awaitingDeletion, undecided } = context;
+    const { snapshot, claims, awaitingDeletion, undecided } = context;
     const isLeaving = (state: ResourceState) => state.delete === true || awaitingDeletion.has(state);
     const candidates = () => {
-      const isOpen = ({ urn }: ResourceState) => !registered.has(urn) || undecided.has(urn);
+      const isOpen = ({ urn }: ResourceState) => !claims.has(urn) || undecided.has(urn);
       return snapshot.remaining().filter((state) => state === root || isLeaving(state) || isOpen(state));
     };
     // What an earlier run left of it may hold the name that the successor is given.
@@ -89,9 +91,9 @@ async function isForced(context: Context, state: ResourceState, changing: Readon
   if (provider === undefined) return false;
   const takes = (key: string) => entry(state.propertyDependencies, key)?.some((urn) => changing.has(urn)) === true;
   const inputs = mapValues(state.inputs, (value, key) => (takes(key) ? unknown : value));
-  const [olds, oldInputs, news] = [mapToProvider(state.outputs), mapToProvider(state.inputs), mapToProvider(inputs)];
-  const diff = await provider.diff(identityOf(state), state.id ?? "", olds, oldInputs, news, state.ignoreChanges);
-  return diff.replaces.length > 0 || Object.values(diff.detailedDiff).some(({ kind }) => kind.endsWith("-replace"));
+  const { id = "", outputs, ignoreChanges } = state;
+  const diff = await provider.diff(identityOf(state), id, outputs, state.inputs, inputs, ignoreChanges);
+  return decide({ ...state, initErrors: [] }, diff, { ...state, deleteBeforeReplace: undefined }).action === "replace";
 }
 
 /** The error for a protected resource that a replacement would take along. */

@@ -8,9 +8,13 @@ import { remove } from "./provider-steps.ts";
 
 /** Deletes what the program no longer names and what was replaced, dependents first. Only after a program that ended well. */
 export async function deleteUnregistered(context: Context): Promise<void> {
-  const { snapshot, registered, failures } = context;
+  const { snapshot, claims, targeting, failures } = context;
   await adoptUnregistered(context);
-  const doomed = new Set(snapshot.remaining().filter((state) => state.delete || !registered.has(state.urn)));
+  const deletable = targeting.deletable(snapshot.loaded);
+  const isDoomed = (state: ResourceState) =>
+    (state.delete || !claims.has(state.urn)) && deletable?.has(state.urn) !== false;
+  const doomed = new Set(snapshot.remaining().filter(isDoomed));
+  targeting.assertDeletable(doomed);
   if (refuseProtected(context, doomed)) return;
   const plan = planDeletions(snapshot.resources(), doomed);
   const gone = (urn: string | undefined) => urn !== undefined && [...doomed].some((state) => state.urn === urn);

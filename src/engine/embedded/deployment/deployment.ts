@@ -1,19 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
+import { unknown } from "../../resource-provider.ts";
 import type { ResourceState } from "../state/resource-state.ts";
-import type { AliasSpec, Goal, ReadGoal } from "../steps/goal.ts";
-import { isProviderType, makeUrn, packageOf, stackType } from "../urn.ts";
-import { containsUnknown, entry, type ValueMap } from "../values/value.ts";
+import type { Goal, ReadGoal } from "../steps/goal.ts";
+import { stackType } from "../urn.ts";
+import { containsUnknown, entry, mapValues, type ValueMap } from "../values/value.ts";
+import { bring, claimFor } from "./bring.ts";
 import { assertRunning, type Context } from "./context.ts";
-import { registerComponent, registerProvider } from "./engine-kept.ts";
+import { unsupported } from "./engine-built.ts";
 import { InvalidRequest, Stopped } from "./failures.ts";
-import { type InvokeAnswer, invoke, readResource, unsupported } from "./read-and-invoke.ts";
-import { registerCustom } from "./registration.ts";
-
-/** Packages that live in the SDK or the engine and have no provider of their own here. */
-const engineBuilt: Record<string, string> = {
-  pulumi: "stack references and other resources of the engine itself",
-  "pulumi-python": "dynamic providers of Python",
-};
+import { type Invocation, type InvokeAnswer, invoke, readResource } from "./read-and-invoke.ts";
 
 /** What a program may ask for while it runs. Every method throws {@link Stopped} once the operation is ending. */
 export class Deployment {
@@ -30,61 +25,67 @@ export class Deployment {
     const context = this.#context;
     assertRunning(context);
     context.reporter.redactor.learn(goal.inputs);
-    const urn = this.#claim(goal);
-    for (const dependency of goal.dependencies) this.#mustBeRegistered(dependency, `${urn} depends on`);
-    return this.#guarded(urn, async () => {
-      this.#refuseAliases(urn, goal);
-      if (!goal.custom) return registerComponent(context, urn, goal);
-      if (isProviderType(goal.type)) return registerProvider(context, urn, goal);
-      this.#refuseEngineBuilt(goal.type);
-      return registerCustom(context, urn, goal);
-    });
+    const claim = claimFor(context, goal);
+    for (const dependency of goal.dependencies) context.claims.mustHave(dependency, `${claim.urn} depends on`);
+    return this.#guarded(claim.urn, () => bring(context, claim, goal));
   }
 
   async read(goal: ReadGoal): Promise<ResourceState> {
     assertRunning(this.#context);
-    const urn = this.#claim(goal);
-    return this.#guarded(urn, async () => {
-      this.#refuseEngineBuilt(goal.type);
-      return readResource(this.#context, urn, goal);
-    });
+    const claim = claimFor(this.#context, { ...goal, aliases: [] });
+    return this.#guarded(claim.urn, () => readResource(this.#context, claim, goal));
+  }
+
+  /** True for a resource that is new and, not being among the targets, not made. */
+  isSkipped(urn: string): boolean {
+    return this.#context.targeting.isSkipped(urn);
   }
 
   /** Asks a function; what it throws is the program's to handle. */
-  async invoke(request: { token: string; args: ValueMap; provider: string; version: string }): Promise<InvokeAnswer> {
+  async invoke(invocation: Invocation): Promise<InvokeAnswer> {
     assertRunning(this.#context);
-    this.#context.reporter.redactor.learn(request.args);
+    this.#context.reporter.redactor.learn(invocation.args);
     try {
-      return await invoke(this.#context, request);
+      return await invoke(this.#context, invocation);
     } catch (error) {
       if (error instanceof Stopped || error instanceof InvalidRequest) throw error;
-      throw new Error(this.#context.failures.invoke(request.token, error));
+      throw new Error(this.#context.failures.invoke(invocation.token, error));
     }
   }
 
   /** Takes the outputs of a component; the stack's are kept for {@link applyStackOutputs}. */
   async registerOutputs(urn: string, outputs: ValueMap): Promise<void> {
-    const state = this.#context.snapshot.current(urn);
+    const { snapshot, reporter } = this.#context;
+    if (this.isSkipped(urn)) return;
+    const state = snapshot.current(urn);
     if (state === undefined) throw new InvalidRequest(`outputs of ${urn}, which is not registered`);
-    this.#context.reporter.redactor.learn(outputs);
+    if (snapshot.isKept(state)) return;
+    reporter.redactor.learn(outputs);
     if (state.type === stackType) {
       this.#stackOutputs = { urn, outputs };
       return;
     }
     const changed = !isDeepStrictEqual(state.outputs, outputs);
     state.outputs = outputs;
-    this.#context.reporter.outputs(state);
-    if (changed) await this.#context.snapshot.save();
+    reporter.outputs(state);
+    if (changed) await snapshot.save();
   }
 
-  /** Sets the stack's outputs; after a failure what was not registered keeps its old value. Returns them. */
+  /** Sets the stack's outputs; after a failure, what was not registered keeps its old value, and what is not known does always. Returns them. */
   applyStackOutputs(succeeded: boolean): ValueMap {
     if (this.#stackOutputs === undefined) return {};
-    const state = this.#context.snapshot.current(this.#stackOutputs.urn);
+    const { preview, snapshot } = this.#context;
+    const state = snapshot.current(this.#stackOutputs.urn);
     if (state === undefined) return {};
     const { outputs } = this.#stackOutputs;
-    const known = Object.fromEntries(Object.entries(outputs).filter(([, value]) => !containsUnknown(value)));
-    state.outputs = succeeded ? outputs : { ...state.outputs, ...known };
+    const old = state.outputs;
+    const known = Object.entries(outputs).filter(([, value]) => !containsUnknown(value));
+    if (!succeeded) state.outputs = { ...old, ...Object.fromEntries(known) };
+    else if (preview) state.outputs = outputs;
+    else {
+      const kept = mapValues(outputs, (value, key) => (containsUnknown(value) ? (entry(old, key) ?? unknown) : value));
+      state.outputs = Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== unknown));
+    }
     if (!this.#context.failures.any) this.#context.reporter.outputs(state);
     return state.outputs;
   }
@@ -95,21 +96,6 @@ export class Deployment {
     throw new Stopped(feature);
   }
 
-  /** A URN that is new to this run, of a parent that is not. */
-  #claim(goal: { parent: string; type: string; name: string }): string {
-    const { stack, project, registered } = this.#context;
-    if (goal.parent !== "") this.#mustBeRegistered(goal.parent, `${goal.name} has the parent`);
-    const urn = makeUrn(stack, project, goal.parent, goal.type, goal.name);
-    if (registered.has(urn))
-      throw new InvalidRequest(`the program registers ${urn} twice: names must differ within a type`);
-    registered.add(urn);
-    return urn;
-  }
-
-  #mustBeRegistered(urn: string, what: string): void {
-    if (!this.#context.registered.has(urn)) throw new InvalidRequest(`${what} ${urn}, which is not registered`);
-  }
-
   /** What fails here ends the operation: the program is told to stop. */
   async #guarded<T>(urn: string, work: () => Promise<T>): Promise<T> {
     try {
@@ -118,33 +104,5 @@ export class Deployment {
       if (error instanceof Stopped || error instanceof InvalidRequest) throw error;
       throw new Stopped(this.#context.failures.step(urn, error));
     }
-  }
-
-  #refuseEngineBuilt(type: string): void {
-    const built = entry(engineBuilt, packageOf(type));
-    if (built !== undefined) throw unsupported(`${built} (${type})`);
-  }
-
-  /** An alias matters only where the state has a resource of that name and none of the new one. */
-  #refuseAliases(urn: string, goal: Goal): void {
-    const { snapshot } = this.#context;
-    if (snapshot.old(urn) !== undefined) return;
-    const hit = goal.aliases
-      .map((alias) => this.#aliasUrn(goal, alias))
-      .find((alias) => snapshot.old(alias) !== undefined);
-    if (hit !== undefined) throw unsupported(`aliases: ${urn} was ${hit}`);
-  }
-
-  #aliasUrn(goal: Goal, alias: AliasSpec): string {
-    if ("urn" in alias) return alias.urn;
-    const { stack, project } = this.#context;
-    const parent = alias.noParent ? "" : alias.parentUrn || goal.parent;
-    return makeUrn(
-      alias.stack || stack,
-      alias.project || project,
-      parent,
-      alias.type || goal.type,
-      alias.name || goal.name,
-    );
   }
 }

@@ -1,7 +1,7 @@
 import { InitializationFailed } from "../../resource-provider.ts";
 import type { UsableProvider } from "../providers/provider-registry.ts";
 import type { ResourceState } from "../state/resource-state.ts";
-import { nameOf } from "../urn.ts";
+import { isProviderType, nameOf } from "../urn.ts";
 import { type Context, identityOf, now } from "./context.ts";
 import { outputsOf } from "./new-state.ts";
 
@@ -40,7 +40,8 @@ export async function adoptInterrupted(context: Context, urn: string, usable: Us
 /** {@link adoptInterrupted} for what the program has not registered, before deletions are planned; a failed look is a failed step. */
 export async function adoptUnregistered(context: Context): Promise<void> {
   for (const { resource } of context.snapshot.interruptedCreations()) {
-    if (context.registered.has(resource.urn) || resource.provider === undefined) continue;
+    if (context.claims.has(resource.urn)) continue;
+    if (resource.provider === undefined && !isProviderType(resource.type)) continue;
     try {
       await adoptInterrupted(context, resource.urn, await context.registry.forState(resource));
     } catch (error) {

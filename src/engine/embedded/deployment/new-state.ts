@@ -33,6 +33,8 @@ export function stateOf(
     ...(provider === "" ? {} : { provider }),
     ...(goal.protect ? { protect: true } : {}),
     ...(goal.retainOnDelete ? { retainOnDelete: true } : {}),
+    ...(goal.importId === "" ? {} : { importID: goal.importId }),
+    ...(goal.replacementTrigger === undefined ? {} : { replacementTrigger: goal.replacementTrigger }),
     ...(goal.deletedWith === "" ? {} : { deletedWith: goal.deletedWith }),
     ...(Object.keys(goal.customTimeouts).length === 0 ? {} : { customTimeouts: goal.customTimeouts }),
   };

@@ -1,9 +1,11 @@
+import { randomUUID } from "node:crypto";
 import type { StepOperation } from "../../events.ts";
 import { InitializationFailed, unknown } from "../../resource-provider.ts";
 import type { UsableProvider } from "../providers/provider-registry.ts";
 import type { ResourceState } from "../state/resource-state.ts";
 import { isProviderType } from "../urn.ts";
 import { mapValues, type ValueMap } from "../values/value.ts";
+import { unknownSentinel } from "../values/wire.ts";
 import { assertRunning, type Context, identityOf, now } from "./context.ts";
 import { outputsOf } from "./new-state.ts";
 import type { StepFacts } from "./step-metadata.ts";
@@ -29,14 +31,17 @@ export async function create(context: Context, creation: Creation): Promise<void
     state.outputs = outputsOf(outputs, state, usable);
     state.created = state.modified = now();
     context.reporter.redactor.learn(state.outputs);
-    if (retires !== undefined) retires.delete = true;
+    if (retires !== undefined) {
+      retires.delete = true;
+      snapshot.rename(retires.urn, state.urn);
+    }
     snapshot.put(state, supersedes);
   };
   await step(context, operation, state, facts, async () => {
     const options = { timeoutSeconds: state.customTimeouts?.create ?? 0 };
     if (context.preview) {
       const answer = await usable.provider?.create(identityOf(state), state.inputs, true, options);
-      return settle("", answer?.outputs ?? mapValues(state.inputs, () => unknown));
+      return settle(foreseenId(state), answer?.outputs ?? mapValues(state.inputs, () => unknown));
     }
     const pending = await snapshot.begin("creating", state);
     let isUncertain = false;
@@ -54,6 +59,15 @@ export async function create(context: Context, creation: Creation): Promise<void
       await snapshot.save();
     }
   });
+}
+
+/**
+ * A preview tells the program nothing of ids that are yet to come, but that of an explicit provider is part of its reference. It never
+ * sees a default provider's (they have no parent).
+ */
+function foreseenId({ type, parent }: ResourceState): string {
+  if (!isProviderType(type)) return "";
+  return parent === undefined ? randomUUID() : unknownSentinel;
 }
 
 /** Changes a resource in place. */
@@ -128,7 +142,7 @@ export async function remove(
 }
 
 /** One step of the operation: it starts only while the operation runs, and no more than the limit at a time. */
-function step(
+export function step(
   context: Context,
   operation: StepOperation,
   state: ResourceState,
@@ -141,7 +155,8 @@ function step(
   });
 }
 
-function providerOf(usable: UsableProvider) {
+/** The provider, where it can be asked. Throws where its configuration is not known. */
+export function providerOf(usable: UsableProvider) {
   if (usable.provider === undefined)
     throw new Error(`the configuration of the provider ${usable.reference} is not known`);
   return usable.provider;

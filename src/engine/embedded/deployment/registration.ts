@@ -2,60 +2,22 @@ import { isDeepStrictEqual } from "node:util";
 import type { DiffResult } from "../../resource-provider.ts";
 import type { UsableProvider } from "../providers/provider-registry.ts";
 import type { ResourceState } from "../state/resource-state.ts";
-import { type Decision, decide, diffInputs } from "../steps/decision.ts";
+import { type Decision, decide, diffInputs, importedMayNotBeReplaced, isImport } from "../steps/decision.ts";
 import type { Goal } from "../steps/goal.ts";
 import { packageOf } from "../urn.ts";
 import { withIgnoredChanges } from "../values/paths.ts";
 import { withSecretsOf } from "../values/provider-values.ts";
 import { entry, type ValueMap } from "../values/value.ts";
+import type { Claim } from "./claims.ts";
 import { type Context, identityOf } from "./context.ts";
 import { deleteWithDependents, protectedFromReplacement } from "./delete-first.ts";
+import { forcedReplacement } from "./forced-replacement.ts";
+import { importResource } from "./import.ts";
 import { adoptInterrupted } from "./interrupted.ts";
 import { outputsOf, stateOf } from "./new-state.ts";
 import { create, update } from "./provider-steps.ts";
 import type { StepFacts } from "./step-metadata.ts";
-
-/** Brings a resource that a provider keeps to what the program asks: unchanged, made, changed or replaced. */
-export async function registerCustom(context: Context, urn: string, goal: Goal): Promise<ResourceState> {
-  context.undecided.set(urn, Promise.withResolvers());
-  try {
-    return await bringAbout(context, urn, goal);
-  } finally {
-    decided(context, urn);
-  }
-}
-
-function decided({ undecided }: Context, urn: string): void {
-  undecided.get(urn)?.resolve();
-  undecided.delete(urn);
-}
-
-async function bringAbout(context: Context, urn: string, goal: Goal): Promise<ResourceState> {
-  const usable = await context.registry.forPackage(packageOf(goal.type), goal.version, goal.provider);
-  await context.beingDeleted.get(urn);
-  await adoptInterrupted(context, urn, usable);
-  const old = context.snapshot.old(urn);
-  const news = old === undefined ? goal.inputs : withIgnoredChanges(goal.inputs, old.inputs, goal.ignoreChanges);
-  const registration: Registration = { context, urn, goal, usable, news };
-  if (old === undefined) return createNew(registration);
-  // Deleted before, or not ours so far: there is nothing to compare with.
-  if (old.pendingReplacement || old.external) return createAgain(registration, old, {}, { supersedes: old });
-
-  const inputs = await check(registration, old.inputs);
-  const decision = decide(old, await diff(registration, old, inputs), {
-    deleteBeforeReplace: goal.deleteBeforeReplace,
-    replaceOnChanges: goal.replaceOnChanges,
-    provider: usable.reference,
-  });
-  switch (decision.action) {
-    case "same":
-      return keep(registration, old, inputs);
-    case "update":
-      return change(registration, old, inputs, decision);
-    case "replace":
-      return replace(registration, old, decision);
-  }
-}
+import { leaveUntargeted } from "./untargeted.ts";
 
 /** One registration on its way. */
 interface Registration {
@@ -63,12 +25,85 @@ interface Registration {
   urn: string;
   goal: Goal;
   usable: UsableProvider;
-  /** The program's inputs, with ignored changes undone. */
-  news: ValueMap;
 }
 
-async function createNew({ context, urn, goal, usable, ...rest }: Registration): Promise<ResourceState> {
-  const inputs = await check({ context, urn, goal, usable, ...rest }, {});
+/** Brings a resource that a provider keeps to what the program asks: unchanged, made, changed, taken over or replaced. */
+export async function registerCustom(context: Context, claim: Claim, goal: Goal): Promise<ResourceState> {
+  context.undecided.set(claim.formerUrn, Promise.withResolvers());
+  try {
+    return await bringAbout(context, claim, goal);
+  } finally {
+    decided(context, claim.formerUrn);
+  }
+}
+
+function decided({ undecided }: Context, formerUrn: string): void {
+  undecided.get(formerUrn)?.resolve();
+  undecided.delete(formerUrn);
+}
+
+async function bringAbout(context: Context, claim: Claim, goal: Goal): Promise<ResourceState> {
+  const { type, version, pluginDownloadUrl } = goal;
+  const request = { name: packageOf(type), version, pluginDownloadUrl };
+  const usable = await context.registry.forRequest(type, request, goal.provider);
+  const { urn, formerUrn } = claim;
+  await context.beingDeleted.get(formerUrn);
+  const untouched = await leaveUntargeted(context, claim, stateOf(urn, goal, goal.inputs, usable.reference));
+  if (untouched !== undefined) return untouched;
+  await adoptInterrupted(context, formerUrn, usable);
+  const old = context.snapshot.old(formerUrn);
+  const registration = { context, urn, goal, usable };
+  if (!isImport(goal, old)) return settle(registration, old);
+  const imported = await importResource(
+    context,
+    { state: stateOf(urn, goal, goal.inputs, usable.reference), usable },
+    old,
+  );
+  return imported === undefined ? createNew(registration) : settle(registration, imported, imported);
+}
+
+/** Compares a resource with what is asked, and does what the difference demands. One that was imported just now needs no step of its own to stay. */
+async function settle(
+  registration: Registration,
+  old: ResourceState | undefined,
+  imported?: ResourceState,
+): Promise<ResourceState> {
+  const { context, goal } = registration;
+  if (old === undefined) return createNew(registration);
+  // Deleted before, or not ours so far: there is nothing to compare with.
+  if (old.pendingReplacement) return createAgain(registration, old, {}, { supersedes: old });
+  if (old.external) return createAgain(registration, old, {}, { retires: old });
+
+  const forced = await forcedReplacement(context, registration, old);
+  const isAsked = forced === "id";
+  const inputs = isAsked
+    ? await check(registration, goal.inputs, {})
+    : await check(registration, unchanged(registration, old), old.inputs);
+  const difference = forced === undefined ? await diff(registration, old, inputs) : replacedFor(forced);
+  const decision = decide(old, difference, goal);
+  switch (decision.action) {
+    case "same":
+      return imported ?? keep(registration, old, inputs);
+    case "update":
+      return change(registration, old, inputs, decision);
+    case "replace":
+      return replace(registration, old, decision);
+  }
+}
+
+/** The program's inputs, with ignored changes undone; says which could not be. */
+function unchanged({ context, urn, goal }: Registration, old: ResourceState): ValueMap {
+  const { inputs, missed } = withIgnoredChanges(goal.inputs, old.inputs, goal.ignoreChanges);
+  if (missed.length > 0) {
+    const paths = missed.map((path) => JSON.stringify(path)).join(", ");
+    context.reporter.message("info", `cannot ignore changes in added or removed elements of the path: ${paths}`, urn);
+  }
+  return inputs;
+}
+
+async function createNew(registration: Registration): Promise<ResourceState> {
+  const { context, urn, goal, usable } = registration;
+  const inputs = await check(registration, goal.inputs, {});
   const state = stateOf(urn, goal, inputs, usable.reference);
   await create(context, { state, usable, operation: "create", facts: {} });
   return state;
@@ -107,10 +142,15 @@ async function replace(
 ): Promise<ResourceState> {
   const { context, urn, goal } = registration;
   if (old.protect && goal.protect) throw protectedFromReplacement(urn, decision.reasons.join(", "));
+  if (goal.importId !== "") {
+    const refusal = importedMayNotBeReplaced(urn, decision.reasons);
+    if (!context.preview) throw refusal;
+    context.reporter.message("warning", refusal.message, urn);
+  }
   const facts = { diff: decision.diff, replaceReasons: decision.reasons };
   if (!decision.deleteFirst) return createAgain(registration, old, facts, { retires: old });
   const deletion = deleteWithDependents(context, old);
-  decided(context, urn);
+  decided(context, old.urn);
   await deletion;
   return createAgain(registration, old, facts, { supersedes: old });
 }
@@ -123,7 +163,8 @@ async function createAgain(
   fate: { supersedes: ResourceState } | { retires: ResourceState },
 ): Promise<ResourceState> {
   const { context, urn, goal, usable } = registration;
-  const inputs = await check(registration, {});
+  context.replaced.add(urn);
+  const inputs = await check(registration, goal.inputs, {});
   const state = stateOf(urn, goal, inputs, usable.reference);
   const replaceReasons = why.replaceReasons ?? forcedBy(goal, diffInputs(old.inputs, inputs));
   const facts = { old, ...why, replaceReasons };
@@ -146,7 +187,7 @@ function forcedBy(goal: Goal, { detailedDiff }: DiffResult): string[] {
   return Object.keys(detailedDiff).filter((key) => (entry(goal.propertyDependencies, key)?.length ?? 0) > 0);
 }
 
-async function check({ context, urn, goal, usable, news }: Registration, olds: ValueMap): Promise<ValueMap> {
+async function check({ context, urn, goal, usable }: Registration, news: ValueMap, olds: ValueMap): Promise<ValueMap> {
   if (usable.provider === undefined) return news;
   const identity = identityOf({ urn, type: goal.type });
   const { inputs, failures } = await usable.provider.check(identity, olds, news);
@@ -169,4 +210,8 @@ async function diff({ urn, goal, usable }: Registration, old: ResourceState, inp
     inputs,
     goal.ignoreChanges,
   );
+}
+
+function replacedFor(reason: string) {
+  return { changes: true, replaces: [reason], deleteBeforeReplace: false, detailedDiff: {} };
 }

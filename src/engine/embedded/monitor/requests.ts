@@ -1,7 +1,8 @@
 import type { Alias } from "@pulumi/pulumi/proto/alias_pb.js";
 import type { ReadResourceRequest, RegisterResourceRequest } from "@pulumi/pulumi/proto/resource_pb.js";
 import { type AliasSpec, type Goal, parseDuration, type ReadGoal } from "../steps/goal.ts";
-import { mapFromStruct } from "../values/wire.ts";
+import type { Value } from "../values/value.ts";
+import { decodeWire, type Json, mapFromStruct } from "../values/wire.ts";
 import { positionsFrom } from "./source-positions.ts";
 
 /** A registration as the program's SDK sends it, as the engine's own words. @param projectRoot what source positions are relative to */
@@ -29,6 +30,9 @@ export function goalFrom(request: RegisterResourceRequest, projectRoot: string):
     additionalSecretOutputs: request.getAdditionalsecretoutputsList(),
     customTimeouts: timeoutsFrom(request),
     positions: positionsFrom(request, projectRoot),
+    importId: request.getImportid(),
+    replacementTrigger: triggerFrom(request),
+    pluginDownloadUrl: request.getPlugindownloadurl(),
     aliases: [...request.getAliasurnsList().map((urn) => ({ urn })), ...request.getAliasesList().map(aliasFrom)],
   };
 }
@@ -42,6 +46,7 @@ export function readGoalFrom(request: ReadResourceRequest): ReadGoal {
     parent: request.getParent(),
     provider: request.getProvider(),
     version: request.getVersion(),
+    pluginDownloadUrl: request.getPlugindownloadurl(),
     inputs: mapFromStruct(request.getProperties()),
     dependencies: request.getDependenciesList(),
     additionalSecretOutputs: request.getAdditionalsecretoutputsList(),
@@ -52,16 +57,18 @@ export function readGoalFrom(request: ReadResourceRequest): ReadGoal {
 export function unsupportedOptions(request: RegisterResourceRequest): string[] {
   const used: [string, boolean][] = [
     ["remote components", request.getRemote()],
-    ["import of existing resources", request.getImportid() !== ""],
     ["replaceWith", request.getReplaceWithList().length > 0],
-    ["replacementTrigger", request.getReplacementTrigger() !== undefined],
     ["resource hooks", hasHooks(request)],
     ["parameterized packages", request.getPackageref() !== ""],
-    ["plugin download addresses", request.getPlugindownloadurl() !== ""],
     ["state migrations", request.getStateMigrationsList().length > 0],
     ["environment variable mappings", request.getEnvvarmappingsMap().getLength() > 0],
   ];
   return used.filter(([, is]) => is).map(([name]) => name);
+}
+
+function triggerFrom(request: RegisterResourceRequest): Value | undefined {
+  const trigger = request.getReplacementTrigger();
+  return trigger === undefined ? undefined : decodeWire(trigger.toJavaScript() as Json);
 }
 
 function hasHooks(request: RegisterResourceRequest): boolean {

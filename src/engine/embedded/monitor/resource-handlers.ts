@@ -28,9 +28,15 @@ const features = new Map<string, number>([
   ["outputValues", feature.RESOURCE_MONITOR_FEATURE_OUTPUT_VALUES],
   ["transforms", feature.RESOURCE_MONITOR_FEATURE_TRANSFORMS],
   ["invokeTransforms", feature.RESOURCE_MONITOR_FEATURE_INVOKE_TRANSFORMS],
+  // Not done, and offered all the same: a program that uses one is told by this engine, where the SDK would ask for a newer CLI.
+  ["replaceWith", feature.RESOURCE_MONITOR_FEATURE_REPLACE_WITH],
+  ["parameterization", feature.RESOURCE_MONITOR_FEATURE_PARAMETERIZATION],
+  ["resourceHooks", feature.RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS],
+  ["errorHooks", feature.RESOURCE_MONITOR_FEATURE_ERROR_HOOKS],
+  ["stateMigrations", feature.RESOURCE_MONITOR_FEATURE_STATE_MIGRATIONS],
 ]);
 
-/** Calls that belong to features which are not offered; an SDK that sends one all the same gets a clear refusal. */
+/** Calls that belong to what this engine does not do; they get a clear refusal. */
 const refused: Record<string, string> = {
   call: "methods of resources",
   existsResource: "resource existence checks",
@@ -86,12 +92,17 @@ async function register(ready: Promise<Deployment>, request: RegisterResourceReq
   return new resource.RegisterResourceResponse()
     .setUrn(state.urn)
     .setId(state.id ?? "")
+    .setUnknown(deployment.isSkipped(state.urn))
     .setObject(structFromMap(outputs, request.getSupportspartialvalues()));
 }
 
 async function read(ready: Promise<Deployment>, request: ReadResourceRequest) {
-  const state = await (await ready).read(readGoalFrom(request));
-  return new resource.ReadResourceResponse().setUrn(state.urn).setProperties(structFromMap(state.outputs));
+  const deployment = await ready;
+  const state = await deployment.read(readGoalFrom(request));
+  return new resource.ReadResourceResponse()
+    .setUrn(state.urn)
+    .setUnknown(deployment.isSkipped(state.urn))
+    .setProperties(structFromMap(state.outputs));
 }
 
 async function invoke(ready: Promise<Deployment>, request: ResourceInvokeRequest) {
@@ -100,6 +111,7 @@ async function invoke(ready: Promise<Deployment>, request: ResourceInvokeRequest
     args: mapFromStruct(request.getArgs()),
     provider: request.getProvider(),
     version: request.getVersion(),
+    pluginDownloadUrl: request.getPlugindownloadurl(),
   });
   const response = new resource.ResourceInvokeResponse();
   if (answer === "unknown") return response.setUnknown(true);

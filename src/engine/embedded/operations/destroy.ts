@@ -35,6 +35,8 @@ async function deleteAll(operation: Operation): Promise<OperationResult> {
   const [vault, configuration] = await Promise.all([openVault(stack, files.file, json), configurationOf(operation)]);
   const context = contextOf(operation, false, openState(files.paths, json, vault), configuration, vault);
   try {
+    const isKnown = (urn: string) => context.snapshot.loaded.some((state) => state.urn === urn);
+    context.targeting.assertTargetsKnown(isKnown);
     warnOfPending(context);
     if (operation.refreshFirst) await refreshState(context, { ...operation.scope, counts: false });
     if (!failures.any) await deleteUnregistered(context);

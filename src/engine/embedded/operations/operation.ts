@@ -2,10 +2,13 @@ import { availableParallelism } from "node:os";
 import { SlipwayError } from "../../../common/errors.ts";
 import type { OperationOptions, OperationResult, StackReference } from "../../engine.ts";
 import type { ProviderFactory } from "../../resource-provider.ts";
+import { bring, claimFor } from "../deployment/bring.ts";
+import { Claims } from "../deployment/claims.ts";
 import type { Context } from "../deployment/context.ts";
-import { registerProvider } from "../deployment/engine-kept.ts";
+import { enginePackage, stackReferences } from "../deployment/engine-built.ts";
 import { Failures } from "../deployment/failures.ts";
 import { Reporter } from "../deployment/reporter.ts";
+import { Targeting } from "../deployment/targeting.ts";
 import type { ProgramLauncher } from "../program/program.ts";
 import type { Configuration, StackConfiguration } from "../project/configuration.ts";
 import { ProviderRegistry } from "../providers/provider-registry.ts";
@@ -20,8 +23,9 @@ import type { ResourceState } from "../state/resource-state.ts";
 import { Snapshot } from "../state/snapshot.ts";
 import type { Goal } from "../steps/goal.ts";
 import { Limit } from "../steps/limit.ts";
-import { dynamicPackage, nameOf, providedPackage } from "../urn.ts";
+import { dynamicPackage, providedPackage } from "../urn.ts";
 import { Secret, type ValueMap } from "../values/value.ts";
+import { otherStacks } from "./other-stacks.ts";
 import { assertKnown, openConfiguration, readStackFiles, type StackFiles } from "./stack-files.ts";
 
 /** What the engine was made with. */
@@ -46,6 +50,7 @@ export interface Operation {
   scope: Pick<OperationOptions, "targets" | "targetDependents">;
   /** The state is brought to what the providers say first. */
   refreshFirst: boolean;
+  targeting: Targeting;
   /** The checkpoint as last written. */
   written: { text?: string };
 }
@@ -79,6 +84,7 @@ export async function beginOperation(
     parallel: options.parallel ?? availableParallelism() * 4,
     scope: { ...(targets === undefined ? {} : { targets }), ...(targetDependents ? { targetDependents } : {}) },
     refreshFirst: options.refresh ?? files.project.refreshAlways,
+    targeting: new Targeting(options),
     written: {},
   };
 }
@@ -132,7 +138,7 @@ export function contextOf(
   configuration: Configuration,
   vault: Vault,
 ): Context {
-  const { files, reporter, failures, signal, parallel, written } = operation;
+  const { stack, files, reporter, failures, signal, parallel, targeting, written } = operation;
   const { paths, project } = files;
   for (const state of [...stored.resources, ...stored.pending.map((pending) => pending.resource)]) {
     reporter.redactor.learn(state.inputs);
@@ -143,28 +149,37 @@ export function contextOf(
     await writeCheckpoint(paths, written.text);
   };
   const snapshot = new Snapshot(stored, preview ? undefined : write);
+  targeting.assertReplacesKnown((urn) => snapshot.loaded.some((state) => state.urn === urn));
+  const names = { stack: stack.stack, project: project.name };
+  const claims = new Claims(names);
+  const references = stackReferences(otherStacks(stack), (text) => reporter.message("info", text));
+  const plugins = providerSource(operation, configuration);
   const registry: ProviderRegistry = new ProviderRegistry({
-    source: providerSource(operation, configuration),
-    stack: operation.stack.stack,
-    project: project.name,
+    source: {
+      open: async (name, version) => (name === enginePackage ? references : plugins.open(name, version)),
+      close: () => plugins.close(),
+    },
+    ...names,
     configuration,
-    oldProvider: (urn) => withCurrentConfiguration(snapshot.current(urn), registry, configuration),
-    registerDefault: (urn, type, inputs) => {
-      context.registered.add(urn);
-      return registerProvider(context, urn, providerGoal(urn, type, inputs));
+    oldProvider: (reference) => withCurrentConfiguration(providerIn(snapshot, reference), registry, configuration),
+    currentUrn: (urn) => claims.current(urn),
+    registerDefault: (type, name, inputs) => {
+      const goal = providerGoal(name, type, inputs);
+      return bring(context, claimFor(context, goal), goal);
     },
   });
   const context: Context = {
     preview,
-    stack: operation.stack.stack,
-    project: project.name,
+    ...names,
     snapshot,
     registry,
     failures,
     reporter,
     limit: new Limit(parallel),
     signal,
-    registered: new Set(),
+    claims,
+    targeting,
+    replaced: new Set(),
     beingDeleted: new Map(),
     awaitingDeletion: new Set(),
     undecided: new Map(),
@@ -206,10 +221,16 @@ function withCurrentConfiguration(
   return { ...state, inputs: registry.defaultInputs(packageName, version) };
 }
 
-function providerGoal(urn: string, type: string, inputs: ValueMap): Goal {
+/** The provider that a reference names; its id tells apart the generations of a replaced one. */
+function providerIn(snapshot: Snapshot, { urn, id }: { urn: string; id: string }): ResourceState | undefined {
+  const generation = snapshot.resources().find((state) => state.urn === urn && state.id === id);
+  return generation ?? snapshot.current(urn);
+}
+
+function providerGoal(name: string, type: string, inputs: ValueMap): Goal {
   return {
     type,
-    name: nameOf(urn),
+    name,
     custom: true,
     parent: "",
     inputs,
@@ -226,6 +247,9 @@ function providerGoal(urn: string, type: string, inputs: ValueMap): Goal {
     additionalSecretOutputs: [],
     customTimeouts: {},
     aliases: [],
+    importId: "",
+    replacementTrigger: undefined,
+    pluginDownloadUrl: "",
   };
 }
 

@@ -130,7 +130,10 @@ async function settle(
   messages: ProgramMessages,
 ): Promise<Record<string, unknown>> {
   const { failures, signal } = operation;
-  if (end.succeeded && !failures.any && !signal.aborted) await deleteUnregistered(context);
+  if (end.succeeded && !failures.any && !signal.aborted) {
+    context.targeting.assertTargetsKnown((urn) => context.claims.has(urn) || isLoaded(context, urn));
+    await deleteUnregistered(context);
+  }
   const outputs = deployment.applyStackOutputs(end.succeeded && !failures.any && !signal.aborted);
   await context.snapshot.save();
   const failure = failures.verdict(!end.succeeded);
@@ -138,4 +141,8 @@ async function settle(
   throwIfInterrupted(operation, end.interrupted);
   if (!end.succeeded) throw messages.failure(end, failures);
   return mapToPlain(outputs);
+}
+
+function isLoaded({ snapshot }: Context, urn: string): boolean {
+  return snapshot.loaded.some((state) => state.urn === urn);
 }

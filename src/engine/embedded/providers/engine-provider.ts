@@ -23,7 +23,7 @@ type Complete = { [Member in keyof Required<EngineProvider>]: EngineProvider[Mem
 /** A provider of this process: it gets secrets in clear and references as ids. Callers mark its answers secret again. */
 export function inProcess(provider: ResourceProvider): EngineProvider {
   const plain = mapToProvider;
-  const { findInterrupted, mayHaveMade, repeatedInputs } = provider;
+  const { checkConfig, diffConfig, findInterrupted, mayHaveMade, repeatedInputs } = provider;
   const adapted: Complete = {
     configure: ({ inputs }) => provider.configure(variablesOf(inputs)),
     check: (r, olds, news) => provider.check(r, plain(olds), plain(news)),
@@ -35,6 +35,10 @@ export function inProcess(provider: ResourceProvider): EngineProvider {
     read: (r, id, outputs, inputs, options) => provider.read(r, id, plain(outputs), plain(inputs), options),
     delete: (r, id, outputs, oldInputs, options) => provider.delete(r, id, plain(outputs), plain(oldInputs), options),
     invoke: (token, args) => provider.invoke(token, plain(args)),
+    checkConfig: checkConfig && ((r, olds, news) => checkConfig.call(provider, r, plain(olds), plain(news))),
+    diffConfig:
+      diffConfig &&
+      ((r, olds, oldInputs, news) => diffConfig.call(provider, r, plain(olds), plain(oldInputs), plain(news))),
     findInterrupted: findInterrupted && ((r, inputs) => findInterrupted.call(provider, r, plain(inputs))),
     mayHaveMade: mayHaveMade?.bind(provider),
     secretOutputs: (type) => provider.secretOutputs(type),

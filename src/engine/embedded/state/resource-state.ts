@@ -1,5 +1,5 @@
 import { decodeState, encodeState, type SecretCodec } from "../values/state-json.ts";
-import type { ValueMap } from "../values/value.ts";
+import type { Value, ValueMap } from "../values/value.ts";
 import type { Json } from "../values/wire.ts";
 
 /** One resource in the state. The object's identity matters: a replaced resource and its successor share the URN. */
@@ -24,6 +24,10 @@ export interface ResourceState {
   /** Deleted already, to be created again. */
   pendingReplacement?: boolean;
   deletedWith?: string;
+  /** What the program gave as `import`. */
+  importID?: string;
+  /** What the program replaces the resource for. */
+  replacementTrigger?: Value;
   additionalSecretOutputs: string[];
   /** Seconds by operation. */
   customTimeouts?: Record<string, number>;
@@ -51,6 +55,7 @@ const plainFields = [
   "retainOnDelete",
   "pendingReplacement",
   "deletedWith",
+  "importID",
   "customTimeouts",
   "created",
   "modified",
@@ -65,7 +70,7 @@ const listFields = [
 
 /** Reads a resource of the file. */
 export function resourceFromJson(json: ResourceJson, codec: SecretCodec): ResourceState {
-  const { urn, type, custom, inputs, outputs, propertyDependencies, ...others } = json;
+  const { urn, type, custom, inputs, outputs, propertyDependencies, replacementTrigger, ...others } = json;
   const slot = slotOf(json);
   const rest = { ...others };
   const state: Record<string, unknown> = {
@@ -77,6 +82,9 @@ export function resourceFromJson(json: ResourceJson, codec: SecretCodec): Resour
     propertyDependencies: propertyDependencies ?? {},
     rest,
   };
+  if (replacementTrigger !== undefined) {
+    state.replacementTrigger = decodeState(replacementTrigger, codec, `${slot} trigger`);
+  }
   for (const field of plainFields) {
     if (rest[field] !== undefined) state[field] = rest[field];
     delete rest[field];
@@ -90,7 +98,7 @@ export function resourceFromJson(json: ResourceJson, codec: SecretCodec): Resour
 
 /** A resource as the file wants it: what is empty or false is left out. */
 export function resourceToJson(state: ResourceState, codec: SecretCodec): ResourceJson {
-  const { rest, urn, type, custom, inputs, outputs, ...fields } = state;
+  const { rest, urn, type, custom, inputs, outputs, replacementTrigger, ...fields } = state;
   const slot = slotOf({ urn, id: state.id ?? null, delete: state.delete ?? null });
   const json: ResourceJson = {
     urn,
@@ -100,6 +108,9 @@ export function resourceToJson(state: ResourceState, codec: SecretCodec): Resour
     outputs: encodeState(outputs, codec, `${slot} outputs`),
     ...(fields as ResourceJson),
     ...rest,
+    ...(replacementTrigger === undefined
+      ? {}
+      : { replacementTrigger: encodeState(replacementTrigger, codec, `${slot} trigger`) }),
   };
   for (const [key, value] of Object.entries(json)) {
     if (key !== "custom" && isEmpty(value)) delete json[key];

@@ -1,14 +1,20 @@
 import type { Deployment, PendingOperation, PendingType } from "./checkpoint.ts";
-import type { ResourceState } from "./resource-state.ts";
+import { withCurrentUrns } from "./renames.ts";
+import { type ResourceState, urnsBefore } from "./resource-state.ts";
 
 /**
  * The state while an operation runs: what the program has registered so far, in order of completion, then what it has not reached
  * yet, then what is under way (pulumi/pulumi, pkg/backend/snapshot.go). That order is a valid one at every moment.
  */
 export class Snapshot {
+  /** What the last operation left, as it was. */
+  readonly loaded: readonly ResourceState[];
+  readonly #known: Set<string>;
   readonly #old: ResourceState[];
   readonly #fresh: ResourceState[] = [];
   readonly #done = new Set<ResourceState>();
+  readonly #kept = new Set<ResourceState>();
+  readonly #renamed = new Map<string, string>();
   readonly #pending: Set<PendingOperation>;
   readonly #loaded: Deployment;
   readonly #write: ((deployment: Deployment) => Promise<void>) | undefined;
@@ -17,6 +23,8 @@ export class Snapshot {
 
   /** @param write saves durably; left out in previews, which save nothing */
   constructor(loaded: Deployment, write?: (deployment: Deployment) => Promise<void>) {
+    this.loaded = [...loaded.resources];
+    this.#known = new Set(loaded.resources.filter((state) => !state.delete).map((state) => state.urn));
     this.#old = loaded.resources;
     // Only creations can have left something that the state does not know; the rest is looked at by the next diff.
     this.#pending = new Set(loaded.pending.filter((operation) => operation.type === "creating"));
@@ -34,6 +42,14 @@ export class Snapshot {
     return this.#old.filter((state) => !this.#done.has(state));
   }
 
+  /** True for the URN of a live resource that the last operation left, or was making when it was interrupted. */
+  isKnown(urn: string): boolean {
+    return (
+      this.#known.has(urn) ||
+      this.#loaded.pending.some(({ type, resource }) => type === "creating" && resource.urn === urn)
+    );
+  }
+
   /** The live resource of a URN that the last operation left. */
   old(urn: string): ResourceState | undefined {
     return this.remaining().find((state) => state.urn === urn && !state.delete);
@@ -42,6 +58,32 @@ export class Snapshot {
   /** The live resource of a URN, this run's first. */
   current(urn: string): ResourceState | undefined {
     return this.resources().find((state) => state.urn === urn && !state.delete);
+  }
+
+  /** True for a resource that {@link keep} has taken into this run. */
+  isKept(state: ResourceState): boolean {
+    return this.#kept.has(state);
+  }
+
+  /** What {@link keep} has taken into this run of a URN. */
+  kept(urn: string): ResourceState | undefined {
+    return [...this.#kept].find((state) => state.urn === urn && !state.delete);
+  }
+
+  /** Takes a resource as it is into this run, after all that it names, so that what registers from now on may name it. */
+  keep(state: ResourceState): void {
+    const index = this.#old.indexOf(state);
+    if (index < 0 || this.#done.has(state) || this.#kept.has(state)) return;
+    const named = urnsBefore(state);
+    for (const earlier of this.#old.slice(0, index)) if (named.has(earlier.urn)) this.keep(earlier);
+    this.#old.splice(this.#old.indexOf(state), 1);
+    this.#fresh.push(state);
+    this.#kept.add(state);
+  }
+
+  /** From now on the file has a resource, and whatever names it, under another URN. */
+  rename(formerUrn: string, urn: string): void {
+    if (formerUrn !== urn) this.#renamed.set(formerUrn, urn);
   }
 
   /** What the last operation had begun and not ended when it stopped. */
@@ -56,7 +98,10 @@ export class Snapshot {
 
   /** Adds a resource of this run; `supersedes` leaves the state. */
   put(state: ResourceState, supersedes?: ResourceState): void {
-    if (supersedes !== undefined) this.#done.add(supersedes);
+    if (supersedes !== undefined) {
+      this.#done.add(supersedes);
+      this.rename(supersedes.urn, state.urn);
+    }
     this.#fresh.push(state);
   }
 
@@ -67,6 +112,7 @@ export class Snapshot {
 
   /** Takes a resource that an interrupted run made as if the last operation had left it. */
   adopt(state: ResourceState): void {
+    this.#known.add(state.urn);
     this.#old.push(state);
   }
 
@@ -95,7 +141,7 @@ export class Snapshot {
       this.#queued = undefined;
       this.#writing = write({
         ...this.#loaded,
-        resources: this.resources(),
+        resources: withCurrentUrns(this.resources(), this.#renamed),
         pending: [...this.#pending],
       });
       return this.#writing;

@@ -41,8 +41,8 @@ export async function runPlan<T>(
 }
 
 /**
- * The resources that cannot outlive a change of the `roots`, in the state's order: those whose provider is among the doomed, and those
- * which `isForced` says so of, asked for each that takes a property from a doomed one. A plain dependsOn does not count.
+ * The resources that cannot outlive a change of the `roots`, in the state's order: those whose provider is among the doomed,
+ * those that are deleted with one, and those which `isForced` says so of, asked for each that takes a property from a doomed one. A plain dependsOn does not count.
  */
 export async function dependentsOf(
   roots: readonly ResourceState[],
@@ -55,6 +55,11 @@ export async function dependentsOf(
     if (roots.includes(state)) changing.add(state.urn);
     if (roots.includes(state) || state.pendingReplacement || !state.custom) continue;
     const takes = Object.values(state.propertyDependencies).some((urns) => urns.some((urn) => changing.has(urn)));
+    if (state.deletedWith !== undefined && changing.has(state.deletedWith)) {
+      changing.add(state.urn);
+      dependents.push(state);
+      continue;
+    }
     const provided =
       state.provider !== undefined && [...changing].some((urn) => state.provider?.startsWith(`${urn}::`));
     if (provided || (takes && (await isForced(state, changing)))) {

@@ -1,5 +1,5 @@
 import { SlipwayError } from "../../../common/errors.ts";
-import type { ValueMap } from "../values/value.ts";
+import type { Value, ValueMap } from "../values/value.ts";
 
 /** What the program wants of one resource. */
 export interface Goal {
@@ -24,6 +24,12 @@ export interface Goal {
   /** Seconds by operation. */
   customTimeouts: Record<string, number>;
   aliases: AliasSpec[];
+  /** The id of what exists already and is to be taken over; empty for most. */
+  importId: string;
+  /** Replaces the resource whenever it changes. */
+  replacementTrigger: Value | undefined;
+  /** Where the provider's plugin comes from, for packages whose SDK says so. */
+  pluginDownloadUrl: string;
   /** Left out: nobody knows. */
   positions?: SourcePositions;
 }
@@ -47,6 +53,7 @@ export interface ReadGoal {
   parent: string;
   provider: string;
   version: string;
+  pluginDownloadUrl: string;
   inputs: ValueMap;
   dependencies: string[];
   additionalSecretOutputs: string[];

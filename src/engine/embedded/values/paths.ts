@@ -39,34 +39,87 @@ export function valueAt(map: ValueMap, path: Path): Value | undefined {
   return secret && value !== undefined ? Secret.of(value) : value;
 }
 
-/** New inputs in which the ignored paths have their old values again; a path whose parent is missing is left alone. */
-export function withIgnoredChanges(news: ValueMap, olds: ValueMap, ignored: readonly string[]): ValueMap {
-  return ignored.reduce((map, text) => reset(map, olds, parsePath(text)) as ValueMap, news);
+/**
+ * New inputs in which the ignored paths have their old values again (pulumi/pulumi, properties_path.go, Reset). Where one of them has
+ * no place in one of the two, the new inputs stay, and the path is among the missed ones.
+ */
+export function withIgnoredChanges(
+  news: ValueMap,
+  olds: ValueMap,
+  ignored: readonly string[],
+): { inputs: ValueMap; missed: string[] } {
+  let inputs = news;
+  const missed: string[] = [];
+  for (const text of ignored) {
+    const miss = () => missed.push(text);
+    inputs = reset(inputs, olds, parsePath(text), { oldIsSecret: false, newIsSecret: false, miss }) as ValueMap;
+  }
+  return { inputs, missed: [...new Set(missed)] };
 }
 
-function reset(news: Value, olds: Value | undefined, path: Path): Value {
+/** What holds for a walk along two values: whether they are within secrets, and whom to tell of a dead end. */
+interface Walk {
+  oldIsSecret: boolean;
+  newIsSecret: boolean;
+  miss: () => void;
+}
+
+function reset(news: Value, olds: Value | undefined, path: Path, walk: Walk): Value {
+  if (news instanceof Secret) return Secret.of(reset(news.value, olds, path, { ...walk, newIsSecret: true }));
+  if (olds instanceof Secret) return reset(news, olds.value, path, { ...walk, oldIsSecret: true });
   const [head, ...rest] = path;
   if (head === undefined) return news;
-  if (news instanceof Secret) return Secret.of(reset(news.value, olds instanceof Secret ? olds.value : olds, path));
-  const old = olds instanceof Secret ? olds.value : olds;
-  if (Array.isArray(news)) {
-    const before = Array.isArray(old) ? old : [];
-    return news.map((item, index) => {
-      if (head !== "*" && Number(head) !== index) return item;
-      return rest.length > 0 ? reset(item, before[index], rest) : (before[index] ?? item);
-    });
+  if (Array.isArray(news)) return resetItems(news, olds, head, rest, walk);
+  if (isMap(news)) return resetEntries(news, olds, head, rest, walk);
+  if (isContainer(olds)) walk.miss();
+  return news;
+}
+
+function resetItems(news: Value[], olds: Value | undefined, head: string | number, rest: Path, walk: Walk): Value[] {
+  if (!Array.isArray(olds)) {
+    if (rest.length > 0 || head !== "*") walk.miss();
+    return news;
   }
-  if (!isMap(news)) return news;
-  const before = isMap(old) ? old : {};
-  const keys = head === "*" ? new Set([...Object.keys(news), ...Object.keys(before)]) : new Set([String(head)]);
+  const reaches = head === "*" ? olds.length === news.length : Number(head) < Math.min(olds.length, news.length);
+  const isNowhere = head !== "*" && rest.length === 0 && Number(head) >= Math.max(olds.length, news.length);
+  if (!reaches && !isNowhere) walk.miss();
+  return news.map((item, index) => {
+    if ((head !== "*" && Number(head) !== index) || index >= olds.length) return item;
+    return rest.length > 0 ? reset(item, olds[index], rest, walk) : sealed(olds[index] as Value, walk);
+  });
+}
+
+function resetEntries(
+  news: ValueMap,
+  olds: Value | undefined,
+  head: string | number,
+  rest: Path,
+  walk: Walk,
+): ValueMap {
+  const before = isMap(olds) ? olds : undefined;
+  if (before === undefined && (rest.length > 0 || head === "*")) {
+    if (rest.length > 0) walk.miss();
+    return news;
+  }
+  const keys = head === "*" ? new Set([...Object.keys(news), ...Object.keys(before ?? {})]) : [String(head)];
   const result = { ...news };
   for (const key of keys) {
     const current = entry(news, key);
-    const previous = entry(before, key);
-    if (rest.length > 0) {
-      if (current !== undefined) result[key] = reset(current, previous, rest);
-    } else if (previous === undefined) delete result[key];
-    else result[key] = previous;
+    const previous = entry(before ?? {}, key);
+    if (rest.length === 0) {
+      if (previous === undefined) delete result[key];
+      else result[key] = sealed(previous, walk);
+    } else if (current !== undefined) result[key] = reset(current, previous, rest, walk);
+    else if (previous !== undefined) walk.miss();
   }
   return result;
+}
+
+/** An old value that was secret stays so, though its new place is not. */
+function sealed(value: Value, { oldIsSecret, newIsSecret }: Walk): Value {
+  return oldIsSecret && !newIsSecret ? Secret.of(value) : value;
+}
+
+function isContainer(value: Value | undefined): boolean {
+  return Array.isArray(value) || isMap(value);
 }

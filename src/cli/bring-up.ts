@@ -1,5 +1,6 @@
 import { SlipwayError } from "../common/errors.ts";
 import { undone } from "../common/undo.ts";
+import type { OperationOptions } from "../engine/engine.ts";
 import type { Manifest } from "../guest/manifest.ts";
 import { awaitEndpoint, checkEndpoint, type EndpointReport, type Expectation } from "../health/check-endpoint.ts";
 import { rememberExpectation } from "../health/expectation.ts";
@@ -7,7 +8,6 @@ import { ensureServerRuns } from "../openstack/compute/servers.ts";
 import { readStackRecord, recordRelease, type StackRecord } from "../release/stack-record.ts";
 import { showEngine, summary } from "./engine-progress.ts";
 import { reachVerdict } from "./host-verdict.ts";
-import { refreshFirst } from "./options.ts";
 import { prepareRelease } from "./prepared-release.ts";
 import { attachAddress, attachedAddress } from "./public-address.ts";
 import { endpointUrl, type StackOutputs, stackOutputs, withAddress } from "./stack-outputs.ts";
@@ -42,17 +42,13 @@ type Release = NonNullable<StackRecord["release"]>;
 export async function bringUp(
   workspace: Workspace,
   reporter: Reporter,
-  options: { model?: string | undefined; refresh?: boolean | undefined; signal: AbortSignal },
+  options: { model?: string | undefined; signal: AbortSignal; operation?: OperationOptions },
 ): Promise<Served> {
   const { session, engine, reference } = workspace;
   const { signal } = options;
   const { model, delivery, staged } = await prepareRelease(workspace, reporter, options.model);
   const { changes, outputs: made } = await reporter.phase("provision", "resources", async ({ note }) => {
-    const updated = await engine.up(reference, {
-      onEvent: showEngine(reporter),
-      signal,
-      ...refreshFirst(options.refresh),
-    });
+    const updated = await engine.up(reference, { ...options.operation, onEvent: showEngine(reporter), signal });
     note(summary(updated.changes));
     return { changes: updated.changes, outputs: stackOutputs.parse(updated.outputs) };
   });

@@ -1,4 +1,5 @@
 import type { InferredOptionTypes, Options } from "yargs";
+import type { OperationOptions } from "../engine/engine.ts";
 
 /** What every verb understands. */
 export const globalOptions = {
@@ -36,17 +37,43 @@ export const refreshOption = {
   describe: "bring the state to what the cloud says first; left out: as Pulumi.yaml says (options.refresh)",
 } as const satisfies Options;
 
+const urns = { type: "string", array: true, nargs: 1 } as const;
+
 /** Of verbs that may be about some resources alone. */
 export const targetOption = {
-  type: "string",
-  array: true,
-  requiresArg: true,
+  ...urns,
   describe: "only this resource: a URN, in which * and ** stand for any text without and with colons; may be repeated",
 } as const satisfies Options;
 
 /** `--refresh`, `--no-refresh`, or neither, as an engine is told. */
 export function refreshFirst(refresh: boolean | undefined): { refresh?: boolean } {
   return refresh === undefined ? {} : { refresh };
+}
+
+/** Of verbs that bring resources to what the program says: which of them, and how. */
+export const operationOptions = {
+  refresh: refreshOption,
+  target: targetOption,
+  "target-dependents": { type: "boolean", default: false, describe: "with --target: what depends on it as well" },
+  replace: { ...urns, describe: "make this resource anew, by its URN, though nothing of it has changed" },
+  parallel: { type: "number", requiresArg: true, describe: "how many resources are worked on at a time" },
+} as const satisfies Record<string, Options>;
+
+/** {@link operationOptions} as an engine takes them. */
+export function operationOptionsFrom(args: {
+  refresh?: boolean | undefined;
+  target?: string[] | undefined;
+  targetDependents?: boolean | undefined;
+  replace?: string[] | undefined;
+  parallel?: number | undefined;
+}): Pick<OperationOptions, "refresh" | "targets" | "targetDependents" | "replaces" | "parallel"> {
+  const { refresh, target, targetDependents = false, replace, parallel } = args;
+  return {
+    ...refreshFirst(refresh),
+    ...(target === undefined ? {} : { targets: target, targetDependents }),
+    ...(replace === undefined ? {} : { replaces: replace }),
+    ...(parallel === undefined ? {} : { parallel: Math.max(1, Math.trunc(parallel)) }),
+  };
 }
 
 export type GlobalOptions = InferredOptionTypes<typeof globalOptions> & { osCloud?: string };

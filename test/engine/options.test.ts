@@ -155,6 +155,15 @@ describe("programs", () => {
     expect([failure.message, ...failure.details].join("\n")).toContain("SecGroup::twice twice");
   });
 
+  it("whose resources depend on each other in a circle are told which, and nothing is touched", async () => {
+    await bench.up(parts("private"));
+    const failure = await failureOf(bench.up(parts("private", "circle")));
+    expect(failure).toMatchObject({ code: "E_PROGRAM_FAILED", hint: expect.stringContaining("circle") });
+    expect(failure.message).toBe("the program ended while resources were waiting: first, second");
+    expect(bench.cloud.calls).toEqual([]);
+    expect((await bench.up(parts("private"))).changes).toEqual({ same: 2 });
+  });
+
   it("are told what the provider refuses, with the resource", async () => {
     const failure = await failureOf(bench.preview(parts("invalid")));
     expect(failure.message).toMatch(/SecGroup::nameless: the inputs are not valid: name: must not be empty$/);

@@ -1,5 +1,5 @@
 import { showMessages, summary } from "../engine-progress.ts";
-import { eventLogOption, refreshFirst, refreshOption } from "../options.ts";
+import { eventLogOption, operationOptions, operationOptionsFrom } from "../options.ts";
 import { Plan } from "../plan/plan.ts";
 import { PreviewJson } from "../plan/plan-json.ts";
 import { planText } from "../plan/plan-text.ts";
@@ -8,7 +8,7 @@ import { verb as declare } from "../verb.ts";
 import { openWorkspace, requireOwnCloud } from "../workspace.ts";
 
 export const verb = declare({
-  options: { refresh: refreshOption, "event-log": eventLogOption },
+  options: { "event-log": eventLogOption, ...operationOptions },
   run: async ({ args, reporter, signal }) => {
     const workspace = await openWorkspace(args);
     const { engine, reference, stack } = workspace;
@@ -18,13 +18,13 @@ export const verb = declare({
     const messages = showMessages((line) => reporter.note(line));
     const result = await reporter.phase("preview", `plan for ${stack}`, () =>
       engine.preview(reference, {
+        ...operationOptionsFrom(args),
         onEvent: (event) => {
           messages(event);
           plan.take(event);
           json.take(event);
         },
         signal,
-        ...refreshFirst(args.refresh),
       }),
     );
     reporter.result(

@@ -8,6 +8,8 @@ import type { ProgramEnd } from "../program/program.ts";
 /** How a program names a documented failure: `E_PAYLOAD_MISSING: what happened`, then details, then `→ what to do`. */
 const documented = /^(E_[A-Z_]+): (.*)$/;
 const advice = /^→ (.*)$/;
+/** How the SDK lists what it could not register when its program has nothing left to do. */
+const waiting = /^\s*\* "(.*)" \[.*\] was waiting for /;
 const unhandled = /^Running program '.*' failed with an unhandled exception:\n/;
 
 /** Passes on what a program says, and remembers its errors: they may be why it failed. */
@@ -36,6 +38,14 @@ export class ProgramMessages {
       const hint = advice.exec(details.at(-1) ?? "")?.[1];
       const given = hint === undefined ? { details } : { details: details.slice(0, -1), hint };
       return new SlipwayError(code as ErrorCode, message, given);
+    }
+    const stuck = details.flatMap((line) => waiting.exec(line)?.[1] ?? []);
+    if (stuck.length > 0) {
+      const names = stuck.join(", ");
+      return new SlipwayError("E_PROGRAM_FAILED", `the program ended while resources were waiting: ${names}`, {
+        details,
+        hint: "They depend on each other in a circle, or on something that never comes: take one of the dependencies away.",
+      });
     }
     return new SlipwayError("E_PROGRAM_FAILED", first.replace(/^<ref \*1> /, ""), {
       details,

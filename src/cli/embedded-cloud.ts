@@ -11,9 +11,10 @@ import { slipwayHome, stackHome } from "../common/home.ts";
 import { loadProject } from "../engine/embedded/project/project.ts";
 import { readClouds } from "../openstack/clouds-file.ts";
 import { forgetStack, readStackRecord } from "../release/stack-record.ts";
+import { engineOf } from "./engine-choice.ts";
 import { prepareGuests } from "./prepare-guests.ts";
 import type { Reporter } from "./ui/reporter.ts";
-import { backendUrl, embeddedCloudsFile, embeddedEngine } from "./workspace.ts";
+import { backendUrl, embeddedCloudsFile } from "./workspace.ts";
 
 /** Where the embedded cloud of a Slipway home keeps its state. */
 export function cloudFolder(home: string): string {
@@ -94,7 +95,7 @@ async function forgetStacksIn(projectRoot: string, cloudsFile: string): Promise<
   for (const stack of await namesIn(join(home, "stacks"))) {
     const record = await readStackRecord(stackHome(projectRoot, stack));
     if (record === undefined || record.cloud.authUrl !== entry?.auth?.auth_url) continue;
-    await embeddedEngine(home).forget({ project, stack, backendUrl: backendUrl(home) });
+    await engineOf(record.engine, []).forget({ project, stack, backendUrl: backendUrl(home) });
     await forgetStack(stackHome(projectRoot, stack));
   }
 }

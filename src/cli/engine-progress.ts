@@ -1,5 +1,6 @@
 import { isDefaultProvider } from "../engine/embedded/urn.ts";
 import type { DiagnosticEvent, EngineEvent, StepMetadata, StepOperation } from "../engine/events.ts";
+import type { EngineChoice } from "./engine-choice.ts";
 import { resourceTitle } from "./plan/plan-text.ts";
 import { printable, type Reporter, seconds } from "./ui/reporter.ts";
 
@@ -21,6 +22,11 @@ const verbs: Partial<Record<StepOperation, string>> = {
 
 /** The same of a look at a resource. */
 const found: Partial<Record<StepOperation, string>> = { update: "has changed", delete: "is gone" };
+
+/** Says which engine works, and why that one. */
+export function showEngineChoice(reporter: Reporter, { kind, why }: EngineChoice): void {
+  reporter.note(`engine ${kind}: ${why}`);
+}
 
 /**
  * Shows an engine's events: warnings and failures to everybody, steps to `--verbose`, and to programs a line for each step. The same

@@ -12,6 +12,12 @@ export const globalOptions = {
     requiresArg: true,
     describe: "the cloud's name in clouds.yaml, or `envvars` for the OS_* variables, in place of the stack's own",
   },
+  engine: {
+    type: "string",
+    choices: ["auto", "embedded", "official"],
+    default: "auto",
+    describe: "who runs the program: ours, or the Pulumi CLI of this machine; auto keeps what the stack had",
+  },
   yes: { type: "boolean", default: false, describe: "do not ask" },
 } as const satisfies Record<string, Options>;
 

@@ -4,15 +4,15 @@ import { SlipwayError } from "../common/errors.ts";
 import { readTextIfExists } from "../common/files.ts";
 import { slipwayHome, stackHome } from "../common/home.ts";
 import { loadStackConfig, type StackConfig } from "../components/config.ts";
-import { createEmbeddedEngine } from "../engine/embedded/embedded-engine.ts";
 import { assertKnown, openConfiguration, readStackFiles } from "../engine/embedded/operations/stack-files.ts";
 import { namespaceOf } from "../engine/embedded/project/configuration.ts";
 import type { Engine, StackReference } from "../engine/engine.ts";
 import { findCredentials } from "../openstack/clouds.ts";
+import type { Credentials } from "../openstack/credentials.ts";
+import { environmentName } from "../openstack/environment.ts";
 import { openSession, type Session } from "../openstack/session.ts";
-import { createOpenStackProvider } from "../provider/provider.ts";
-import { openstackPackage } from "../provider/serve/identity.ts";
-import { assertOwnCloud, bindStack, type StackRecord } from "../release/stack-record.ts";
+import { assertOwnCloud, bindStack, readStackRecord, type StackRecord } from "../release/stack-record.ts";
+import { chooseEngine, type EngineChoice, engineOf } from "./engine-choice.ts";
 import { withEventLog } from "./event-log.ts";
 import { withKeptImage } from "./kept-image.ts";
 import { findPassphrase } from "./passphrase.ts";
@@ -36,6 +36,8 @@ export interface LocalStack {
 /** One stack, opened: with the engine that runs its program and the cloud that it lives in. */
 export interface Workspace extends LocalStack {
   engine: Engine;
+  /** Why this engine. */
+  engineChoice: EngineChoice;
   reference: StackReference;
   session: Session;
   /** Name of the cloud's entry in clouds.yaml; undefined with OS_* variables. */
@@ -50,18 +52,6 @@ export function embeddedCloudsFile(home: string): string {
 /** Where the state of all stacks lies: PULUMI_BACKEND_URL, else a folder in the Slipway home. */
 export function backendUrl(home: string): string {
   return process.env.PULUMI_BACKEND_URL ?? pathToFileURL(join(home, "state")).href;
-}
-
-/**
- * The engine that runs stacks here, with the OpenStack provider that also knows the embedded cloud's entry. Every other package has a
- * plugin of its own; with SLIPWAY_OPENSTACK_PLUGIN=1 OpenStack has one too, to compare the two.
- */
-export function embeddedEngine(home: string): Engine {
-  const extraCloudsFiles = [embeddedCloudsFile(home)];
-  const ours = process.env.SLIPWAY_OPENSTACK_PLUGIN === "1" ? undefined : openstackPackage;
-  return createEmbeddedEngine({
-    providers: (name) => (name === ours ? createOpenStackProvider({ extraCloudsFiles }) : undefined),
-  });
 }
 
 /**
@@ -85,12 +75,13 @@ async function readStack(stack: string = DEFAULT_STACK) {
 
 /**
  * Opens a stack: reads its configuration and credentials, sends nothing.
- * @throws SlipwayError E_STACK_UNKNOWN, E_CONFIG_INVALID, E_PASSPHRASE_WRONG, E_CREDENTIALS_MISSING, E_USAGE (the event log)
+ * @throws SlipwayError E_STACK_UNKNOWN, E_CONFIG_INVALID, E_PASSPHRASE_WRONG, E_CREDENTIALS_MISSING, E_ENGINE_MISSING, E_USAGE (the event log)
  */
 export async function openWorkspace(args: {
   stack?: string | undefined;
   osCloud?: string | undefined;
   eventLog?: string | undefined;
+  engine?: Engine["kind"] | "auto" | undefined;
 }): Promise<Workspace> {
   const { local, files } = await readStack(args.stack);
   const { projectRoot, project, stack, home } = local;
@@ -102,12 +93,25 @@ export async function openWorkspace(args: {
     extraFiles: [embeddedCloudsFile(home)],
   });
   const { cloud } = credentials;
+  const engineChoice = await chooseEngine(args.engine ?? "auto", (await readStackRecord(local.stackHome))?.engine);
+  const engine = engineOf(engineChoice.kind, [embeddedCloudsFile(home)]);
   return {
     ...local,
-    engine: withEventLog(withKeptImage(embeddedEngine(home), local.config), args.eventLog),
-    reference: { ...reference, ...(cloud === undefined ? {} : { configOverrides: { "openstack:cloud": cloud } }) },
+    engine: withEventLog(withKeptImage(engine, local.config), args.eventLog),
+    engineChoice,
+    reference: { ...reference, ...cloudSettings(engine.kind, credentials) },
     session: openSession(credentials),
     cloud,
+  };
+}
+
+/** How a program's provider finds the same cloud as the verbs do. The official one looks for clouds.yaml in fewer places, and knows no `envvars`. */
+function cloudSettings(engine: Engine["kind"], { cloud, cloudsFile }: Credentials): Partial<StackReference> {
+  if (cloud === undefined) return {};
+  if (engine === "embedded") return { configOverrides: { "openstack:cloud": cloud } };
+  return {
+    configOverrides: { "openstack:cloud": cloud === environmentName(process.env) ? "" : cloud },
+    ...(cloudsFile === undefined ? {} : { env: { OS_CLIENT_CONFIG_FILE: cloudsFile } }),
   };
 }
 

@@ -40,6 +40,7 @@ export const errorCatalogue = {
   E_PORT_IN_USE: entry(ExitCode.preflight, "A port is already in use"),
   E_LOOKUP: entry(ExitCode.preflight, "A name was not found, or found more than once"),
   E_PAYLOAD_MISSING: entry(ExitCode.preflight, "Nothing is published for the hosts to install"),
+  E_ENGINE_MISSING: entry(ExitCode.preflight, "The official engine is not installed here"),
   E_PLUGIN: entry(ExitCode.preflight, "A provider plugin is missing or does not work"),
   E_HOST_PACKAGES: entry(ExitCode.preflight, "This machine lacks what real guests need"),
   E_ADDRESS_RANGE: entry(ExitCode.preflight, "The external address range clashes with the machine's own"),

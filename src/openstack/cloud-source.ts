@@ -24,6 +24,8 @@ export interface CredentialsQuery extends CloudsFileSearch {
 export interface CloudSource {
   /** Its name; undefined for the environment that nobody asked for by name. */
   cloud?: string;
+  /** The file that it stands in. */
+  file?: string;
   entry: CloudEntry;
   /** What counts more than the entry, its profile and its region. */
   overrides: CloudEntry;
@@ -75,6 +77,7 @@ function environmentSource(environment: CloudEntry, variables: Record<string, st
 function fileSource({ name, entry, files }: FoundCloud, variables: Record<string, string>): CloudSource {
   return {
     cloud: name,
+    ...(files[0] === undefined ? {} : { file: files[0] }),
     entry,
     overrides: connectionEntry(variables),
     where: `the cloud ${name}`,

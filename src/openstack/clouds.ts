@@ -35,6 +35,7 @@ export async function findCredentials(query: CredentialsQuery = {}): Promise<Cre
     ...(project === undefined ? scopeOf(settings) : { project }),
     ...(region === undefined ? {} : { region }),
     ...(source.cloud === undefined ? {} : { cloud: source.cloud }),
+    ...(source.file === undefined ? {} : { cloudsFile: source.file }),
   };
 }
 

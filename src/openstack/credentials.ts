@@ -47,4 +47,6 @@ export interface Credentials {
   tls: TlsSettings;
   /** The entry of clouds.yaml that they come from. */
   cloud?: string;
+  /** The file that holds that entry. */
+  cloudsFile?: string;
 }

@@ -15,7 +15,7 @@ const cloudSchema = z.object({
 const recordSchema = z.object({
   schemaVersion: z.literal(1),
   cloud: cloudSchema,
-  /** Chosen when the stack was created. */
+  /** Who ran the program the last time. */
   engine: z.enum(["embedded", "official"]),
   /** The last release that passed its gate. */
   release: z
@@ -40,12 +40,13 @@ export async function readStackRecord(home: string): Promise<StackRecord | undef
 }
 
 /**
- * Ties a stack to its cloud on its first use; later only the same cloud is accepted. The engine of the first use stays.
+ * Ties a stack to its cloud on its first use; later only the same cloud is accepted. Remembers the engine; it may be another one than before.
  * @throws SlipwayError E_CLOUD_MISMATCH for another cloud, before anything is touched
  */
 export async function bindStack(home: string, binding: Pick<StackRecord, "cloud" | "engine">): Promise<StackRecord> {
   const record = await assertOwnCloud(home, binding.cloud);
-  return record ?? write(home, { schemaVersion: 1, cloud: binding.cloud, engine: binding.engine });
+  if (record?.engine === binding.engine) return record;
+  return write(home, { schemaVersion: 1, cloud: binding.cloud, ...record, engine: binding.engine });
 }
 
 /**

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { verb } from "../../src/cli/verb.ts";
 import { OpenStackError } from "../../src/openstack/errors.ts";
 
-const options = { json: false, quiet: true, verbose: false, yes: false, stack: undefined };
+const options = { json: false, quiet: true, verbose: false, engine: "auto" as const, yes: false, stack: undefined };
 const args = { _: [], $0: "slipway", "os-cloud": undefined, osCloud: undefined, ...options };
 
 it("an answer of the cloud that no verb expects is its refusal, not a bug", async () => {

@@ -61,7 +61,14 @@ export class TestProject {
   async logInAs(over: { password?: string }): Promise<void> {
     const { authUrl, userName, password, tenantName, region } = this.#cloud.variables;
     const entry = {
-      auth: { auth_url: authUrl, username: userName, password: over.password ?? password, project_name: tenantName },
+      auth: {
+        auth_url: authUrl,
+        username: userName,
+        password: over.password ?? password,
+        project_name: tenantName,
+        user_domain_name: "Default",
+        project_domain_name: "Default",
+      },
       region_name: region,
     };
     await writeFile(join(this.#cloud.folder, "clouds.yaml"), stringify({ clouds: { slipway: entry } }));

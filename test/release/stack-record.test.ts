@@ -13,14 +13,15 @@ afterEach(() => rmSync(home, { recursive: true }));
 const cloud = { authUrl: "http://127.0.0.1:5000/v3", projectId: "p1" };
 
 describe("bindStack", () => {
-  it("remembers the cloud and the engine of the first use", async () => {
+  it("remembers the cloud of the first use and the engine of the last", async () => {
     expect(await readStackRecord(home)).toBeUndefined();
     await bindStack(home, { cloud, engine: "embedded" });
     expect(await bindStack(home, { cloud, engine: "official" })).toEqual({
       schemaVersion: 1,
       cloud,
-      engine: "embedded",
+      engine: "official",
     });
+    expect((await readStackRecord(home))?.engine).toBe("official");
   });
 
   it("takes another spelling of the same cloud", async () => {

@@ -1,5 +1,6 @@
 import { withStackLock } from "../../release/stack-lock.ts";
 import { confirmByName } from "../confirm.ts";
+import { showEngineChoice } from "../engine-progress.ts";
 import { eventLogOption, refreshOption } from "../options.ts";
 import { takeDown } from "../take-down.ts";
 import { verb as declare } from "../verb.ts";
@@ -9,6 +10,7 @@ export const verb = declare({
   options: { refresh: refreshOption, "event-log": eventLogOption },
   run: async ({ args, reporter, signal }) => {
     const workspace = await openWorkspace(args);
+    showEngineChoice(reporter, workspace.engineChoice);
     const { stack, stackHome } = workspace;
     if (!args.yes) await confirmByName(stack, `removing ${stack}`);
     await withStackLock(stackHome, `down ${stack}`, () =>

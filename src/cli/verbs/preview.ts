@@ -1,4 +1,4 @@
-import { showMessages, summary } from "../engine-progress.ts";
+import { showEngineChoice, showMessages, summary } from "../engine-progress.ts";
 import { eventLogOption, operationOptions, operationOptionsFrom } from "../options.ts";
 import { Plan } from "../plan/plan.ts";
 import { PreviewJson } from "../plan/plan-json.ts";
@@ -11,6 +11,7 @@ export const verb = declare({
   options: { "event-log": eventLogOption, ...operationOptions },
   run: async ({ args, reporter, signal }) => {
     const workspace = await openWorkspace(args);
+    showEngineChoice(reporter, workspace.engineChoice);
     const { engine, reference, stack } = workspace;
     await requireOwnCloud(workspace);
     const plan = new Plan();

@@ -3,6 +3,7 @@ import { slipwayHome } from "../../common/home.ts";
 import { withStackLock } from "../../release/stack-lock.ts";
 import { bringUp } from "../bring-up.ts";
 import { cloudFolder, destroyEmbeddedCloud, ensureEmbeddedCloud } from "../embedded-cloud.ts";
+import { showEngineChoice } from "../engine-progress.ts";
 import { withUsageIfFull } from "../lack-of-room.ts";
 import { servedObject, servedText } from "../served.ts";
 import { takeDown } from "../take-down.ts";
@@ -18,10 +19,11 @@ export const verb = declare({
   run: async (call) => (call.args.stop ? stop(call) : start(call)),
 });
 
-async function start({ reporter, signal }: Call<typeof options>): Promise<void> {
+async function start({ args, reporter, signal }: Call<typeof options>): Promise<void> {
   const projectRoot = await findProjectRoot(process.cwd());
   const cloud = await ensureEmbeddedCloud(projectRoot, reporter, { hypervisor: "nspawn" });
-  const workspace = await openWorkspace({});
+  const workspace = await openWorkspace({ engine: args.engine });
+  showEngineChoice(reporter, workspace.engineChoice);
   const served = await withStackLock(workspace.stackHome, "quickstart", () =>
     withUsageIfFull(workspace.session, () => bringUp(workspace, reporter, { signal })),
   );
@@ -43,11 +45,11 @@ async function start({ reporter, signal }: Call<typeof options>): Promise<void> 
   );
 }
 
-async function stop({ reporter, signal }: Call<typeof options>): Promise<void> {
+async function stop({ args, reporter, signal }: Call<typeof options>): Promise<void> {
   const projectRoot = await findProjectRoot(process.cwd());
   // Where the cloud answers, the stack is taken down as on any other cloud; a dead one's resources go with it.
   if ((await daemonStatus(cloudFolder(slipwayHome(projectRoot)))).running) {
-    const workspace = await openWorkspace({});
+    const workspace = await openWorkspace({ engine: args.engine });
     await withStackLock(workspace.stackHome, "quickstart --stop", () => takeDown(workspace, reporter, { signal }));
   }
   const proof = await destroyEmbeddedCloud(projectRoot, reporter);

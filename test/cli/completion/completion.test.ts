@@ -10,7 +10,7 @@ import { ensureShell, libraries } from "./shells.ts";
 vi.setConfig({ testTimeout: 60_000 });
 
 const verbs = readdirSync(join(import.meta.dirname, "../../../src/cli/verbs")).map((file) => file.replace(".ts", ""));
-const common = ["--json", "--quiet", "--verbose", "--stack", "--os-cloud", "--yes", "--help"];
+const common = ["--json", "--quiet", "--verbose", "--stack", "--os-cloud", "--engine", "--yes", "--help"];
 let slipway: Slipway;
 /** Files with the completions, by shell. */
 const files: Record<string, string> = {};

@@ -47,9 +47,7 @@ export const twentyResources: InlineResource[] = [
   openstack("compute/serverGroup:ServerGroup", "apart", { policies: ["soft-anti-affinity"] }),
   server("server-0", "port-0"),
   server("server-1", "port-1"),
-  openstack("networking/floatingIp:FloatingIp", "address", { pool: "public", description: "kill test" }, [
-    "interface",
-  ]),
+  openstack("networking/floatingIp:FloatingIp", "address", { pool: "public", description: "kill test" }, ["interface"]),
   openstack("blockstorage/volume:Volume", "disk", { size: 1 }),
   openstack("compute/volumeAttach:VolumeAttach", "attachment", { instanceId: id("server-0"), volumeId: id("disk") }),
   openstack("networking/network:Network", "second", { name: "second" }),

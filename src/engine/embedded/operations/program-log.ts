@@ -1,16 +1,9 @@
-import { type ErrorCode, errorCatalogue } from "../../../common/error-catalogue.ts";
-import { SlipwayError } from "../../../common/errors.ts";
+import type { SlipwayError } from "../../../common/errors.ts";
+import { programFailure } from "../../program-failure.ts";
 import type { Failures } from "../deployment/failures.ts";
 import type { Reporter } from "../deployment/reporter.ts";
 import type { ProgramLog } from "../monitor/engine-handlers.ts";
 import type { ProgramEnd } from "../program/program.ts";
-
-/** How a program names a documented failure: `E_PAYLOAD_MISSING: what happened`, then details, then `→ what to do`. */
-const documented = /^(E_[A-Z_]+): (.*)$/;
-const advice = /^→ (.*)$/;
-/** How the SDK lists what it could not register when its program has nothing left to do. */
-const waiting = /^\s*\* "(.*)" \[.*\] was waiting for /;
-const unhandled = /^Running program '.*' failed with an unhandled exception:\n/;
 
 /** Passes on what a program says, and remembers its errors: they may be why it failed. */
 export class ProgramMessages {
@@ -29,27 +22,9 @@ export class ProgramMessages {
   /** Why the program failed, in its own words and with the code that it names; what only repeats a failed look-up is left to that failure. */
   failure(end: ProgramEnd, failures: Failures): SlipwayError {
     const own = this.#errors.filter((message) => !failures.repeats(message));
-    const text = [...own, ...(end.reason === undefined ? [] : [end.reason])].join("\n");
-    const clean = this.#reporter.redactor.clean(text === "" ? "the program failed without saying why" : text);
-    const [first = "", ...rest] = clean.replace(unhandled, "").split("\n");
-    const details = rest.filter((line) => line.trim() !== "");
-    const [, code = "", message = ""] = documented.exec(first) ?? [];
-    if (Object.hasOwn(errorCatalogue, code)) {
-      const hint = advice.exec(details.at(-1) ?? "")?.[1];
-      const given = hint === undefined ? { details } : { details: details.slice(0, -1), hint };
-      return new SlipwayError(code as ErrorCode, message, given);
-    }
-    const stuck = details.flatMap((line) => waiting.exec(line)?.[1] ?? []);
-    if (stuck.length > 0) {
-      const names = stuck.join(", ");
-      return new SlipwayError("E_PROGRAM_FAILED", `the program ended while resources were waiting: ${names}`, {
-        details,
-        hint: "They depend on each other in a circle, or on something that never comes: take one of the dependencies away.",
-      });
-    }
-    return new SlipwayError("E_PROGRAM_FAILED", first.replace(/^<ref \*1> /, ""), {
-      details,
-      hint: "Mend the program and run the command again: what had been made is in the state, and nothing was deleted.",
-    });
+    // what it printed before explains nothing where it says itself why it ended
+    const reason = own.length > 0 && end.reported ? undefined : end.reason;
+    const text = [...own, ...(reason === undefined ? [] : [reason])].join("\n");
+    return programFailure(this.#reporter.redactor.clean(text));
   }
 }

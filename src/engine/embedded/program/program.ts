@@ -36,6 +36,8 @@ export interface ProgramEnd {
   succeeded: boolean;
   /** Ended by Ctrl-C, which reaches the whole process group. */
   interrupted: boolean;
+  /** The program has told itself why it failed. */
+  reported?: boolean;
   /** What to say of the end, where the program has not said it. */
   reason: string | undefined;
 }
@@ -76,15 +78,20 @@ export async function startProgram(start: ProgramStart): Promise<Program> {
 function endOf(child: ChildProcess, lastLines: string[]): Promise<ProgramEnd> {
   return new Promise((resolve) => {
     child.once("error", (error) =>
-      resolve({ succeeded: false, interrupted: false, reason: `the program cannot be started: ${error.message}` }),
+      resolve({
+        succeeded: false,
+        interrupted: false,
+        reported: false,
+        reason: `the program cannot be started: ${error.message}`,
+      }),
     );
     child.once("close", (code, signal) => {
       if (code === 0) return resolve({ succeeded: true, interrupted: false, reason: undefined });
       const tail = lastLines.join("\n");
       const how = signal ? `was ended by ${signal}` : `exited with code ${code}`;
-      const reason =
-        code === alreadyReported ? tail || undefined : `the program ${how}${tail === "" ? "" : `\n${tail}`}`;
-      resolve({ succeeded: false, interrupted: signal === "SIGINT", reason });
+      const reported = code === alreadyReported;
+      const reason = reported ? tail || undefined : `the program ${how}${tail === "" ? "" : `\n${tail}`}`;
+      resolve({ succeeded: false, interrupted: signal === "SIGINT", reported, reason });
     });
   });
 }

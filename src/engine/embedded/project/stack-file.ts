@@ -57,7 +57,7 @@ function refuseCloudFeatures(path: string, file: z.infer<typeof stackFileSchema>
 }
 
 /** `key` belongs to the project; `ns:config:key` is an old spelling of `ns:key`. */
-export function fullKey(project: Project, key: string): string {
+export function fullKey(project: Pick<Project, "name">, key: string): string {
   const parts = key.split(":");
   if (parts.length === 1) return `${project.name}:${key}`;
   return parts.length >= 3 && parts[1] === "config" ? `${parts[0]}:${parts.slice(2).join(":")}` : key;

@@ -29,7 +29,7 @@ export interface StackPaths {
 }
 
 /** The folder of a `file://` address. Throws SlipwayError E_UNSUPPORTED for any other kind. */
-function backendFolder(url: string): string {
+export function backendFolder(url: string): string {
   if (!url.startsWith("file://")) {
     throw new SlipwayError("E_UNSUPPORTED", `the embedded engine keeps state in files only, not in ${url}`, {
       hint: "Set PULUMI_BACKEND_URL to a file:// address, or use the official engine.",

@@ -42,6 +42,14 @@ export async function acquireLock(folder: string, onBroken: (message: string) =>
   return { release };
 }
 
+/**
+ * Throws E_LOCKED while somebody else's operation holds the stack; what a process left behind that is gone is broken, as by
+ * {@link acquireLock}. For an engine that takes its locks itself and breaks none.
+ */
+export async function refuseLocked(folder: string, onBroken: (message: string) => void): Promise<void> {
+  await refuseForeign(folder, undefined, onBroken);
+}
+
 async function refuseForeign(
   folder: string,
   own: string | undefined,

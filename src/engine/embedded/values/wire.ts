@@ -81,10 +81,14 @@ export function referenceEnvelope(reference: ResourceReference): { [key: string]
   };
 }
 
-/** Text assets get the hash that the state needs to notice a change; other kinds belong to the official engine. */
+/** Text assets get the hash that the state needs to notice a change, and lose what the SDK adds for itself; other kinds belong to the official engine. */
 function assetFrom(json: { [key: string]: Json }): ValueMap {
   if (typeof json.text !== "string") throw unsupportedEnvelope("asset that is not text");
-  return { ...json, hash: createHash("sha256").update(json.text).digest("hex") };
+  return {
+    [signatureKey]: signatures.asset,
+    text: json.text,
+    hash: createHash("sha256").update(json.text).digest("hex"),
+  };
 }
 
 function unsupportedEnvelope(kind: Json): SlipwayError {

@@ -1,0 +1,194 @@
+import { mkdir, rm } from "node:fs/promises";
+import { basename, delimiter, dirname } from "node:path";
+import type { Stack, UpOptions } from "@pulumi/pulumi/automation/index.js";
+import { SlipwayError } from "../../common/errors.ts";
+import {
+  assertKnown,
+  openConfiguration,
+  openState,
+  openVault,
+  readStackFiles,
+  readState,
+  type StackFiles,
+} from "../embedded/operations/stack-files.ts";
+import { backendFolder, readCheckpoint, writeCheckpoint } from "../embedded/state/backend.ts";
+import { formatCheckpoint } from "../embedded/state/checkpoint.ts";
+import { refuseLocked } from "../embedded/state/lock.ts";
+import type { EngineEvent, OperationOptions, OperationResult, StackReference } from "../engine.ts";
+import { inOwnProcessGroup } from "./command.ts";
+import { Trouble } from "./failure.ts";
+import { type RequiredPlugin, requireInstallation } from "./find.ts";
+import { copyForRun } from "./stack-file.ts";
+
+/** What the engine was made with. */
+export interface Setting {
+  plugins: readonly RequiredPlugin[];
+  /** The Node that runs programs. */
+  nodePath: string;
+}
+
+/** The options that every operation of the Automation API takes. */
+type CommonOptions = Pick<
+  UpOptions,
+  | "color"
+  | "suppressProgress"
+  | "configFile"
+  | "signal"
+  | "onEvent"
+  | "parallel"
+  | "userAgent"
+  | "target"
+  | "targetDependents"
+  | "refresh"
+>;
+
+/** One of the CLI's operations. */
+export interface Verb {
+  /** Whether it changes the state, and so needs the lock. */
+  changes: boolean;
+  /** Whether a stack without state is nothing to work on. */
+  needsState: boolean;
+  /** @returns the stack's outputs, secrets in clear, where the operation tells them */
+  run(stack: Stack, options: CommonOptions): Promise<Record<string, unknown>>;
+}
+
+/** Runs one operation of the CLI on a stack, with the refusals, events and errors of the engines' interface. */
+export async function runOperation(
+  setting: Setting,
+  reference: StackReference,
+  options: OperationOptions,
+  verb: Verb,
+): Promise<OperationResult> {
+  const startedAt = performance.now();
+  const { signal, onEvent = () => undefined } = options;
+  const files = await readStackFiles(reference);
+  if (files.project.name !== reference.project) {
+    throw new SlipwayError(
+      "E_CONFIG_INVALID",
+      `Pulumi.yaml is of the project ${files.project.name}, not ${reference.project}`,
+    );
+  }
+  await assertKnown(files);
+  let warnings = 0;
+  const warn = (message: string) => onEvent(warningEvent(warnings++, message));
+  const [begun, stack] = await Promise.all([
+    prepareState(reference, files, verb, warn),
+    selectStack(setting, reference),
+  ]);
+  const run = await copyForRun(files.project, files.file, reference.configOverrides);
+  const trouble = new Trouble();
+  let changes: OperationResult["changes"] = {};
+  try {
+    throwIfInterrupted(signal);
+    const outputs = await verb.run(stack, {
+      color: "never",
+      suppressProgress: true,
+      userAgent: "slipway",
+      configFile: run.path,
+      ...(signal === undefined ? {} : { signal }),
+      ...given(options),
+      onEvent: (told) => {
+        const event = told as EngineEvent; // the Automation API declares less of it than the CLI sends
+        if (event.summaryEvent !== undefined) changes = event.summaryEvent.resourceChanges;
+        trouble.note(event);
+        onEvent({ ...event, sequence: event.sequence + warnings });
+      },
+    });
+    return { changes, outputs, durationMs: performance.now() - startedAt };
+  } catch (error) {
+    throwIfInterrupted(signal, error);
+    throw trouble.failure(error);
+  } finally {
+    await run.remove();
+    if (!verb.changes) await begun.takeBack();
+  }
+}
+
+/** What the caller has said, in the Automation API's words; what was left out stays the project's to say. */
+function given({ parallel, targets, targetDependents, refresh }: OperationOptions): CommonOptions {
+  return {
+    ...(parallel === undefined ? {} : { parallel }),
+    ...(targets === undefined ? {} : { target: targets }),
+    ...(targetDependents === undefined ? {} : { targetDependents }),
+    ...(refresh === undefined ? {} : { refresh }),
+  };
+}
+
+/**
+ * Shows that the state can be worked with, as the embedded engine does, and gives a new stack an empty one: `pulumi stack init` would
+ * write to the user's stack file.
+ */
+async function prepareState(
+  reference: StackReference,
+  files: StackFiles,
+  verb: Verb,
+  warn: (message: string) => void,
+): Promise<{ takeBack(): Promise<void> }> {
+  const { paths, file, stack } = files;
+  const json = await readState(files);
+  if (json === undefined && verb.needsState) {
+    throw new SlipwayError("E_STACK_UNKNOWN", `the stack ${stack} has no state: there is nothing to work on`);
+  }
+  const vault = await openVault(reference, file, json);
+  await openConfiguration(reference, files);
+  openState(paths, json, vault);
+  if (verb.changes) {
+    await refuseLocked(paths.locks, warn);
+  }
+  if (json !== undefined) return { takeBack: async () => undefined };
+  const empty = formatCheckpoint(paths.name, { resources: [], pending: [], metadata: {} }, vault);
+  await mkdir(backendFolder(reference.backendUrl), { recursive: true });
+  await writeCheckpoint(paths, empty);
+  return {
+    takeBack: async () => {
+      const found = await readCheckpoint(paths);
+      if (found?.text !== empty) return;
+      for (const path of [found.file, `${found.file}.attrs`]) await rm(path, { force: true });
+    },
+  };
+}
+
+/** The stack as the Automation API has it. Loading that takes half a second: only who uses it pays for it. */
+async function selectStack(setting: Setting, reference: StackReference): Promise<Stack> {
+  const { projectRoot, stack, backendUrl, passphrase, env = {} } = reference;
+  const [path, { LocalWorkspace, PulumiCommand, Stack }] = await Promise.all([
+    requireInstallation(setting.plugins),
+    import("@pulumi/pulumi/automation/index.js"),
+  ]);
+  const command = inOwnProcessGroup(
+    await PulumiCommand.get(basename(dirname(path)) === "bin" ? { root: dirname(dirname(path)) } : {}),
+    path,
+  );
+  const workspace = await LocalWorkspace.create({
+    workDir: projectRoot,
+    pulumiCommand: command,
+    envVars: {
+      ...env,
+      PATH: [dirname(setting.nodePath), process.env.PATH].filter(Boolean).join(delimiter),
+      PULUMI_BACKEND_URL: backendUrl,
+      PULUMI_CONFIG_PASSPHRASE: passphrase,
+      PULUMI_SKIP_UPDATE_CHECK: "true",
+      // a stack file without a salt goes with a state that has one, as the embedded engine leaves it
+      PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER: "true",
+    },
+  });
+  // every command names its stack; the one that the user has selected stays selected
+  workspace.selectStack = async () => undefined;
+  return Stack.select(stack, workspace);
+}
+
+function warningEvent(sequence: number, message: string): EngineEvent {
+  return {
+    sequence,
+    timestamp: Math.floor(Date.now() / 1000),
+    diagnosticEvent: { prefix: "warning: ", message: `${message}\n`, color: "never", severity: "warning" },
+  };
+}
+
+function throwIfInterrupted(signal: AbortSignal | undefined, cause?: unknown): void {
+  if (!signal?.aborted) return;
+  throw new SlipwayError("E_INTERRUPTED", "interrupted; what had been begun was finished and is in the state", {
+    cause,
+    hint: "Run the command again to go on.",
+  });
+}

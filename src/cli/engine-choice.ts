@@ -6,6 +6,7 @@ import { createOpenStackProvider } from "../provider/provider.ts";
 import { openstackPackage, openstackVersion } from "../provider/serve/identity.ts";
 
 type Kind = Engine["kind"];
+const kinds: readonly Kind[] = ["embedded", "official"];
 
 /** Which engine works on a stack, and why that one. */
 export interface EngineChoice {
@@ -18,13 +19,14 @@ export interface EngineChoice {
 const requiredPlugins: readonly RequiredPlugin[] = [{ name: openstackPackage, version: openstackVersion }];
 
 /**
- * The engine that was asked for, else the one that the stack was last worked on with, else the official one where all of it is
+ * The engine that was asked for — on the command line, else with SLIPWAY_ENGINE — else the one that the stack was last worked on with, else the official one where all of it is
  * installed. Changing is harmless: both work on the same state.
- * @param asked `--engine`
+ * @param option `--engine`
  * @param recorded what the stack remembers
  * @throws SlipwayError E_ENGINE_MISSING for an official engine that was asked for and is not installed
  */
-export async function chooseEngine(asked: Kind | "auto", recorded: Kind | undefined): Promise<EngineChoice> {
+export async function chooseEngine(option: Kind | "auto", recorded: Kind | undefined): Promise<EngineChoice> {
+  const asked = option === "auto" ? (kinds.find((kind) => kind === process.env.SLIPWAY_ENGINE) ?? "auto") : option;
   if (asked !== "auto") {
     if (asked === "official") await requireInstallation(requiredPlugins);
     const changed = recorded !== undefined && recorded !== asked;

@@ -5,6 +5,7 @@ import { chooseEngine } from "../../src/cli/engine-choice.ts";
 const nothing = () => {
   vi.stubEnv("PATH", "/nowhere");
   vi.stubEnv("PULUMI_HOME", "/nowhere");
+  vi.stubEnv("SLIPWAY_ENGINE", "");
 };
 afterEach(() => vi.unstubAllEnvs());
 
@@ -28,6 +29,13 @@ test("an official engine that is asked for and is not there is an error with the
     exitCode: 3,
     hint: expect.stringContaining("--engine embedded"),
   });
+});
+
+test("SLIPWAY_ENGINE asks where the command line does not", async () => {
+  nothing();
+  vi.stubEnv("SLIPWAY_ENGINE", "embedded");
+  expect(await chooseEngine("auto", "official")).toMatchObject({ kind: "embedded" });
+  await expect(chooseEngine("official", undefined)).rejects.toMatchObject({ code: "E_ENGINE_MISSING" });
 });
 
 test("a change of engines is told", async () => {

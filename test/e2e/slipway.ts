@@ -128,7 +128,8 @@ export class Slipway {
     const words = [...under, process.execPath, join(root, "src/cli/main.ts"), ...args] as [string];
     return spawn(words[0], words.slice(1), {
       cwd: this.projectRoot,
-      env: { ...ownEnvironment(), ...env },
+      // what a machine has installed must not decide what is tested
+      env: { ...ownEnvironment(), SLIPWAY_ENGINE: "embedded", ...env },
       stdio: ["ignore", "pipe", "pipe"],
       timeout: timeoutMs,
     });

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { waitFor } from "../../../src/common/wait.ts";
 import { failureOf } from "../support/workbench.ts";
 import { cli, type Kind, missing, OfficialBench } from "./support/bench.ts";
+import { comparable } from "./support/comparable.ts";
 
 // the CLI is started several times in each test, and Node with Pulumi's SDK below it
 vi.setConfig({ testTimeout: 120_000 });
@@ -173,20 +174,4 @@ function killable(bench: OfficialBench, kind: Kind): Promise<unknown> {
   if (kind === "official") return failureOf(bench.run(kind, "up", { end: "hang" }));
   const child = spawn(process.execPath, [killedUp, JSON.stringify(bench.with({ end: "hang" }))], { stdio: "inherit" });
   return new Promise((resolve) => child.once("close", resolve));
-}
-
-/** A state without what is allowed to differ: times, versions, ciphertexts, and where in the source a resource was written. */
-// biome-ignore lint/suspicious/noExplicitAny: the file is looked at as a reader would, without the engine's types
-function comparable(latest: any) {
-  const resources: [Record<string, unknown>, string, string][] = latest.resources.map(
-    ({ created, modified, sourcePosition, stackTrace, ...resource }: Record<string, unknown>) => [
-      resource,
-      typeof created,
-      typeof modified,
-    ],
-  );
-  // what does not depend on each other ends in any order
-  resources.sort(([one], [other]) => String(one?.urn).localeCompare(String(other?.urn)));
-  const text = JSON.stringify({ ...latest, manifest: undefined, resources });
-  return JSON.parse(text.replaceAll(/"ciphertext":"[^"]*"/g, '"ciphertext":"sealed"'));
 }

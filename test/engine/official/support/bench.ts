@@ -16,7 +16,7 @@ export type Kind = Engine["kind"];
 /** The CLI of this machine: where there is none these tests are skipped, and counted as such. */
 export const { cli, missing } = await findInstallation([]);
 
-/** The fixture `handover` with a state of its own, on which both engines work. */
+/** A fixture with a state of its own, on which both engines work. */
 export class OfficialBench {
   readonly folder: string;
   readonly stack: StackReference;
@@ -26,11 +26,11 @@ export class OfficialBench {
   };
   events: EngineEvent[] = [];
 
-  private constructor(folder: string) {
+  private constructor(folder: string, fixture: string) {
     this.folder = folder;
     this.stack = {
-      projectRoot: fileURLToPath(new URL("../../fixtures/handover", import.meta.url)),
-      project: "handover",
+      projectRoot: fileURLToPath(new URL(`../../fixtures/${fixture}`, import.meta.url)),
+      project: fixture,
       stack: "dev",
       backendUrl: `file://${join(folder, "state")}`,
       passphrase: "open sesame",
@@ -39,13 +39,13 @@ export class OfficialBench {
   }
 
   /** The CLI gets a home of its own, with the plugins of this machine. */
-  static async create(): Promise<OfficialBench> {
+  static async create(fixture = "handover"): Promise<OfficialBench> {
     const folder = await mkdtemp(join(tmpdir(), "slipway-official-test-"));
     const home = process.env.PULUMI_HOME || join(homedir(), ".pulumi");
     await mkdir(join(folder, "home"));
     await mkdir(join(folder, "state"));
     await symlink(join(home, "plugins"), join(folder, "home/plugins"));
-    return new OfficialBench(folder);
+    return new OfficialBench(folder, fixture);
   }
 
   run(
@@ -64,7 +64,7 @@ export class OfficialBench {
 
   with(configuration: Record<string, string>): StackReference {
     const configOverrides = Object.fromEntries(
-      Object.entries(configuration).map(([key, value]) => [`handover:${key}`, value]),
+      Object.entries(configuration).map(([key, value]) => [`${this.stack.project}:${key}`, value]),
     );
     return { ...this.stack, configOverrides };
   }
@@ -101,7 +101,7 @@ export class OfficialBench {
   }
 
   get checkpointPath(): string {
-    return join(this.folder, "state/.pulumi/stacks/handover/dev.json");
+    return join(this.folder, "state/.pulumi/stacks", this.stack.project, "dev.json");
   }
 
   checkpoint(): Promise<string> {
@@ -114,7 +114,7 @@ export class OfficialBench {
   }
 
   get locksPath(): string {
-    return join(this.folder, "state/.pulumi/locks/organization/handover/dev");
+    return join(this.folder, "state/.pulumi/locks/organization", this.stack.project, "dev");
   }
 
   /** The locks' contents. */

@@ -176,6 +176,8 @@ describe("a program that fails", () => {
 
   it("by leaving with a code", async () => {
     expect((await ends("exit")).message).toContain("exited with code 3");
+    expect(bench.messages().at(-1)).toMatch(/^error: the program exited with code 3/);
+    expect(bench.events.slice(-2)).toMatchObject([{ summaryEvent: { result: "failed" } }, { cancelEvent: {} }]);
   });
 
   it("keeps what it had, and the next run goes on", async () => {

@@ -19,8 +19,12 @@ export class ProgramMessages {
     this.#reporter.message(severity, message, urn);
   };
 
-  /** Why the program failed, in its own words and with the code that it names; what only repeats a failed look-up is left to that failure. */
+  /**
+   * Why the program failed, in its own words and with the code that it names; what only repeats a failed look-up is left to that
+   * failure. Tells what the program itself has not.
+   */
   failure(end: ProgramEnd, failures: Failures): SlipwayError {
+    if (end.reason !== undefined) this.#reporter.message("error", end.reason);
     const own = this.#errors.filter((message) => !failures.repeats(message));
     // what it printed before explains nothing where it says itself why it ended
     const reason = own.length > 0 && end.reported ? undefined : end.reason;

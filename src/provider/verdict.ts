@@ -16,6 +16,7 @@ export function verdictOn(
     changes.push({ path: broken, kind: "update", replace: true });
   }
   for (const change of changes) if (change.path === broken) change.replace = true;
+  changes.sort((a, b) => (a.path < b.path ? -1 : 1));
   const replaces = [...new Set(changes.filter(({ replace }) => replace).map(({ path }) => rootOf(path)))].sort();
   return {
     changes: changes.length > 0,

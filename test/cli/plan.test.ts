@@ -196,6 +196,7 @@ describe("a plan for programs", () => {
       replaceReasons: ["userData"],
       detailedDiff: { userData: { kind: "update-replace", inputDiff: false } },
       oldState: { id: "0c4f7f8c-36c7-446f-adb7-85738a4bf17d", delete: true },
+      newState: { inputs: { metadata: { note: "[secret]", role: "worker" } } },
     });
   });
 });

@@ -126,7 +126,7 @@ describe("updates in place", () => {
     const news = { ...same, name: "api", metadata: { role: "api" }, powerState: "shutoff" };
     const { diff, outputs } = await change(made, news);
     expect(diff.replaces).toEqual([]);
-    expect(Object.keys(diff.detailedDiff).sort()).toEqual(["metadata.old", "metadata.role", "name", "powerState"]);
+    expect(Object.keys(diff.detailedDiff)).toEqual(["metadata.old", "metadata.role", "name", "powerState"]);
     expect(outputs).toMatchObject({ name: "api", powerState: "shutoff", allMetadata: { role: "api" } });
     const started = await change(
       { ...made, inputs: { ...made.inputs, ...news }, outputs },

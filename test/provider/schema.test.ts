@@ -195,6 +195,12 @@ describe("every kind", () => {
       nics: [{ port: unknown, main: true }],
     });
   });
+
+  test("a preview shows what the program says, not the form that the state will have of it", () => {
+    const properties: Properties = { script: text({ kept: true, toState: (value) => String(value).length }) };
+    expect(foreseenOutputs(properties, { script: "echo" })).toEqual({ id: unknown, script: "echo" });
+    expect(stateValue(properties.script ?? text(), "echo")).toBe(4);
+  });
 });
 
 describe("small forms", () => {

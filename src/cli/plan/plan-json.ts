@@ -1,4 +1,5 @@
 import { isDefaultProvider, stackType } from "../../engine/embedded/urn.ts";
+import { signatureKey, signatures } from "../../engine/embedded/values/wire.ts";
 import type { EngineEvent, MaskedJson, StateMetadata, StepMetadata, StepOperation } from "../../engine/events.ts";
 
 /** One step of a preview, as the official `preview --json` has it. */
@@ -87,8 +88,8 @@ function stateOf(state: StateMetadata): Record<string, unknown> {
     ...(state.delete ? { delete: true } : {}),
     ...(state.id === "" ? {} : { id: state.id }),
     type: state.type,
-    ...(filled(state.inputs) ? { inputs: state.inputs } : {}),
-    ...(filled(state.outputs) ? { outputs: state.outputs } : {}),
+    ...(filled(state.inputs) ? { inputs: withPlainMasks(state.inputs) } : {}),
+    ...(filled(state.outputs) ? { outputs: withPlainMasks(state.outputs) } : {}),
     ...(state.parent === "" ? {} : { parent: state.parent }),
     ...(state.protect ? { protect: true } : {}),
     ...(state.external ? { external: true } : {}),
@@ -96,4 +97,12 @@ function stateOf(state: StateMetadata): Record<string, unknown> {
     ...(state.retainOnDelete ? { retainOnDelete: true } : {}),
     ...(state.initErrors === undefined ? {} : { initErrors: state.initErrors }),
   };
+}
+
+/** Events wrap a masked secret as a state wraps it; here it is the mask alone. */
+function withPlainMasks(value: MaskedJson): MaskedJson {
+  if (Array.isArray(value)) return value.map(withPlainMasks);
+  if (value === null || typeof value !== "object") return value;
+  if (value[signatureKey] === signatures.secret) return value.ciphertext ?? null;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withPlainMasks(item)]));
 }

@@ -44,12 +44,12 @@ export function hasUnknown(value: PropertyValue | undefined): boolean {
 
 /**
  * An input in the form of the state: without `__defaults`, objects with all their fields (absent ones as zero, or
- * unknown in a preview where the cloud chooses).
+ * unknown in a preview where the cloud chooses). A preview shows what the program says, not what the state makes of it.
  */
 export function stateValue(property: Property, input: PropertyValue, preview = false): PropertyValue {
   if (input === unknown) return unknown;
   const shaped = shapedValue(property.shape, input, preview);
-  return property.toState === undefined || hasUnknown(shaped) ? shaped : property.toState(shaped);
+  return property.toState === undefined || preview || hasUnknown(shaped) ? shaped : property.toState(shaped);
 }
 
 function shapedValue(shape: Shape, input: PropertyValue, preview: boolean): PropertyValue {

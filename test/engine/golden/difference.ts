@@ -5,7 +5,7 @@ import { shortName } from "./symbols.ts";
 /** One way in which our run differs from the recorded one. */
 export interface Difference {
   run: string;
-  /** `outcome`, `step`, `order`, `call`, `calls of`, `read`, `state`. */
+  /** `outcome`, `step`, `reason`, `read`, `calls`, `wait` or `state`. */
   part: string;
   /** What differs. */
   what: string;
@@ -26,14 +26,19 @@ export function formatDifference({ run, part, what, recorded, ours }: Difference
  * - calls that change something: the same, as often, and for each object in the same order; no object is named before it is made.
  * - calls that read: the same set; how often a status is asked for is a matter of time.
  * - calls of Keystone: the same set; how often a login is made is a matter of sessions.
+ * - waits: an object that was left alone for seconds before the first look at it, and is not in ours.
  * - state: the same resources with the same fields.
+ * - plan: the same steps of `preview --json` with the same properties and reasons; foreseen: the same outputs, known or not.
  */
 export function differencesBetween(run: string, recorded: Observation, ours: Observation): Difference[] {
   const found = [
     ...valueDifferences("outcome", "failed", recorded.failed, ours.failed),
     ...stepDifferences(recorded.steps, ours.steps),
     ...callDifferences(recorded.calls, ours.calls),
+    ...waitDifferences(recorded.calls, ours.calls),
     ...stateDifferences(recorded.resources, ours.resources),
+    ...planDifferences(recorded, ours),
+    ...foreseenDifferences(recorded, ours),
   ];
   return found.map((difference) => ({ run, ...difference }));
 }
@@ -118,6 +123,31 @@ function callDifferences(recorded: Call[], ours: Call[]): Found[] {
 const bodyOf = ({ body }: Call) => (body === undefined ? "" : ` ${JSON.stringify(sorted(body))}`);
 const outcomeOf = ({ status }: Call) => (status < 400 ? "" : ` → ${status}`);
 
+/** Milliseconds after which a first look was not the next thing to do. */
+const pauseMs = 3000;
+
+function waitDifferences(recorded: Call[], ours: Call[]): Found[] {
+  const own = firstLooks(ours);
+  return [...firstLooks(recorded)]
+    .filter(([path, after]) => after >= pauseMs && (own.get(path) ?? 0) < pauseMs)
+    .map(([what, after]) => ({ part: "wait", what, recorded: `first looked at after ${Math.round(after / 1000)} s` }));
+}
+
+/** Milliseconds from the making or removing of an object to the first look at it, by its path. */
+function firstLooks(calls: Call[]): Map<string, number> {
+  const looks = new Map<string, number>();
+  for (const look of calls.filter(isRead)) {
+    const collection = look.path.slice(0, look.path.lastIndexOf("/"));
+    const change = calls.findLast(
+      (call) =>
+        call.at <= look.at &&
+        ((call.method === "POST" && call.path === collection) || (call.method === "DELETE" && call.path === look.path)),
+    );
+    if (change !== undefined && !looks.has(look.path)) looks.set(look.path, look.at - change.at);
+  }
+  return looks;
+}
+
 /** What a call is about: the object that its path names, or for a new one the collection and the name or content that it is given. */
 function objectOf({ service, path, body, method }: Call): string {
   const named = path.split("/").find((part) => part.startsWith("<") && !part.startsWith("<project "));
@@ -157,16 +187,57 @@ function stateDifferences(recorded: Resource[], ours: Resource[]): Found[] {
   });
 }
 
+function planDifferences(recorded: Observation, ours: Observation): Found[] {
+  if (recorded.plan === undefined) return [];
+  const byStep = ({ plan = [] }: Observation): Json =>
+    Object.fromEntries(
+      plan.map(({ op, urn, outputs, ...rest }) => [
+        `${op} ${shortName(urn)}`,
+        sorted({ ...rest, ...(outputs === undefined ? {} : { outputs: onlyKnown(outputs) }) } as Json),
+      ]),
+    );
+  return within("", byStep(recorded), byStep(ours), "plan");
+}
+
+function foreseenDifferences(recorded: Observation, ours: Observation): Found[] {
+  const byStep = ({ foreseen = {} }: Observation): Json =>
+    Object.fromEntries(
+      Object.entries(foreseen).map(([key, outputs]) => [
+        `${key.split(" ")[0]} ${shortName(key)}`,
+        sorted(onlyKnown(outputs)),
+      ]),
+    );
+  return within("", byStep(recorded), byStep(ours), "foreseen");
+}
+
+/** What a preview writes for a value that is not known yet, masked. */
+const unknown = "<unknown>";
+
+/** To the SDK an output that is left out and one that is not known are the same, and so is a list with an element that is not known. */
+function onlyKnown(outputs: Json): Json {
+  const isUnknown = (value: Json): boolean =>
+    value === unknown || (Array.isArray(value) && value.some((item) => item === unknown || hasUnknownId(item)));
+  const entries = Object.entries((outputs ?? {}) as { [key: string]: Json });
+  return Object.fromEntries(entries.filter(([key, value]) => !isUnknown(value) && !(key === "id" && value === "")));
+}
+
+/** Scheduler hints are a set, which is not known as long as one of them is not. */
+function hasUnknownId(value: Json): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && value.group === unknown;
+}
+
 /** The deepest places where two values differ. */
-function within(path: string, recorded: Json | undefined, ours: Json | undefined): Found[] {
+function within(path: string, recorded: Json | undefined, ours: Json | undefined, part = "state"): Found[] {
   const isMap = (value: Json | undefined) => typeof value === "object" && value !== null && !Array.isArray(value);
   if (isMap(recorded) && isMap(ours)) {
     const [theirs, own] = [recorded, ours] as { [key: string]: Json }[];
     const keys = [...new Set([...Object.keys(theirs ?? {}), ...Object.keys(own ?? {})])].sort();
-    return keys.filter((key) => !times.has(key)).flatMap((key) => within(`${path} ${key}`, theirs?.[key], own?.[key]));
+    return keys
+      .filter((key) => !times.has(key))
+      .flatMap((key) => within(`${path} ${key}`.trim(), theirs?.[key], own?.[key], part));
   }
   if (Array.isArray(recorded) && Array.isArray(ours) && recorded.length === ours.length) {
-    return recorded.flatMap((item, index) => within(`${path} ${index}`, item, ours[index]));
+    return recorded.flatMap((item, index) => within(`${path} ${index}`, item, ours[index], part));
   }
-  return valueDifferences("state", path, recorded, ours);
+  return valueDifferences(part, path, recorded, ours);
 }

@@ -18,6 +18,8 @@ export interface Call {
   query: string;
   status: number;
   body?: Json;
+  /** When it was sent, milliseconds after the run's first. */
+  at: number;
 }
 
 /** Where one step began, ended well or failed. */
@@ -53,6 +55,10 @@ export interface Observation {
   calls: Call[];
   /** The checkpoint after the run. */
   resources: Resource[];
+  /** The steps of `preview --json`, where it was asked for. */
+  plan?: Planned[];
+  /** In previews: the outputs that are foreseen, by operation and URN. */
+  foreseen?: Record<string, Json>;
 }
 
 /** One command of a recording. */
@@ -66,7 +72,6 @@ export interface RecordedRun extends Observation {
   program: string;
   /** The checkpoint before the run, where that is not the one after the recorded run before it: as far as the engine told of it. */
   before?: Resource[];
-  plan?: Planned[];
 }
 
 /** The runs of one stack, one after the other. */
@@ -85,7 +90,7 @@ interface StoredRun extends Omit<RecordedRun, "failed" | "steps" | "calls" | "pr
   /** Left out: the program of the run before. */
   index?: string;
   steps: [Step["phase"], string, string, Omit<Step, "phase" | "op" | "urn">?][];
-  calls: [string, string, string, string, number, Json?][];
+  calls: [number, string, string, string, string, number, Json?][];
   /** Left out: as after the run before. */
   resources?: Resource[];
 }
@@ -108,8 +113,8 @@ export function loadRecording(name: string): Recording {
       ...run,
       failed: exit !== 0,
       steps: steps.map(([phase, op, urn, facts]) => ({ phase, op, urn, ...facts })),
-      calls: calls.map(([service, method, path, query, status, body]) => ({
-        ...{ service, method, path, query, status },
+      calls: calls.map(([at, service, method, path, query, status, body]) => ({
+        ...{ at, service, method, path, query, status },
         ...(body === undefined ? {} : { body }),
       })),
       program,

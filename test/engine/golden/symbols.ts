@@ -8,6 +8,12 @@ const address = /\b\d{1,3}(?:\.\d{1,3}){3}\b/g;
 
 const isAddress = new RegExp(`^${address.source}$`);
 
+/** What the SDK writes for a value that is not known yet. */
+export const unknownValue = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+
+/** A made-up name, of which no state tells in a preview. */
+const madeUp = /-[0-9a-f]{7}$/;
+
 /** Where an address is the program's or follows from it, as opposed to one that the cloud picked. */
 const planned = new Set([
   "allocation_pools",
@@ -45,6 +51,7 @@ class Symbols {
     for (const bound of JSON.stringify(states.flat().map(({ inputs }) => poolsOf(inputs))).matchAll(address)) {
       this.#chosen.delete(bound[0]);
     }
+    this.#names.set(unknownValue, "<unknown>");
     for (const [id, name] of Object.entries(known)) this.#names.set(id, `<${name}>`);
     const resources = states.flatMap((state) => state.toSorted((a, b) => (a.urn < b.urn ? -1 : 1)));
     const generations = new Map<string, Set<string>>();
@@ -83,6 +90,12 @@ class Symbols {
     if (value === null || typeof value !== "object") return value;
     const entries = Object.entries(value).map(([name, item]) => [name, this.masked(item, masksAddresses ? name : key)]);
     return Object.fromEntries(entries) as T;
+  }
+
+  /** As {@link masked}, for what is only planned. */
+  planned<T extends Json>(value: T): T {
+    const text = JSON.stringify(this.masked(value));
+    return JSON.parse(text, (_, item) => (typeof item === "string" ? item.replace(madeUp, "-<made up>") : item)) as T;
   }
 
   call(call: Call): Call {
@@ -135,5 +148,9 @@ export function withSymbols(
     ...observation,
     calls: observation.calls.map((call) => symbols.call(call)),
     resources: observation.resources.map((resource) => symbols.masked(resource)),
+    ...(observation.plan && {
+      plan: observation.plan.map((planned) => symbols.planned({ ...planned } as Json) as never),
+    }),
+    ...(observation.foreseen && { foreseen: symbols.planned(observation.foreseen) }),
   };
 }

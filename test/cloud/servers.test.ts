@@ -85,7 +85,7 @@ describe("life of a server", () => {
     expect((await cloud.server(id)).status).toBe("REBOOT");
     await cloud.cloud.idle();
     expect((await cloud.server(id)).status).toBe("ACTIVE");
-    expect((await act({ resize: { flavorRef: "1" } })).status).toBe(501);
+    expect((await act({ rescue: null })).status).toBe(501);
     for (const name of ["dance", "toString", "constructor"]) {
       expect((await act({ [name]: null })).body.badRequest.message).toBe(`There is no such action: ${name}`);
     }

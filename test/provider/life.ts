@@ -3,12 +3,15 @@ import { expect } from "vitest";
 import type { PropertyMap, ResourceProvider } from "../../src/engine/resource-provider.ts";
 import { again, make, resource, type TestCloud } from "./test-cloud.ts";
 
+type Made = Awaited<ReturnType<typeof make>>;
+
 /** What a resource's life is tried with. */
 export interface World {
   cloud: TestCloud;
   provider: ResourceProvider;
   /** Makes what the resource needs; it is deleted after it, the last first. */
   need(kind: string, news: PropertyMap): Promise<PropertyMap & { id: string }>;
+  make(kind: string, news: PropertyMap): Promise<Made>;
 }
 
 /** The life of one kind: everything that `live` needs to try it. */
@@ -27,15 +30,13 @@ export interface Life {
   replace: { news: PropertyMap; because: string };
   /** Inputs that an import by id cannot know; false where there is no import. */
   importLacks: string[] | false;
-  /** Defaults of ours that an imported resource takes with the next run. */
+  /** Differences that an imported resource shows: defaults of ours, and tags, which are all foreign at first, as officially. */
   importTakes?: string[];
   /** The object is there without the resource too: a deleted association leaves its floating IP. */
   outlives?: boolean;
   /** Outputs that differ from one read to the next. */
   restless?: string[];
 }
-
-type Made = Awaited<ReturnType<typeof make>>;
 
 /** A read adds empty collections to the state, as the official provider's does (recorded: refresh after the first up). */
 function withoutEmpty(outputs: PropertyMap, known: PropertyMap): PropertyMap {
@@ -50,10 +51,14 @@ export async function live(life: Life, cloud: TestCloud, provider: ResourceProvi
   const world: World = {
     cloud,
     provider,
-    async need(kind, news) {
+    async make(kind, news) {
       const made = await make(provider, resource(kind, `need-${needed.length}`), news);
       needed.push(made);
-      return { ...made.outputs, id: made.id };
+      return made;
+    },
+    async need(kind, news) {
+      const { outputs, id } = await world.make(kind, news);
+      return { ...outputs, id };
     },
   };
   try {
@@ -68,7 +73,7 @@ export async function live(life: Life, cloud: TestCloud, provider: ResourceProvi
 async function liveIn(world: World, life: Life): Promise<void> {
   const { provider } = world;
   const news = await life.news(world);
-  let made = await make(provider, resource(life.kind, "r"), news);
+  let made = await world.make(life.kind, news);
   if (life.outputs !== undefined) expect(made.outputs).toMatchObject(life.outputs);
   expect(made.outputs).toMatchObject({ id: made.id, region: "RegionOne" });
   await expectNoDifference(world, made, news, "right after the create");

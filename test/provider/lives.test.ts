@@ -19,6 +19,7 @@ afterAll(async () => {
   await cloud.stop();
 });
 
+const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFsy4pfSj1LWSygEwLmdyrlpXc7/43TtK7GQ3Uktrm75 test";
 const machine = { imageName: "debian-13", flavorName: "m1.small", networkMode: "none" };
 const volumePath = (id: string) => `/volumes/${id}`;
 
@@ -41,7 +42,135 @@ async function reachable(world: World) {
   return { ...all, router };
 }
 
+/** Changes a Neutron object behind the program's back. */
+const byAnother = (path: string, member: string, fields: PropertyMap) => (_: World, id: string) =>
+  cloud.session.request("network", "PUT", `/${path}/${id}`, { body: { [member]: fields } });
+
 const lives: Life[] = [
+  {
+    kind: "compute/keypair:Keypair",
+    news: () => ({ name: "key", publicKey }),
+    outputs: { fingerprint: expect.stringMatching(/^([0-9a-f]{2}:){15}[0-9a-f]{2}$/) },
+    replace: { news: { publicKey: `${publicKey}x` }, because: "publicKey" },
+    importLacks: [],
+  },
+  {
+    kind: "compute/instance:Instance",
+    async news(world) {
+      const { port } = await connected(world);
+      return {
+        ...{ name: "host", imageName: "debian-13", flavorName: "m1.tiny", networks: [{ port: port.id }] },
+        ...{ metadata: { role: "web" }, tags: ["t"], stopBeforeDestroy: true },
+        vendorOptions: { detachPortsBeforeDestroy: true },
+      };
+    },
+    outputs: { powerState: "active", flavorName: "m1.tiny", allTags: ["t"], allMetadata: { role: "web" } },
+    drift: {
+      by: (_, id) =>
+        cloud.session.request("compute", "PUT", `/servers/${id}`, { body: { server: { name: "theirs" } } }),
+      shows: "name",
+    },
+    update: { flavorName: "m1.small", powerState: "shelved_offloaded", metadata: { role: "db" }, tags: ["u"] },
+    replace: { news: { keyPair: "another" }, because: "keyPair" },
+    // what Nova tells of an interface is its network; whether its port was given is not to be seen
+    importLacks: ["stopBeforeDestroy", "vendorOptions", "networks"],
+    importTakes: ["tags[0]"],
+    restless: ["updated"],
+  },
+  {
+    kind: "networking/network:Network",
+    news: () => ({ name: "net", adminStateUp: true, tags: ["t"] }),
+    outputs: { external: false, shared: false, allTags: ["t"] },
+    drift: { by: byAnother("networks", "network", { description: "theirs" }), shows: "description" },
+    update: { name: "nets", description: "d", tags: ["u"], adminStateUp: false },
+    replace: { news: { transparentVlan: true }, because: "transparentVlan" },
+    importLacks: [],
+    importTakes: ["tags[0]"],
+  },
+  {
+    kind: "networking/subnet:Subnet",
+    async news({ need }) {
+      const network = await need("networking/network:Network", {});
+      const allocationPools = [{ start: "10.1.0.50", end: "10.1.0.99" }];
+      return { name: "sub", networkId: network.id, cidr: "10.1.0.7/24", dnsNameservers: ["10.1.0.2"], allocationPools };
+    },
+    outputs: { gatewayIp: "10.1.0.1", enableDhcp: true, ipVersion: 4, noGateway: false },
+    drift: { by: byAnother("subnets", "subnet", { dns_nameservers: [] }), shows: "dnsNameservers" },
+    update: { name: "subs", dnsNameservers: ["10.1.0.3", "10.1.0.2"], enableDhcp: false },
+    replace: { news: { cidr: "10.2.0.0/24" }, because: "cidr" },
+    importLacks: [],
+  },
+  {
+    kind: "networking/router:Router",
+    news: () => ({ name: "r", adminStateUp: true, tags: ["t"] }),
+    outputs: { externalNetworkId: "", enableSnat: false, externalFixedIps: [] },
+    drift: { by: byAnother("routers", "router", { name: "theirs" }), shows: "name" },
+    async update({ provider: asked }) {
+      const { result } = await asked.invoke("openstack:networking/getNetwork:getNetwork", { name: "public" });
+      return { name: "rs", externalNetworkId: result.id ?? null, enableSnat: false };
+    },
+    replace: { news: { availabilityZoneHints: ["other"] }, because: "availabilityZoneHints" },
+    importLacks: [],
+    importTakes: ["tags[0]"],
+  },
+  {
+    kind: "networking/routerInterface:RouterInterface",
+    async news(world) {
+      const { subnet } = await connected(world);
+      return { routerId: (await world.need("networking/router:Router", {})).id, subnetId: subnet.id };
+    },
+    update: { forceDestroy: true },
+    replace: { news: { subnetId: "another" }, because: "subnetId" },
+    importLacks: [],
+  },
+  {
+    kind: "networking/port:Port",
+    async news({ need }) {
+      const network = await need("networking/network:Network", {});
+      const subnet = await need("networking/subnet:Subnet", { networkId: network.id, cidr: "10.3.0.0/24" });
+      return {
+        ...{ name: "p", networkId: network.id, fixedIps: [{ subnetId: subnet.id, ipAddress: "10.3.0.9" }] },
+        ...{ noSecurityGroups: true, adminStateUp: true, tags: ["t"] },
+        allowedAddressPairs: [{ ipAddress: "10.3.0.200" }],
+        extraDhcpOptions: [{ name: "mtu", value: "1400" }],
+      };
+    },
+    outputs: { allFixedIps: ["10.3.0.9"], allSecurityGroupIds: [], macAddress: expect.any(String) },
+    drift: { by: byAnother("ports", "port", { allowed_address_pairs: [] }), shows: "allowedAddressPairs" },
+    update: { name: "ps", description: "d", extraDhcpOptions: [], allowedAddressPairs: [], tags: [] },
+    replace: { news: { macAddress: "fa:16:3e:00:00:01" }, because: "macAddress" },
+    importLacks: ["fixedIps", "noSecurityGroups"],
+    importTakes: ["tags[0]"],
+  },
+  {
+    kind: "networking/secGroup:SecGroup",
+    news: () => ({ name: "sg", description: "mine", deleteDefaultRules: true, tags: ["t"] }),
+    drift: { by: byAnother("security-groups", "security_group", { name: "theirs" }), shows: "name" },
+    update: { name: "sgs", tags: [] },
+    replace: { news: { deleteDefaultRules: false }, because: "deleteDefaultRules" },
+    importLacks: ["deleteDefaultRules"],
+    importTakes: ["tags[0]"],
+  },
+  {
+    kind: "networking/secGroupRule:SecGroupRule",
+    news: async ({ need }) => ({
+      ...{ direction: "ingress", ethertype: "IPv4", protocol: "tcp", portRangeMin: 80, portRangeMax: 81 },
+      ...{ remoteIpPrefix: "10.0.0.5/24", securityGroupId: (await need("networking/secGroup:SecGroup", {})).id },
+    }),
+    outputs: { remoteGroupId: "", description: "" },
+    replace: { news: { portRangeMax: 82 }, because: "portRangeMax" },
+    importLacks: [],
+  },
+  {
+    kind: "networking/floatingIp:FloatingIp",
+    news: () => ({ pool: "public", description: "one", tags: ["t"] }),
+    outputs: { address: expect.stringMatching(/^172\.24\./), portId: "", fixedIp: "" },
+    drift: { by: byAnother("floatingips", "floatingip", { description: "theirs" }), shows: "description" },
+    update: { description: "two", tags: [] },
+    replace: { news: { pool: "another" }, because: "pool" },
+    importLacks: [],
+    importTakes: ["tags[0]"],
+  },
   {
     kind: "compute/serverGroup:ServerGroup",
     news: () => ({ name: "apart", policies: ["soft-anti-affinity"] }),

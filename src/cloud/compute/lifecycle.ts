@@ -47,6 +47,38 @@ export class Lifecycle {
     });
   }
 
+  /** Boots the server as its record says by now: with another flavor, to be confirmed, or with the former one again. */
+  resize(id: string, vmState: "resized" | "active"): void {
+    this.#enqueue(id, async () => {
+      await this.#parts.hypervisor.stop(id, { soft: true, timeoutMs: shutdownTimeoutMs });
+      const done = vmState === "active" ? { changedFrom: null } : {};
+      const stopped = this.#parts.servers.get(id)?.changedFrom?.stopped === true;
+      if (!stopped) await this.#boot(id, { vmState, ...done });
+      else this.#settle(id, { vmState: vmState === "active" ? "stopped" : vmState, ...done }, "DOWN");
+    });
+  }
+
+  /** Gives the server a new disk from its image; one that was stopped is stopped again. */
+  rebuild(id: string): void {
+    this.#enqueue(id, async () => {
+      const { hypervisor, servers } = this.#parts;
+      await hypervisor.destroy(id);
+      const stopped = servers.get(id)?.changedFrom?.stopped === true;
+      await this.#boot(id, { vmState: "active", changedFrom: null });
+      if (!stopped || servers.get(id)?.vmState !== "active") return;
+      await hypervisor.stop(id, { soft: true, timeoutMs: shutdownTimeoutMs });
+      this.#settle(id, { vmState: "stopped" }, "DOWN");
+    });
+  }
+
+  /** Takes the server off the host; its disk is kept. */
+  shelve(id: string): void {
+    this.#enqueue(id, async () => {
+      await this.#parts.hypervisor.stop(id, { soft: true, timeoutMs: shutdownTimeoutMs });
+      this.#settle(id, { vmState: "shelved_offloaded" }, "DOWN");
+    });
+  }
+
   reboot(id: string, soft: boolean): void {
     this.#enqueue(id, async () => {
       await this.#parts.hypervisor.stop(id, { soft, timeoutMs: shutdownTimeoutMs });
@@ -85,14 +117,27 @@ export class Lifecycle {
         case "scheduling":
         case "spawning":
         case "powering-on":
+        case "unshelving":
           this.boot(server.id);
+          break;
+        case "resize_prep":
+          this.resize(server.id, "resized");
+          break;
+        case "resize_reverting":
+          this.resize(server.id, "active");
+          break;
+        case "rebuilding":
+          this.rebuild(server.id);
+          break;
+        case "shelving_offloading":
+          this.shelve(server.id);
           break;
         case "rebooting":
         case "rebooting_hard":
           this.reboot(server.id, server.taskState === "rebooting");
           break;
         case null:
-          if (server.vmState === "active") await this.#revive(server.id);
+          if (isUp(server)) await this.#revive(server);
       }
       for (const { id, resume } of interrupted(this.#parts, server.id)) {
         this.#enqueue(server.id, () => resume(this.#parts, id));
@@ -122,7 +167,7 @@ export class Lifecycle {
     });
   }
 
-  async #boot(id: string): Promise<void> {
+  async #boot(id: string, change: Partial<Server> = { vmState: "active" }): Promise<void> {
     const { servers, hypervisor, bootSpec, reconcile, log } = this.#parts;
     const server = servers.get(id);
     if (server === undefined || server.taskState === "deleting") return;
@@ -137,7 +182,7 @@ export class Lifecycle {
       log(`server ${id} did not boot, and is deleted now: ${messageOf(error)}`);
       return;
     }
-    this.#settle(id, { vmState: "active", fault: null, launchedAt: isoSeconds() }, "ACTIVE");
+    this.#settle(id, { ...change, fault: null, launchedAt: isoSeconds() }, "ACTIVE");
   }
 
   async #delete(id: string): Promise<void> {
@@ -165,14 +210,14 @@ export class Lifecycle {
   /** A guest that ended by itself: `poweroff` inside, or a crash. */
   async #ended(id: string): Promise<void> {
     const server = this.#parts.servers.get(id);
-    if (server?.vmState !== "active" || server.taskState !== null) return;
+    if (server === undefined || !isUp(server) || server.taskState !== null) return;
     if ((await this.#parts.hypervisor.state(id)) === "running") return;
     this.#settle(id, { vmState: "stopped" }, "DOWN");
   }
 
-  async #revive(id: string): Promise<void> {
+  async #revive({ id, vmState }: Server): Promise<void> {
     const state = await this.#parts.hypervisor.state(id);
-    if (state === "stopped") this.boot(id);
+    if (state === "stopped") this.#enqueue(id, () => this.#boot(id, { vmState }));
     if (state === "absent") this.#fail(id, new Error("The guest's disk is gone."));
   }
 
@@ -199,4 +244,9 @@ export class Lifecycle {
       updatedAt: now,
     });
   }
+}
+
+/** Whether the server's guest is meant to run. */
+function isUp({ vmState, changedFrom }: Server): boolean {
+  return vmState === "active" || (vmState === "resized" && changedFrom?.stopped !== true);
 }

@@ -2,7 +2,7 @@ import type { Collection, Store } from "../store/store.ts";
 import type { Flavor } from "./flavor-records.ts";
 
 /** Nova's `OS-EXT-STS:vm_state`. */
-export type VmState = "building" | "active" | "stopped" | "error";
+export type VmState = "building" | "active" | "stopped" | "resized" | "shelved_offloaded" | "error";
 /** Nova's `OS-EXT-STS:task_state`: what is being done, null when nothing is. */
 export type TaskState =
   | "scheduling"
@@ -11,6 +11,11 @@ export type TaskState =
   | "powering-on"
   | "rebooting"
   | "rebooting_hard"
+  | "resize_prep"
+  | "resize_reverting"
+  | "rebuilding"
+  | "shelving_offloading"
+  | "unshelving"
   | "deleting"
   | null;
 
@@ -35,6 +40,8 @@ export interface Server {
   availabilityZone: string;
   /** The server group that it was made in; absent in records from before there were groups. */
   groupId?: string | null;
+  /** What a resize or a rebuild comes from: the flavor to go back to, and whether the server ran. */
+  changedFrom?: { flavor: Flavor; stopped: boolean } | null;
   /** In the order of the server's interfaces. `made`: Nova made the port and deletes it with the server. */
   nics: { portId: string; made: boolean }[];
   vmState: VmState;
@@ -66,11 +73,18 @@ export function serverGroupTable(store: Store): Collection<ServerGroup> {
 
 /** The status that clients see, from the two states below it. */
 export function statusOf({ vmState, taskState }: Pick<Server, "vmState" | "taskState">): string {
+  if (taskState === "rebuilding") return "REBUILD";
+  if (taskState === "resize_prep") return "RESIZE";
+  if (taskState === "resize_reverting") return "REVERT_RESIZE";
   switch (vmState) {
     case "building":
       return "BUILD";
     case "stopped":
       return "SHUTOFF";
+    case "resized":
+      return "VERIFY_RESIZE";
+    case "shelved_offloaded":
+      return "SHELVED_OFFLOADED";
     case "error":
       return "ERROR";
     case "active":

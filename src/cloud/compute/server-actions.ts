@@ -1,21 +1,15 @@
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { ApiError } from "../http/api-error.ts";
 import { parseBody } from "../http/body.ts";
-import type { Scope } from "../identity/scope.ts";
+import { type Action, begin, demandState } from "./action.ts";
 import type { ComputeContext } from "./context.ts";
 import { nova } from "./errors.ts";
-import type { Server, TaskState, VmState } from "./records.ts";
+import type { Server } from "./records.ts";
+import { changeActions } from "./server-changes.ts";
 import { changeGroups } from "./server-nics.ts";
-import { deleteServer, ownServer } from "./servers.ts";
-
-interface Action {
-  context: ComputeContext;
-  scope: Scope;
-  server: Server;
-  argument: unknown;
-  reply: FastifyReply;
-}
+import { serverView } from "./server-view.ts";
+import { deleteServer, ownServer, viewContext } from "./servers.ts";
 
 const group = z.strictObject({ name: z.string().min(1) });
 const rebootType = z.object({
@@ -77,6 +71,7 @@ const actions: Record<string, (action: Action) => unknown> = {
     await context.reconcile();
     return reply.code(202).send();
   },
+  ...changeActions,
   forceDelete: ({ context, server, reply }) => {
     deleteServer(context, server);
     return reply.code(202).send();
@@ -86,49 +81,35 @@ const actions: Record<string, (action: Action) => unknown> = {
 /** Actions that Nova has and this cloud does not do. */
 const notDone = new Set([
   "changePassword",
-  "confirmResize",
   "createBackup",
   "createImage",
   "lock",
   "migrate",
   "os-migrateLive",
   "pause",
-  "rebuild",
   "rescue",
-  "resize",
   "restore",
   "resume",
-  "revertResize",
-  "shelve",
   "shelveOffload",
   "suspend",
   "unlock",
   "unpause",
   "unrescue",
-  "unshelve",
 ]);
 
 export function serverActionRoutes(app: FastifyInstance, context: ComputeContext): void {
-  app.post<{ Params: { id: string } }>("/servers/:id/action", ({ scope, params, body }, reply) => {
+  app.post<{ Params: { id: string } }>("/servers/:id/action", (request, reply) => {
+    const { scope, params, body } = request;
     const entries = Object.entries((body as Record<string, unknown> | undefined) ?? {});
     const [entry] = entries;
     if (entry === undefined || entries.length > 1)
       throw nova.badRequest("There should be exactly one action in the body.");
     const [name, argument] = entry;
     const server = ownServer(context, scope, params.id);
+    const view = (one: Server) => serverView(one, viewContext(context, request));
     const act = Object.hasOwn(actions, name) ? actions[name] : undefined;
-    if (act !== undefined) return act({ context, scope, server, argument, reply });
+    if (act !== undefined) return act({ context, scope, server, argument, reply, view });
     if (notDone.has(name)) throw new ApiError(501, `This cloud does not do the action '${name}'.`);
     throw nova.badRequest(`There is no such action: ${name}`);
   });
-}
-
-/** @throws ApiError 409 while something is being done with the server, or in a state that the action does not fit */
-export function demandState(server: Server, action: string, allowed: VmState[]): void {
-  if (server.taskState !== null) throw nova.wrongState(action, server.id, server.taskState, "task_state");
-  if (!allowed.includes(server.vmState)) throw nova.wrongState(action, server.id, server.vmState);
-}
-
-function begin({ servers }: ComputeContext, server: Server, taskState: TaskState): void {
-  servers.patch(server.id, { taskState });
 }

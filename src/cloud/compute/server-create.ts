@@ -156,14 +156,14 @@ function since(microversion: number, first: number, field: string, value: unknow
 }
 
 /** The flavor that a reference, an id or an address, names. @throws ApiError 400 */
-function flavorOf(made: Collection<Flavor>, scope: Scope, reference: string): Flavor {
+export function flavorOf(made: Collection<Flavor>, scope: Scope, reference: string): Flavor {
   const id = reference.split("/").at(-1) ?? reference;
   const found = visibleFlavors(made, scope).find((flavor) => flavor.id === id);
   if (found === undefined) throw nova.badRequest(`Flavor ${id} could not be found.`);
   return found;
 }
 
-function imageOf(images: Collection<Image>, scope: Scope, reference: string | undefined, flavor: Flavor): Image {
+export function imageOf(images: Collection<Image>, scope: Scope, reference: string | undefined, flavor: Flavor): Image {
   if (reference === undefined) throw nova.badRequest("Invalid imageRef provided.");
   const id = reference.split("/").at(-1) ?? reference;
   const image = images.get(id);

@@ -16,7 +16,9 @@ export interface ViewContext {
   scope: Scope;
 }
 
-const powerState: Record<Server["vmState"], number> = { building: 0, active: 1, stopped: 4, error: 0 };
+const powerState: Record<Server["vmState"], number> = {
+  ...{ building: 0, active: 1, stopped: 4, resized: 1, shelved_offloaded: 4, error: 0 },
+};
 
 /** Self and bookmark links of a server. */
 export function serverLinks(id: string, base: string): unknown[] {

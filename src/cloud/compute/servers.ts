@@ -19,7 +19,7 @@ export function ownServer({ servers }: ComputeContext, scope: Scope, id: string)
 }
 
 /** What a view of a server needs, from the request that asks. */
-function viewContext({ tables, blockDevices, base }: ComputeContext, request: FastifyRequest): ViewContext {
+export function viewContext({ tables, blockDevices, base }: ComputeContext, request: FastifyRequest): ViewContext {
   return { tables, blockDevices, base: base(), microversion: request.microversion, scope: request.scope };
 }
 

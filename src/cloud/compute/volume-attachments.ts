@@ -6,10 +6,10 @@ import { booleanLike, parseBody } from "../http/body.ts";
 import { isAdmin, type Scope } from "../identity/scope.ts";
 import { detaching, reserved } from "../volume/attachment-states.ts";
 import { ownVolume } from "../volume/context.ts";
+import { demandState } from "./action.ts";
 import { type BlockDevice, devicesOf, nextDevice } from "./block-devices.ts";
 import type { ComputeContext } from "./context.ts";
 import { nova } from "./errors.ts";
-import { demandState } from "./server-actions.ts";
 import { tagSchema } from "./server-tags.ts";
 import { ownServer } from "./servers.ts";
 

@@ -13,7 +13,9 @@ export async function updateServer(context: Context, id: string, change: Resourc
   if (changed.has("name")) {
     await session.request("compute", "PUT", `/servers/${id}`, { body: { server: { name: inputs.name } } });
   }
-  if (changed.has("powerState")) await ensurePowerState(context, id, textOf(inputs, "powerState") ?? "active");
+  // a shelved server cannot be changed, so that comes last, when the server settles
+  const power = textOf(inputs, "powerState") ?? "active";
+  if (changed.has("powerState") && power !== "shelved_offloaded") await ensurePowerState(context, id, power);
   if (changed.has("metadata")) await replaceMetadata(context, id, olds, inputs);
   if (changed.has("securityGroups")) await replaceGroups(context, id, olds, inputs);
   if (changed.has("adminPass")) await act(context, id, { changePassword: { adminPass: inputs.adminPass } });

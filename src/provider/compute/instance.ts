@@ -83,6 +83,8 @@ async function isMade({ session }: Pick<Context, "session">, server: Server, inp
 
 /** The ports that the program gave are free before the server goes, so that nothing waits for Nova's own clearing up. */
 async function detachPorts(context: Context, id: string, olds: PropertyMap): Promise<void> {
+  const status = (await observeServer(context.session, id))?.status ?? "";
+  if (!["ACTIVE", "SHUTOFF", "PAUSED"].includes(status)) return; // Nova detaches from no others
   for (const portId of networkEntries(olds).flatMap((entry) => textOf(entry, "port") ?? [])) {
     await detachInterface(context, `${id}/${portId}`);
   }

@@ -8,7 +8,7 @@ import type { ProgramEnd, ProgramLauncher } from "../../../src/engine/embedded/p
 type Client = InstanceType<typeof grpc.ResourceMonitorClient>;
 
 /** An input; `{ idOf: name }` stands for the id of another resource of the program. */
-export type InlineValue = string | number | boolean | InlineValue[] | { [key: string]: InlineValue };
+type InlineValue = string | number | boolean | InlineValue[] | { [key: string]: InlineValue };
 
 /** A resource that a program registers; whatever it names stands before it. */
 export interface InlineResource {

@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { stateProblems } from "../../engine/random/state-problems.ts";
 import { type CloudProxy, type PassingCall, startCloudProxy } from "../../support/cloud-proxy.ts";
 import { startTestCloud, type TestCloud } from "../test-cloud.ts";
 import { twentyResources } from "./stack.ts";
 
-const script = join(import.meta.dirname, "run.ts");
+const script = fileURLToPath(new URL("run.ts", import.meta.url));
 /** One salt, so that every run derives the same key. */
 const stackFile = "encryptionsalt: v1:lYQ6OZXLdQg=:v1:psFVGCCsrKeFVnrF:n1UJawilLeB2odKwWEEoshJnMg2hOA==\n";
 /** A run that neither ends nor reaches its step hangs, milliseconds. */

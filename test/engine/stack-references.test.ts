@@ -52,6 +52,9 @@ describe("a stack reference", () => {
     expect([reference.created, reference.modified]).toEqual([undefined, undefined]);
     expect(JSON.stringify(resources)).not.toContain("hush-hush");
     expect((await bench.preview(reader("other"))).changes).toEqual({ same: 1, read: 1 });
+    await bench.refresh();
+    expect((await bench.latest()).resources).toHaveLength(3);
+    expect(JSON.stringify(await bench.latest())).not.toContain("hush-hush");
     await bench.destroy();
     expect(bench.cloud.calls).toEqual([]);
   });

@@ -134,8 +134,9 @@ export function fakeProvider(cloud: FakeCloud): ResourceProvider {
       cloud.beforeRead(r);
       const found = cloud.objects.get(id);
       if (found === undefined) return { id: "", outputs: {}, inputs: {} };
-      // what was asked for, as it is now
-      const asIs = Object.keys(inputs).map((key) => [key, found.properties[key] ?? inputs[key] ?? null] as const);
+      // what was asked for, as it is now; all of it where nobody has asked yet: an import
+      const asked = Object.keys(inputs).length > 0 ? inputs : found.properties;
+      const asIs = Object.keys(asked).map((key) => [key, found.properties[key] ?? inputs[key] ?? null] as const);
       return { id, outputs: found.properties, inputs: Object.fromEntries(asIs) };
     },
     async delete(r, id) {

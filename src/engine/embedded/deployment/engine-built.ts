@@ -1,5 +1,6 @@
 import { SlipwayError } from "../../../common/errors.ts";
 import type { EngineProvider } from "../providers/engine-provider.ts";
+import { diffInputs } from "../steps/decision.ts";
 import { Secret, someWithin, type ValueMap } from "../values/value.ts";
 import type { OtherStacks } from "./other-stacks.ts";
 
@@ -29,7 +30,7 @@ export function stackReferences(stacks: OtherStacks, tell: (text: string) => voi
       return { result: { name, outputs: await stacks.resources(name) }, failures: [] };
     },
     check: owned,
-    diff: owned,
+    diff: async (_r, _id, _olds, oldInputs, news) => diffInputs(oldInputs, news), // asked by a refresh
     create: owned,
     update: owned,
     delete: owned,

@@ -30,8 +30,6 @@ const features = new Map<string, number>([
   ["invokeTransforms", feature.RESOURCE_MONITOR_FEATURE_INVOKE_TRANSFORMS],
   // Not done, and offered all the same: a program that uses one is told by this engine, where the SDK would ask for a newer CLI.
   ["replaceWith", feature.RESOURCE_MONITOR_FEATURE_REPLACE_WITH],
-  ["transforms", feature.RESOURCE_MONITOR_FEATURE_TRANSFORMS],
-  ["invokeTransforms", feature.RESOURCE_MONITOR_FEATURE_INVOKE_TRANSFORMS],
   ["parameterization", feature.RESOURCE_MONITOR_FEATURE_PARAMETERIZATION],
   ["resourceHooks", feature.RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS],
   ["errorHooks", feature.RESOURCE_MONITOR_FEATURE_ERROR_HOOKS],

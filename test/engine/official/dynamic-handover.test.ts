@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { failureOf } from "../support/workbench.ts";
@@ -67,6 +67,18 @@ describe.skipIf(cli === undefined || missing.length > 0)("resources that change 
       expect(await content("one")).toBe("first!hush-hush");
       expect((await bench.run(maker, "preview", settings())).changes).toEqual({ same: 3 });
     });
+  });
+
+  test("that have vanished are found out by a refresh of either, and made again by the other", async () => {
+    await bench.run("official", "up", settings());
+    for (const [finder, maker] of directions) {
+      await rm(join(bench.folder, "files/two"));
+      expect((await bench.run(finder, "refresh", settings(), { targets: ["**two"] })).changes).toMatchObject({
+        delete: 1,
+      });
+      expect((await bench.run(maker, "up", settings())).changes).toEqual({ create: 1, same: 2 });
+      expect(await files()).toEqual(["one", "two"]);
+    }
   });
 
   test("go through the same steps to the same state with both", async () => {

@@ -50,7 +50,7 @@ export class OfficialBench {
 
   run(
     kind: Kind,
-    verb: "preview" | "up" | "destroy",
+    verb: "preview" | "up" | "destroy" | "refresh",
     configuration: Record<string, string> = {},
     options: OperationOptions = {},
   ) {

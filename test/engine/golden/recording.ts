@@ -37,7 +37,7 @@ export interface Step {
 export type Resource = { urn: string; type: string; id?: string } & { [key: string]: Json };
 
 /** What a preview says of one resource. */
-interface Planned {
+export interface Planned {
   op: string;
   urn: string;
   detailedDiff?: Record<string, { kind: string; inputDiff: boolean }>;

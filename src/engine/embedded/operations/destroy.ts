@@ -1,5 +1,6 @@
 import { SlipwayError } from "../../../common/errors.ts";
 import type { OperationOptions, OperationResult, StackReference } from "../../engine.ts";
+import type { Context } from "../deployment/context.ts";
 import { deleteUnregistered } from "../deployment/delete-phase.ts";
 import { warnOfPending } from "../deployment/interrupted.ts";
 import { refreshState } from "../deployment/refresh-phase.ts";
@@ -39,6 +40,7 @@ async function deleteAll(operation: Operation): Promise<OperationResult> {
     context.targeting.assertTargetsKnown(isKnown);
     warnOfPending(context);
     if (operation.refreshFirst) await refreshState(context, { ...operation.scope, counts: false });
+    if (!failures.any) await tellUntouched(context);
     if (!failures.any) await deleteUnregistered(context);
     await context.snapshot.save();
   } finally {
@@ -48,4 +50,13 @@ async function deleteAll(operation: Operation): Promise<OperationResult> {
   if (failure !== undefined) throw failure;
   throwIfInterrupted(operation);
   return { changes: reporter.changes, outputs: {}, durationMs: performance.now() - startedAt };
+}
+
+/** With targets, the rest of the stack stays the same: that is told, as the official engine tells it. */
+async function tellUntouched({ snapshot, targeting, reporter }: Context): Promise<void> {
+  const deletable = targeting.deletable(snapshot.loaded);
+  if (deletable === undefined) return;
+  for (const state of snapshot.remaining()) {
+    if (!deletable.has(state.urn)) await reporter.step("same", state, { old: state }, async () => undefined);
+  }
 }

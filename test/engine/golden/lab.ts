@@ -141,6 +141,39 @@ export class Lab {
     await change(this.#session, found.id);
   }
 
+  /** Lets the cloud answer otherwise than it does. */
+  answering(alter: RecordingProxy["alter"]): void {
+    this.#proxy.alter = alter;
+  }
+
+  /** What the project has in the cloud besides what it had before the first run, as `collection name`. */
+  async leftovers(): Promise<string[]> {
+    const lists = await Promise.all(
+      (
+        [
+          ["compute", "/servers", "servers"],
+          ["compute", "/os-server-groups", "server_groups"],
+          ["volumev3", "/volumes", "volumes"],
+          ["network", "/ports", "ports"],
+          ["network", "/floatingips", "floatingips"],
+          ["network", "/routers", "routers"],
+          ["network", "/subnets", "subnets"],
+          ["network", "/networks", "networks"],
+          ["network", "/security-groups", "security_groups"],
+        ] as const
+      ).map(async ([service, path, member]) => {
+        const { body } = await this.#session.request<Record<string, { id: string; name?: string }[]>>(
+          service,
+          "GET",
+          path,
+        );
+        const found = (body[member] ?? []).filter(({ id, name }) => this.known[id] === undefined && name !== "default");
+        return found.map(({ id, name }) => `${member} ${name ?? id}`);
+      }),
+    );
+    return lists.flat();
+  }
+
   async close(): Promise<void> {
     this.#session.close();
     await this.#proxy.close();
@@ -205,9 +238,11 @@ async function knownObjects(session: Session): Promise<Record<string, string>> {
   const { body: images } = await session.request<{ images: Named[] }>("image", "GET", "/images");
   const { body: flavors } = await session.request<{ flavors: Named[] }>("compute", "GET", "/flavors");
   const { body: networks } = await session.request<{ networks: Named[] }>("network", "GET", "/networks");
+  const { body: subnets } = await session.request<{ subnets: Named[] }>("network", "GET", "/subnets");
   const project = await session.projectId();
   return {
     [project]: "project trace",
+    ...Object.fromEntries(subnets.subnets.map(({ id }) => [id, "subnet of public"])),
     ...Object.fromEntries(images.images.map(({ id, name }) => [id, `image ${name}`])),
     ...Object.fromEntries(flavors.flavors.map(({ id, name }) => [id, `flavor ${name}`])),
     ...Object.fromEntries(networks.networks.map(({ id, name }) => [id, `network ${name}`])),

@@ -47,7 +47,8 @@ beforeAll(async () => {
   };
   proxy = await startCloudProxy(cloudPort, {
     before: (call) => held(call, "before"),
-    after: (call) => held(call, "after"),
+    // what is refused was done by an earlier run already
+    after: (call, status) => status >= 400 || held(call, "after"),
   });
   const folder = join(world.folder, "stack");
   await mkdir(folder);

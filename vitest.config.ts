@@ -12,7 +12,8 @@ export default defineConfig({
           exclude: ["test/e2e/**"],
           // Vitest would leave one core to itself, and with it one file at a time on two: much of a test is waiting
           maxWorkers: Math.max(2, availableParallelism() - 1),
-          testTimeout: 20_000,
+          // a test of the engine runs several programs, and each loads the SDK: seconds where the machine is busy
+          testTimeout: 90_000,
           hookTimeout: 60_000,
         },
       },

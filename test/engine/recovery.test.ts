@@ -34,7 +34,7 @@ async function killedAt(hangAt: string, overrides: Record<string, string> = {}):
   const ended = new Promise((resolve) => child.once("close", resolve));
   try {
     await waitFor("the run to reach its end", () => readFile(objects, "utf8").catch(() => undefined), {
-      timeoutMs: 15_000,
+      timeoutMs: 60_000,
     });
   } finally {
     child.kill("SIGKILL");
@@ -204,7 +204,7 @@ describe("a lock", () => {
     const first = bench.up();
     // its first question to the provider: a run that still looks for rivals would give way to the second, as it to the first
     await waitFor("the first run to work", async () => bench.cloud.questions.length > 0 || undefined, {
-      timeoutMs: 10_000,
+      timeoutMs: 60_000,
       intervalMs: 10,
     });
     expect(await failureOf(bench.engine.up(bench.stack))).toMatchObject({ code: "E_LOCKED", exitCode: 7 });

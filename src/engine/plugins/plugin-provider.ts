@@ -3,6 +3,7 @@ import type { CheckFailure as CheckFailureMessage } from "@pulumi/pulumi/proto/p
 import rpc from "@pulumi/pulumi/proto/provider_pb.js";
 import type { Struct } from "google-protobuf/google/protobuf/struct_pb.js";
 import { type EngineProvider, type ProviderConfiguration, variablesOf } from "../embedded/providers/engine-provider.ts";
+import { withoutInternal } from "../embedded/providers/provider-resources.ts";
 import { diffInputs } from "../embedded/steps/decision.ts";
 import { nameOf, providerType } from "../embedded/urn.ts";
 import type { ValueMap } from "../embedded/values/value.ts";
@@ -20,14 +21,16 @@ export interface PluginSurroundings {
   folder: string;
 }
 
+/** How a plugin gets its configuration, before it has said what it takes: envelopes are part of the protocol there. */
+const envelopes: Accepts = { secrets: true, resources: true };
+
 /** A plugin as the engine asks any provider (pulumi/pulumi, proto/pulumi/provider.proto). */
 export class PluginProvider implements EngineProvider {
   readonly #packageName: string;
   readonly #client: PluginClient;
   readonly #surroundings: PluginSurroundings;
   readonly #end: () => Promise<void>;
-  /** Before it is configured a plugin is asked about its configuration only: envelopes are part of the protocol there. */
-  #accepts: Accepts = { secrets: true, resources: true };
+  #accepts: Accepts = envelopes;
   #supportsPreview = false;
 
   /** @param end called when the provider is not needed any more */
@@ -38,13 +41,11 @@ export class PluginProvider implements EngineProvider {
     this.#end = end;
   }
 
-  /** @throws Error with the plugin's reasons where it refuses its configuration */
-  async configure(configuration: ProviderConfiguration): Promise<void> {
-    const { urn, id } = configuration;
+  async configure({ urn, id, inputs: withOwn }: ProviderConfiguration): Promise<void> {
+    const inputs = withoutInternal(withOwn);
     const hello = await this.#handshake();
-    const inputs = await this.#checkedConfiguration(configuration);
     const request = new rpc.ConfigureRequest()
-      .setArgs(toPlugin(inputs, { secrets: true, resources: true }))
+      .setArgs(toPlugin(inputs, envelopes))
       .setAcceptsecrets(true)
       .setAcceptresources(true)
       .setSendsOldInputs(true)
@@ -78,23 +79,31 @@ export class PluginProvider implements EngineProvider {
     return this.#unless(this.#client.ask((client) => client.handshake, request));
   }
 
-  async #checkedConfiguration({ urn, inputs }: ProviderConfiguration): Promise<ValueMap> {
-    const { __internal, ...news } = inputs;
+  /** Undefined where the plugin takes any configuration as it is. */
+  async checkConfig({ urn, type, name }: ResourceIdentity, olds: ValueMap, news: ValueMap) {
     const request = new rpc.CheckRequest()
       .setUrn(urn)
-      .setName(nameOf(urn))
-      .setType(providerType(this.#packageName))
-      .setOlds(toPlugin({}, this.#accepts))
-      .setNews(toPlugin(news, this.#accepts));
+      .setName(name)
+      .setType(type)
+      .setOlds(toPlugin(olds, envelopes))
+      .setNews(toPlugin(news, envelopes));
     const answer = await this.#unless(this.#client.ask((client) => client.checkConfig, request));
-    if (answer === undefined) return news;
-    const reasons = failuresFrom(answer.getFailuresList()).map(({ property, reason }) =>
-      property === "" ? reason : `${property}: ${reason}`,
-    );
-    if (reasons.length > 0) {
-      throw new Error(`the configuration of ${this.#packageName} is not valid: ${reasons.join("; ")}`);
-    }
-    return fromPlugin(answer.getInputs());
+    if (answer === undefined) return undefined;
+    return { inputs: fromPlugin(answer.getInputs()), failures: failuresFrom(answer.getFailuresList()) };
+  }
+
+  /** Undefined where the plugin leaves the comparison to the engine. */
+  async diffConfig({ urn, type, name }: ResourceIdentity, olds: ValueMap, oldInputs: ValueMap, news: ValueMap) {
+    const request = new rpc.DiffRequest()
+      .setUrn(urn)
+      .setName(name)
+      .setType(type)
+      .setOlds(toPlugin(olds, envelopes))
+      .setOldInputs(toPlugin(oldInputs, envelopes))
+      .setNews(toPlugin(news, envelopes));
+    const answer = await this.#unless(this.#client.ask((client) => client.diffConfig, request));
+    // A provider's outputs are its inputs: what an unsure plugin leaves open is whether these differ.
+    return answer === undefined ? undefined : diffFrom(answer, olds, news);
   }
 
   /** Undefined where the plugin does not know the call. */

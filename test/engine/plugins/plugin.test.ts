@@ -73,6 +73,27 @@ describe("a package that a plugin knows", () => {
     expect((await ofName("within")).provider).toMatch(/^urn:pulumi:dev::plugin::pulumi:providers:echo::own::/);
   });
 
+  it("says what is wrong with a configuration, how it is kept, and whether its resources can live with it", async () => {
+    const explicit = { "plugin:parts": "explicit" };
+    const failure = await failureOf(bench.up({ ...explicit, "plugin:volume": "12" }));
+    expect(failure).toMatchObject({
+      code: "E_UPDATE_FAILED",
+      message: expect.stringMatching(/::own: .*goes to eleven/),
+    });
+    const { id } = await ofName("own");
+    // as the plugin writes it; what it made before stays
+    await bench.up({ ...explicit, "plugin:volume": "7" });
+    expect(bench.steps()).toEqual(["update own"]);
+    expect(await ofName("own")).toMatchObject({ id, inputs: { volume: "07", version: "1.2.3" } });
+    await bench.up({ ...explicit, "plugin:volume": "07" });
+    expect(bench.steps()).toEqual([]);
+    // another wall: the provider is replaced, and with it what it looks after
+    await bench.up({ ...explicit, "plugin:volume": "7", "plugin:wall": "brick" });
+    expect(bench.steps()).toEqual(expect.arrayContaining(["replace own", "replace within"]));
+    expect((await ofName("own")).id).not.toBe(id);
+    expect((await ofName("within")).provider).toBe(`${(await ofName("own")).urn}::${(await ofName("own")).id}`);
+  });
+
   it("changes in place, or is replaced; a plugin that cannot tell leaves it to a comparison", async () => {
     await bench.up({ "plugin:text": "undecided" });
     expect(bench.steps()).toContain("update plain");

@@ -20,7 +20,7 @@ export function providerOfProviders(
       const instance = await instanceOf(r.urn, r.type, news);
       const answer = await instance.checkConfig?.(r, withoutInternal(olds), withoutInternal(news));
       if (answer === undefined) return { inputs: news, failures: [] };
-      const own = [internalKey, "version"].flatMap((key) => {
+      const own = [internalKey, "version", "pluginDownloadURL"].flatMap((key) => {
         const value = entry(news, key);
         return value === undefined ? [] : [[key, value] as const];
       });

@@ -10,7 +10,7 @@ import { showEngine, summary } from "./engine-progress.ts";
 import { reachVerdict } from "./host-verdict.ts";
 import { prepareRelease } from "./prepared-release.ts";
 import { attachAddress, attachedAddress } from "./public-address.ts";
-import { endpointUrl, type StackOutputs, stackOutputs, withAddress } from "./stack-outputs.ts";
+import { endpointUrl, requireStackOutputs, type StackOutputs, withAddress } from "./stack-outputs.ts";
 import type { Reporter } from "./ui/reporter.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -50,7 +50,7 @@ export async function bringUp(
   const { changes, outputs: made } = await reporter.phase("provision", "resources", async ({ note }) => {
     const updated = await engine.up(reference, { ...options.operation, onEvent: showEngine(reporter), signal });
     note(summary(updated.changes));
-    return { changes: updated.changes, outputs: stackOutputs.parse(updated.outputs) };
+    return { changes: updated.changes, outputs: requireStackOutputs(updated.outputs) };
   });
   await staged.publish();
 

@@ -1,3 +1,4 @@
+import { SlipwayError } from "../common/errors.ts";
 import { createEmbeddedEngine } from "../engine/embedded/embedded-engine.ts";
 import type { Engine } from "../engine/engine.ts";
 import { findInstallation, type RequiredPlugin, requireInstallation } from "../engine/official/find.ts";
@@ -19,14 +20,15 @@ export interface EngineChoice {
 const requiredPlugins: readonly RequiredPlugin[] = [{ name: openstackPackage, version: openstackVersion }];
 
 /**
- * The engine that was asked for — on the command line, else with SLIPWAY_ENGINE — else the one that the stack was last worked on with, else the official one where all of it is
- * installed. Changing is harmless: both work on the same state.
+ * The engine that was asked for — on the command line, else with SLIPWAY_ENGINE — else the one that the stack was last worked on
+ * with, else the official one where all of it is installed. Changing is harmless: both work on the same state.
  * @param option `--engine`
  * @param recorded what the stack remembers
- * @throws SlipwayError E_ENGINE_MISSING for an official engine that was asked for and is not installed
+ * @throws SlipwayError E_ENGINE_MISSING for an official engine that was asked for and is not installed, E_USAGE for another word in
+ * SLIPWAY_ENGINE
  */
 export async function chooseEngine(option: Kind | "auto", recorded: Kind | undefined): Promise<EngineChoice> {
-  const asked = option === "auto" ? (kinds.find((kind) => kind === process.env.SLIPWAY_ENGINE) ?? "auto") : option;
+  const asked = option === "auto" ? ofEnvironment(process.env.SLIPWAY_ENGINE) : option;
   if (asked !== "auto") {
     if (asked === "official") await requireInstallation(requiredPlugins);
     const changed = recorded !== undefined && recorded !== asked;
@@ -37,6 +39,14 @@ export async function chooseEngine(option: Kind | "auto", recorded: Kind | undef
   const [reason] = missing;
   if (reason !== undefined) return { kind: "embedded", why: reason };
   return { kind: "official", why: "the Pulumi CLI and its OpenStack plugin are installed" };
+}
+
+function ofEnvironment(word = ""): Kind | "auto" {
+  const kind = kinds.find((known) => known === word);
+  if (kind !== undefined || word === "" || word === "auto") return kind ?? "auto";
+  throw new SlipwayError("E_USAGE", `SLIPWAY_ENGINE is ${JSON.stringify(word)}, which is no engine`, {
+    hint: `Set it to auto, ${kinds.join(" or ")}.`,
+  });
 }
 
 /**

@@ -26,6 +26,8 @@ interface StackArguments {
   yes: boolean;
   showSecrets: boolean;
   preserveConfig: boolean;
+  /** Aborted when the user interrupts. */
+  signal: AbortSignal;
 }
 
 /** What an action answers: for programs and for people. */
@@ -115,7 +117,7 @@ async function removeAll(args: StackArguments, warn: (message: string) => void):
   const found = await chosen(args);
   const { place, files, stackHome } = found;
   await assertKnown(files);
-  if (!args.yes) await confirmByName(place.stack, `removing ${place.stack}`);
+  if (!args.yes) await confirmByName(place.stack, `removing ${place.stack}`, args.signal);
   const left = await whileUnused(found, `stack rm ${place.stack}`, () =>
     removeStack(place, { force: args.force, warn }, async (resources) => {
       if (!args.preserveConfig) await rm(files.file.path, { force: true });
@@ -154,7 +156,7 @@ function rowOf({ name, lastUpdate, resourceCount, updateInProgress, problem }: S
 async function cancel(args: StackArguments): Promise<Answer> {
   const { place, files } = await chosen(args);
   await assertKnown(files);
-  if (!args.yes) await confirmByName(place.stack, `breaking the locks of ${place.stack}`);
+  if (!args.yes) await confirmByName(place.stack, `breaking the locks of ${place.stack}`, args.signal);
   const holders = await breakLocks(pathsOf(place).locks);
   const text =
     holders.length === 0 ? `${place.stack} was not locked` : `broke the lock of ${holders.join(", and of ")}`;

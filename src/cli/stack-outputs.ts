@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { SlipwayError } from "../common/errors.ts";
 import { serverRoles } from "../components/roles.ts";
 
 /** What the program of a stack exports for the verbs (stacks/index.ts). */
@@ -16,6 +17,19 @@ export const stackOutputs = z.object({
 });
 
 export type StackOutputs = z.infer<typeof stackOutputs>;
+
+/**
+ * The outputs of a stack that is to serve.
+ * @throws SlipwayError E_UPDATE_FAILED naming those that are missing: with `--target` the program may not have come so far
+ */
+export function requireStackOutputs(outputs: Record<string, unknown>): StackOutputs {
+  const parsed = stackOutputs.safeParse(outputs);
+  if (parsed.success) return parsed.data;
+  const names = [...new Set(parsed.error.issues.map(({ path }) => path.join(".")))].join(", ");
+  throw new SlipwayError("E_UPDATE_FAILED", `the stack cannot serve yet: its outputs lack ${names}`, {
+    hint: "Run `slipway up` without --target; a program of your own must export what stacks/index.ts does.",
+  });
+}
 
 /** The address that clients use. */
 export function endpointUrl({ floatingIp, frontendPort }: StackOutputs): string {

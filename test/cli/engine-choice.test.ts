@@ -38,6 +38,14 @@ test("SLIPWAY_ENGINE asks where the command line does not", async () => {
   await expect(chooseEngine("official", undefined)).rejects.toMatchObject({ code: "E_ENGINE_MISSING" });
 });
 
+test("another word in SLIPWAY_ENGINE is an error, not auto", async () => {
+  nothing();
+  vi.stubEnv("SLIPWAY_ENGINE", "offical");
+  await expect(chooseEngine("auto", undefined)).rejects.toMatchObject({ code: "E_USAGE", exitCode: 2 });
+  vi.stubEnv("SLIPWAY_ENGINE", "auto");
+  expect(await chooseEngine("auto", "embedded")).toMatchObject({ kind: "embedded" });
+});
+
 test("a change of engines is told", async () => {
   nothing();
   expect(await chooseEngine("embedded", "official")).toEqual({

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,6 +37,21 @@ it("--event-log that cannot be written is refused before anything is done", () =
     expect.objectContaining({ code: "E_USAGE" }),
   );
 });
+
+it.skipIf(!existsSync("/dev/full"))(
+  "--event-log that cannot be continued warns, and the operation goes on",
+  async () => {
+    const { mode } = await stat("/dev/full");
+    const seen: EngineEvent[] = [];
+    await withEventLog(bench.engine, "/dev/full").up(bench.stack, { onEvent: (event) => seen.push(event) });
+    const warnings = seen.filter(({ diagnosticEvent }) => diagnosticEvent?.severity === "warning");
+    expect(warnings.map(({ diagnosticEvent }) => diagnosticEvent?.message)).toEqual([
+      expect.stringContaining("the event log ends here: ENOSPC"),
+    ]);
+    expect(seen.at(-2)).toMatchObject({ summaryEvent: { result: "succeeded" } });
+    expect((await stat("/dev/full")).mode).toBe(mode);
+  },
+);
 
 it("the display tells programs each step with its time, and people what failed", async () => {
   const written: string[] = [];

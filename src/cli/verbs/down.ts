@@ -12,7 +12,7 @@ export const verb = declare({
     const workspace = await openWorkspace(args);
     showEngineChoice(reporter, workspace.engineChoice);
     const { stack, stackHome } = workspace;
-    if (!args.yes) await confirmByName(stack, `removing ${stack}`);
+    if (!args.yes) await confirmByName(stack, `removing ${stack}`, signal);
     await withStackLock(stackHome, `down ${stack}`, () =>
       takeDown(workspace, reporter, { refresh: args.refresh, signal }),
     );

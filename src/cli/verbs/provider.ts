@@ -12,6 +12,10 @@ const actions: Record<string, (call: Call<typeof options>) => Promise<void>> = {
 export const verb = declare({
   options,
   words: { action: Object.keys(actions) },
+  texts: {
+    action: `one of ${Object.keys(actions).join(", ")}`,
+    folder: "where `install` puts the plugin; Pulumi's plugin cache unless given",
+  },
   run: async (call) => {
     const wanted = String((call.args as { action?: unknown }).action);
     const action = Object.entries(actions).find(([name]) => name === wanted);

@@ -1,5 +1,5 @@
 import { withStackLock } from "../../release/stack-lock.ts";
-import { showMessages, summary } from "../engine-progress.ts";
+import { showEngineChoice, showMessages, summary } from "../engine-progress.ts";
 import { eventLogOption, targetOption } from "../options.ts";
 import { Plan } from "../plan/plan.ts";
 import { planText } from "../plan/plan-text.ts";
@@ -24,6 +24,7 @@ export const verb = declare({
       clearPendingCreates: boolean;
     };
     const workspace = await openWorkspace(args);
+    showEngineChoice(reporter, workspace.engineChoice);
     const { engine, reference, stack, stackHome } = workspace;
     await requireOwnCloud(workspace);
     const found = new Plan({ ofRefresh: true });

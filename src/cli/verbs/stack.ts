@@ -23,7 +23,7 @@ export const verb = declare({
     action: `one of ${Object.keys(stackActions).join(", ")}`,
     name: "the stack, production unless given; for `rename` its new name",
   },
-  run: async ({ args, reporter }) => {
+  run: async ({ args, reporter, signal }) => {
     const { action: wanted, name } = args as { action?: unknown; name?: string };
     const action = Object.entries(stackActions).find(([known]) => known === wanted)?.[1];
     if (action === undefined) {
@@ -35,7 +35,7 @@ export const verb = declare({
       showSecrets: boolean;
       preserveConfig: boolean;
     };
-    const given = { name, stack, file, force, yes, showSecrets, preserveConfig };
+    const given = { name, stack, file, force, yes, showSecrets, preserveConfig, signal };
     const { object, text } = await action(given, (message) => reporter.note(`warning: ${message}`));
     reporter.result({ ok: true, ...object }, text);
   },

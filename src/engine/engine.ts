@@ -46,7 +46,7 @@ export interface RefreshOptions extends OperationOptions {
 export interface OperationResult {
   /** Number of resources by operation; a replacement counts once, default providers not at all. */
   changes: Partial<Record<StepOperation, number>>;
-  /** The stack's outputs; secrets in clear. */
+  /** The stack's outputs; secrets in clear, but for a preview by the official engine, which shows `[secret]`. */
   outputs: Record<string, unknown>;
   durationMs: number;
 }

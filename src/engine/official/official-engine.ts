@@ -43,7 +43,7 @@ const preview: Verb = {
   needsState: false,
   run: async (stack, options) => {
     await stack.preview(options);
-    return {};
+    return undefined;
   },
 };
 

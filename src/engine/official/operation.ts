@@ -18,6 +18,7 @@ import type { EngineEvent, OperationOptions, OperationResult, StackReference } f
 import { inOwnProcessGroup } from "./command.ts";
 import { Trouble } from "./failure.ts";
 import { type RequiredPlugin, requireInstallation } from "./find.ts";
+import { ForeseenOutputs } from "./foreseen-outputs.ts";
 import { copyForRun } from "./stack-file.ts";
 
 /** What the engine was made with. */
@@ -40,7 +41,10 @@ type CommonOptions = Pick<
   | "target"
   | "targetDependents"
   | "refresh"
->;
+> & {
+  /** URNs, for the verbs that run the program. */
+  replace?: string[];
+};
 
 /** One of the CLI's operations. */
 export interface Verb {
@@ -48,8 +52,8 @@ export interface Verb {
   changes: boolean;
   /** Whether a stack without state is nothing to work on. */
   needsState: boolean;
-  /** @returns the stack's outputs, secrets in clear, where the operation tells them */
-  run(stack: Stack, options: CommonOptions): Promise<Record<string, unknown>>;
+  /** @returns the stack's outputs, secrets in clear; undefined where they are only foreseen */
+  run(stack: Stack, options: CommonOptions): Promise<Record<string, unknown> | undefined>;
 }
 
 /** Runs one operation of the CLI on a stack, with the refusals, events and errors of the engines' interface. */
@@ -77,6 +81,7 @@ export async function runOperation(
   ]);
   const run = await copyForRun(files.project, files.file, reference.configOverrides);
   const trouble = new Trouble();
+  const foreseen = new ForeseenOutputs();
   let changes: OperationResult["changes"] = {};
   try {
     throwIfInterrupted(signal);
@@ -91,10 +96,11 @@ export async function runOperation(
         const event = told as EngineEvent; // the Automation API declares less of it than the CLI sends
         if (event.summaryEvent !== undefined) changes = event.summaryEvent.resourceChanges;
         trouble.note(event);
+        foreseen.note(event);
         onEvent({ ...event, sequence: event.sequence + warnings });
       },
     });
-    return { changes, outputs, durationMs: performance.now() - startedAt };
+    return { changes, outputs: outputs ?? foreseen.plain, durationMs: performance.now() - startedAt };
   } catch (error) {
     throwIfInterrupted(signal, error);
     throw trouble.failure(error);
@@ -105,11 +111,12 @@ export async function runOperation(
 }
 
 /** What the caller has said, in the Automation API's words; what was left out stays the project's to say. */
-function given({ parallel, targets, targetDependents, refresh }: OperationOptions): CommonOptions {
+function given({ parallel, targets, targetDependents, replaces, refresh }: OperationOptions): CommonOptions {
   return {
     ...(parallel === undefined ? {} : { parallel }),
     ...(targets === undefined ? {} : { target: targets }),
     ...(targetDependents === undefined ? {} : { targetDependents }),
+    ...(replaces === undefined ? {} : { replace: replaces }),
     ...(refresh === undefined ? {} : { refresh }),
   };
 }

@@ -81,6 +81,24 @@ describe.skipIf(cli === undefined || missing.length > 0)("resources that change 
     }
   });
 
+  test.each(directions)("are replaced by the %s engine when the user says so, though nothing differs", async (kind) => {
+    await bench.run(kind, "up", settings());
+    const replaces = (await bench.latest()).resources
+      .map(({ urn }: { urn: string }) => urn)
+      .filter((urn: string) => urn.endsWith("::one"));
+    // in a preview what follows from it is not known yet
+    const foreseen = await bench.run(kind, "preview", settings(), { replaces });
+    expect(foreseen.changes).toEqual({ replace: 1, same: 1, update: 1 });
+    expect((await bench.run(kind, "up", settings(), { replaces })).changes).toEqual({ replace: 1, same: 2 });
+    expect(bench.steps()).toContain("replace one");
+  });
+
+  test.each(directions)("have outputs that a preview by the %s engine foresees", async (kind) => {
+    expect((await bench.run(kind, "preview", settings())).outputs).toEqual({ size: undefined });
+    await bench.run(kind, "up", settings());
+    expect((await bench.run(kind, "preview", settings({ parts: "" }))).outputs).toEqual({ size: 5 });
+  });
+
   test("go through the same steps to the same state with both", async () => {
     const other = await OfficialBench.create("dynamic");
     try {

@@ -131,6 +131,12 @@ describe.skipIf(cli === undefined || missing.length > 0)("one state and two engi
       expect(await failureOf(bench.run(kind, "destroy"))).toMatchObject({ code: "E_STACK_UNKNOWN" });
     });
 
+    test("foresees the outputs, and keeps secret ones to itself", async () => {
+      const { outputs } = await bench.run(kind, "preview");
+      expect(outputs).toMatchObject({ shape: "one", limits: { cpu: 2, names: ["a"] } });
+      expect(outputs.secret).toBe(kind === "official" ? "[secret]" : "hush-hush");
+    });
+
     test("tells why a program failed", async () => {
       expect(await failureOf(bench.run(kind, "up", { end: "throw" }))).toMatchObject({
         code: "E_PROGRAM_FAILED",

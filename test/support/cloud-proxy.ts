@@ -1,7 +1,7 @@
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** A request on its way to a cloud. */
+/** A request on its way to a cloud; each hook is given the same object of one. */
 export interface PassingCall {
   method: string;
   /** Path and query. */
@@ -22,9 +22,11 @@ export interface ProxyHooks {
   before?(call: PassingCall): boolean;
   /** After the cloud has answered; false: the client never learns of it. */
   after?(call: PassingCall, status: number): boolean;
+  /** What the client is told in place of the cloud's answer. */
+  alter?(call: PassingCall, answer: string): string;
 }
 
-/** Starts a proxy on a free port of 127.0.0.1. */
+/** Starts a proxy on a free port of 127.0.0.1. The cloud's answers name its own addresses in the catalogue and in links: the proxy's stand in for them. */
 export async function startCloudProxy(cloudPort: number, hooks: ProxyHooks): Promise<CloudProxy> {
   const server = createServer((incoming, outgoing) => {
     const chunks: Buffer[] = [];
@@ -43,7 +45,7 @@ export async function startCloudProxy(cloudPort: number, hooks: ProxyHooks): Pro
           if (hooks.after?.(passing, status) === false) return outgoing.destroy();
           const text = Buffer.concat(received).toString().replaceAll(`127.0.0.1:${cloudPort}`, address());
           const { "content-length": _, "transfer-encoding": __, ...answered } = answer.headers;
-          outgoing.writeHead(status, answered).end(text);
+          outgoing.writeHead(status, answered).end(hooks.alter?.(passing, text) ?? text);
         });
       });
       inner.on("error", () => outgoing.destroy());

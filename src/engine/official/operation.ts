@@ -1,7 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { basename, delimiter, dirname } from "node:path";
 import type { Stack, UpOptions } from "@pulumi/pulumi/automation/index.js";
-import { SlipwayError } from "../../common/errors.ts";
+import { messageOf, SlipwayError } from "../../common/errors.ts";
 import {
   assertKnown,
   openConfiguration,
@@ -19,7 +19,7 @@ import { inOwnProcessGroup } from "./command.ts";
 import { Trouble } from "./failure.ts";
 import { type RequiredPlugin, requireInstallation } from "./find.ts";
 import { ForeseenOutputs } from "./foreseen-outputs.ts";
-import { copyForRun } from "./stack-file.ts";
+import { copyForRun, type RunFile } from "./stack-file.ts";
 
 /** What the engine was made with. */
 export interface Setting {
@@ -75,15 +75,17 @@ export async function runOperation(
   await assertKnown(files);
   let warnings = 0;
   const warn = (message: string) => onEvent(warningEvent(warnings++, message));
-  const [begun, stack] = await Promise.all([
-    prepareState(reference, files, verb, warn),
-    selectStack(setting, reference),
-  ]);
-  const run = await copyForRun(files.project, files.file, reference.configOverrides);
+  const cli = await requireInstallation(setting.plugins);
+  const selecting = selectStack(cli, setting, reference);
+  selecting.catch(() => undefined); // awaited below, unless the state is refused first
+  const begun = await prepareState(reference, files, verb, warn);
   const trouble = new Trouble();
   const foreseen = new ForeseenOutputs();
+  let run: RunFile | undefined;
   let changes: OperationResult["changes"] = {};
   try {
+    const stack = await selecting;
+    run = await copyForRun(files.project, files.file, reference.configOverrides);
     throwIfInterrupted(signal);
     const outputs = await verb.run(stack, {
       color: "never",
@@ -105,7 +107,7 @@ export async function runOperation(
     throwIfInterrupted(signal, error);
     throw trouble.failure(error);
   } finally {
-    await run.remove();
+    await run?.remove();
     if (!verb.changes) await begun.takeBack();
   }
 }
@@ -156,16 +158,15 @@ async function prepareState(
 }
 
 /** The stack as the Automation API has it. Loading that takes half a second: only who uses it pays for it. */
-async function selectStack(setting: Setting, reference: StackReference): Promise<Stack> {
+async function selectStack(path: string, setting: Setting, reference: StackReference): Promise<Stack> {
   const { projectRoot, stack, backendUrl, passphrase, env = {} } = reference;
-  const [path, { LocalWorkspace, PulumiCommand, Stack }] = await Promise.all([
-    requireInstallation(setting.plugins),
-    import("@pulumi/pulumi/automation/index.js"),
-  ]);
-  const command = inOwnProcessGroup(
-    await PulumiCommand.get(basename(dirname(path)) === "bin" ? { root: dirname(dirname(path)) } : {}),
-    path,
-  );
+  const { LocalWorkspace, PulumiCommand, Stack } = await import("@pulumi/pulumi/automation/index.js");
+  const found = await PulumiCommand.get(
+    basename(dirname(path)) === "bin" ? { root: dirname(dirname(path)) } : {},
+  ).catch((error: unknown) => {
+    throw unusable(path, error);
+  });
+  const command = inOwnProcessGroup(found, path);
   const workspace = await LocalWorkspace.create({
     workDir: projectRoot,
     pulumiCommand: command,
@@ -182,6 +183,15 @@ async function selectStack(setting: Setting, reference: StackReference): Promise
   // every command names its stack; the one that the user has selected stays selected
   workspace.selectStack = async () => undefined;
   return Stack.select(stack, workspace);
+}
+
+/** A CLI that does not run, or is older than the Automation API works with. */
+function unusable(path: string, cause: unknown): SlipwayError {
+  return new SlipwayError("E_ENGINE_MISSING", `${path} cannot be used as the official engine`, {
+    cause,
+    details: messageOf(cause).split("\n"),
+    hint: "Install a current Pulumi CLI, or use `--engine embedded`: both engines work on the same state.",
+  });
 }
 
 function warningEvent(sequence: number, message: string): EngineEvent {

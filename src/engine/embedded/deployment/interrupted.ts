@@ -30,6 +30,7 @@ export async function adoptInterrupted(context: Context, urn: string, usable: Us
       if (error instanceof InitializationFailed) return error;
       throw error;
     });
+    if (!snapshot.interruptedCreations().includes(pending)) continue; // settled meanwhile by whoever else asked
     const known = snapshot.resources().some((state) => state.urn === urn && state.id === found?.id);
     if (found !== undefined && !known) take(context, made, found, usable);
     snapshot.end(pending);

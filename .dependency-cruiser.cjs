@@ -17,6 +17,18 @@ module.exports = {
       "the engine runs any program",
     ),
     forbid(
+      "engines-work-without-the-official-one",
+      { path: "^src/engine/(?!official)" },
+      { path: "^src/engine/official" },
+      "either engine works without the other",
+    ),
+    forbid(
+      "plugins-are-loaded-when-needed",
+      { path: "^src/engine/embedded" },
+      { path: "^src/engine/plugins", dependencyTypesNot: ["dynamic-import", "type-only"] },
+      "a gRPC client takes a fifth of a second to load",
+    ),
+    forbid(
       "guest-side-is-alone",
       { path: "^src/(serving|guest)" },
       { path: "^src/(?!serving|guest|common)" },

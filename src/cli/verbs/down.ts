@@ -17,7 +17,7 @@ export const verb = declare({
       takeDown(workspace, reporter, { refresh: args.refresh, signal }),
     );
     reporter.result(
-      { ok: true, stack, timings: reporter.timings, leftovers: [] },
+      { ok: true, stack, engine: workspace.engine.kind, timings: reporter.timings, leftovers: [] },
       `${stack} is gone; nothing with its tag is left`,
     );
   },

@@ -3,18 +3,18 @@ import { basename, delimiter, dirname } from "node:path";
 import type { Stack, UpOptions } from "@pulumi/pulumi/automation/index.js";
 import { messageOf, SlipwayError } from "../../common/errors.ts";
 import {
-  assertKnown,
   openConfiguration,
   openState,
   openVault,
-  readStackFiles,
   readState,
+  requireStackFiles,
   type StackFiles,
 } from "../embedded/operations/stack-files.ts";
 import { backendFolder, readCheckpoint, writeCheckpoint } from "../embedded/state/backend.ts";
 import { formatCheckpoint } from "../embedded/state/checkpoint.ts";
 import { refuseLocked } from "../embedded/state/lock.ts";
 import type { EngineEvent, OperationOptions, OperationResult, StackReference } from "../engine.ts";
+import { interrupted } from "../interrupted.ts";
 import { inOwnProcessGroup } from "./command.ts";
 import { Trouble } from "./failure.ts";
 import { type RequiredPlugin, requireInstallation } from "./find.ts";
@@ -65,14 +65,7 @@ export async function runOperation(
 ): Promise<OperationResult> {
   const startedAt = performance.now();
   const { signal, onEvent = () => undefined } = options;
-  const files = await readStackFiles(reference);
-  if (files.project.name !== reference.project) {
-    throw new SlipwayError(
-      "E_CONFIG_INVALID",
-      `Pulumi.yaml is of the project ${files.project.name}, not ${reference.project}`,
-    );
-  }
-  await assertKnown(files);
+  const files = await requireStackFiles(reference);
   let warnings = 0;
   const warn = (message: string) => onEvent(warningEvent(warnings++, message));
   const cli = await requireInstallation(setting.plugins);
@@ -203,9 +196,5 @@ function warningEvent(sequence: number, message: string): EngineEvent {
 }
 
 function throwIfInterrupted(signal: AbortSignal | undefined, cause?: unknown): void {
-  if (!signal?.aborted) return;
-  throw new SlipwayError("E_INTERRUPTED", "interrupted; what had been begun was finished and is in the state", {
-    cause,
-    hint: "Run the command again to go on.",
-  });
+  if (signal?.aborted) throw interrupted(cause);
 }

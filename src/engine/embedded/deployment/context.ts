@@ -1,11 +1,11 @@
 import type { ResourceIdentity } from "../../resource-provider.ts";
 import type { ProviderRegistry } from "../providers/provider-registry.ts";
-import type { ResourceState } from "../state/resource-state.ts";
 import type { Snapshot } from "../state/snapshot.ts";
 import type { Limit } from "../steps/limit.ts";
 import { nameOf } from "../urn.ts";
 import type { Claims } from "./claims.ts";
 import { type Failures, Stopped } from "./failures.ts";
+import type { Replacements } from "./replacements.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Targeting } from "./targeting.ts";
 
@@ -26,14 +26,8 @@ export interface Context {
   readonly claims: Claims;
   /** What the operation is about. */
   readonly targeting: Targeting;
-  /** URNs that are replaced in this run. */
-  readonly replaced: Set<string>;
-  /** Replacements under way that delete a URN first: its own registration waits for them. */
-  readonly beingDeleted: Map<string, Promise<void>>;
-  /** Resources whose registrations wait for them to be deleted before their successors are made. */
-  readonly awaitingDeletion: Set<ResourceState>;
-  /** Registrations, by the URN that the state has for them, that are neither done nor waiting for a deletion. */
-  readonly undecided: Map<string, PromiseWithResolvers<void>>;
+  /** What is replaced, and who waits for that. */
+  readonly replacements: Replacements;
 }
 
 /** Throws {@link Stopped} where no new step may start: after a failure, or when the user has interrupted. */

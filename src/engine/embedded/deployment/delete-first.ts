@@ -8,18 +8,13 @@ import { assertRunning, type Context, identityOf } from "./context.ts";
 import { adoptUnregistered } from "./interrupted.ts";
 import { remove } from "./provider-steps.ts";
 
-/** One cascade at a time: two could claim the same dependents. */
-const queues = new WeakMap<Context, Promise<void>>();
-
 /** Deletes a resource that is to be replaced, after those that cannot live without it; their own registrations make them again. */
 export function deleteWithDependents(context: Context, root: ResourceState): Promise<void> {
-  context.awaitingDeletion.add(root);
-  const turn = (queues.get(context) ?? Promise.resolve()).then(() => cascade(context, root));
-  queues.set(
-    context,
-    turn.catch(() => undefined), // its own registration reports it
-  );
-  return turn.finally(() => context.awaitingDeletion.delete(root));
+  const { replacements } = context;
+  replacements.awaitingDeletion.add(root);
+  const turn = replacements.cascades.then(() => cascade(context, root));
+  replacements.cascades = turn.catch(() => undefined); // its own registration reports it
+  return turn.finally(() => replacements.awaitingDeletion.delete(root));
 }
 
 async function cascade(context: Context, root: ResourceState): Promise<void> {
@@ -45,7 +40,7 @@ async function cascade(context: Context, root: ResourceState): Promise<void> {
   });
   // A dependent that registers from now on waits for its own deletion.
   for (const state of doomed) {
-    if (state !== root && !context.claims.has(state.urn)) context.beingDeleted.set(state.urn, work);
+    if (state !== root && !context.claims.has(state.urn)) context.replacements.beingDeleted.set(state.urn, work);
   }
   await work;
   if (failure !== undefined) throw failure;
@@ -57,8 +52,9 @@ async function cascade(context: Context, root: ResourceState): Promise<void> {
  * be letting go of the root just now.
  */
 async function claimable(context: Context, root: ResourceState): Promise<ResourceState[]> {
+  const { snapshot, claims, replacements } = context;
+  const { awaitingDeletion, undecided } = replacements;
   for (;;) {
-    const { snapshot, claims, awaitingDeletion, undecided } = context;
     const isLeaving = (state: ResourceState) => state.delete === true || awaitingDeletion.has(state);
     const candidates = () => {
       const isOpen = ({ urn }: ResourceState) => !claims.has(urn) || undecided.has(urn);

@@ -19,7 +19,7 @@ export async function forcedReplacement(
 ): Promise<"replacementTrigger" | "id" | "deletedWith" | "provider" | undefined> {
   if (isTriggered(goal.replacementTrigger, old.replacementTrigger)) return "replacementTrigger";
   if (context.targeting.replaces(urn)) return "id";
-  if (goal.deletedWith !== "" && context.replaced.has(goal.deletedWith)) return "deletedWith";
+  if (goal.deletedWith !== "" && context.replacements.done.has(goal.deletedWith)) return "deletedWith";
   return (await isProviderAnother(context, old, usable)) ? "provider" : undefined;
 }
 

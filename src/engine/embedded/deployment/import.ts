@@ -34,7 +34,7 @@ export async function importResource(
     }
   });
   if (retires !== undefined) {
-    context.replaced.add(state.urn);
+    context.replacements.done.add(state.urn);
     await context.reporter.step("replace", state, {}, async () => undefined);
   }
   return state;

@@ -41,7 +41,7 @@ export async function readResource(
     });
   });
   if (retires !== undefined) {
-    context.replaced.add(urn);
+    context.replacements.done.add(urn);
     await context.reporter.step("replace", state, {}, async () => undefined);
   }
   return state;

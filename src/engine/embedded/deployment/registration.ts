@@ -29,7 +29,7 @@ interface Registration {
 
 /** Brings a resource that a provider keeps to what the program asks: unchanged, made, changed, taken over or replaced. */
 export async function registerCustom(context: Context, claim: Claim, goal: Goal): Promise<ResourceState> {
-  context.undecided.set(claim.formerUrn, Promise.withResolvers());
+  context.replacements.undecided.set(claim.formerUrn, Promise.withResolvers());
   try {
     return await bringAbout(context, claim, goal);
   } finally {
@@ -37,7 +37,7 @@ export async function registerCustom(context: Context, claim: Claim, goal: Goal)
   }
 }
 
-function decided({ undecided }: Context, formerUrn: string): void {
+function decided({ replacements: { undecided } }: Context, formerUrn: string): void {
   undecided.get(formerUrn)?.resolve();
   undecided.delete(formerUrn);
 }
@@ -47,7 +47,7 @@ async function bringAbout(context: Context, claim: Claim, goal: Goal): Promise<R
   const request = { name: packageOf(type), version, pluginDownloadUrl };
   const usable = await context.registry.forRequest(type, request, goal.provider);
   const { urn, formerUrn } = claim;
-  await context.beingDeleted.get(formerUrn);
+  await context.replacements.beingDeleted.get(formerUrn);
   const untouched = await leaveUntargeted(context, claim, stateOf(urn, goal, goal.inputs, usable.reference));
   if (untouched !== undefined) return untouched;
   await adoptInterrupted(context, formerUrn, usable);
@@ -163,7 +163,7 @@ async function createAgain(
   fate: { supersedes: ResourceState } | { retires: ResourceState },
 ): Promise<ResourceState> {
   const { context, urn, goal, usable } = registration;
-  context.replaced.add(urn);
+  context.replacements.done.add(urn);
   const inputs = await check(registration, goal.inputs, {});
   const state = stateOf(urn, goal, inputs, usable.reference);
   const replaceReasons = why.replaceReasons ?? forcedBy(goal, diffInputs(old.inputs, inputs));

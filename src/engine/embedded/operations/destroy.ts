@@ -1,20 +1,10 @@
-import { SlipwayError } from "../../../common/errors.ts";
 import type { OperationOptions, OperationResult, StackReference } from "../../engine.ts";
 import type { Context } from "../deployment/context.ts";
 import { deleteUnregistered } from "../deployment/delete-phase.ts";
 import { warnOfPending } from "../deployment/interrupted.ts";
 import { refreshState } from "../deployment/refresh-phase.ts";
-import {
-  beginOperation,
-  configurationOf,
-  contextOf,
-  type Operation,
-  type Setting,
-  throwIfInterrupted,
-  untilTold,
-  withLock,
-} from "./operation.ts";
-import { openState, openVault, readState } from "./stack-files.ts";
+import { beginOperation, type Operation, type Setting, throwIfInterrupted, untilTold, withLock } from "./operation.ts";
+import { contextOfState } from "./operation-context.ts";
 
 /** Deletes every resource of a stack, dependents first, without running its program. Throws SlipwayError E_STACK_UNKNOWN without state. */
 export async function destroy(
@@ -28,13 +18,8 @@ export async function destroy(
 
 async function deleteAll(operation: Operation): Promise<OperationResult> {
   const startedAt = performance.now();
-  const { stack, files, failures, reporter } = operation;
-  const json = await readState(files);
-  if (json === undefined) {
-    throw new SlipwayError("E_STACK_UNKNOWN", `the stack ${files.stack} has no state: there is nothing to destroy`);
-  }
-  const [vault, configuration] = await Promise.all([openVault(stack, files.file, json), configurationOf(operation)]);
-  const context = contextOf(operation, false, openState(files.paths, json, vault), configuration, vault);
+  const { failures, reporter } = operation;
+  const context = await contextOfState(operation, false, "destroy");
   try {
     const isKnown = (urn: string) => context.snapshot.loaded.some((state) => state.urn === urn);
     context.targeting.assertTargetsKnown(isKnown);

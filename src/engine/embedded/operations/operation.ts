@@ -1,32 +1,17 @@
 import { availableParallelism } from "node:os";
-import { SlipwayError } from "../../../common/errors.ts";
 import type { OperationOptions, OperationResult, StackReference } from "../../engine.ts";
+import { interrupted } from "../../interrupted.ts";
 import type { ProviderFactory } from "../../resource-provider.ts";
-import { bring, claimFor } from "../deployment/bring.ts";
-import { Claims } from "../deployment/claims.ts";
-import type { Context } from "../deployment/context.ts";
-import { enginePackage, stackReferences } from "../deployment/engine-built.ts";
 import { Failures } from "../deployment/failures.ts";
 import { Reporter } from "../deployment/reporter.ts";
 import { Targeting } from "../deployment/targeting.ts";
 import type { ProgramLauncher } from "../program/program.ts";
-import type { Configuration, StackConfiguration } from "../project/configuration.ts";
-import { ProviderRegistry } from "../providers/provider-registry.ts";
-import { ProviderSource } from "../providers/provider-source.ts";
+import type { StackConfiguration } from "../project/configuration.ts";
 import { Redactor } from "../secrets/redactor.ts";
-import type { Vault } from "../secrets/vault.ts";
-import { writeCheckpoint } from "../state/backend.ts";
-import { formatCheckpoint, type Deployment as StoredDeployment } from "../state/checkpoint.ts";
 import { type HistoryEntry, recordHistory } from "../state/history.ts";
 import { acquireLock } from "../state/lock.ts";
-import type { ResourceState } from "../state/resource-state.ts";
-import { Snapshot } from "../state/snapshot.ts";
-import type { Goal } from "../steps/goal.ts";
-import { Limit } from "../steps/limit.ts";
-import { dynamicPackage, providedPackage } from "../urn.ts";
-import { Secret, type ValueMap } from "../values/value.ts";
-import { otherStacks } from "./other-stacks.ts";
-import { assertKnown, openConfiguration, readStackFiles, type StackFiles } from "./stack-files.ts";
+import { Secret } from "../values/value.ts";
+import { openConfiguration, requireStackFiles, type StackFiles } from "./stack-files.ts";
 
 /** What the engine was made with. */
 export interface Setting {
@@ -62,14 +47,7 @@ export async function beginOperation(
   options: OperationOptions,
   preview = false,
 ): Promise<Operation> {
-  const files = await readStackFiles(stack);
-  if (files.project.name !== stack.project) {
-    throw new SlipwayError(
-      "E_CONFIG_INVALID",
-      `Pulumi.yaml is of the project ${files.project.name}, not ${stack.project}`,
-    );
-  }
-  await assertKnown(files);
+  const files = await requireStackFiles(stack);
   const { targets, targetDependents } = options;
   const redactor = new Redactor();
   redactor.learn(Secret.of(stack.passphrase));
@@ -130,129 +108,6 @@ export async function configurationOf({ stack, files, reporter }: Operation): Pr
   return configuration;
 }
 
-/** Puts together what the parts of the operation share. */
-export function contextOf(
-  operation: Operation,
-  preview: boolean,
-  stored: StoredDeployment,
-  configuration: Configuration,
-  vault: Vault,
-): Context {
-  const { stack, files, reporter, failures, signal, parallel, targeting, written } = operation;
-  const { paths, project } = files;
-  for (const state of [...stored.resources, ...stored.pending.map((pending) => pending.resource)]) {
-    reporter.redactor.learn(state.inputs);
-    reporter.redactor.learn(state.outputs);
-  }
-  const write = async (deployment: StoredDeployment) => {
-    written.text = formatCheckpoint(paths.name, deployment, vault);
-    await writeCheckpoint(paths, written.text);
-  };
-  const snapshot = new Snapshot(stored, preview ? undefined : write);
-  targeting.assertReplacesKnown((urn) => snapshot.loaded.some((state) => state.urn === urn));
-  const names = { stack: stack.stack, project: project.name };
-  const claims = new Claims(names);
-  const references = stackReferences(otherStacks(stack), (text) => reporter.message("info", text));
-  const plugins = providerSource(operation, configuration);
-  const registry: ProviderRegistry = new ProviderRegistry({
-    source: {
-      open: async (name, version) => (name === enginePackage ? references : plugins.open(name, version)),
-      close: () => plugins.close(),
-    },
-    ...names,
-    configuration,
-    oldProvider: (reference) => withCurrentConfiguration(providerIn(snapshot, reference), registry, configuration),
-    currentUrn: (urn) => claims.current(urn),
-    registerDefault: (type, name, inputs) => {
-      const goal = providerGoal(name, type, inputs);
-      return bring(context, claimFor(context, goal), goal);
-    },
-  });
-  const context: Context = {
-    preview,
-    ...names,
-    snapshot,
-    registry,
-    failures,
-    reporter,
-    limit: new Limit(parallel),
-    signal,
-    claims,
-    targeting,
-    replaced: new Set(),
-    beingDeleted: new Map(),
-    awaitingDeletion: new Set(),
-    undecided: new Map(),
-  };
-  return context;
-}
-
-function providerSource(operation: Operation, configuration: Configuration): ProviderSource {
-  const { setting, stack, files, reporter, signal } = operation;
-  return new ProviderSource(setting.providers, async () => {
-    const { startPluginHost } = await import("../../plugins/plugin-host.ts");
-    return startPluginHost({
-      project: files.project,
-      configuration: configuration.values,
-      nodePath: setting.nodePath,
-      env: stack.env ?? {},
-      signal,
-      tell: (severity, message, urn) => reporter.message(severity, message, urn),
-    });
-  });
-}
-
-/**
- * A default provider that the program does not register any more (or a destroy, which runs no program) is still configured as the
- * stack's configuration says now: a password that was changed since would lock the user out of the clean-up.
- */
-function withCurrentConfiguration(
-  state: ResourceState | undefined,
-  registry: ProviderRegistry,
-  configuration: Configuration,
-): ResourceState | undefined {
-  if (state === undefined || state.parent !== undefined) return state;
-  const packageName = providedPackage(state.type);
-  const configured =
-    packageName === dynamicPackage ||
-    Object.keys(configuration.values).some((key) => key.startsWith(`${packageName}:`));
-  if (!configured) return state;
-  const version = typeof state.inputs.version === "string" ? state.inputs.version : "";
-  return { ...state, inputs: registry.defaultInputs(packageName, version) };
-}
-
-/** The provider that a reference names; its id tells apart the generations of a replaced one. */
-function providerIn(snapshot: Snapshot, { urn, id }: { urn: string; id: string }): ResourceState | undefined {
-  const generation = snapshot.resources().find((state) => state.urn === urn && state.id === id);
-  return generation ?? snapshot.current(urn);
-}
-
-function providerGoal(name: string, type: string, inputs: ValueMap): Goal {
-  return {
-    type,
-    name,
-    custom: true,
-    parent: "",
-    inputs,
-    provider: "",
-    version: "",
-    dependencies: [],
-    propertyDependencies: {},
-    protect: false,
-    retainOnDelete: false,
-    deletedWith: "",
-    deleteBeforeReplace: undefined,
-    ignoreChanges: [],
-    replaceOnChanges: [],
-    additionalSecretOutputs: [],
-    customTimeouts: {},
-    aliases: [],
-    importId: "",
-    replacementTrigger: undefined,
-    pluginDownloadUrl: "",
-  };
-}
-
 /** Does an operation's work and tells how it ended. */
 export async function untilTold<T>({ reporter, failures, signal }: Operation, work: () => Promise<T>): Promise<T> {
   try {
@@ -267,9 +122,6 @@ export async function untilTold<T>({ reporter, failures, signal }: Operation, wo
 }
 
 /** Throws what ended an operation early. */
-export function throwIfInterrupted(operation: Operation, interrupted = false): void {
-  if (!operation.signal.aborted && !interrupted) return;
-  throw new SlipwayError("E_INTERRUPTED", "interrupted; what had been begun was finished and is in the state", {
-    hint: "Run the command again to go on.",
-  });
+export function throwIfInterrupted(operation: Operation, isInterrupted = false): void {
+  if (operation.signal.aborted || isInterrupted) throw interrupted();
 }

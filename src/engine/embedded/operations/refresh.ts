@@ -1,20 +1,10 @@
-import { SlipwayError } from "../../../common/errors.ts";
 import type { OperationResult, RefreshOptions, StackReference } from "../../engine.ts";
 import { adoptUnregistered, warnOfPending } from "../deployment/interrupted.ts";
 import { refreshState } from "../deployment/refresh-phase.ts";
 import { stackType } from "../urn.ts";
 import { mapToPlain } from "../values/plain.ts";
-import {
-  beginOperation,
-  configurationOf,
-  contextOf,
-  type Operation,
-  type Setting,
-  throwIfInterrupted,
-  untilTold,
-  withLock,
-} from "./operation.ts";
-import { openState, openVault, readState } from "./stack-files.ts";
+import { beginOperation, type Operation, type Setting, throwIfInterrupted, untilTold, withLock } from "./operation.ts";
+import { contextOfState } from "./operation-context.ts";
 
 /**
  * Brings the state to what the providers say, without running the program and without changing a resource. With `previewOnly` it
@@ -32,16 +22,8 @@ export async function refresh(
 
 async function lookAtAll(operation: Operation, options: RefreshOptions): Promise<OperationResult> {
   const startedAt = performance.now();
-  const { stack, files, failures, reporter } = operation;
-  const json = await readState(files);
-  if (json === undefined) {
-    throw new SlipwayError("E_STACK_UNKNOWN", `the stack ${files.stack} has no state: there is nothing to refresh`, {
-      hint: `Run \`slipway up ${files.stack}\` first.`,
-    });
-  }
-  const [vault, configuration] = await Promise.all([openVault(stack, files.file, json), configurationOf(operation)]);
-  const stored = openState(files.paths, json, vault);
-  const context = contextOf(operation, options.previewOnly === true, stored, configuration, vault);
+  const { failures, reporter } = operation;
+  const context = await contextOfState(operation, options.previewOnly === true, "refresh");
   const { snapshot } = context;
   try {
     warnOfPending(context);

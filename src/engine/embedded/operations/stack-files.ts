@@ -34,6 +34,17 @@ export async function readStackFiles({
   return { stack, project, file, paths: stackPaths(backendUrl, project.name, stack) };
 }
 
+/** The files of a stack to be worked on: of the project that the caller takes it for, and known. Throws as {@link readStackFiles}. */
+export async function requireStackFiles(stack: StackReference): Promise<StackFiles> {
+  const files = await readStackFiles(stack);
+  const { name } = files.project;
+  if (name !== stack.project) {
+    throw new SlipwayError("E_CONFIG_INVALID", `Pulumi.yaml is of the project ${name}, not ${stack.project}`);
+  }
+  await assertKnown(files);
+  return files;
+}
+
 /** Throws SlipwayError E_STACK_UNKNOWN where a stack has neither a file nor state. */
 export async function assertKnown({ stack, project, file, paths }: StackFiles): Promise<void> {
   if (file.exists || (await hasState(paths))) return;

@@ -12,13 +12,13 @@ import { mapToPlain } from "../values/plain.ts";
 import {
   beginOperation,
   configurationOf,
-  contextOf,
   type Operation,
   type Setting,
   throwIfInterrupted,
   untilTold,
   withLock,
 } from "./operation.ts";
+import { contextOf } from "./operation-context.ts";
 import { ProgramMessages } from "./program-log.ts";
 import { openState, openVault, readState } from "./stack-files.ts";
 
@@ -50,7 +50,7 @@ async function runProgram(operation: Operation, isPreview: boolean): Promise<Ope
   opening.catch(() => undefined); // awaited with the context, unless the configuration fails first
   const configuration = await configurationOf(operation);
   const context = opening.then((vault) =>
-    contextOf(operation, isPreview, openState(files.paths, json, vault), configuration, vault),
+    contextOf(operation, isPreview, { stored: openState(files.paths, json, vault), configuration, vault }),
   );
   const deployment = context.then(async (opened) => {
     warnOfPending(opened);

@@ -48,11 +48,39 @@ export async function halfMade(
   const planned = keptInputs(everythingKept(kind), inputs);
   // only kinds that can break beyond repair are read again: for the others "never read" must stay visible in the state
   const seen = kind.brokenBy && (await kind.read(context, id, inputs, olds).catch(() => undefined));
-  const reason = messageOf(cause) + (requestId === undefined ? "" : ` (created by request ${requestId})`);
   const state = composed(kind, context, id, inputs, olds, { ...planned, ...seen });
-  const failure = new InitializationFailed(id, state, [reason]);
+  const made = requestId === undefined ? "" : ` (created by request ${requestId})`;
+  const failure = new InitializationFailed(id, state, [`${messageOf(cause)}${made}. ${adviceOn(kind, state, cause)}`]);
   failure.cause = cause;
   return failure;
+}
+
+/**
+ * An object that a failed update has left broken: the state says so, and the next run replaces it.
+ * @returns undefined where it is not broken beyond repair
+ */
+export async function broken(
+  kind: ResourceKind,
+  context: Context,
+  id: string,
+  inputs: PropertyMap,
+  olds: PropertyMap,
+  cause: unknown,
+): Promise<InitializationFailed | undefined> {
+  if (kind.brokenBy === undefined) return undefined;
+  const found = await kind.read(context, id, inputs, olds).catch(() => undefined);
+  const state = found && composed(kind, context, id, inputs, olds, found);
+  if (state === undefined || kind.brokenBy(state) === undefined) return undefined;
+  const failure = new InitializationFailed(id, state, [`${messageOf(cause)}. ${adviceOn(kind, state, cause)}`]);
+  failure.cause = cause;
+  return failure;
+}
+
+/** What to do about a resource that is not what it should be: engines show the reasons only, no hints. */
+function adviceOn(kind: ResourceKind, state: PropertyMap, cause: unknown): string {
+  if (kind.brokenBy?.(state) !== undefined) return "The next `slipway up` replaces it.";
+  const hint = cause instanceof SlipwayError && cause.code === "E_UPDATE_FAILED" ? cause.hint : undefined;
+  return hint ?? "The next `slipway up` waits for it again.";
 }
 
 /** True where the cloud may have done what a call asked, though its answer was lost on the way or at a gateway. */

@@ -9,7 +9,7 @@ import type { ProviderFunction } from "./function.ts";
 import { providerFunctions } from "./functions.ts";
 import type { Candidate, Context, ResourceKind } from "./kind.ts";
 import { resourceKinds } from "./kinds.ts";
-import { composed, halfMade, mayHaveMade, outputsOf } from "./outcome.ts";
+import { broken, composed, halfMade, mayHaveMade, outputsOf } from "./outcome.ts";
 import { checkInputs } from "./schema/check.ts";
 import { changedNames } from "./schema/diff.ts";
 import {
@@ -24,6 +24,7 @@ import {
 } from "./schema/outputs.ts";
 import { textOf } from "./schema/values.ts";
 import { verdictOn } from "./verdict.ts";
+import { Vanished } from "./waiting.ts";
 
 /** Where the provider finds its cloud, beside what `configure` is told. */
 export interface OpenStackProviderOptions extends Pick<CredentialsQuery, "env" | "cwd"> {
@@ -107,6 +108,7 @@ export function createOpenStackProvider(options: OpenStackProviderOptions = {}):
         await kind.settle?.(context, made.id, inputs, {});
         return { id: made.id, outputs: await outputsOf(kind, context, made.id, inputs, known) };
       } catch (error) {
+        if (error instanceof Vanished) throw error;
         throw await halfMade(kind, context, made, inputs, known, error);
       }
     },
@@ -117,7 +119,11 @@ export function createOpenStackProvider(options: OpenStackProviderOptions = {}):
       const context = callOn(kind, "update", news, call);
       const changed = changedNames(kind.properties, olds, news);
       if (changed.size > 0) await kind.update?.(context, id, { olds, inputs: news, changed });
-      await kind.settle?.(context, id, news, olds);
+      try {
+        await kind.settle?.(context, id, news, olds);
+      } catch (error) {
+        throw (await broken(kind, context, id, news, olds, error)) ?? error;
+      }
       const outputs = await outputsOf(kind, context, id, news, olds);
       return { ...keptEmptyCollections(kind.properties, olds), ...outputs };
     },

@@ -11,6 +11,9 @@ const pace = { intervalMs: 50, maxIntervalMs: 2000 };
 /** How long a new object may be invisible to reads, milliseconds: clouds answer from replicas. */
 const invisibleMs = 30_000;
 
+/** How long an object may stay in ERROR after its DELETE before the delete has failed, milliseconds: replicas again. */
+const failedDeleteMs = 10_000;
+
 /** How long "in use" (409) is retried on a delete, milliseconds: detaching takes seconds, a real user stays. */
 const inUseMs = 60_000;
 
@@ -21,9 +24,18 @@ export interface Observed {
   fault?: string;
 }
 
+/** The object that was waited for is not there any more: nothing of it can be kept. Code E_UPDATE_FAILED. */
+export class Vanished extends SlipwayError {
+  constructor(what: string) {
+    super("E_UPDATE_FAILED", `${what} vanished`, {
+      hint: "Run `slipway refresh` and `slipway up`: it is made anew.",
+    });
+  }
+}
+
 /**
  * Waits until the object has one of the target states.
- * @throws SlipwayError E_UPDATE_FAILED when it goes into ERROR or vanishes; E_TIMEOUT with the last state
+ * @throws SlipwayError E_UPDATE_FAILED when it goes into ERROR; {@link Vanished}; E_TIMEOUT with the last state
  */
 export async function untilStatus(
   context: Context,
@@ -37,12 +49,12 @@ export async function untilStatus(
     `${what} to become ${targets.join(" or ")}`,
     async () => {
       const seen = await look();
-      if (seen === undefined && performance.now() - started > invisibleMs) throw failed(`${what} vanished`);
+      if (seen === undefined && performance.now() - started > invisibleMs) throw new Vanished(what);
       if (seen === undefined) return undefined;
       last = seen.status;
       if (targets.includes(seen.status)) return true;
       if (!isFailure(seen.status)) return undefined;
-      throw failed(`${what} went into ${seen.status}${seen.fault === undefined ? "" : `: ${seen.fault}`}`);
+      throw new SlipwayError("E_UPDATE_FAILED", `${what} went into ${inWords(seen)}`, { hint: mend });
     },
     limits(context),
   ).catch((error: unknown) => {
@@ -70,19 +82,27 @@ export async function untilAnswered<T>(
   }
 }
 
-/** Waits until a look finds nothing. */
+/**
+ * Waits until a look finds nothing.
+ * @throws SlipwayError E_UPDATE_FAILED when it stays in ERROR; E_TIMEOUT with the last state
+ */
 export async function untilGone(
   context: Context,
   what: string,
   look: () => Promise<Observed | undefined>,
 ): Promise<void> {
+  const started = performance.now();
   let last = "unknown";
   await waitFor(
     `${what} to be gone`,
     async () => {
       const seen = await look();
-      last = seen?.status ?? "gone";
-      return seen === undefined ? true : undefined;
+      if (seen === undefined) return true;
+      last = seen.status;
+      if (!isFailure(seen.status) || performance.now() - started < failedDeleteMs) return undefined;
+      throw new SlipwayError("E_UPDATE_FAILED", `${what} could not be deleted, it is in ${inWords(seen)}`, {
+        hint: "Run the command again; if it stays, ask the cloud's operators with its id.",
+      });
     },
     limits(context),
   ).catch((error: unknown) => {
@@ -113,8 +133,12 @@ function limits({ timeoutMs, signal }: Context) {
   return { timeoutMs, ...pace, ...(signal === undefined ? {} : { signal }) };
 }
 
-function failed(message: string): SlipwayError {
-  return new SlipwayError("E_UPDATE_FAILED", message, { hint: "Run `slipway up` again: it is replaced." });
+/** For an object that is not simply replaced: its content, or its address, is worth something. */
+const mend =
+  "Have it mended in the cloud and run `slipway up` again; or delete it there, then `slipway refresh` and `slipway up` make it anew.";
+
+function inWords({ status, fault }: Observed): string {
+  return fault === undefined ? status : `${status}: ${fault}`;
 }
 
 function withLastState(error: unknown, last: string): unknown {

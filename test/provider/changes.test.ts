@@ -226,6 +226,13 @@ describe("interrupted and broken creates", () => {
       changes: true,
       replaces: ["powerState"],
     });
+    // a run that gave up while the server was still being built hears of it with its next update
+    const update = provider.update(server, id, { ...outputs, powerState: "build" }, inputs, inputs, false, {});
+    await expect(update).rejects.toMatchObject({
+      name: "InitializationFailed",
+      outputs: { powerState: "error" },
+      reasons: [expect.stringMatching(/went into ERROR: .*The next `slipway up` replaces it\.$/)],
+    });
     await provider.delete(server, id, outputs, inputs, {});
   });
 

@@ -282,7 +282,11 @@ describe("a busy load balancer", () => {
     const failed = (await make(provider, r, { vipSubnetId: subnetId }).catch((error: unknown) => error)) as Error;
     expect(failed).toBeInstanceOf(InitializationFailed);
     expect(failed.message).toMatch(/loadbalancer [0-9a-f-]{36} went into ERROR/);
-    const { id } = failed as InitializationFailed;
+    const { id, outputs } = failed as InitializationFailed;
+    expect(failed.message).toMatch(/The next `slipway up` replaces it\.$/);
+    expect((await provider.diff(r, id, outputs, {}, outputs, [])).replaces).toEqual(["status"]);
+    const read = await provider.read(r, id, outputs, { vipSubnetId: subnetId, __defaults: ["name"] }, {});
+    expect(read.outputs.status).toBe("ERROR");
     const below = make(provider, resource("loadbalancer/listener:Listener", "l"), {
       loadbalancerId: id,
       protocol: "TCP",
@@ -294,6 +298,18 @@ describe("a busy load balancer", () => {
     });
     await provider.delete(r, id, {}, {}, {});
     expect((await provider.read(r, id, {}, {}, {})).id).toBe("");
+  });
+
+  test("one that worked before is not replaced for its state, and a failed change says what to do", async () => {
+    const r = resource("loadbalancer/loadBalancer:LoadBalancer", "known");
+    const made = await make(provider, r, { vipSubnetId: subnetId });
+    octavia.setStatus(made.id, "ERROR");
+    const read = await provider.read(r, made.id, made.outputs, made.inputs, {});
+    expect(read.outputs).not.toHaveProperty("status");
+    const retried = provider.update(r, made.id, read.outputs, made.inputs, made.inputs, false, {});
+    await expect(retried).rejects.toMatchObject({ code: "E_UPDATE_FAILED", hint: expect.stringMatching(/mended/) });
+    octavia.setStatus(made.id, "ACTIVE");
+    await provider.delete(r, made.id, made.outputs, made.inputs, {});
   });
 
   test("its security groups are those of its port", async () => {
@@ -416,7 +432,9 @@ describe("zones", () => {
     const r = resource("dns/zone:Zone", "z");
     const failed = await make(provider, r, { name: "e.org.", email: "a@e.org" }).catch((error: unknown) => error);
     expect(failed).toMatchObject({ name: "InitializationFailed", message: expect.stringContaining("went into ERROR") });
-    await provider.delete(r, (failed as InitializationFailed).id, {}, {}, {});
+    const { id, outputs } = failed as InitializationFailed;
+    expect((await provider.diff(r, id, outputs, {}, outputs, [])).replaces).toEqual(["status"]);
+    await provider.delete(r, id, {}, {}, {});
     designate.breakNext = true;
     const news = { name: "e.org.", email: "a@e.org", disableStatusCheck: true };
     const made = await make(provider, r, news);

@@ -1,6 +1,7 @@
 import { SlipwayError } from "../../common/errors.ts";
 import type { PropertyMap } from "../../engine/resource-provider.ts";
 import { listAll } from "../../openstack/pages.ts";
+import { brokenByStatus, neverUsable } from "../broken.ts";
 import type { Context, ResourceChange, ResourceKind } from "../kind.ts";
 import { toApi } from "../schema/api-form.ts";
 import { anObject, aString, flag, integer, list, map, type Properties, set, text } from "../schema/property.ts";
@@ -21,6 +22,9 @@ const attachment = anObject({
   instanceId: text({ output: true, computed: true }),
   device: text({ output: true, computed: true }),
 });
+
+/** A volume whose create ended in an error holds nothing yet. */
+const beforeUse = { pending: ["creating", "downloading"], witness: "attachments" };
 
 /** What a volume is made from: one of them. */
 const sources = ["snapshotId", "sourceVolId", "imageId", "backupId"];
@@ -76,7 +80,9 @@ export const volume: ResourceKind = {
 
   async read(context, id, inputs, olds) {
     const found = await findVolume(context, id);
-    return found === undefined ? undefined : { ...stateOf(found), ...neverUsable(found, inputs, olds) };
+    return found === undefined
+      ? undefined
+      : { ...stateOf(found), ...neverUsable(beforeUse, found.status, inputs, olds) };
   },
 
   update: updateVolume,
@@ -102,11 +108,13 @@ export const volume: ResourceKind = {
     return listed
       .filter((one) => one.size === inputs.size && (one.description ?? "") === (textOf(inputs, "description") ?? ""))
       .filter((one) => Object.entries(wanted).every(([key, value]) => one.metadata[key] === value))
+      .filter((one) => (one.snapshot_id ?? "") === (textOf(inputs, "snapshotId") ?? ""))
+      .filter((one) => (one.source_volid ?? "") === (textOf(inputs, "sourceVolId") ?? ""))
       .filter((one) => one.attachments.length === 0)
       .map((one) => ({ id: one.id, createdAt: one.created_at }));
   },
 
-  brokenBy: (olds) => (olds.status === undefined ? undefined : "status"),
+  brokenBy: brokenByStatus,
 };
 
 function stateOf(found: VolumeRecord): PropertyMap {
@@ -126,16 +134,6 @@ function stateOf(found: VolumeRecord): PropertyMap {
       device: one.device ?? "",
     })),
   };
-}
-
-/**
- * Marks a volume whose create ended in an error: it holds nothing yet and is replaced. A volume that was usable once is never
- * replaced for its status: it may hold somebody's data.
- */
-function neverUsable({ status }: VolumeRecord, inputs: PropertyMap, olds: PropertyMap): PropertyMap {
-  const imported = Object.keys(inputs).length === 0;
-  const usedBefore = olds.attachments !== undefined && olds.status === undefined;
-  return status === "error" && !imported && !usedBefore ? { status } : {};
 }
 
 /** The size first, then names and metadata in one call, as the official provider does. */

@@ -5,7 +5,7 @@ import { observeVolume } from "../blockstorage/observe.ts";
 import type { Context, Made, ResourceKind } from "../kind.ts";
 import { flag, object, text } from "../schema/property.ts";
 import { isMap, textOf } from "../schema/values.ts";
-import { deleteUnlessGone, type Observed, untilAnswered, untilGone, untilStatus } from "../waiting.ts";
+import { deleteUnlessGone, type Observed, untilAnswered, untilGone, untilStatus, Vanished } from "../waiting.ts";
 import { partsOf } from "./attachment-id.ts";
 
 /** An attachment as Nova shows it up to 2.88: its id is the volume's. */
@@ -41,7 +41,8 @@ export const volumeAttach: ResourceKind = {
     await untilStatus(context, `volume ${volumeId}`, ["in-use"], async () => {
       const [volume, attachment] = await Promise.all([observeVolume(context, volumeId), observe(context, id)]);
       const refused = attachment === undefined && volume?.status === "available";
-      return refused ? { status: "error", fault: "the server did not take the volume" } : volume;
+      if (refused) throw new Vanished(`the attachment ${id}: the server did not take the volume, it`);
+      return volume;
     });
   },
 

@@ -2,6 +2,7 @@ import type { PropertyMap } from "../../engine/resource-provider.ts";
 import { orMissing } from "../../openstack/missing.ts";
 import { listAll } from "../../openstack/pages.ts";
 import type { Query } from "../../openstack/session.ts";
+import { brokenByStatus, neverUsable } from "../broken.ts";
 import type { Candidate, Context, ResourceKind } from "../kind.ts";
 import { type ApiObject, fromApi, toApi } from "../schema/api-form.ts";
 import { flag, map, type Properties, text } from "../schema/property.ts";
@@ -17,6 +18,9 @@ export const commonProperties: Properties = {
   disableStatusCheck: flag({ kept: true, default: false }),
   valueSpecs: map({ kept: true, replaces: true }),
 };
+
+/** What was never served. */
+const beforeUse = { pending: ["PENDING"], witness: "projectId" };
 
 /** A Designate kind: its table and the few places where it differs from the others. */
 export interface DesignateKind {
@@ -73,7 +77,13 @@ export function designateKind(spec: DesignateKind): ResourceKind {
 
     async read(context, id, inputs, olds) {
       const api = await show(context, { ...olds, ...inputs }, id);
-      return api && { ...fromApi(spec.properties, api), ...spec.readMore?.(api, id, inputs) };
+      if (api === undefined) return undefined;
+      const unchecked = inputs.disableStatusCheck === true;
+      return {
+        ...fromApi(spec.properties, api),
+        ...spec.readMore?.(api, id, inputs),
+        ...(unchecked ? {} : neverUsable(beforeUse, String(api.status), inputs, olds)),
+      };
     },
 
     async update(context, id, { inputs, changed }) {
@@ -100,6 +110,8 @@ export function designateKind(spec: DesignateKind): ResourceKind {
       );
       return found.map((api) => ({ id: spec.idOf(api, inputs), createdAt: String(api.created_at ?? "") }));
     },
+
+    brokenBy: brokenByStatus,
   };
 }
 

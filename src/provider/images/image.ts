@@ -106,8 +106,10 @@ export const image: ResourceKind = {
   delete: (context, id) => deleteUnlessGone(context, () => context.session.request("image", "DELETE", `/images/${id}`)),
 
   async candidates({ session }, inputs) {
-    const found = await listImages(session, { name: textOf(inputs, "name") });
+    const owner = await session.projectId(); // others share images under any name
+    const found = await listImages(session, { name: textOf(inputs, "name"), owner });
     return found
+      .filter((one) => one.owner === owner)
       .filter((one) => one.disk_format === inputs.diskFormat && one.container_format === inputs.containerFormat)
       .filter((one) => Object.entries(propertiesOf(inputs)).every(([key, value]) => one[key] === value))
       .map((one) => ({ id: one.id, createdAt: one.created_at }));

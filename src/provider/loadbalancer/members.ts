@@ -53,12 +53,12 @@ export const members: ResourceKind = {
 
   update: (context, id, { inputs }) => replaceAll(context, id, mapsOf(inputs, "members")),
 
-  async delete(context, id, olds) {
-    const emptied = await orMissing(async () => {
-      await replaceAll(context, id, []);
-      return true;
-    });
-    if (emptied) await members.settle?.(context, id, {}, olds);
+  async delete(context, id) {
+    await orMissing(() => replaceAll(context, id, []));
+    // a pool that is gone meanwhile has no members either
+    await untilStatus(context, `pool ${id}`, ["ACTIVE", "gone"], async () =>
+      observed((await showOctavia(context, `/pools/${id}`, "pool")) ?? { provisioning_status: "gone" }),
+    );
   },
 };
 

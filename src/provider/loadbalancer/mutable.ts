@@ -47,7 +47,7 @@ async function refuseBroken(context: Context, way: Way): Promise<void> {
     "E_UPDATE_FAILED",
     `the load balancer ${String(found.name)} (${id}) is in ERROR: it takes no change`,
     {
-      hint: "Have the cloud's operators fail it over, or delete it and run the command again.",
+      hint: `Have the cloud's operators fail it over, or run \`openstack loadbalancer delete --cascade ${id}\`, then \`slipway refresh\` and the command again.`,
     },
   );
 }

@@ -1,5 +1,6 @@
 import type { PropertyMap } from "../../engine/resource-provider.ts";
 import { listAll } from "../../openstack/pages.ts";
+import { brokenByStatus, neverUsable } from "../broken.ts";
 import type { Candidate, Context, ResourceKind } from "../kind.ts";
 import { type ApiObject, fromApi, toApi } from "../schema/api-form.ts";
 import type { Timeouts } from "../schema/outputs.ts";
@@ -18,6 +19,9 @@ export const commonProperties: Properties = {
 
 /** Seconds, as the official provider has them. */
 export const tenMinutes: Timeouts = { create: 600, update: 600, delete: 600 };
+
+/** What has not worked yet. */
+const beforeUse = { pending: ["PENDING_CREATE"], witness: "tenantId" };
 
 /** An Octavia kind: its table and the few places where it differs from the others. */
 export interface OctaviaKind {
@@ -68,7 +72,11 @@ export function octaviaKind(spec: OctaviaKind): ResourceKind {
       const values = { ...olds, ...inputs };
       const api = await show(context, values, id);
       if (api === undefined) return undefined;
-      return { ...fromApi(spec.properties, api), ...(await spec.readMore?.(api, context, values)) };
+      return {
+        ...fromApi(spec.properties, api),
+        ...(await spec.readMore?.(api, context, values)),
+        ...neverUsable(beforeUse, String(api.provisioning_status), inputs, olds),
+      };
     },
 
     async update(context, id, { inputs, changed }) {
@@ -98,6 +106,8 @@ export function octaviaKind(spec: OctaviaKind): ResourceKind {
         .filter((api) => spec.isMine(api, inputs))
         .map((api) => ({ id: String(api.id), createdAt: String(api.created_at ?? "") }));
     },
+
+    brokenBy: brokenByStatus,
 
     ...(spec.importing === undefined ? {} : { importing: spec.importing }),
   };

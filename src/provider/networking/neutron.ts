@@ -2,6 +2,7 @@ import type { PropertyMap } from "../../engine/resource-provider.ts";
 import { orMissing } from "../../openstack/missing.ts";
 import { listAll } from "../../openstack/pages.ts";
 import type { Query } from "../../openstack/session.ts";
+import { brokenByStatus, neverUsable } from "../broken.ts";
 import type { Candidate, Context, ResourceChange, ResourceKind } from "../kind.ts";
 import { type ApiObject, fromApi, toApi } from "../schema/api-form.ts";
 import type { Timeouts } from "../schema/outputs.ts";
@@ -23,6 +24,9 @@ export const tagProperties: Properties = {
 
 /** Raw fields for the request that the table does not know. */
 export const valueSpecs: Properties = { valueSpecs: map({ replaces: true, kept: true }) };
+
+/** What has not worked yet. */
+const beforeUse = { pending: ["BUILD", "PENDING_CREATE"], witness: "tenantId" };
 
 /** A Neutron kind: its table and the few places where it differs from the others. */
 export interface NeutronKind {
@@ -88,13 +92,14 @@ export function neutronKind(spec: NeutronKind): ResourceKind {
       if (tagged) await ensureTags(context, pathOf(id), await show(context, id), inputs, olds);
     },
 
-    async read(context, id, inputs) {
+    async read(context, id, inputs, olds) {
       const api = await show(context, id);
       if (api === undefined) return undefined;
       return {
         ...fromApi(spec.properties, api),
         ...(tagged ? tagsOf(api, inputs) : {}),
         ...(await spec.readMore?.(api, context, inputs)),
+        ...(spec.usable === undefined ? {} : neverUsable(beforeUse, String(api.status), inputs, olds)),
       };
     },
 
@@ -116,6 +121,8 @@ export function neutronKind(spec: NeutronKind): ResourceKind {
         .filter((api) => spec.isMine?.(api, inputs) ?? true)
         .map((api) => ({ id: String(api.id), createdAt: String(api.created_at ?? "") }));
     },
+
+    ...(spec.usable === undefined ? {} : { brokenBy: brokenByStatus }),
   };
 }
 

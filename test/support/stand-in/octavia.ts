@@ -184,6 +184,11 @@ export class Octavia implements Service {
     return method === "DELETE" ? this.#delete(item) : { status: 405 };
   }
 
+  /** As if something had happened to a load balancer by itself. */
+  setStatus(id: string, status: "ACTIVE" | "ERROR"): void {
+    this.#find("loadbalancers", id).view.provisioning_status = status;
+  }
+
   /** Finishes what has taken its time. */
   #moveOn(): void {
     for (const [lb, until] of this.#busy) {

@@ -31,7 +31,8 @@ export async function adoptInterrupted(context: Context, urn: string, usable: Us
       throw error;
     });
     if (!snapshot.interruptedCreations().includes(pending)) continue; // settled meanwhile by whoever else asked
-    const known = snapshot.resources().some((state) => state.urn === urn && state.id === found?.id);
+    // one that another resource of the stack has is no leftover, however alike the two are
+    const known = snapshot.resources().some((state) => state.type === made.type && state.id === found?.id);
     if (found !== undefined && !known) take(context, made, found, usable);
     snapshot.end(pending);
     await snapshot.save();

@@ -59,8 +59,8 @@ function take(
   usable: UsableProvider,
 ): void {
   const predecessor = context.snapshot.old(made.urn);
-  if (predecessor?.pendingReplacement) context.snapshot.remove(predecessor);
-  else if (predecessor !== undefined) predecessor.delete = true;
+  const isGone = predecessor?.pendingReplacement === true;
+  if (predecessor !== undefined && !isGone) predecessor.delete = true;
   const state: ResourceState = {
     ...made,
     id: found.id,
@@ -70,7 +70,7 @@ function take(
   };
   state.outputs = outputsOf(found.outputs, state, usable);
   context.reporter.redactor.learn(state.outputs);
-  context.snapshot.adopt(state);
+  context.snapshot.adopt(state, isGone ? predecessor : undefined);
   context.reporter.message(
     "info",
     `adopted ${nameOf(made.urn)} (${found.id}), which an interrupted run had made`,

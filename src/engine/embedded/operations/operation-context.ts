@@ -7,6 +7,7 @@ import type { Configuration } from "../project/configuration.ts";
 import type { Vault } from "../secrets/vault.ts";
 import { writeCheckpoint } from "../state/backend.ts";
 import { formatCheckpoint, type Deployment as StoredDeployment } from "../state/checkpoint.ts";
+import { ResourceTexts } from "../state/resource-texts.ts";
 import { Snapshot } from "../state/snapshot.ts";
 import { Limit } from "../steps/limit.ts";
 import { configurationOf, type Operation } from "./operation.ts";
@@ -44,8 +45,9 @@ export function contextOf(operation: Operation, preview: boolean, { stored, conf
     reporter.redactor.learn(state.inputs);
     reporter.redactor.learn(state.outputs);
   }
+  const texts = new ResourceTexts(vault);
   const write = async (deployment: StoredDeployment) => {
-    written.text = formatCheckpoint(paths.name, deployment, vault);
+    written.text = formatCheckpoint(paths.name, deployment, vault, texts);
     await writeCheckpoint(paths, written.text);
   };
   const snapshot = new Snapshot(stored, preview ? undefined : write);

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { SlipwayError } from "../../../common/errors.ts";
 import type { SecretCodec } from "../values/state-json.ts";
-import type { Json } from "../values/wire.ts";
-import { type ResourceJson, type ResourceState, resourceFromJson, resourceToJson } from "./resource-state.ts";
+import { type ResourceJson, type ResourceState, resourceFromJson } from "./resource-state.ts";
+import { ResourceTexts } from "./resource-texts.ts";
 
 /** Written into manifests; the official engine accepts any text whose hash is the magic. */
 const engineVersion = "v3.248.0-slipway";
@@ -103,36 +103,53 @@ function around({ checkpoint, ...file }: CheckpointJson): Surroundings {
   return { file, checkpoint: others, latest: rest };
 }
 
-/** A checkpoint file's text, compact, version 3. */
+/**
+ * A checkpoint file's text, compact, version 3.
+ * @param texts what an operation's saves share, so that each makes the text of only those resources that changed since the last
+ */
 export function formatCheckpoint(
   stackPath: string,
   deployment: Deployment,
   codec: SecretCodec & { salt: string },
+  texts = new ResourceTexts(codec),
 ): string {
   const { resources, pending, metadata, rest } = deployment;
-  return JSON.stringify({
-    ...rest?.file,
-    version: knownVersion,
-    checkpoint: {
-      ...rest?.checkpoint,
-      stack: stackPath,
-      latest: {
-        ...rest?.latest,
-        manifest: { time: new Date().toISOString(), magic: magicOf(engineVersion), version: engineVersion },
-        secrets_providers: { type: "passphrase", state: { salt: codec.salt } },
-        ...(resources.length > 0 ? { resources: resources.map((item) => resourceToJson(item, codec)) } : {}),
-        ...(pending.length > 0
-          ? {
-              pending_operations: pending.map((operation) => ({
-                resource: resourceToJson(operation.resource, codec) as Json,
-                type: operation.type,
-              })),
-            }
-          : {}),
-        metadata,
-      },
-    },
+  const latest = objectText({
+    ...textsOf({
+      ...rest?.latest,
+      manifest: { time: new Date().toISOString(), magic: magicOf(engineVersion), version: engineVersion },
+      secrets_providers: { type: "passphrase", state: { salt: codec.salt } },
+    }),
+    ...(resources.length > 0 ? { resources: listText(resources.map((state) => texts.of(state))) } : {}),
+    ...(pending.length > 0
+      ? {
+          pending_operations: listText(
+            pending.map(({ resource, type }) =>
+              objectText({ resource: texts.of(resource), type: JSON.stringify(type) }),
+            ),
+          ),
+        }
+      : {}),
+    ...textsOf({ metadata }),
   });
+  const checkpoint = objectText({ ...textsOf({ ...rest?.checkpoint, stack: stackPath }), latest });
+  return objectText({ ...textsOf({ ...rest?.file, version: knownVersion }), checkpoint });
+}
+
+/** The JSON text of each field; what JSON has no text for is left out. */
+function textsOf(fields: object): Record<string, string> {
+  const texts = Object.entries(fields).map(([key, value]) => [key, JSON.stringify(value) as string | undefined]);
+  return Object.fromEntries(texts.filter(([, text]) => text !== undefined)) as Record<string, string>;
+}
+
+/** A JSON object out of the texts of its fields. */
+function objectText(texts: Record<string, string>): string {
+  const fields = Object.entries(texts).map(([key, text]) => `${JSON.stringify(key)}:${text}`);
+  return `{${fields.join(",")}}`;
+}
+
+function listText(texts: readonly string[]): string {
+  return `[${texts.join(",")}]`;
 }
 
 function magicOf(version: string): string {

@@ -110,10 +110,14 @@ export class Snapshot {
     this.#old.splice(0, this.#old.length, ...resources);
   }
 
-  /** Takes a resource that an interrupted run made as if the last operation had left it. */
-  adopt(state: ResourceState): void {
+  /**
+   * Takes a resource that an interrupted run made as if the last operation had left it.
+   * @param inPlaceOf a predecessor that leaves the state: what names it stands behind it
+   */
+  adopt(state: ResourceState, inPlaceOf?: ResourceState): void {
     this.#known.add(state.urn);
-    this.#old.push(state);
+    if (inPlaceOf === undefined) this.#old.push(state);
+    else this.#old.splice(this.#old.indexOf(inPlaceOf), 1, state);
   }
 
   remove(state: ResourceState): void {

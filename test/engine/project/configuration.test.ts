@@ -95,16 +95,16 @@ describe("the program's start", () => {
   it("is in the folder that main names, and asks for it by a dot", async () => {
     const given = await start("main: stacks/\nstackConfigDir: stacks\n");
     expect(argumentsOf(given, "run.js").join(" ")).toBe(
-      `run.js --monitor 127.0.0.1:5 --engine 127.0.0.1:5 --organization organization --project shop --stack dev --root-directory ${root} --pwd ${root}/stacks --dry-run --parallel 8 .`,
+      `--max-semi-space-size=8 run.js --monitor 127.0.0.1:5 --engine 127.0.0.1:5 --organization organization --project shop --stack dev --root-directory ${root} --pwd ${root}/stacks --dry-run --parallel 8 .`,
     );
   });
 
-  it("names a file that main names, and passes node's own arguments", async () => {
+  it("names a file that main names, and passes node's own arguments after ours, so that they win", async () => {
     await writeFile(join(root, "stacks", "app.ts"), "");
     const given = await start("main: stacks/app.ts\nstackConfigDir: stacks\n");
     given.project.options.nodeArguments = ["--enable-source-maps"];
     const built = argumentsOf({ ...given, preview: false }, "run.js");
-    expect(built[0]).toBe("--enable-source-maps");
+    expect(built.slice(0, 2)).toEqual(["--max-semi-space-size=8", "--enable-source-maps"]);
     expect(built.at(-1)).toBe("app.ts");
     expect(built).not.toContain("--dry-run");
   });

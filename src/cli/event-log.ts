@@ -20,6 +20,8 @@ export function withEventLog(engine: Engine, path: string | undefined): Engine {
     preview: (stack, options) => engine.preview(stack, logging(options)),
     up: (stack, options) => engine.up(stack, logging(options)),
     destroy: (stack, options) => engine.destroy(stack, logging(options)),
+    importResources: (stack, resources, options) =>
+      engine.importResources(stack, resources, { ...options, ...logging(options) }),
     refresh: (stack, options) => engine.refresh(stack, { ...options, ...logging(options) }),
   };
 }

@@ -76,6 +76,11 @@ const entries: Entry[] = [
     load: () => import("./verbs/refresh.ts"),
   },
   {
+    command: "import <type> <name> <id>",
+    describe: "take an object of the cloud into a stack's state, and print its declaration for the program",
+    load: () => import("./verbs/import.ts"),
+  },
+  {
     command: "stack <action> [name]",
     describe: "a stack's state: export, import, rename, rm, ls, cancel",
     load: () => import("./verbs/stack.ts"),

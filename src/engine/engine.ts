@@ -42,6 +42,35 @@ export interface RefreshOptions extends OperationOptions {
   clearPendingCreates?: boolean;
 }
 
+/** An object of the cloud that a stack is to take over, as the program will call it. */
+export interface ResourceToImport {
+  /** Type token, e.g. `openstack:networking/network:Network`. */
+  type: string;
+  name: string;
+  /** What the provider knows the object by. */
+  id: string;
+  /** URN of a resource of the stack, or of one that is imported with it; left out: the stack itself. */
+  parent?: string;
+  /** URN of a provider of the stack; left out: the package's default one. */
+  provider?: string;
+}
+
+/** How to import. */
+export interface ImportOptions extends Pick<OperationOptions, "onEvent" | "signal" | "parallel"> {
+  /** Keeps what is imported from being deleted until the program says otherwise; left out: yes. */
+  protect?: boolean;
+  /** Shows what would be imported and saves nothing. */
+  previewOnly?: boolean;
+  /** What the program calls parents and providers: URN by variable. Left out: after the names in their URNs. */
+  nameTable?: Record<string, string>;
+}
+
+/** How an import ended. */
+export interface ImportResult extends OperationResult {
+  /** The declarations, in TypeScript, that the program needs to keep what was imported as it is. */
+  program: string;
+}
+
 /** How an operation ended. A failed one throws SlipwayError instead. */
 export interface OperationResult {
   /** Number of resources by operation; a replacement counts once, default providers not at all. */
@@ -63,6 +92,17 @@ export interface Engine {
   destroy(stack: StackReference, options?: OperationOptions): Promise<OperationResult>;
   /** Brings the state to what the providers say of each resource, and changes none; the result's counts are of what it found. */
   refresh(stack: StackReference, options?: RefreshOptions): Promise<OperationResult>;
+  /**
+   * Takes objects that exist in the cloud into the state, as their providers read them, without running the program. Changes
+   * nothing in the cloud. What the state has already under that name and id stays as it is. Throws SlipwayError E_USAGE for a name that
+   * another object has, a type that is none, and a parent or provider that the stack does not have; E_UPDATE_FAILED for an
+   * object that is not there; E_UNSUPPORTED for a type that the provider does not know.
+   */
+  importResources(
+    stack: StackReference,
+    resources: readonly ResourceToImport[],
+    options?: ImportOptions,
+  ): Promise<ImportResult>;
   /** The outputs as the state has them, secrets in clear; undefined where the stack has no state yet. */
   outputs(stack: StackReference): Promise<Record<string, unknown> | undefined>;
   /**

@@ -17,6 +17,7 @@ const signs: Partial<Record<StepOperation, readonly [sign: string, sgr: number]>
   delete: ["-", red],
   replace: ["±", magenta],
   discard: ["-", grey],
+  import: ["=", green],
 };
 
 /** `Instance web` of a resource's URN and type. */

@@ -1,6 +1,7 @@
 import type { Engine } from "../engine.ts";
 import type { ProviderFactory } from "../resource-provider.ts";
 import { destroy } from "./operations/destroy.ts";
+import { importResources } from "./operations/import-resources.ts";
 import { outputs } from "./operations/outputs.ts";
 import { refresh } from "./operations/refresh.ts";
 import { verify } from "./operations/verify.ts";
@@ -29,6 +30,7 @@ export function createEmbeddedEngine({
     up: async (stack, options = {}) => (await running()).up(setting, stack, options),
     destroy: (stack, options = {}) => destroy(setting, stack, options),
     refresh: (stack, options = {}) => refresh(setting, stack, options),
+    importResources: (stack, resources, options = {}) => importResources(setting, stack, resources, options),
     outputs,
     verify,
     forget: ({ backendUrl, project, stack }) => dropCheckpoint(stackPaths(backendUrl, project, stack)),

@@ -16,7 +16,7 @@ export class CommandFailed extends Error {
 }
 
 /** What the Automation API asks of a command (`PulumiCommand.run` of @pulumi/pulumi, which its types leave out). */
-type Run = (
+export type Run = (
   args: string[],
   cwd: string,
   env: Record<string, string>,
@@ -62,4 +62,10 @@ export function inOwnProcessGroup(command: PulumiCommand, path: string): PulumiC
       });
     });
   return Object.assign(command, { run });
+}
+
+/** Lets what the Automation API asks of a command go another way. */
+export function withRun(command: PulumiCommand, change: (run: Run) => Run): void {
+  const asked = command as PulumiCommand & { run: Run };
+  asked.run = change(asked.run.bind(command));
 }

@@ -4,6 +4,7 @@ import { verify } from "../embedded/operations/verify.ts";
 import { dropCheckpoint, stackPaths } from "../embedded/state/backend.ts";
 import type { Engine, RefreshOptions } from "../engine.ts";
 import { type RequiredPlugin, requireInstallation } from "./find.ts";
+import { importVerb } from "./import-verb.ts";
 import { runOperation, type Verb } from "./operation.ts";
 
 /**
@@ -28,6 +29,11 @@ export function createOfficialEngine({
     refresh: async (stack, options = {}) => {
       const result = await runOperation(setting, stack, options, refresh(options));
       return { ...result, outputs: (await outputs(stack)) ?? {} };
+    },
+    importResources: async (stack, resources, options = {}) => {
+      const importing = importVerb(resources, options);
+      const result = await runOperation(setting, stack, options, importing);
+      return { ...result, outputs: (await outputs(stack)) ?? {}, program: importing.program };
     },
     outputs,
     verify: async (stack) => {

@@ -28,6 +28,16 @@ const notRecorded: Record<string, (lab: Lab, run: RecordedRun) => Promise<unknow
     await lab.run({ ...asBefore, args: "refresh" });
     await lab.run({ ...asBefore, args: "up" });
   },
+  // the network was another stack's
+  "c6-import": (lab) =>
+    lab.standIn("07871463-f927-47eb-88ca-c8286eafb9f3", "network wide-c9352b9", async (session) => {
+      const { body } = await session.request<{ network: { id: string } }>("network", "POST", "/networks", {
+        body: { network: { name: "wide-c9352b9", description: "two" } },
+      });
+      const { id } = body.network;
+      await session.request("network", "PUT", `/networks/${id}/tags`, { body: { tags: ["b", "c"] } });
+      return id;
+    }),
   // the policy was changed, which replaced the group and the servers
   "c7-destroy-targeted": (lab, run) => lab.run({ ...run, args: "up" }),
 };

@@ -32,6 +32,8 @@ export class Lab {
   readonly #proxy: RecordingProxy;
   readonly #engine: Engine;
   readonly #stack: StackReference;
+  /** Ids of what {@link standIn} has made, by the recorded ones. */
+  readonly #standIns = new Map<string, string>();
   #vault: Vault | undefined;
 
   private constructor(parts: {
@@ -141,6 +143,17 @@ export class Lab {
     await change(this.#session, found.id);
   }
 
+  /**
+   * Makes what a recorded run found in the lab, outside of any stack.
+   * @param recorded its id there
+   * @param name what {@link known} calls it
+   */
+  async standIn(recorded: string, name: string, make: (session: Session) => Promise<string>): Promise<void> {
+    const id = await make(this.#session);
+    this.known[id] = name;
+    this.#standIns.set(recorded, id);
+  }
+
   /** Lets the cloud answer otherwise than it does. */
   answering(alter: RecordingProxy["alter"]): void {
     this.#proxy.alter = alter;
@@ -192,6 +205,14 @@ export class Lab {
         return this.#engine.up(this.#stack, options);
       case "refresh":
         return this.#engine.refresh(this.#stack, options);
+      case "import": {
+        const [type = "", name = "", id = ""] = flags;
+        const resource = { type, name, id: this.#standIns.get(id) ?? id };
+        return this.#engine.importResources(this.#stack, [resource], {
+          onEvent,
+          protect: !flags.includes("--protect=false"),
+        });
+      }
       case "destroy":
         return this.#engine.destroy(this.#stack, options);
       default:

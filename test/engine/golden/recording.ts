@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 
 /** The recordings that there are. */
-export const recordings = ["v3-lifecycle", "v3-drift", "v3-wide", "v3-errors"];
+export const recordings = ["v3-lifecycle", "v3-drift", "v3-wide", "v3-errors", "v3-import"];
 
 /** JSON as recorded; a secret is `{$secret: value}`, in clear and the same on both sides. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };

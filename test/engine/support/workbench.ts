@@ -8,8 +8,10 @@ import { nameOf } from "../../../src/engine/embedded/urn.ts";
 import type {
   Engine,
   EngineEvent,
+  ImportOptions,
   OperationOptions,
   RefreshOptions,
+  ResourceToImport,
   StackReference,
 } from "../../../src/engine/engine.ts";
 import { endedSteps } from "../../support/engine-events.ts";
@@ -73,6 +75,12 @@ export class Workbench {
     this.cloud.calls.length = 0;
     this.cloud.questions.length = 0;
     return this.engine.refresh(this.stack, this.options(more));
+  }
+
+  import(resources: ResourceToImport[], more: ImportOptions = {}) {
+    this.cloud.calls.length = 0;
+    this.cloud.questions.length = 0;
+    return this.engine.importResources(this.stack, resources, { ...this.options(), ...more });
   }
 
   /** `create net`, without what stayed the same. */

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import type { OperationOptions, OperationResult, StackReference } from "../../engine.ts";
+import type { OperationOptions, StackReference } from "../../engine.ts";
 import { interrupted } from "../../interrupted.ts";
 import type { ProviderFactory } from "../../resource-provider.ts";
 import { Failures } from "../deployment/failures.ts";
@@ -68,11 +68,11 @@ export async function beginOperation(
 }
 
 /** Holds the stack's lock while `work` changes it, and enters it into the history. */
-export async function withLock(
+export async function withLock<T>(
   operation: Operation,
   kind: HistoryEntry["kind"],
-  work: () => Promise<OperationResult>,
-): Promise<OperationResult> {
+  work: () => Promise<T>,
+): Promise<T> {
   const { files, reporter, stack } = operation;
   const startedAt = new Date();
   const lock = await acquireLock(files.paths.locks, (message) => reporter.message("warning", message));

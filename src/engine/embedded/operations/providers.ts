@@ -4,9 +4,8 @@ import { ProviderRegistry } from "../providers/provider-registry.ts";
 import { ProviderSource } from "../providers/provider-source.ts";
 import type { ResourceState } from "../state/resource-state.ts";
 import type { Snapshot } from "../state/snapshot.ts";
-import type { Goal } from "../steps/goal.ts";
+import { bareGoal, type Goal } from "../steps/goal.ts";
 import { dynamicPackage, providedPackage } from "../urn.ts";
-import type { ValueMap } from "../values/value.ts";
 import type { Operation } from "./operation.ts";
 import { otherStacks } from "./other-stacks.ts";
 
@@ -36,7 +35,7 @@ export function registryOf(operation: Operation, surroundings: Surroundings): Pr
     configuration,
     oldProvider: (reference) => withCurrentConfiguration(providerIn(snapshot, reference), registry, configuration),
     currentUrn,
-    registerDefault: (type, name, inputs) => register(providerGoal(name, type, inputs)),
+    registerDefault: (type, name, inputs) => register({ ...bareGoal(type, name), inputs }),
   });
   return registry;
 }
@@ -79,30 +78,4 @@ function withCurrentConfiguration(
 function providerIn(snapshot: Snapshot, { urn, id }: { urn: string; id: string }): ResourceState | undefined {
   const generation = snapshot.resources().find((state) => state.urn === urn && state.id === id);
   return generation ?? snapshot.current(urn);
-}
-
-function providerGoal(name: string, type: string, inputs: ValueMap): Goal {
-  return {
-    type,
-    name,
-    custom: true,
-    parent: "",
-    inputs,
-    provider: "",
-    version: "",
-    dependencies: [],
-    propertyDependencies: {},
-    protect: false,
-    retainOnDelete: false,
-    deletedWith: "",
-    deleteBeforeReplace: undefined,
-    ignoreChanges: [],
-    replaceOnChanges: [],
-    additionalSecretOutputs: [],
-    customTimeouts: {},
-    aliases: [],
-    importId: "",
-    replacementTrigger: undefined,
-    pluginDownloadUrl: "",
-  };
 }

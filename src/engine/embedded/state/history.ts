@@ -5,7 +5,7 @@ import { mediaTypeOf, pack } from "./packing.ts";
 
 /** One line of a stack's history. */
 export interface HistoryEntry {
-  kind: "update" | "refresh" | "destroy";
+  kind: "update" | "refresh" | "destroy" | "resource-import";
   startedAt: Date;
   endedAt: Date;
   /** The stack file's own values, secrets sealed. */

@@ -34,6 +34,33 @@ export interface Goal {
   positions?: SourcePositions;
 }
 
+/** A resource of which only type and name are asked: one that a provider keeps, without parent, inputs and options. */
+export function bareGoal(type: string, name: string): Goal {
+  return {
+    type,
+    name,
+    custom: true,
+    parent: "",
+    inputs: {},
+    provider: "",
+    version: "",
+    dependencies: [],
+    propertyDependencies: {},
+    protect: false,
+    retainOnDelete: false,
+    deletedWith: "",
+    deleteBeforeReplace: undefined,
+    ignoreChanges: [],
+    replaceOnChanges: [],
+    additionalSecretOutputs: [],
+    customTimeouts: {},
+    aliases: [],
+    importId: "",
+    replacementTrigger: undefined,
+    pluginDownloadUrl: "",
+  };
+}
+
 /** Where in the program a registration was made, as checkpoints have it. */
 export interface SourcePositions {
   sourcePosition?: string;

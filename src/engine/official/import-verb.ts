@@ -52,7 +52,9 @@ export function importVerb(
 function completed(run: Run, previewOnly: boolean, log: string, signal: AbortSignal | undefined): Run {
   return (args, cwd, env, onOutput, onError) => {
     if (args[0] !== "import") return run(args, cwd, env, onOutput, onError);
-    const wanted = previewOnly ? [...args.filter((one) => one !== "--skip-preview"), "--preview-only"] : args;
+    const wanted = previewOnly
+      ? [...args.filter((one) => one !== "--skip-preview" && one !== "--yes"), "--preview-only"]
+      : args;
     return run([...wanted, "--event-log", log], cwd, env, onOutput, onError, signal);
   };
 }

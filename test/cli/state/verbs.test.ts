@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { run } from "../../../src/common/process.ts";
 import { encryptText, keyOf } from "../../../src/engine/embedded/secrets/passphrase.ts";
+import { logIn, postJson } from "../../e2e/openstack-http.ts";
 import { PaperProject } from "../paper-project.ts";
 
 // The real command line as a process, over state as the official engine wrote it. Each case has stacks of its own.
@@ -227,12 +228,20 @@ it("the commands of the page on state work as they stand there", async () => {
   const blocks = [...(await readFile(page, "utf8")).matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(
     ([, block]) => block ?? "",
   );
-  expect(blocks).toHaveLength(3);
+  expect(blocks).toHaveLength(4);
   const lines = blocks.join("").trim().split("\n");
   expect(lines.length).toBeGreaterThan(12);
   // configuration comes last on the page, when its stack was removed
-  const [state = "", ends = "", configuration = ""] = blocks.map((block) => block.replaceAll("production", "docs"));
-  const script = [state, configuration.replaceAll("slipway config", "slipway config --stack docs"), ends].join("");
+  const [state = "", ends = "", imports = "", configuration = ""] = blocks.map((block) =>
+    block.replaceAll("production", "docs"),
+  );
+  const script = [state, imports, configuration.replaceAll("slipway config", "slipway config --stack docs"), ends].join(
+    "",
+  );
+  const { headers, endpoint } = await logIn(project.slipway);
+  const networks = `${endpoint("network").replace(/\/$/, "")}/v2.0/networks`;
+  const made = await postJson(networks, { network: { name: "made-elsewhere" } }, headers);
+  const { network } = (await made.json()) as { network: { id: string } };
   const { stdout } = await run(
     "bash",
     [
@@ -243,10 +252,17 @@ it("the commands of the page on state work as they stand there", async () => {
     ],
     {
       cwd: project.slipway.projectRoot,
-      env: { ...process.env, ...env, PASSWORD: "of the docs", HOME: project.slipway.projectRoot },
+      env: {
+        ...process.env,
+        ...env,
+        PASSWORD: "of the docs",
+        NETWORK_ID: network.id,
+        HOME: project.slipway.projectRoot,
+      },
     },
   );
   expect(stdout).toContain("of the docs");
+  expect(stdout).toContain('new openstack.networking.Network("uplink"');
   expect(stdout).toContain("renamed docs to live");
   expect(stdout).toContain("live is removed");
 });

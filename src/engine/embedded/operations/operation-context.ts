@@ -6,7 +6,7 @@ import { noReplacements } from "../deployment/replacements.ts";
 import type { Configuration } from "../project/configuration.ts";
 import type { Vault } from "../secrets/vault.ts";
 import { writeCheckpoint } from "../state/backend.ts";
-import { formatCheckpoint, type Deployment as StoredDeployment } from "../state/checkpoint.ts";
+import { formatCheckpoint, type Deployment as StoredDeployment, saysTheSame } from "../state/checkpoint.ts";
 import { ResourceTexts } from "../state/resource-texts.ts";
 import { Snapshot } from "../state/snapshot.ts";
 import { Limit } from "../steps/limit.ts";
@@ -46,9 +46,14 @@ export function contextOf(operation: Operation, preview: boolean, { stored, conf
     reporter.redactor.learn(state.outputs);
   }
   const texts = new ResourceTexts(vault);
-  const write = async (deployment: StoredDeployment) => {
-    written.text = formatCheckpoint(paths.name, deployment, vault, texts);
-    await writeCheckpoint(paths, written.text);
+  const isNew = stored.resources.length === 0 && stored.pending.length === 0;
+  let last = preview || isNew ? undefined : formatCheckpoint(paths.name, stored, vault, texts);
+  const write = async (deployment: StoredDeployment, onlyIfChanged: boolean) => {
+    const text = formatCheckpoint(paths.name, deployment, vault, texts);
+    written.text = text;
+    if (onlyIfChanged && last !== undefined && saysTheSame(text, last)) return;
+    await writeCheckpoint(paths, text);
+    last = text;
   };
   const snapshot = new Snapshot(stored, preview ? undefined : write);
   targeting.assertReplacesKnown((urn) => snapshot.loaded.some((state) => state.urn === urn));

@@ -134,8 +134,9 @@ async function settle(
     context.targeting.assertTargetsKnown((urn) => context.claims.has(urn) || isLoaded(context, urn));
     await deleteUnregistered(context);
   }
-  const outputs = deployment.applyStackOutputs(end.succeeded && !failures.any && !signal.aborted);
-  await context.snapshot.save();
+  const succeeded = end.succeeded && !failures.any && !signal.aborted;
+  const outputs = deployment.applyStackOutputs(succeeded);
+  await (succeeded ? context.snapshot.save() : context.snapshot.saveIfChanged());
   const failure = failures.verdict(!end.succeeded);
   if (failure !== undefined) throw failure;
   throwIfInterrupted(operation, end.interrupted);

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { SlipwayError } from "../../../common/errors.ts";
 import type { SecretCodec } from "../values/state-json.ts";
@@ -150,6 +151,19 @@ function objectText(texts: Record<string, string>): string {
 
 function listText(texts: readonly string[]): string {
   return `[${texts.join(",")}]`;
+}
+
+/** True where two checkpoints differ in nothing but when and by whom they were written, and in the order of what they list. */
+export function saysTheSame(text: string, other: string): boolean {
+  return isDeepStrictEqual(meaningOf(text), meaningOf(other));
+}
+
+function meaningOf(text: string) {
+  const { checkpoint, ...file } = JSON.parse(text) as CheckpointJson;
+  const { manifest: _, resources, pending_operations: pending, ...latest } = checkpoint.latest ?? { manifest: {} };
+  const byUrn = Object.groupBy(resources ?? [], ({ urn }) => urn);
+  const pendingByUrn = Object.groupBy(pending ?? [], ({ resource }) => resource.urn);
+  return { ...file, ...checkpoint, latest: { ...latest, resources: byUrn, pending: pendingByUrn } };
 }
 
 function magicOf(version: string): string {

@@ -2,6 +2,9 @@ import type { Deployment, PendingOperation, PendingType } from "./checkpoint.ts"
 import { withCurrentUrns } from "./renames.ts";
 import { type ResourceState, urnsBefore } from "./resource-state.ts";
 
+/** Saves durably. @param onlyIfChanged leaves a file that says the same, in whatever order, as it is */
+type Write = (deployment: Deployment, onlyIfChanged: boolean) => Promise<void>;
+
 /**
  * The state while an operation runs: what the program has registered so far, in order of completion, then what it has not reached
  * yet, then what is under way (pulumi/pulumi, pkg/backend/snapshot.go). That order is a valid one at every moment.
@@ -17,12 +20,12 @@ export class Snapshot {
   readonly #renamed = new Map<string, string>();
   readonly #pending: Set<PendingOperation>;
   readonly #loaded: Deployment;
-  readonly #write: ((deployment: Deployment) => Promise<void>) | undefined;
+  readonly #write: Write | undefined;
   #writing: Promise<void> | undefined;
   #queued: Promise<void> | undefined;
 
   /** @param write saves durably; left out in previews, which save nothing */
-  constructor(loaded: Deployment, write?: (deployment: Deployment) => Promise<void>) {
+  constructor(loaded: Deployment, write?: Write) {
     this.loaded = [...loaded.resources];
     this.#known = new Set(loaded.resources.filter((state) => !state.delete).map((state) => state.urn));
     this.#old = loaded.resources;
@@ -143,14 +146,22 @@ export class Snapshot {
     if (write === undefined) return Promise.resolve();
     this.#queued ??= this.#settled().then(() => {
       this.#queued = undefined;
-      this.#writing = write({
-        ...this.#loaded,
-        resources: withCurrentUrns(this.resources(), this.#renamed),
-        pending: [...this.#pending],
-      });
+      this.#writing = write(this.#deployment(), false);
       return this.#writing;
     });
     return this.#queued;
+  }
+
+  /** As {@link save}, but what came to nothing leaves the file as it is. */
+  async saveIfChanged(): Promise<void> {
+    await this.#queued;
+    await this.#settled();
+    await this.#write?.(this.#deployment(), true);
+  }
+
+  #deployment(): Deployment {
+    const resources = withCurrentUrns(this.resources(), this.#renamed);
+    return { ...this.#loaded, resources, pending: [...this.#pending] };
   }
 
   /** A failed write is reported to those who waited for it, not to the next. */

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { access, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { access, constants, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { isErrno } from "./errors.ts";
 
@@ -49,6 +49,16 @@ export async function pathExists(path: string): Promise<boolean> {
   } catch (error) {
     if (isErrno(error, "ENOENT")) return false;
     throw error;
+  }
+}
+
+/** True for a file that may be run; false for what is not there, not ours to run, a folder, or below something that is none. */
+export async function isExecutable(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK);
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
   }
 }
 

@@ -18,6 +18,20 @@ export type StepOperation =
   | "import"
   | "import-replacement";
 
+/** The halves of a replacement, each with a step of its own; the step that stands for the whole is `replace`. */
+const halves = new Set<StepOperation>([
+  "create-replacement",
+  "delete-replaced",
+  "discard-replaced",
+  "read-replacement",
+  "import-replacement",
+]);
+
+/** True for a step that is only a part of a replacement. */
+export function isHalfOfReplacement(operation: StepOperation): boolean {
+  return halves.has(operation);
+}
+
 /** JSON out of a state: secrets are `{"4dabf1…": "1b4726…", "ciphertext": "[secret]"}`, values not known yet the unknown sentinel. */
 export type MaskedJson = null | boolean | number | string | MaskedJson[] | { [key: string]: MaskedJson };
 

@@ -1,6 +1,13 @@
 import { isDefaultProvider, stackType } from "../../engine/embedded/urn.ts";
 import { signatureKey, signatures } from "../../engine/embedded/values/wire.ts";
-import type { EngineEvent, MaskedJson, StateMetadata, StepMetadata, StepOperation } from "../../engine/events.ts";
+import {
+  type EngineEvent,
+  isHalfOfReplacement,
+  type MaskedJson,
+  type StateMetadata,
+  type StepMetadata,
+  type StepOperation,
+} from "../../engine/events.ts";
 
 /** One step of a preview, as the official `preview --json` has it. */
 interface PreviewStep {
@@ -24,15 +31,6 @@ export interface PreviewDigest {
   changeSummary: Partial<Record<StepOperation, number>>;
 }
 
-/** What the official CLI leaves out of its previews. */
-const halves = new Set<StepOperation>([
-  "create-replacement",
-  "delete-replaced",
-  "read-replacement",
-  "import-replacement",
-  "discard-replaced",
-]);
-
 /** Gathers a preview's events. */
 export class PreviewJson {
   readonly digest: PreviewDigest = { config: {}, steps: [], diagnostics: [], duration: 0, changeSummary: {} };
@@ -55,9 +53,9 @@ export class PreviewJson {
   }
 }
 
-/** The stack is always among the steps. */
+/** What the official CLI has in its previews: the stack always, no halves of replacements. */
 function isShown({ op, urn, type }: StepMetadata): boolean {
-  return type === stackType || !(op === "same" || halves.has(op) || isDefaultProvider(urn));
+  return type === stackType || !(op === "same" || isHalfOfReplacement(op) || isDefaultProvider(urn));
 }
 
 function stepOf({ op, urn, provider, old, new: now, diffs, keys, detailedDiff }: StepMetadata): PreviewStep {

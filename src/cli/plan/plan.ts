@@ -1,6 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
 import { isDefaultProvider, stackType } from "../../engine/embedded/urn.ts";
-import type { EngineEvent, MaskedJson, StepMetadata, StepOperation } from "../../engine/events.ts";
+import {
+  type EngineEvent,
+  isHalfOfReplacement,
+  type MaskedJson,
+  type StepMetadata,
+  type StepOperation,
+} from "../../engine/events.ts";
 import { isEnvelope, type PropertyChange, propertyChanges } from "./property-changes.ts";
 import { isNotKnown } from "./shown-value.ts";
 
@@ -29,16 +35,6 @@ export interface OutputChange {
   after: MaskedJson | undefined;
 }
 
-/** Halves of a replacement, and steps that only look. */
-const unplanned = new Set<StepOperation>([
-  "same",
-  "create-replacement",
-  "delete-replaced",
-  "read-replacement",
-  "import-replacement",
-  "discard-replaced",
-]);
-
 /** Gathers from a preview's events what would be done; of a refresh what it found. */
 export class Plan {
   readonly #ofRefresh: boolean;
@@ -64,7 +60,8 @@ export class Plan {
     if (op === "replace" && this.#deleted.has(urn)) this.#oldGoesFirst.add(urn);
     // A component's end comes twice; the stack itself is no resource.
     const known = this.#steps.some((step) => step.urn === urn && step.op === op);
-    if (!unplanned.has(op) && !isDefaultProvider(urn) && type !== stackType && !known) this.#steps.push(metadata);
+    if (op !== "same" && !isHalfOfReplacement(op) && !isDefaultProvider(urn) && type !== stackType && !known)
+      this.#steps.push(metadata);
   }
 
   /** In the order of the steps. */

@@ -11,6 +11,16 @@ export function makeUrn(stack: string, project: string, parent: string, type: st
   return `urn:pulumi:${stack}::${project}::${qualified}::${name}`;
 }
 
+/** The name of the stack that a URN is of. */
+export function stackOfUrn(urn: string): string {
+  return (urn.split("::")[0] ?? "").slice("urn:pulumi:".length);
+}
+
+/** The name of the project that a URN is of. */
+export function projectOfUrn(urn: string): string {
+  return urn.split("::")[1] ?? "";
+}
+
 /** The part of a URN that says what its children are children of: its parents' types and its own. */
 export function qualifiedTypeOf(urn: string): string {
   return urn.split("::")[2] ?? "";
@@ -23,8 +33,7 @@ export function typeOf(urn: string): string {
 
 /** The same URN below another parent. */
 export function withParent(urn: string, parent: string): string {
-  const [head = "", project = ""] = urn.split("::");
-  return makeUrn(head.slice("urn:pulumi:".length), project, parent, typeOf(urn), nameOf(urn));
+  return makeUrn(stackOfUrn(urn), projectOfUrn(urn), parent, typeOf(urn), nameOf(urn));
 }
 
 /** Everything after the third `::`; it may hold further ones. */
@@ -66,6 +75,5 @@ export function defaultProviderName(version: string, pluginDownloadUrl = ""): st
 
 /** True for a provider that the engine made for itself, which its user need not see. */
 export function isDefaultProvider(urn: string): boolean {
-  const type = (urn.split("::")[2] ?? "").split("$").at(-1) ?? "";
-  return isProviderType(type) && /^default(_|$)/.test(nameOf(urn));
+  return isProviderType(typeOf(urn)) && /^default(_|$)/.test(nameOf(urn));
 }

@@ -1,9 +1,7 @@
-import { constants } from "node:fs";
-import { access, stat } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import { SlipwayError } from "../../common/errors.ts";
-import { namesIn } from "../../common/files.ts";
-import { binaryName, cacheFolder, pluginCache } from "../plugins/find-plugin.ts";
+import { isExecutable } from "../../common/files.ts";
+import { binaryName, cachedVersions, pluginCache } from "../plugins/find-plugin.ts";
 
 /** A resource plugin that the programs need. */
 export interface RequiredPlugin {
@@ -72,10 +70,8 @@ function searchPath(env: NodeJS.ProcessEnv): string[] {
 
 /** Any version: which one it takes is the CLI's to choose, and a program says which one it wants. */
 async function hasPlugin(name: string, folders: readonly string[], env: NodeJS.ProcessEnv): Promise<boolean> {
-  const cached = (await namesIn(pluginCache(env))).some(
-    (entry) => entry.startsWith(cacheFolder(name, "")) && !/\.(partial|lock)$/.test(entry),
-  );
-  return cached || (await findExecutable(binaryName(name), folders)) !== undefined;
+  const cached = await cachedVersions(env, name);
+  return cached.length > 0 || (await findExecutable(binaryName(name), folders)) !== undefined;
 }
 
 async function findExecutable(name: string, folders: readonly string[]): Promise<string | undefined> {
@@ -84,13 +80,4 @@ async function findExecutable(name: string, folders: readonly string[]): Promise
     if (await isExecutable(path)) return path;
   }
   return undefined;
-}
-
-async function isExecutable(path: string): Promise<boolean> {
-  try {
-    await access(path, constants.X_OK);
-    return (await stat(path)).isFile();
-  } catch {
-    return false; // not there, not ours to run, or below something that is no folder: not to be used in any case
-  }
 }

@@ -86,7 +86,7 @@ export async function runOperation(
       userAgent: "slipway",
       configFile: run.path,
       ...(signal === undefined ? {} : { signal }),
-      ...given(options),
+      ...automationOptions(options),
       onEvent: (told) => {
         const event = told as EngineEvent; // the Automation API declares less of it than the CLI sends
         if (event.summaryEvent !== undefined) changes = event.summaryEvent.resourceChanges;
@@ -106,7 +106,13 @@ export async function runOperation(
 }
 
 /** What the caller has said, in the Automation API's words; what was left out stays the project's to say. */
-function given({ parallel, targets, targetDependents, replaces, refresh }: OperationOptions): CommonOptions {
+export function automationOptions({
+  parallel,
+  targets,
+  targetDependents,
+  replaces,
+  refresh,
+}: OperationOptions): CommonOptions {
   return {
     ...(parallel === undefined ? {} : { parallel }),
     ...(targets === undefined ? {} : { target: targets }),

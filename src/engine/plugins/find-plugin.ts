@@ -1,8 +1,9 @@
-import { access, constants, readdir, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { homedir } from "node:os";
 import { delimiter, isAbsolute, join } from "node:path";
 import { messageOf, SlipwayError } from "../../common/errors.ts";
+import { isExecutable } from "../../common/files.ts";
 import type { Project } from "../embedded/project/project.ts";
 import { dynamicPackage } from "../embedded/urn.ts";
 
@@ -98,21 +99,14 @@ async function inCache(env: NodeJS.ProcessEnv, packageName: string, version: str
   return undefined;
 }
 
-/** Versions in the cache, the newest last. */
-async function cachedVersions(env: NodeJS.ProcessEnv, packageName: string): Promise<string[]> {
+/** A plugin's versions in the cache, the newest last. */
+export async function cachedVersions(env: NodeJS.ProcessEnv, packageName: string): Promise<string[]> {
   const prefix = cacheFolder(packageName, "");
   const names = await readdir(pluginCache(env)).catch(() => []); // no cache: nothing in it
   return names
     .filter((name) => name.startsWith(prefix) && !name.endsWith(".lock") && !name.endsWith(".partial"))
     .map((name) => name.slice(prefix.length))
     .sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
-}
-
-async function isExecutable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function notFound({ env }: PluginPlaces, packageName: string, version: string): Promise<SlipwayError> {

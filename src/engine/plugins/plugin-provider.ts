@@ -44,16 +44,13 @@ export class PluginProvider implements EngineProvider {
   async configure({ urn, id, inputs: withOwn }: ProviderConfiguration): Promise<void> {
     const inputs = withoutInternal(withOwn);
     const hello = await this.#handshake();
-    const request = new rpc.ConfigureRequest()
+    const request = about(this.#resource(urn), new rpc.ConfigureRequest())
       .setArgs(toPlugin(inputs, envelopes))
       .setAcceptsecrets(true)
       .setAcceptresources(true)
       .setSendsOldInputs(true)
       .setSendsOldInputsToDelete(true)
-      .setId(id)
-      .setUrn(urn)
-      .setName(nameOf(urn))
-      .setType(providerType(this.#packageName));
+      .setId(id);
     for (const [key, text] of Object.entries(variablesOf(inputs))) {
       request.getVariablesMap().set(`${this.#packageName}:config:${key}`, text);
     }
@@ -80,11 +77,8 @@ export class PluginProvider implements EngineProvider {
   }
 
   /** Undefined where the plugin takes any configuration as it is. */
-  async checkConfig({ urn, type, name }: ResourceIdentity, olds: ValueMap, news: ValueMap) {
-    const request = new rpc.CheckRequest()
-      .setUrn(urn)
-      .setName(name)
-      .setType(type)
+  async checkConfig(r: ResourceIdentity, olds: ValueMap, news: ValueMap) {
+    const request = about(r, new rpc.CheckRequest())
       .setOlds(toPlugin(olds, envelopes))
       .setNews(toPlugin(news, envelopes));
     const answer = await this.#unless(this.#client.ask((client) => client.checkConfig, request));
@@ -93,17 +87,19 @@ export class PluginProvider implements EngineProvider {
   }
 
   /** Undefined where the plugin leaves the comparison to the engine. */
-  async diffConfig({ urn, type, name }: ResourceIdentity, olds: ValueMap, oldInputs: ValueMap, news: ValueMap) {
-    const request = new rpc.DiffRequest()
-      .setUrn(urn)
-      .setName(name)
-      .setType(type)
+  async diffConfig(r: ResourceIdentity, olds: ValueMap, oldInputs: ValueMap, news: ValueMap) {
+    const request = about(r, new rpc.DiffRequest())
       .setOlds(toPlugin(olds, envelopes))
       .setOldInputs(toPlugin(oldInputs, envelopes))
       .setNews(toPlugin(news, envelopes));
     const answer = await this.#unless(this.#client.ask((client) => client.diffConfig, request));
     // A provider's outputs are its inputs: what an unsure plugin leaves open is whether these differ.
     return answer === undefined ? undefined : diffFrom(answer, olds, news);
+  }
+
+  /** The provider's own resource. */
+  #resource(urn: string): ResourceIdentity {
+    return { urn, type: providerType(this.#packageName), name: nameOf(urn) };
   }
 
   /** Undefined where the plugin does not know the call. */
@@ -120,11 +116,8 @@ export class PluginProvider implements EngineProvider {
     return toPlugin(map, this.#accepts);
   }
 
-  async check({ urn, type, name }: ResourceIdentity, olds: ValueMap, news: ValueMap) {
-    const request = new rpc.CheckRequest()
-      .setUrn(urn)
-      .setType(type)
-      .setName(name)
+  async check(r: ResourceIdentity, olds: ValueMap, news: ValueMap) {
+    const request = about(r, new rpc.CheckRequest())
       .setOlds(this.#struct(olds))
       .setNews(this.#struct(news))
       .setRandomseed(randomBytes(32));
@@ -133,17 +126,14 @@ export class PluginProvider implements EngineProvider {
   }
 
   async diff(
-    { urn, type, name }: ResourceIdentity,
+    r: ResourceIdentity,
     id: string,
     olds: ValueMap,
     oldInputs: ValueMap,
     news: ValueMap,
     ignoreChanges: string[],
   ) {
-    const request = new rpc.DiffRequest()
-      .setUrn(urn)
-      .setType(type)
-      .setName(name)
+    const request = about(r, new rpc.DiffRequest())
       .setId(id)
       .setOlds(this.#struct(olds))
       .setOldInputs(this.#struct(oldInputs))
@@ -154,16 +144,13 @@ export class PluginProvider implements EngineProvider {
   }
 
   async create(
-    { urn, type, name }: ResourceIdentity,
+    r: ResourceIdentity,
     inputs: ValueMap,
     preview: boolean,
     { timeoutSeconds = 0 }: { timeoutSeconds?: number },
   ) {
     if (preview && !this.#supportsPreview) return { id: "", outputs: inputs };
-    const request = new rpc.CreateRequest()
-      .setUrn(urn)
-      .setType(type)
-      .setName(name)
+    const request = about(r, new rpc.CreateRequest())
       .setProperties(this.#struct(inputs))
       .setTimeout(timeoutSeconds)
       .setPreview(preview);
@@ -174,7 +161,7 @@ export class PluginProvider implements EngineProvider {
   }
 
   async update(
-    { urn, type, name }: ResourceIdentity,
+    r: ResourceIdentity,
     id: string,
     olds: ValueMap,
     oldInputs: ValueMap,
@@ -183,10 +170,7 @@ export class PluginProvider implements EngineProvider {
     { timeoutSeconds = 0 }: { timeoutSeconds?: number },
   ) {
     if (preview && !this.#supportsPreview) return news;
-    const request = new rpc.UpdateRequest()
-      .setUrn(urn)
-      .setType(type)
-      .setName(name)
+    const request = about(r, new rpc.UpdateRequest())
       .setId(id)
       .setOlds(this.#struct(olds))
       .setOldInputs(this.#struct(oldInputs))
@@ -198,16 +182,13 @@ export class PluginProvider implements EngineProvider {
   }
 
   async read(
-    { urn, type, name }: ResourceIdentity,
+    r: ResourceIdentity,
     id: string,
     outputs: ValueMap,
     inputs: ValueMap,
     { timeoutSeconds = 0 }: { timeoutSeconds?: number },
   ) {
-    const request = new rpc.ReadRequest()
-      .setUrn(urn)
-      .setType(type)
-      .setName(name)
+    const request = about(r, new rpc.ReadRequest())
       .setId(id)
       .setProperties(this.#struct(outputs))
       .setInputs(this.#struct(inputs));
@@ -221,16 +202,13 @@ export class PluginProvider implements EngineProvider {
   }
 
   async delete(
-    { urn, type, name }: ResourceIdentity,
+    r: ResourceIdentity,
     id: string,
     outputs: ValueMap,
     oldInputs: ValueMap,
     { timeoutSeconds = 0 }: { timeoutSeconds?: number },
   ): Promise<void> {
-    const request = new rpc.DeleteRequest()
-      .setUrn(urn)
-      .setType(type)
-      .setName(name)
+    const request = about(r, new rpc.DeleteRequest())
       .setId(id)
       .setProperties(this.#struct(outputs))
       .setOldInputs(this.#struct(oldInputs))
@@ -255,6 +233,13 @@ export class PluginProvider implements EngineProvider {
   close(): Promise<void> {
     return this.#end();
   }
+}
+
+/** A request that says which resource it is about. */
+function about<
+  Request extends { setUrn(urn: string): Request; setType(type: string): Request; setName(name: string): Request },
+>({ urn, type, name }: ResourceIdentity, request: Request): Request {
+  return request.setUrn(urn).setType(type).setName(name);
 }
 
 function failuresFrom(failures: CheckFailureMessage[]): CheckFailure[] {

@@ -25,6 +25,7 @@ import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import type { Struct } from "google-protobuf/google/protobuf/struct_pb.js";
 import { messageOf, SlipwayError } from "../../common/errors.ts";
 import { channelOptions } from "../embedded/monitor/channel.ts";
+import { nameOf, typeOf } from "../embedded/urn.ts";
 import { mapToProvider, withRepeated, withSecretKeys, withSecretsOf } from "../embedded/values/provider-values.ts";
 import { mapValues, Secret, type ValueMap } from "../embedded/values/value.ts";
 import {
@@ -199,12 +200,7 @@ function wordsOf(error: unknown): string {
 /** Engines before 3.130 send the URN only. */
 function identityOf(request: { getUrn(): string; getType(): string; getName(): string }): ResourceIdentity {
   const urn = request.getUrn();
-  const [, , qualified = "", ...name] = urn.split("::");
-  return {
-    urn,
-    type: request.getType() || (qualified.split("$").at(-1) ?? ""),
-    name: request.getName() || name.join("::"),
-  };
+  return { urn, type: request.getType() || typeOf(urn), name: request.getName() || nameOf(urn) };
 }
 
 function valuesOf(message: Struct | undefined): PropertyMap {

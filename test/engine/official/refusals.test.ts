@@ -1,7 +1,9 @@
 import { chmod, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { OperationOptions } from "../../../src/engine/engine.ts";
 import { createOfficialEngine } from "../../../src/engine/official/official-engine.ts";
+import { automationOptions } from "../../../src/engine/official/operation.ts";
 import { failureOf, Workbench } from "../support/workbench.ts";
 
 // Needs no CLI: what is there instead is missing, or no CLI at all.
@@ -23,6 +25,23 @@ test("an engine that is missing makes no state", async () => {
     expect(await failureOf(engine[verb](bench.stack))).toMatchObject({ code: "E_ENGINE_MISSING" });
   }
   expect(await files()).toEqual([]);
+});
+
+test("every option of an operation is handed on in the Automation API's words", () => {
+  const options: Required<Omit<OperationOptions, "onEvent" | "signal">> = {
+    parallel: 2,
+    targets: ["urn:a"],
+    targetDependents: true,
+    replaces: ["urn:b"],
+    refresh: false,
+  };
+  expect(automationOptions(options)).toEqual({
+    parallel: 2,
+    target: ["urn:a"],
+    targetDependents: true,
+    replace: ["urn:b"],
+    refresh: false,
+  });
 });
 
 test("a preview takes the state back that it made, also where the CLI cannot be worked with", async () => {

@@ -1,4 +1,4 @@
-import type { StateMetadata, StepMetadata, StepOperation } from "../../events.ts";
+import { isHalfOfReplacement, type StateMetadata, type StepMetadata, type StepOperation } from "../../events.ts";
 import type { DiffResult } from "../../resource-provider.ts";
 import type { Redactor } from "../secrets/redactor.ts";
 import type { ResourceState } from "../state/resource-state.ts";
@@ -26,19 +26,10 @@ const removals = new Set<StepOperation>([
 /** Steps whose resource is already known when they begin; others have neither id nor outputs by then. */
 const knownBefore = new Set<StepOperation>(["replace", "refresh"]);
 const readById = new Set<StepOperation>(["read", "read-replacement", "import", "import-replacement"]);
-/** The halves of a replacement; the step that stands for it is `replace`. */
-const halves = new Set<StepOperation>([
-  "create-replacement",
-  "delete-replaced",
-  "discard-replaced",
-  "read-replacement",
-  "import-replacement",
-  "refresh",
-]);
 
 /** Whether a step is one of the program's own, which is counted. */
 export function isLogical(operation: StepOperation): boolean {
-  return !halves.has(operation);
+  return operation !== "refresh" && !isHalfOfReplacement(operation);
 }
 
 /** A step as events have it; `before` is its beginning. */

@@ -13,6 +13,7 @@ import {
   type Deployment as StoredDeployment,
 } from "../state/checkpoint.ts";
 import { integrityProblem } from "../state/integrity.ts";
+import { projectOfUrn, stackOfUrn } from "../urn.ts";
 
 /** A stack's files, read but not opened: key derivation takes half a second and need not hold up everything. */
 export interface StackFiles {
@@ -69,9 +70,9 @@ export async function readState({ paths }: Pick<StackFiles, "paths">): Promise<C
  */
 function refuseForeign(path: string, json: CheckpointJson, name: string): void {
   const [, project, stack] = name.split("/");
-  const owners = (json.checkpoint.latest?.resources ?? []).map(({ urn }) => urn.split("::").slice(0, 2).join("::"));
-  if (owners.length === 0 || owners.includes(`urn:pulumi:${stack}::${project}`)) return;
-  throw damaged(path, `it holds the resources of another stack, ${owners[0]?.replace("urn:pulumi:", "")}`);
+  const owners = (json.checkpoint.latest?.resources ?? []).map(({ urn }) => `${stackOfUrn(urn)}::${projectOfUrn(urn)}`);
+  if (owners.length === 0 || owners.includes(`${stack}::${project}`)) return;
+  throw damaged(path, `it holds the resources of another stack, ${owners[0]}`);
 }
 
 /** The salt that a state's secrets are sealed with. */

@@ -4,8 +4,8 @@ import { Vault } from "../secrets/vault.ts";
 import { writeCheckpoint } from "../state/backend.ts";
 import { formatCheckpoint, openDeployment, parseCheckpoint } from "../state/checkpoint.ts";
 import { integrityProblem } from "../state/integrity.ts";
+import { stackOfUrn } from "../urn.ts";
 import { pathsOf, type StackPlace, withStateLock } from "./place.ts";
-import { stackOfUrn } from "./urns.ts";
 
 const exported = z.looseObject({
   version: z.number(),

@@ -2,11 +2,6 @@ import type { ResourceJson } from "../state/resource-state.ts";
 import { stackType } from "../urn.ts";
 import { type Json, signatureKey, signatures } from "../values/wire.ts";
 
-/** The stack's name in a URN. */
-export function stackOfUrn(urn: string): string {
-  return (urn.split("::")[0] ?? "").slice("urn:pulumi:".length);
-}
-
 /** A URN, or a provider reference that begins with one, as the same resource has it in a stack of another name. */
 function inStack(urn: string, stack: string): string {
   const [, project, type, ...name] = urn.split("::");

@@ -6,24 +6,12 @@ import type { EngineProvider } from "../../src/engine/embedded/providers/engine-
 import { Redactor } from "../../src/engine/embedded/secrets/redactor.ts";
 import type { ResourceState } from "../../src/engine/embedded/state/resource-state.ts";
 import { Snapshot } from "../../src/engine/embedded/state/snapshot.ts";
+import { resourceState } from "./support/resource-state.ts";
 
 type Found = { id: string; outputs: ResourceState["outputs"] };
 
 const urn = "urn:pulumi:dev::test::openstack:networking/network:Network::net";
-const made: ResourceState = {
-  urn,
-  type: "openstack:networking/network:Network",
-  custom: true,
-  inputs: {},
-  outputs: {},
-  dependencies: [],
-  propertyDependencies: {},
-  additionalSecretOutputs: [],
-  initErrors: [],
-  ignoreChanges: [],
-  replaceOnChanges: [],
-  rest: {},
-};
+const made = resourceState(urn, { type: "openstack:networking/network:Network" });
 
 it("of two who look for what an interrupted run made, only the first adopts it", async () => {
   const snapshot = new Snapshot({ resources: [], pending: [{ type: "creating", resource: made }], metadata: {} });

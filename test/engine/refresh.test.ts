@@ -11,6 +11,7 @@ import { signatureKey } from "../../src/engine/embedded/values/wire.ts";
 import type { ResourceProvider } from "../../src/engine/resource-provider.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { halfMade } from "./support/fake-provider.ts";
+import { resourceState } from "./support/resource-state.ts";
 import { failureOf, Workbench } from "./support/workbench.ts";
 
 const recordedFolder = fileURLToPath(new URL("fixtures/refresh", import.meta.url));
@@ -263,22 +264,8 @@ it("a stack without state has nothing to be refreshed", async () => {
 });
 
 describe("the state after a refresh", () => {
-  const resource = (name: string, more: Partial<ResourceState> = {}): ResourceState => ({
-    urn: `urn:pulumi:s::p::t::${name}`,
-    type: "t",
-    custom: true,
-    inputs: {},
-    outputs: {},
-    dependencies: [],
-    propertyDependencies: {},
-    additionalSecretOutputs: [],
-    initErrors: [],
-    ignoreChanges: [],
-    replaceOnChanges: [],
-    rest: {},
-    ...more,
-  });
   const urn = (name: string) => `urn:pulumi:s::p::t::${name}`;
+  const resource = (name: string, more: Partial<ResourceState> = {}) => resourceState(urn(name), more);
 
   it("has children of what is gone at their grandparents, over several generations", () => {
     const a = resource("a");

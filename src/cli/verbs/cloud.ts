@@ -4,6 +4,7 @@ import { SlipwayError } from "../../common/errors.ts";
 import { slipwayHome } from "../../common/home.ts";
 import { quoteForShell } from "../../contextualization/helpers.ts";
 import { readClouds } from "../../openstack/clouds-file.ts";
+import { chosenAction } from "../action.ts";
 import { faultActions, faultOptions } from "../cloud-faults.ts";
 import { cloudFolder, destroyEmbeddedCloud, ensureEmbeddedCloud } from "../embedded-cloud.ts";
 import { prepareGuests } from "../prepare-guests.ts";
@@ -40,14 +41,8 @@ export const verb = declare({
   options,
   words: { action: Object.keys(actions) },
   run: async (call) => {
-    const wanted = String((call.args as { action?: unknown }).action);
-    const action = Object.entries(actions).find(([name]) => name === wanted);
-    if (action === undefined) {
-      throw new SlipwayError("E_USAGE", `there is no action ${wanted}`, {
-        hint: `Choose one of ${Object.keys(actions).join(", ")}.`,
-      });
-    }
-    await action[1](call, await findProjectRoot(process.cwd()));
+    const action = chosenAction(actions, (call.args as { action?: unknown }).action);
+    await action(call, await findProjectRoot(process.cwd()));
   },
 });
 

@@ -1,4 +1,4 @@
-import { SlipwayError } from "../../common/errors.ts";
+import { chosenAction } from "../action.ts";
 import { configActions, listConfig } from "../config-actions.ts";
 import { verb as declare } from "../verb.ts";
 
@@ -22,12 +22,7 @@ export const verb = declare({
   run: async ({ args, reporter, signal }) => {
     const { action: wanted, key, value } = args as { action?: string; key?: string; value?: string };
     const action =
-      wanted === undefined ? listConfig : Object.entries(configActions).find(([name]) => name === wanted)?.[1];
-    if (action === undefined) {
-      throw new SlipwayError("E_USAGE", `there is no action ${wanted}`, {
-        hint: `Choose one of ${Object.keys(configActions).join(", ")}, or none for all of the configuration.`,
-      });
-    }
+      wanted === undefined ? listConfig : chosenAction(configActions, wanted, ", or none for all of the configuration");
     const { stack, path, secret, plaintext, showSecrets } = args as typeof args & { showSecrets: boolean };
     const given = { stack, key, value: afterDashes() ?? value, path, secret, plaintext, showSecrets };
     const { object, text } = await action(given, signal);

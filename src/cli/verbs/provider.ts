@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { resolve } from "node:path";
-import { SlipwayError } from "../../common/errors.ts";
+import { chosenAction } from "../action.ts";
 import { installLauncher, parentGone, serveOpenStackProvider } from "../provider-plugin.ts";
 import { type Call, verb as declare } from "../verb.ts";
 
@@ -17,14 +17,7 @@ export const verb = declare({
     folder: "where `install` puts the plugin; Pulumi's plugin cache unless given",
   },
   run: async (call) => {
-    const wanted = String((call.args as { action?: unknown }).action);
-    const action = Object.entries(actions).find(([name]) => name === wanted);
-    if (action === undefined) {
-      throw new SlipwayError("E_USAGE", `there is no action ${wanted}`, {
-        hint: `Choose one of ${Object.keys(actions).join(", ")}.`,
-      });
-    }
-    await action[1](call);
+    await chosenAction(actions, (call.args as { action?: unknown }).action)(call);
   },
 });
 

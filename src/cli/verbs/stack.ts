@@ -1,4 +1,4 @@
-import { SlipwayError } from "../../common/errors.ts";
+import { chosenAction } from "../action.ts";
 import { stackActions } from "../stack-actions.ts";
 import { verb as declare } from "../verb.ts";
 
@@ -25,12 +25,7 @@ export const verb = declare({
   },
   run: async ({ args, reporter, signal }) => {
     const { action: wanted, name } = args as { action?: unknown; name?: string };
-    const action = Object.entries(stackActions).find(([known]) => known === wanted)?.[1];
-    if (action === undefined) {
-      throw new SlipwayError("E_USAGE", `there is no action ${String(wanted)}`, {
-        hint: `Choose one of ${Object.keys(stackActions).join(", ")}.`,
-      });
-    }
+    const action = chosenAction(stackActions, wanted);
     const { stack, file, force, yes, showSecrets, preserveConfig } = args as typeof args & {
       showSecrets: boolean;
       preserveConfig: boolean;

@@ -6,6 +6,7 @@ import type { ResourceState } from "../../../src/engine/embedded/state/resource-
 import { Secret, type Value, type ValueMap } from "../../../src/engine/embedded/values/value.ts";
 import type { EngineEvent, StepOperation } from "../../../src/engine/events.ts";
 import type { DiffKind } from "../../../src/engine/resource-provider.ts";
+import { resourceState } from "../support/resource-state.ts";
 
 /** Texts that no name of ours holds, with everything that JSON, URLs and base64 write in another way. */
 const secretText = fc.string({
@@ -49,21 +50,8 @@ const carried: fc.Arbitrary<Carried> = fc
   });
 
 function stateWith(values: ValueMap, over: Partial<ResourceState> = {}): ResourceState {
-  return {
-    urn: "urn:pulumi:dev::p::t:index:T::name",
-    type: "t:index:T",
-    custom: true,
-    inputs: values,
-    outputs: values,
-    dependencies: [],
-    propertyDependencies: {},
-    additionalSecretOutputs: [],
-    initErrors: [],
-    ignoreChanges: [],
-    replaceOnChanges: [],
-    rest: {},
-    ...over,
-  };
+  const type = "t:index:T";
+  return resourceState(`urn:pulumi:dev::p::${type}::name`, { type, inputs: values, outputs: values, ...over });
 }
 
 /** Every text in an event, keys included. */

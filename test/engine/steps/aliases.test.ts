@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { withCurrentUrns } from "../../../src/engine/embedded/state/renames.ts";
-import type { ResourceState } from "../../../src/engine/embedded/state/resource-state.ts";
 import { aliasUrns } from "../../../src/engine/embedded/steps/aliases.ts";
 import type { AliasSpec } from "../../../src/engine/embedded/steps/goal.ts";
 import { UrnPatterns } from "../../../src/engine/embedded/steps/urn-patterns.ts";
+import { resourceState } from "../support/resource-state.ts";
 
 const urn = (type: string, name: string) => `urn:pulumi:dev::shop::${type}::${name}`;
 const stackUrn = urn("pulumi:pulumi:Stack", "shop-dev");
@@ -52,44 +52,41 @@ describe("the URNs of aliases", () => {
 });
 
 describe("renamed resources", () => {
-  const state = (own: string, more: Partial<ResourceState> = {}): ResourceState => ({
-    urn: own,
-    type: "t",
-    custom: true,
-    inputs: {},
-    outputs: {},
-    dependencies: [],
-    propertyDependencies: {},
-    additionalSecretOutputs: [],
-    initErrors: [],
-    ignoreChanges: [],
-    replaceOnChanges: [],
-    rest: {},
-    ...more,
-  });
   const [old, now] = [urn("c:m:C", "old"), urn("c:m:New", "new")];
 
   it("are renamed wherever they are named, and so are those below them", () => {
     const child = urn("c:m:C$t:m:T", "child");
     const resources = [
-      state(now),
-      state(child, { parent: old, provider: `${old}::id` }),
-      state("x", { dependencies: [old, "y"], propertyDependencies: { a: [old], b: [child] }, deletedWith: old }),
-      state(old, { delete: true }),
+      resourceState(now),
+      resourceState(child, { parent: old, provider: `${old}::id` }),
+      resourceState("x", {
+        dependencies: [old, "y"],
+        propertyDependencies: { a: [old], b: [child] },
+        deletedWith: old,
+      }),
+      resourceState(old, { delete: true }),
     ];
     const moved = urn("c:m:New$t:m:T", "child");
     expect(withCurrentUrns(resources, new Map([[old, now]]))).toEqual([
-      state(now),
-      state(moved, { parent: now, provider: `${now}::id` }),
-      state("x", { dependencies: [now, "y"], propertyDependencies: { a: [now], b: [moved] }, deletedWith: now }),
-      state(now, { delete: true }),
+      resourceState(now),
+      resourceState(moved, { parent: now, provider: `${now}::id` }),
+      resourceState("x", {
+        dependencies: [now, "y"],
+        propertyDependencies: { a: [now], b: [moved] },
+        deletedWith: now,
+      }),
+      resourceState(now, { delete: true }),
     ]);
     expect(resources[1]?.urn).toBe(child);
   });
 
   it("do not take the URN of one that is there", () => {
     const [before, after] = [urn("c:m:C$t:m:T", "child"), urn("c:m:New$t:m:T", "child")];
-    const resources = [state(now), state(after, { parent: now }), state(before, { parent: old })];
+    const resources = [
+      resourceState(now),
+      resourceState(after, { parent: now }),
+      resourceState(before, { parent: old }),
+    ];
     expect(withCurrentUrns(resources, new Map([[old, now]])).map((item) => item.urn)).toEqual([now, after, before]);
   });
 });

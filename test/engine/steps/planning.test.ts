@@ -8,22 +8,7 @@ import { dependentsOf, planDeletions, runPlan } from "../../../src/engine/embedd
 import { parseDuration } from "../../../src/engine/embedded/steps/goal.ts";
 import { Limit } from "../../../src/engine/embedded/steps/limit.ts";
 import type { DiffResult } from "../../../src/engine/resource-provider.ts";
-
-const resource = (urn: string, more: Partial<ResourceState> = {}): ResourceState => ({
-  urn,
-  type: "t",
-  custom: true,
-  inputs: {},
-  outputs: {},
-  dependencies: [],
-  propertyDependencies: {},
-  additionalSecretOutputs: [],
-  initErrors: [],
-  ignoreChanges: [],
-  replaceOnChanges: [],
-  rest: {},
-  ...more,
-});
+import { resourceState } from "../support/resource-state.ts";
 
 /** A valid state: each resource names some before it, some URNs stand there twice, the earlier generation to be deleted. */
 const states = fc
@@ -48,7 +33,7 @@ const states = fc
           : names.map((n) => order[n % order.length]?.urn ?? "").filter((urn) => urn !== older?.urn);
       const [first] = named;
       order.push(
-        resource(older?.urn ?? `r${index}`, {
+        resourceState(older?.urn ?? `r${index}`, {
           ...(how === "dependency" ? { dependencies: named } : {}),
           ...(how === "property" ? { propertyDependencies: { p: named } } : {}),
           ...(how === "parent" && first ? { parent: first } : {}),
@@ -80,7 +65,7 @@ describe("deletions", () => {
   });
 
   it("leave out what waits for a failed one", async () => {
-    const order = [resource("a"), resource("b", { dependencies: ["a"] }), resource("c")];
+    const order = [resourceState("a"), resourceState("b", { dependencies: ["a"] }), resourceState("c")];
     const tried: string[] = [];
     await runPlan(planDeletions(order, new Set(order)), async ({ urn }) => {
       tried.push(urn);
@@ -91,19 +76,19 @@ describe("deletions", () => {
 
   it("find the dependents that a replacement takes along, through each other but not through dependsOn", async () => {
     const order = [
-      resource("provider"),
-      resource("root"),
-      resource("forced", { propertyDependencies: { id: ["root"] } }),
-      resource("patient", { propertyDependencies: { name: ["root"] } }),
-      resource("second", { propertyDependencies: { id: ["forced"] } }),
-      resource("after", { dependencies: ["root"] }),
-      resource("gone", { propertyDependencies: { id: ["root"] }, delete: true }),
+      resourceState("provider"),
+      resourceState("root"),
+      resourceState("forced", { propertyDependencies: { id: ["root"] } }),
+      resourceState("patient", { propertyDependencies: { name: ["root"] } }),
+      resourceState("second", { propertyDependencies: { id: ["forced"] } }),
+      resourceState("after", { dependencies: ["root"] }),
+      resourceState("gone", { propertyDependencies: { id: ["root"] }, delete: true }),
     ];
     const forced = async (state: ResourceState) => "id" in state.propertyDependencies;
     const [, root] = order;
     const found = await dependentsOf([root as ResourceState], order, forced);
     expect(found.map(({ urn }) => urn)).toEqual(["forced", "second", "gone"]);
-    const provided = [resource("p"), resource("x", { provider: "p::id" })];
+    const provided = [resourceState("p"), resourceState("x", { provider: "p::id" })];
     expect(await dependentsOf([provided[0] as ResourceState], provided, async () => false)).toEqual([provided[1]]);
   });
 });
@@ -117,7 +102,7 @@ describe("the decision about a resource", () => {
     ...more,
   });
   const options = { deleteBeforeReplace: undefined, replaceOnChanges: [] };
-  const old = resource("r", { provider: "p::1" });
+  const old = resourceState("r", { provider: "p::1" });
   const cases: [string, ResourceState, DiffResult, Partial<typeof options> | object, object][] = [
     ["nothing changed", old, diff(), {}, { action: "same" }],
     ["a change", old, diff({ changes: true }), {}, { action: "update" }],
@@ -156,10 +141,16 @@ describe("the decision about a resource", () => {
       { deleteBeforeReplace: false },
       { deleteFirst: false },
     ],
-    ["initialisation errors", resource("r", { provider: "p::1", initErrors: ["x"] }), diff(), {}, { action: "update" }],
+    [
+      "initialisation errors",
+      resourceState("r", { provider: "p::1", initErrors: ["x"] }),
+      diff(),
+      {},
+      { action: "update" },
+    ],
     [
       "initialisation errors that are to be replaced",
-      resource("r", { initErrors: ["x"] }),
+      resourceState("r", { initErrors: ["x"] }),
       diff({ changes: true, detailedDiff: { a: { kind: "update", inputDiff: true } } }),
       { replaceOnChanges: ["#initerror"] },
       { action: "replace", reasons: ["#initerror"] },

@@ -38,8 +38,10 @@ describe("users and projects", () => {
     expect((await cloud.get(`${nova}/servers`, { token })).status).toBe(401);
     expect([(await logIn("first")).status, (await logIn("second")).status]).toEqual([401, 201]);
 
+    const inside = (await logIn("second")).headers.get("x-subject-token") ?? "";
     await patch(`${identity}/projects/${project}`, { project: { enabled: false } });
     expect((await logIn("second")).status).toBe(401);
+    expect((await cloud.get(`${nova}/servers`, { token: inside })).status).toBe(401);
     await patch(`${identity}/projects/${project}`, { project: { enabled: true } });
     await patch(`${identity}/users/${user}`, { user: { enabled: false } });
     expect((await logIn("second")).status).toBe(401);
@@ -55,6 +57,8 @@ describe("users and projects", () => {
       cloud.post(`${identity}/projects`, { project: { name: "twice" } }, token);
     expect((await create()).status).toBe(403);
     expect((await create(admin)).status).toBe(201);
+    const below = { project: { name: "below", parent_id: cloud.projectId } };
+    expect((await cloud.post(`${identity}/projects`, below, admin)).status).toBe(501);
     const again = await create(admin);
     expect(again.status).toBe(409);
     expect(again.body.error.message).toBe(

@@ -46,6 +46,15 @@ describe("the config drive", () => {
     expect(json(spec, "openstack/latest/vendor_data.json")).toEqual({});
   });
 
+  it("holds the files that the server is to have", async () => {
+    const contents = Buffer.from("hello").toString("base64");
+    const spec = await specOf({ personality: [{ path: "/etc/greeting", contents }] });
+    expect(json(spec, "openstack/latest/meta_data.json").files).toEqual([
+      { path: "/etc/greeting", content_path: "/content/0000" },
+    ]);
+    expect(Buffer.from(spec.configDrive["openstack/content/0000"] ?? "").toString()).toBe("hello");
+  });
+
   it("gives the guest its static address, route, resolver and MTU by its MAC", async () => {
     const spec = await specOf(
       {},

@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { TestCloud } from "./support.ts";
@@ -103,5 +106,66 @@ describe("uploaded images", () => {
     const { images } = (await cloud.get("/image/v2/images?name=disk")).body;
     expect(images[0].size).toBe(4);
     expect((await cloud.get(`/image/v2/images/${images[0].id}/file`)).text).toBe("disk");
+  });
+});
+
+describe("an import from an address", () => {
+  const images = "/image/v2/images";
+  const made = async () =>
+    (await cloud.post(images, { name: "own", disk_format: "raw", container_format: "bare" })).body.id as string;
+  const fetchInto = (id: string, uri: string) =>
+    cloud.post(`${images}/${id}/import`, { method: { name: "web-download", uri } });
+  const shown = async (id: string) => (await cloud.get(`${images}/${id}`)).body;
+  const ended = (id: string, status: string) => expect.poll(async () => (await shown(id)).status).toBe(status);
+  const serving = async (listener: RequestListener) => {
+    const server = createServer(listener).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  };
+
+  it("follows redirects, tells a failure, and forgets it when the next one begins", async () => {
+    cloud = await TestCloud.start();
+    const { server, url } = await serving((request, response) => {
+      if (request.url === "/image") return response.end("content");
+      const location = request.url === "/away" ? "/image" : "http://169.254.169.254/latest/meta-data";
+      return response.writeHead(302, { location }).end();
+    });
+    try {
+      const id = await made();
+      expect((await fetchInto(id, `${url}/inside`)).status).toBe(202);
+      await ended(id, "queued");
+      expect((await shown(id)).os_glance_failed_import).toBe("file");
+      expect((await fetchInto(id, `${url}/away`)).status).toBe(202);
+      await ended(id, "active");
+      expect(await shown(id)).toMatchObject({ size: 7 });
+      expect(await shown(id)).not.toHaveProperty("os_glance_failed_import");
+      expect((await cloud.get(`${images}/${id}/file`)).text).toBe("content");
+    } finally {
+      server.close();
+    }
+  });
+
+  it("takes the schemes that Glance takes, and addresses only", async () => {
+    cloud = await TestCloud.start();
+    const id = await made();
+    for (const uri of ["file:///etc/passwd", "data:text/plain,x", "nothing"]) {
+      expect((await fetchInto(id, uri)).status).toBe(400);
+    }
+    expect((await shown(id)).status).toBe("queued");
+  });
+
+  it("that a restart of the cloud cuts off has failed", async () => {
+    cloud = await TestCloud.start();
+    const { server, url } = await serving(() => {}); // never answers
+    try {
+      const id = await made();
+      await fetchInto(id, url);
+      expect((await shown(id)).status).toBe("importing");
+      await cloud.restart();
+      expect(await shown(id)).toMatchObject({ status: "queued", os_glance_failed_import: "file" });
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
   });
 });

@@ -38,6 +38,7 @@ describe("temporary addresses", () => {
     expect((await ask(good, later + 1)).status).toBe(401);
     expect((await ask(sign("sha256", "k", "GET", path, 1), 1)).status).toBe(401);
     expect((await ask(sign("sha256", "other", "GET", path, later))).status).toBe(401);
+    expect((await ask("%C3%A9".repeat(40))).status).toBe(401);
     await cloud.post(`${account}/c`, "", { headers: { "x-container-meta-temp-url-key": "other" } });
     expect((await ask(sign("sha256", "other", "GET", path, later))).text).toBe("hello");
     await cloud.delete(`${account}/c/signed`);

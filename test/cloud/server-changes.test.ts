@@ -39,6 +39,15 @@ describe("a resize", () => {
     expect(await cloud.server(id)).toMatchObject({ status: "ACTIVE", flavor: { id: small } });
   });
 
+  it("asks for no more than the project may have", async () => {
+    const token = await cloud.adminToken();
+    const limits = { quota_set: { cores: 1, ram: 600 } };
+    await cloud.put(`/compute/v2.1/os-quota-sets/${cloud.projectId}`, limits, { token });
+    const refused = await act({ resize: { flavorRef: await flavor("m1.small") } });
+    expect([refused.status, refused.body.forbidden.message]).toEqual([403, expect.stringContaining("ram")]);
+    expect(await status()).toBe("ACTIVE");
+  });
+
   it("of a stopped server leaves it stopped", async () => {
     await act({ "os-stop": null });
     await cloud.cloud.idle();

@@ -10,6 +10,8 @@ export interface Action {
   scope: Scope;
   server: Server;
   argument: unknown;
+  /** Minor. */
+  microversion: number;
   /** The server as the request sees it. */
   view: (server: Server) => unknown;
   reply: FastifyReply;

@@ -56,7 +56,7 @@ export function imageToBoot(devices: Record<string, unknown>[] = []): string | u
   if (devices.some((device) => device.source_type !== "image" || device.destination_type !== "local")) {
     throw new ApiError(
       501,
-      "This cloud boots servers from images only; attach volumes to the server once it is there.",
+      "This cloud boots servers from images only: give the server an image instead of block devices, and attach volumes with VolumeAttach, or `openstack server add volume`, once it is there.",
     );
   }
   return parseBody(z.array(bootFromImage).max(1), devices)[0]?.uuid;

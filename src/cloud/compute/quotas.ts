@@ -32,7 +32,7 @@ export const quotas = {
 type Limits = Record<keyof typeof quotas, number>;
 
 /** What a project may have. */
-function limitsOf(table: Collection<ProjectQuota>, projectId: string): Limits {
+export function limitsOf(table: Collection<ProjectQuota>, projectId: string): Limits {
   return { ...quotas, ...table.get(projectId)?.limits };
 }
 
@@ -46,16 +46,25 @@ function usage(servers: Collection<Server>, projectId: string): { instances: num
   };
 }
 
-/** @throws ApiError 403 where one more server of this flavor is too much for its project */
+/**
+ * @param former the flavor of a server that gets another one
+ * @throws ApiError 403 where one more server of this flavor, or the larger flavor, is too much for its project
+ */
 export function demandQuota(
   { servers, quotas: table }: Pick<ComputeContext, "servers" | "quotas">,
   projectId: string,
   flavor: Flavor,
+  former?: Flavor,
 ): void {
   const limits = limitsOf(table, projectId);
   const used = usage(servers, projectId);
-  const requested = { instances: 1, cores: flavor.vcpus, ram: flavor.ram };
+  const requested = {
+    instances: former === undefined ? 1 : 0,
+    cores: flavor.vcpus - (former?.vcpus ?? 0),
+    ram: flavor.ram - (former?.ram ?? 0),
+  };
   for (const resource of ["instances", "cores", "ram"] as const) {
+    if (requested[resource] <= 0) continue;
     if (limits[resource] >= 0 && used[resource] + requested[resource] > limits[resource]) {
       throw nova.quota(resource, requested[resource], used[resource], limits[resource]);
     }

@@ -35,6 +35,8 @@ export interface Server {
   /** Base64, as it was sent; null for none. */
   userData: string | null;
   configDrive: boolean;
+  /** Files for cloud-init to write at the first boot; contents in base64. */
+  personality?: { path: string; contents: string }[];
   metadata: Record<string, string>;
   tags: string[];
   availabilityZone: string;

@@ -80,7 +80,6 @@ const actions: Record<string, (action: Action) => unknown> = {
 
 /** Actions that Nova has and this cloud does not do. */
 const notDone = new Set([
-  "changePassword",
   "createBackup",
   "createImage",
   "lock",
@@ -99,7 +98,7 @@ const notDone = new Set([
 
 export function serverActionRoutes(app: FastifyInstance, context: ComputeContext): void {
   app.post<{ Params: { id: string } }>("/servers/:id/action", (request, reply) => {
-    const { scope, params, body } = request;
+    const { scope, params, body, microversion } = request;
     const entries = Object.entries((body as Record<string, unknown> | undefined) ?? {});
     const [entry] = entries;
     if (entry === undefined || entries.length > 1)
@@ -108,7 +107,9 @@ export function serverActionRoutes(app: FastifyInstance, context: ComputeContext
     const server = ownServer(context, scope, params.id);
     const view = (one: Server) => serverView(one, viewContext(context, request));
     const act = Object.hasOwn(actions, name) ? actions[name] : undefined;
-    if (act !== undefined) return act({ context, scope, server, argument, reply, view });
+    if (act !== undefined) return act({ context, scope, server, argument, microversion, reply, view });
+    if (name === "changePassword")
+      throw new ApiError(501, "Unable to set password on instance: guests have no agent here.");
     if (notDone.has(name)) throw new ApiError(501, `This cloud does not do the action '${name}'.`);
     throw nova.badRequest(`There is no such action: ${name}`);
   });

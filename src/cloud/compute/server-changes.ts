@@ -2,8 +2,9 @@ import { z } from "zod";
 import { ApiError } from "../http/api-error.ts";
 import { parseBody } from "../http/body.ts";
 import { type Action, demandState } from "./action.ts";
+import { demandQuota } from "./quotas.ts";
 import type { Server, TaskState } from "./records.ts";
-import { flavorOf, imageOf } from "./server-create.ts";
+import { demandPersonality, flavorOf, imageOf, personalitySchema } from "./server-create.ts";
 import { ownServer } from "./servers.ts";
 
 const resizeBody = z.looseObject({ flavorRef: z.union([z.string(), z.number().transform(String)]) });
@@ -14,6 +15,7 @@ const rebuildBody = z.strictObject({
   metadata: z.record(z.string(), z.string()).optional(),
   preserve_ephemeral: z.literal(false).optional(),
   adminPass: z.string().optional(),
+  personality: personalitySchema.optional(),
 });
 
 /** Notes what is being done with a server, and what it comes from. */
@@ -29,6 +31,7 @@ export const changeActions: Record<string, (action: Action) => unknown> = {
     demandState(server, "resize", ["active", "stopped"]);
     const flavor = flavorOf(context.flavors, scope, flavorRef);
     if (flavor.id === server.flavor.id) throw new ApiError(400, "When resizing, instances must change flavor!");
+    demandQuota(context, server.projectId, flavor, server.flavor);
     const changedFrom = { flavor: server.flavor, stopped: server.vmState === "stopped" };
     promise(action, "resize_prep", { flavor, changedFrom });
     context.lifecycle.resize(server.id, "resized");
@@ -52,12 +55,14 @@ export const changeActions: Record<string, (action: Action) => unknown> = {
   rebuild: (action) => {
     const { context, scope, server, argument, reply } = action;
     const asked = parseBody(rebuildBody, argument);
+    demandPersonality(action.microversion, asked.personality);
     demandState(server, "rebuild", ["active", "stopped", "error"]);
     const image = imageOf(context.images, scope, asked.imageRef, server.flavor);
     promise(action, "rebuilding", {
       imageId: image.id,
       name: asked.name ?? server.name,
       metadata: asked.metadata ?? server.metadata,
+      ...(asked.personality === undefined ? {} : { personality: asked.personality }),
       changedFrom: { flavor: server.flavor, stopped: server.vmState === "stopped" },
     });
     context.lifecycle.rebuild(server.id);

@@ -16,7 +16,7 @@ import type { Flavor } from "./flavor-records.ts";
 import { visibleFlavors } from "./flavors.ts";
 import { findKeypair, type Keypair } from "./keypairs.ts";
 import type { ProjectQuota } from "./quota-records.ts";
-import { demandQuota } from "./quotas.ts";
+import { demandQuota, quotas } from "./quotas.ts";
 import type { Server, ServerGroup } from "./records.ts";
 import { groupOfHints } from "./server-groups.ts";
 import { plugNics } from "./server-nics.ts";
@@ -41,6 +41,10 @@ const nic = z.strictObject({
   fixed_ip: z.string().optional(),
   tag: z.string().optional(),
 });
+/** Files that the guest is to have, until 2.56. */
+export const personalitySchema = z
+  .array(z.strictObject({ path: z.string().min(1).max(255), contents: z.base64() }))
+  .max(quotas.injected_files);
 const createBody = z.object({
   server: z.strictObject({
     name: z.string().trim().min(1).max(255),
@@ -49,6 +53,7 @@ const createBody = z.object({
     key_name: z.string().optional(),
     user_data: z.string().nullable().optional(),
     config_drive: booleanLike.optional(),
+    personality: personalitySchema.optional(),
     metadata: metadataSchema.optional(),
     networks: z.union([z.array(nic), z.enum(["auto", "none"])]).optional(),
     security_groups: z.array(z.strictObject({ name: z.string() })).optional(),
@@ -74,6 +79,7 @@ export function createServer(context: CreateContext, scope: Scope, input: unknow
   since(microversion, 52, "tags", body.tags);
   since(microversion, 19, "description", body.description);
   since(microversion, 90, "hostname", body.hostname);
+  demandPersonality(microversion, body.personality);
   since(microversion, 37, "networks", typeof body.networks === "string" ? body.networks : undefined);
   if (microversion >= 37 && body.networks === undefined) {
     throw nova.badRequest("Invalid input for field/attribute server. 'networks' is a required property");
@@ -112,6 +118,7 @@ export function createServer(context: CreateContext, scope: Scope, input: unknow
     publicKey: keypair?.publicKey ?? null,
     userData,
     configDrive: body.config_drive ?? false,
+    ...(body.personality === undefined ? {} : { personality: body.personality }),
     metadata: body.metadata ?? {},
     tags: [...new Set(body.tags ?? [])],
     availabilityZone: "nova",
@@ -147,12 +154,23 @@ function checkUserData(value: unknown): string | null {
   return value;
 }
 
-function since(microversion: number, first: number, field: string, value: unknown): void {
-  if (value !== undefined && microversion < first) {
-    throw nova.badRequest(
-      `Invalid input for field/attribute server. Additional properties are not allowed ('${field}' was unexpected)`,
-    );
+/** @throws ApiError 400 from 2.57 on, 403 for more than a file may hold */
+export function demandPersonality(microversion: number, files: z.infer<typeof personalitySchema> | undefined): void {
+  if (files === undefined) return;
+  if (microversion >= 57) throw unexpected("personality");
+  if (files.some(({ contents }) => Buffer.byteLength(contents, "base64") > quotas.injected_file_content_bytes)) {
+    throw new ApiError(403, "Personality content limit exceeded");
   }
+}
+
+function since(microversion: number, first: number, field: string, value: unknown): void {
+  if (value !== undefined && microversion < first) throw unexpected(field);
+}
+
+function unexpected(field: string): ApiError {
+  return nova.badRequest(
+    `Invalid input for field/attribute server. Additional properties are not allowed ('${field}' was unexpected)`,
+  );
 }
 
 /** The flavor that a reference, an id or an address, names. @throws ApiError 400 */

@@ -8,7 +8,7 @@ import { projectOf } from "../identity/tokens.ts";
 import type { Collection } from "../store/store.ts";
 import type { ComputeContext } from "./context.ts";
 import { nova } from "./errors.ts";
-import { quotas } from "./quotas.ts";
+import { limitsOf } from "./quotas.ts";
 import type { Server, ServerGroup } from "./records.ts";
 
 const name = z.string().trim().min(1).max(255);
@@ -53,7 +53,9 @@ export function serverGroupRoutes(app: FastifyInstance, context: ComputeContext)
     const asked = parseGroup(body, microversion);
     const group = store.transaction(() => {
       const projectId = projectOf(scope).id;
-      if (serverGroups.list((other) => other.projectId === projectId).length >= quotas.server_groups) {
+      const limit = limitsOf(context.quotas, projectId).server_groups;
+      const own = serverGroups.list((other) => other.projectId === projectId).length;
+      if (limit >= 0 && own >= limit) {
         throw new ApiError(403, "Quota exceeded, too many server groups.");
       }
       return serverGroups.put({ id: randomUUID(), projectId, userId: scope.userId, ...asked });
@@ -116,7 +118,7 @@ const hints = z.object({ group: z.uuid().optional() });
  * @throws ApiError 400 for one that is not there, 403 where it is full
  */
 export function groupOfHints(
-  { serverGroups, servers }: Pick<ComputeContext, "serverGroups" | "servers">,
+  { serverGroups, servers, quotas }: Pick<ComputeContext, "serverGroups" | "servers" | "quotas">,
   scope: Scope,
   asked: Record<string, unknown> | undefined,
 ): string | null {
@@ -124,7 +126,8 @@ export function groupOfHints(
   if (id === undefined) return null;
   const group = serverGroups.get(id);
   if (group === undefined || !owns(scope, group.projectId)) throw nova.badRequest(groupMissing(id));
-  if (membersOf(servers, id).length >= quotas.server_group_members) {
+  const limit = limitsOf(quotas, group.projectId).server_group_members;
+  if (limit >= 0 && membersOf(servers, id).length >= limit) {
     throw new ApiError(403, "Quota exceeded, too many servers in group");
   }
   return id;

@@ -70,6 +70,9 @@ export function adminRoutes(app: FastifyInstance, context: AdminContext): void {
     demandAdmin(scope, "create_project");
     const { project: asked } = parseBody(projectCreate, body);
     if (asked.is_domain) throw new ApiError(501, "This cloud has one domain.");
+    if ((asked.parent_id ?? defaultDomain.id) !== defaultDomain.id) {
+      throw new ApiError(501, "This cloud's projects have no others below them.");
+    }
     demandDomain(asked.domain_id);
     const made = store.transaction(() => {
       demandFree(projects.find((one) => one.name === asked.name) !== undefined, "project", asked.name);
@@ -92,6 +95,7 @@ export function adminRoutes(app: FastifyInstance, context: AdminContext): void {
         ...(description === undefined ? {} : { description: description ?? "" }),
       } as Project);
     });
+    if (asked.enabled === false) tokens.revokeProject(changed.id);
     return { project: projectView(changed, base()) };
   });
   app.delete<One>("/v3/projects/:id", ({ scope, params }, reply) => {
@@ -101,6 +105,7 @@ export function adminRoutes(app: FastifyInstance, context: AdminContext): void {
       for (const one of accounts.assignments.list((a) => a.projectId === params.id))
         accounts.assignments.delete(one.id);
     });
+    tokens.revokeProject(params.id);
     return reply.code(204).send();
   });
 

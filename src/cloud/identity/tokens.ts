@@ -60,6 +60,11 @@ export class Tokens {
     for (const { id } of this.#records.list(own)) this.#records.delete(id);
   }
 
+  /** Revokes what leads into a project: after its end, and while nobody may work in it. */
+  revokeProject(projectId: string): void {
+    for (const { id } of this.#records.list(({ scope }) => scope.project?.id === projectId)) this.#records.delete(id);
+  }
+
   /** Revokes what a user got: after a new password, other roles, and the user's end. */
   revokeUser(userId: string): void {
     for (const { id } of this.#records.list(({ scope }) => scope.userId === userId)) this.#records.delete(id);

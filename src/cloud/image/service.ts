@@ -7,11 +7,11 @@ import { ApiError } from "../http/api-error.ts";
 import { acceptJson } from "../http/app.ts";
 import { parseBody } from "../http/body.ts";
 import { answerFaults, keystoneBody, reasonPhrase } from "../http/faults.ts";
-import { isoSeconds } from "../http/time.ts";
 import { requireToken, type Tokens } from "../identity/tokens.ts";
 import { storeContent } from "../store/content.ts";
 import type { Collection, Store } from "../store/store.ts";
-import { activated, importContent } from "./content.ts";
+import { activated, failInterruptedImports, importContent, importing } from "./content.ts";
+import { passesFiltering } from "./download.ts";
 import { createImage, deleteImage, listImages, ownImage, patchImage, visibleImage } from "./images.ts";
 import type { Image } from "./records.ts";
 import { imageView } from "./view.ts";
@@ -115,7 +115,7 @@ function imageRoutes(app: FastifyInstance, { store, table, inUse }: ImageOptions
   });
 }
 
-const importBody = z.object({ method: z.object({ name: z.literal("web-download"), uri: z.url() }) });
+const importBody = z.object({ method: z.object({ name: z.literal("web-download"), uri: z.string() }) });
 
 /** @throws ApiError 409 for an image that has content, or whose form is not known yet */
 function demandReady(image: Image, next: string): void {
@@ -127,12 +127,16 @@ function demandReady(image: Image, next: string): void {
 }
 
 function contentRoutes(app: FastifyInstance, { table, folder, log }: ImageOptions): void {
+  const end = new AbortController();
+  app.addHook("onClose", async () => end.abort());
+  failInterruptedImports(table);
   app.post<One>("/images/:id/import", ({ scope, params, body }, reply) => {
     const image = ownImage(table, scope, params.id);
-    const { method } = parseBody(importBody, body);
+    const { uri } = parseBody(importBody, body).method;
+    if (!passesFiltering(uri)) throw new ApiError(400, `URI for web-download does not pass filtering: ${uri}`);
     demandReady(image, "importing");
-    table.patch(image.id, { status: "importing", updatedAt: isoSeconds() });
-    void importContent(table, image.id, method.uri, join(folder, image.id), log);
+    table.patch(image.id, importing(image));
+    void importContent(table, { id: image.id, uri, path: join(folder, image.id), closed: end.signal, log });
     return reply.code(202).send();
   });
   app.put<One>("/images/:id/file", async ({ scope, params, body }, reply) => {

@@ -12,6 +12,10 @@ const domain = "novalocal";
 export function configDrive(server: Server, tables: NetworkTables, ports: Port[]): Record<string, string | Uint8Array> {
   const hostname = `${server.hostname}.${domain}`;
   const keys = server.keyName === null ? {} : { [server.keyName]: server.publicKey ?? "" };
+  const files = (server.personality ?? []).map(({ path, contents }, index) => {
+    const contentPath = `/content/${String(index).padStart(4, "0")}`;
+    return { listed: { path, content_path: contentPath }, file: `openstack${contentPath}`, contents };
+  });
   const metaData = {
     uuid: server.id,
     name: server.name,
@@ -23,6 +27,7 @@ export function configDrive(server: Server, tables: NetworkTables, ports: Port[]
     ...(server.keyName === null
       ? {}
       : { public_keys: keys, keys: [{ name: server.keyName, type: "ssh", data: server.publicKey }] }),
+    ...(files.length === 0 ? {} : { files: files.map(({ listed }) => listed) }),
     ...(Object.keys(server.metadata).length === 0 ? {} : { meta: server.metadata }),
   };
   const ec2 = {
@@ -40,6 +45,7 @@ export function configDrive(server: Server, tables: NetworkTables, ports: Port[]
     ...(server.userData === null
       ? {}
       : { "openstack/latest/user_data": new Uint8Array(Buffer.from(server.userData, "base64")) }),
+    ...Object.fromEntries(files.map(({ file, contents }) => [file, new Uint8Array(Buffer.from(contents, "base64"))])),
     "ec2/latest/meta-data.json": JSON.stringify(ec2),
   };
 }

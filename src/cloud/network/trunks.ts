@@ -92,6 +92,7 @@ function withSubPorts(tables: NetworkTables, scope: Scope, trunk: Trunk, wanted:
   const subPorts = [...trunk.subPorts];
   for (const one of wanted) {
     freePort(tables, scope, one.port_id);
+    if (isIn({ ...trunk, subPorts }, one.port_id)) throw neutron.trunkPortInUse(one.port_id);
     const taken = subPorts.find((other) => other.segmentation_id === one.segmentation_id);
     if (taken !== undefined) throw neutron.duplicateSubPort(trunk.id, one.segmentation_type, one.segmentation_id);
     subPorts.push(one);

@@ -14,8 +14,16 @@ export interface StoredContent {
   sha512: string;
 }
 
-/** Writes a stream to a file that appears whole or not at all, and tells its size and digests. */
-export async function storeContent(source: NodeJS.ReadableStream, path: string): Promise<StoredContent> {
+/**
+ * Writes a stream to a file that appears whole or not at all, and tells its size and digests.
+ * @param limit bytes
+ * @throws Error where more comes than the limit
+ */
+export async function storeContent(
+  source: NodeJS.ReadableStream,
+  path: string,
+  limit = Number.POSITIVE_INFINITY,
+): Promise<StoredContent> {
   await mkdir(dirname(path), { recursive: true });
   const md5 = createHash("md5");
   const sha512 = createHash("sha512");
@@ -25,7 +33,8 @@ export async function storeContent(source: NodeJS.ReadableStream, path: string):
       md5.update(chunk);
       sha512.update(chunk);
       size += chunk.length;
-      done(null, chunk);
+      if (size > limit) done(new Error(`more than ${limit} bytes came`));
+      else done(null, chunk);
     },
   });
   const temporary = `${path}.part`;

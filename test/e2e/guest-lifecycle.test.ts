@@ -141,6 +141,21 @@ describe.skipIf(skipReason !== undefined)(`a real guest (${skipReason ?? "nspawn
     expect(await page(5100)).toBe("web\n");
   });
 
+  it("gets and loses an interface while it runs", async () => {
+    const more = plan();
+    const [port] = more.ports;
+    const added = { mac: "fa:16:3e:12:34:57", fixedIps: ["10.77.0.22"] };
+    if (port !== undefined) more.ports.push({ ...port, id: "90280000-0000-4000-8000-000000000002", ...added });
+    await cloud.dataplane.apply(more);
+    expect(await guest().inGuest("ip", "-o", "link")).toContain(added.mac);
+    await guest().shell(
+      `link=$(ip -o link | sed -n 's/^[0-9]*: \\([^:@]*\\).*${added.mac}.*/\\1/p'); ip addr add 10.77.0.22/24 dev "$link"; ip link set "$link" up; ping -c 1 -W 3 -I "$link" 10.77.0.1`,
+    );
+    await cloud.dataplane.apply(plan());
+    expect(await guest().inGuest("ip", "-o", "link")).not.toContain(added.mac);
+    expect(await page(5100)).toBe("web\n");
+  });
+
   it("comes back after a reboot from inside, which nobody is told", async () => {
     const ended: string[] = [];
     hypervisor.onExit((id) => ended.push(id));
@@ -166,6 +181,15 @@ describe.skipIf(skipReason !== undefined)(`a real guest (${skipReason ?? "nspawn
     expect(await hypervisor.state(ids.server)).toBe("stopped");
     await hypervisor.boot(oneGuest(userData));
     expect(await waitForPage()).toBe("kept\n");
+  });
+
+  it("has a new disk after a rebuild, and other limits after a resize", async () => {
+    expect([await page(5100), await guest().shell("nproc")]).toEqual(["kept\n", "2\n"]);
+    await hypervisor.destroy(ids.server);
+    await cloud.dataplane.apply(plan());
+    await hypervisor.boot({ ...oneGuest(userData), vcpus: 1 });
+    expect(await waitForPage()).toBe("web\n");
+    expect(await guest().shell("nproc")).toBe("1\n");
   });
 
   it("is reported when it powers itself off", { timeout: 30_000 }, async () => {

@@ -3,6 +3,7 @@ import { InitializationFailed, type PropertyMap, type ResourceProvider } from ".
 import { OpenStackError } from "../../src/openstack/errors.ts";
 import { unreachable } from "../../src/openstack/keystone.ts";
 import { TransportError } from "../../src/openstack/transport.ts";
+import { withSubnetsInTurn } from "../../src/provider/networking/subnets-in-turn.ts";
 import { again, make, providerOf, resource, startTestCloud, type TestCloud } from "./test-cloud.ts";
 
 /** Changes of single resources, on a cloud whose guests are on paper. */
@@ -21,6 +22,7 @@ afterAll(async () => {
 });
 
 const network = resource("networking/network:Network", "net");
+const router = resource("networking/router:Router", "router");
 const group = resource("networking/secGroup:SecGroup", "group");
 const rule = resource("networking/secGroupRule:SecGroupRule", "rule");
 const port = resource("networking/port:Port", "port");
@@ -304,6 +306,46 @@ describe("interrupted and broken creates", () => {
     expect(provider.mayHaveMade?.(lost("ECONNREFUSED"))).toBe(false);
     expect(provider.mayHaveMade?.(answered(409))).toBe(false);
     expect(provider.mayHaveMade?.(new Error("other"))).toBe(false);
+  });
+
+  test("of several subnets the first that has an address is taken", async () => {
+    const full = (status: number, body: string) => new OpenStackError({ status, method: "POST", url: "u", body });
+    const asked = async (refusals: Record<string, Error>) => {
+      const tried: string[] = [];
+      const call = async ({ subnetIds }: PropertyMap) => {
+        const [id = ""] = subnetIds as string[];
+        tried.push(id);
+        if (refusals[id] !== undefined) throw refusals[id];
+      };
+      const outcome = await withSubnetsInTurn({ subnetIds: ["a", "b", "c"] }, "subnetIds", call).catch(String);
+      return [tried.join(), outcome];
+    };
+    const exhausted = full(409, '{"NeutronError": {"type": "IpAddressGenerationFailure"}}');
+    const drained = full(400, '{"NeutronError": {"type": "ExternalIpAddressExhausted"}}');
+    expect(await asked({ a: exhausted, b: drained })).toEqual(["a,b,c", undefined]);
+    expect(await asked({ a: full(404, "") })).toEqual(["a,b", undefined]);
+    expect(await asked({ a: full(409, "OverQuota") })).toEqual(["a", expect.stringContaining("OverQuota")]);
+    expect(await asked({ a: exhausted, b: exhausted, c: exhausted })).toEqual(["a,b,c", expect.any(String)]);
+  });
+
+  test("a gateway that is set after the create is on the subnet that the program names, and stays there", async () => {
+    const found = await provider.invoke("openstack:networking/getNetwork:getNetwork", {
+      name: "public",
+      external: true,
+    });
+    const { id: externalNetworkId = null, subnets } = found.result as { id: string; subnets: string[] };
+    const news = {
+      externalNetworkId,
+      externalSubnetIds: subnets,
+      vendorOptions: { setRouterGatewayAfterCreate: true },
+    };
+    const made = await make(provider, router, news);
+    expect(made.outputs.externalFixedIps).toEqual([{ ipAddress: expect.any(String), subnetId: subnets[0] }]);
+    const next = await again(provider, made, news);
+    expect(next.diff.changes).toBe(false);
+    const update = await provider.update(router, made.id, made.outputs, made.inputs, made.inputs, false, {});
+    expect(update.externalFixedIps).toEqual(made.outputs.externalFixedIps);
+    await provider.delete(router, made.id, made.outputs, made.inputs, {});
   });
 
   test("an address without a description is never adopted", async () => {

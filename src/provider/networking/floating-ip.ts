@@ -4,9 +4,9 @@ import { aString, fromEnv, list, text } from "../schema/property.ts";
 import { textOf, textsOf } from "../schema/values.ts";
 import { networkNamed } from "./lookup.ts";
 import { commonProperties, neutronKind, tagProperties, valueSpecs } from "./neutron.ts";
+import { withSubnetsInTurn } from "./subnets-in-turn.ts";
 
-/** `openstack_networking_floatingip_v2`: the address; who points it at a port is another matter, and no difference here. */
-export const floatingIp: ResourceKind = neutronKind({
+const table = neutronKind({
   type: "openstack:networking/floatingIp:FloatingIp",
   path: "floatingips",
   collection: "floatingips",
@@ -40,6 +40,12 @@ export const floatingIp: ResourceKind = neutronKind({
     pool: await poolName(context, String(api.floating_network_id), inputs),
   }),
 });
+
+/** `openstack_networking_floatingip_v2`: the address; who points it at a port is another matter, and no difference here. */
+export const floatingIp: ResourceKind = {
+  ...table,
+  create: (context, inputs) => withSubnetsInTurn(inputs, "subnetIds", (chosen) => table.create(context, chosen)),
+};
 
 function subnetField(inputs: PropertyMap): object {
   const subnetId = textOf(inputs, "subnetId") ?? textsOf(inputs, "subnetIds")[0];

@@ -5,6 +5,7 @@ import { anObject, aString, flag, list, object, text } from "../schema/property.
 import { isMap, mapsOf, textOf, textsOf } from "../schema/values.ts";
 import { serially } from "../serial.ts";
 import { byName, commonProperties, neutronKind, tagProperties, valueSpecs } from "./neutron.ts";
+import { withSubnetsInTurn } from "./subnets-in-turn.ts";
 
 const fixedIp = anObject({ ipAddress: text({ computed: true }), subnetId: text() });
 
@@ -50,11 +51,20 @@ const table = neutronKind({
 /** `openstack_networking_router_v2`; changes of one router follow one another. */
 export const router: ResourceKind = {
   ...table,
+  create: (context, inputs) =>
+    withSubnetsInTurn(inputs, "externalSubnetIds", (chosen) => table.create(context, chosen)),
   async settle(context, id, inputs, olds) {
-    if (gatewayAfterwards(inputs)) await setGateway(context, id, inputs);
+    // once: asked again, a gateway would move to a subnet that has room by now
+    const isMissing = textOf(olds, "externalNetworkId") === undefined;
+    if (gatewayAfterwards(inputs) && isMissing) await setGateway(context, id, inputs);
     await table.settle?.(context, id, inputs, olds);
   },
-  update: (context, id, change) => serially(`router ${id}`, async () => table.update?.(context, id, change)),
+  update: (context, id, change) =>
+    serially(`router ${id}`, () =>
+      withSubnetsInTurn(change.inputs, "externalSubnetIds", async (inputs) =>
+        table.update?.(context, id, { ...change, inputs }),
+      ),
+    ),
 };
 
 function gatewayAfterwards(inputs: PropertyMap): boolean {
@@ -63,7 +73,9 @@ function gatewayAfterwards(inputs: PropertyMap): boolean {
 
 function setGateway({ session }: Context, id: string, inputs: PropertyMap): Promise<unknown> {
   return serially(`router ${id}`, () =>
-    session.request("network", "PUT", `/routers/${id}`, { body: { router: gatewayField(inputs) } }),
+    withSubnetsInTurn(inputs, "externalSubnetIds", (chosen) =>
+      session.request("network", "PUT", `/routers/${id}`, { body: { router: gatewayField(chosen) } }),
+    ),
   );
 }
 

@@ -55,12 +55,16 @@ export class Snapshot {
 
   /** The live resource of a URN that the last operation left. */
   old(urn: string): ResourceState | undefined {
-    return this.remaining().find((state) => state.urn === urn && !state.delete);
+    return this.#old.find((state) => this.#isLive(state, urn));
   }
 
   /** The live resource of a URN, this run's first. */
   current(urn: string): ResourceState | undefined {
-    return this.resources().find((state) => state.urn === urn && !state.delete);
+    return this.#fresh.find((state) => this.#isLive(state, urn)) ?? this.old(urn);
+  }
+
+  #isLive(state: ResourceState, urn: string): boolean {
+    return state.urn === urn && !state.delete && !this.#done.has(state);
   }
 
   /** True for a resource that {@link keep} has taken into this run. */

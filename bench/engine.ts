@@ -1,6 +1,6 @@
 /**
  * The engine by operation: wall time of a process that does one operation and ends, how long of it the cloud was being asked, what is
- * left for the engine once the program has loaded, and the peak memory of all processes together. The cloud is the embedded one with
+ * left once the program has loaded, the engine's own share of it, and the peak memory of all processes together. The cloud is the embedded one with
  * guests on paper, on the same machine. Where a `pulumi` with its OpenStack plugin is on PATH, the official engine runs the same program
  * in the same rounds. Prints Markdown; run it with the pinned Node: `node_modules/.bin/node bench/engine.ts [rounds] [servers]`.
  */
@@ -13,7 +13,7 @@ import { findInstallation } from "../src/engine/official/find.ts";
 import { findCredentials } from "../src/openstack/clouds.ts";
 import { openSession } from "../src/openstack/session.ts";
 import { startTestCloud, type TestCloud } from "../test/provider/test-cloud.ts";
-import { residentOf } from "./engine/process-tree.ts";
+import { memoryOf } from "./engine/process-tree.ts";
 import { addSample, machineLine, type Samples, table } from "./report.ts";
 
 type Operation = "preview" | "up" | "destroy";
@@ -22,7 +22,7 @@ type Kind = Engine["kind"];
 const rounds = Number(process.argv[2] ?? 3);
 const many = Number(process.argv[3] ?? 200);
 const root = join(import.meta.dirname, "..");
-const samplingMs = 50;
+const samplingMs = 100;
 
 const life: [string, Operation][] = [
   ["preview", "preview"],
@@ -31,7 +31,7 @@ const life: [string, Operation][] = [
   ["preview, nothing changes", "preview"],
   ["destroy", "destroy"],
 ];
-const [times, memory]: [Samples, Samples] = [new Map(), new Map()];
+const [times, shares, memory]: [Samples, Samples, Samples] = [new Map(), new Map(), new Map()];
 const { missing } = await findInstallation([{ name: "openstack", version: "3.15.2" }]);
 
 for (let round = 0; round < rounds; round++) {
@@ -41,7 +41,20 @@ for (let round = 0; round < rounds; round++) {
 }
 console.log(machineLine(rounds));
 if (missing.length > 0) console.log(`\nWithout the official engine: ${missing.join("; ")}.`);
-console.log(`\n${table(times, "ms")}\n\n${table(memory, "MiB")}`);
+console.log(`
+"The rest" is the engine's, the program's (its SDK registers resources at a few milliseconds of processor time each) and the disk's.
+The engine's own is the processor time of its main thread while the cloud is not asked, the start of its process included.
+
+${table(times, "ms")}
+
+The engine's own, of the wall time:
+
+${table(shares, "%")}
+
+Peak memory of all processes together. The pages of files that they share, above all Node's binary, are in the machine once and count once;
+that is the figure to judge by. The sum of what \`ps\` shows (RSS) counts them for each process.
+
+${table(memory, "MiB")}`);
 
 /** A stack from its first preview to its end, on a cloud and with a state of its own. */
 async function liveThrough(kind: Kind, servers: number): Promise<void> {
@@ -84,9 +97,12 @@ async function measure(kind: Kind, name: string, operation: Operation, stack: St
   const child = spawn(process.execPath, [join(root, "bench/engine/run.ts"), kind, JSON.stringify(stack), operation], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  let peak = 0;
-  const sampling = setInterval(() => {
-    if (child.pid !== undefined) void residentOf(child.pid).then((bytes) => (peak = Math.max(peak, bytes)));
+  const peak = { distinct: 0, resident: 0 };
+  const sampling = setInterval(async () => {
+    if (child.pid === undefined) return;
+    const { distinct, resident } = await memoryOf(child.pid);
+    peak.distinct = Math.max(peak.distinct, distinct);
+    peak.resident = Math.max(peak.resident, resident);
   }, samplingMs);
   let said = "";
   child.stdout.on("data", (chunk: Buffer) => (said += chunk));
@@ -97,11 +113,14 @@ async function measure(kind: Kind, name: string, operation: Operation, stack: St
   clearInterval(sampling);
   if (code !== 0) throw new Error(`${name}: exit ${String(code)}`);
   const wallMs = performance.now() - startedAt;
-  const { loadedMs, cloudMs } = JSON.parse(said) as { loadedMs: number; cloudMs: number };
+  const { loadedMs, cloudMs, ownCpuMs } = JSON.parse(said) as Record<"loadedMs" | "cloudMs" | "ownCpuMs", number>;
   addSample(times, `**${name}**`, wallMs);
-  addSample(memory, name, peak / 2 ** 20);
+  addSample(memory, `**${name}**`, peak.distinct / 2 ** 20);
+  addSample(memory, `${name}: sum of RSS`, peak.resident / 2 ** 20);
   if (kind === "official") return;
   if (loadedMs > 0) addSample(times, `${name}: until the program's first resource`, loadedMs);
   addSample(times, `${name}: the cloud is asked`, cloudMs);
-  addSample(times, `${name}: the engine's own`, wallMs - loadedMs - cloudMs);
+  addSample(times, `${name}: the rest`, wallMs - loadedMs - cloudMs);
+  addSample(times, `${name}: the engine's own`, ownCpuMs);
+  addSample(shares, name, (100 * ownCpuMs) / wallMs);
 }

@@ -6,6 +6,7 @@ import { assertKnown } from "../engine/embedded/operations/stack-files.ts";
 import { exportStack, exportStackInClear } from "../engine/embedded/stacks/export.ts";
 import { importStack } from "../engine/embedded/stacks/import.ts";
 import { listStacks, type StackSummary } from "../engine/embedded/stacks/list.ts";
+import { stackOutputs } from "../engine/embedded/stacks/outputs.ts";
 import { alreadyThere, pathsOf } from "../engine/embedded/stacks/place.ts";
 import { removeStack } from "../engine/embedded/stacks/remove.ts";
 import { renameStack } from "../engine/embedded/stacks/rename.ts";
@@ -18,7 +19,7 @@ import { readInput } from "./value-input.ts";
 
 /** What the command line says. */
 interface StackArguments {
-  /** The stack, or its new name. */
+  /** The stack, its new name, or one of its outputs. */
   name: string | undefined;
   stack: string | undefined;
   file: string | undefined;
@@ -42,6 +43,7 @@ type Action = (args: StackArguments, warn: (message: string) => void) => Promise
 export const stackActions: Record<string, Action> = {
   export: exportState,
   import: importState,
+  output: tellOutputs,
   rename: renameAll,
   rm: removeAll,
   ls: list,
@@ -78,6 +80,29 @@ async function importState(args: StackArguments, warn: (message: string) => void
     object: { stack: place.stack, resources },
     text: `${place.stack} has the imported state: ${resources} resources`,
   };
+}
+
+async function tellOutputs({ name, stack, showSecrets }: StackArguments): Promise<Answer> {
+  const { place, home } = await placeStack(stack);
+  const outputs = await stackOutputs(place, showSecrets ? await findPassphrase(home) : undefined);
+  const names = Object.keys(outputs).sort();
+  if (name === undefined) {
+    const width = Math.max(0, ...names.map((each) => each.length));
+    const lines = names.map((each) => `${each.padEnd(width)}  ${wordsOf(outputs[each])}`);
+    return { object: { stack: place.stack, outputs }, text: lines.join("\n") || `${place.stack} has no outputs` };
+  }
+  if (!Object.hasOwn(outputs, name)) {
+    throw new SlipwayError("E_USAGE", `${place.stack} has no output ${name}`, {
+      hint: names.length === 0 ? "Run `slipway up` first." : `Choose one of ${names.join(", ")}.`,
+    });
+  }
+  const value = outputs[name];
+  return { object: { stack: place.stack, name, value }, text: wordsOf(value) };
+}
+
+/** Texts as they are, for scripts; the rest as JSON. */
+function wordsOf(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 async function fileOf(path: string): Promise<string> {

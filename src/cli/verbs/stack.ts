@@ -15,13 +15,13 @@ export const verb = declare({
       default: false,
       describe: "`rm` a stack that has resources, which are left behind; `import` what is refused",
     },
-    "show-secrets": { type: "boolean", default: false, describe: "`export` secrets in clear text" },
+    "show-secrets": { type: "boolean", default: false, describe: "`export` and `output` secrets in clear text" },
     "preserve-config": { type: "boolean", default: false, describe: "`rm` leaves the stack's file" },
   },
   words: { action: Object.keys(stackActions), name: "stacks" },
   texts: {
     action: `one of ${Object.keys(stackActions).join(", ")}`,
-    name: "the stack, production unless given; for `rename` its new name",
+    name: "the stack, production unless given; for `rename` its new name, for `output` the output",
   },
   run: async ({ args, reporter, signal }) => {
     const { action: wanted, name } = args as { action?: unknown; name?: string };

@@ -1,12 +1,10 @@
-import { mask } from "../embedded/secrets/redactor.ts";
+import { maskedSecrets } from "../embedded/secrets/redactor.ts";
 import { stackType } from "../embedded/urn.ts";
 import { mapToPlain } from "../embedded/values/plain.ts";
-import { decodeState, type SecretCodec } from "../embedded/values/state-json.ts";
+import { decodeState } from "../embedded/values/state-json.ts";
 import type { ValueMap } from "../embedded/values/value.ts";
 import type { Json } from "../embedded/values/wire.ts";
 import type { EngineEvent } from "../events.ts";
-
-const masked: SecretCodec = { encrypt: () => mask, decrypt: () => JSON.stringify(mask) };
 
 /** The stack's outputs as a preview tells them: its events are all that the CLI says of them, and show no secrets. */
 export class ForeseenOutputs {
@@ -19,6 +17,6 @@ export class ForeseenOutputs {
 
   /** Secrets as `[secret]`, undefined for what is not known yet. */
   get plain(): Record<string, unknown> {
-    return mapToPlain(decodeState(this.#json, masked, "") as ValueMap);
+    return mapToPlain(decodeState(this.#json, maskedSecrets, "") as ValueMap);
   }
 }

@@ -59,6 +59,26 @@ const latestOf = async (stack: string): Promise<Latest> =>
   JSON.parse(await readFile(stateFile(stack), "utf8")).checkpoint.latest;
 
 describe.concurrent("slipway stack", () => {
+  it("tells outputs, secrets only when asked to", async () => {
+    await stackWithState("telling", ({ resources: [rootResource] }) => {
+      Object.assign(rootResource.outputs, { address: "192.0.2.1", ports: [80, 443] });
+    });
+    const output = (...args: string[]) => slipway(["stack", "output", ...args, "--stack", "telling"]);
+    const all = { address: "192.0.2.1", note: "[secret]", ports: [80, 443] };
+    expect((await output()).result).toMatchObject({ ok: true, stack: "telling", outputs: all });
+    expect((await output("--show-secrets")).result.outputs).toEqual({ ...all, note: "hush" });
+    expect((await output("ports")).result).toMatchObject({ name: "ports", value: [80, 443] });
+    expect((await output("note", "--show-secrets")).result.value).toBe("hush");
+    expect((await output("adress")).result).toMatchObject({
+      ok: false,
+      error: { code: "E_USAGE", hint: "Choose one of address, note, ports." },
+    });
+    const stranger = await slipway(["stack", "output", "--show-secrets", "--stack", "telling"], {
+      PULUMI_CONFIG_PASSPHRASE: "y",
+    });
+    expect(stranger.result.error.code).toBe("E_PASSPHRASE_WRONG");
+  });
+
   it("lists stacks with a file or state, and what is wrong with one", async () => {
     await stackWithState("listed");
     await mkdir(stateFolder(), { recursive: true });

@@ -1,5 +1,6 @@
 import type { MaskedJson } from "../../events.ts";
 import { unknown } from "../../resource-provider.ts";
+import type { SecretCodec } from "../values/state-json.ts";
 import { isMap, ResourceReference, Secret, type Value, type ValueMap } from "../values/value.ts";
 import { referenceEnvelope, signatureKey, signatures, unknownSentinel } from "../values/wire.ts";
 
@@ -14,6 +15,9 @@ const worthKeeping = 256;
 const mostKept = 1000;
 /** Stands for a secret. */
 export const mask = "[secret]";
+
+/** Reads what is not to be opened: every secret as the mask. */
+export const maskedSecrets: SecretCodec = { encrypt: () => mask, decrypt: () => JSON.stringify(mask) };
 
 /** Knows the run's secrets and keeps them out of events and errors. */
 export class Redactor {

@@ -92,6 +92,22 @@ describe("aliases", () => {
     expect(bench.cloud.ofType("Network")).toHaveLength(1);
   });
 
+  it("hold for what an interrupted run was making under the old name", async () => {
+    bench.cloud.isUncertain = () => true;
+    bench.cloud.after = (call) => {
+      if (call.startsWith("create")) throw new Error("no answer");
+    };
+    await failureOf(bench.up(program([declare("Network", "old", { name: "net" })])));
+    expect((await bench.latest()).pending_operations).toHaveLength(1);
+    bench.cloud.after = () => undefined;
+    await bench.up(program([declare("Network", "new", { name: "net" }, { aliases: [{ name: "old" }] })]));
+    expect(bench.cloud.calls).toEqual([]);
+    expect(bench.cloud.ofType("Network")).toHaveLength(1);
+    expect((await bench.latest()).pending_operations).toBeUndefined();
+    expect(await text()).not.toContain(declaredUrn(types.Network, "old"));
+    expect(await text()).toContain(declaredUrn(types.Network, "new"));
+  });
+
   it("that two resources claim, or that is a resource itself, are refused before anything happens", async () => {
     await bench.up(program([declare("Network", "old", { name: "net" })]));
     const heir = (name: string) => declare("Network", name, { name: "net" }, { aliases: [{ name: "old" }] });

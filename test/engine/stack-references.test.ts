@@ -59,6 +59,24 @@ describe("a stack reference", () => {
     expect(bench.cloud.calls).toEqual([]);
   });
 
+  it("is asked by functions too, for outputs and for resources", async () => {
+    await other();
+    const call = (name: string, args: object) => ({ call: `pulumi:pulumi:${name}`, args });
+    const { outputs } = await bench.up(
+      program([], {
+        outputs: call("readStackOutputs", { name: "other" }),
+        resources: call("readStackResourceOutputs", { stackName: "other" }),
+      }),
+    );
+    const told = outputs.outputs as { outputs: object; resources: { outputs: Record<string, object> } };
+    expect(told.outputs).toMatchObject({ name: "other", outputs: { outputs: { note: "hush-hush" } } });
+    expect(told.resources.outputs["urn:pulumi:other::declared::openstack:networking/network:Network::net"]).toEqual({
+      type: "openstack:networking/network:Network",
+      outputs: expect.objectContaining({ name: "net", id: expect.any(String) }),
+    });
+    expect(JSON.stringify(await bench.latest())).not.toContain("hush-hush");
+  });
+
   it("has empty secrets where they are another passphrase's, and says so", async () => {
     await other("another one");
     await bench.up(reader("other"));

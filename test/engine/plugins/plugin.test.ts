@@ -73,6 +73,17 @@ describe("a package that a plugin knows", () => {
     expect((await ofName("within")).provider).toMatch(/^urn:pulumi:dev::plugin::pulumi:providers:echo::own::/);
   });
 
+  it("has a default provider for each place that plugins come from", async () => {
+    await bench.up({ "plugin:parts": "elsewhere" });
+    const { provider } = await ofName("away");
+    const resources = (await bench.latest()).resources;
+    const one = resources.find(({ urn, id }: { urn: string; id: string }) => `${urn}::${id}` === provider);
+    expect(one.inputs).toMatchObject({ version: "1.2.3", pluginDownloadURL: "https://plugins.example/echo" });
+    expect(one.urn).toMatch(/::default_1_2_3_/);
+    await bench.up({ "plugin:parts": "elsewhere" });
+    expect(bench.steps()).toEqual([]);
+  });
+
   it("says what is wrong with a configuration, how it is kept, and whether its resources can live with it", async () => {
     const explicit = { "plugin:parts": "explicit" };
     const failure = await failureOf(bench.up({ ...explicit, "plugin:volume": "12" }));

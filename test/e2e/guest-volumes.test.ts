@@ -97,6 +97,22 @@ describe.skipIf(skipReason !== undefined)(`volumes of a real guest (${skipReason
     await expect(shell("dd if=/root/own-node of=/dev/null count=1")).rejects.toThrow("Operation not permitted");
   });
 
+  it("grow while they are in use", async () => {
+    const path = await newVolume("growing", gib);
+    const growing = { device: "vdd", path };
+    await hypervisor.attachDisk(ids.server, growing);
+    await shell("mkfs.ext4 -q /dev/vdd; mkdir -p /grown; mount /dev/vdd /grown");
+    const file = await open(path, "r+");
+    await file.truncate(2 * gib).finally(() => file.close());
+    await hypervisor.growDisk(ids.server, growing);
+    expect(await shell("lsblk -dno SIZE /dev/vdd")).toMatch(/^\s*2G\n$/);
+    await shell(
+      "umount /grown; e2fsck -fp /dev/vdd >/dev/null; resize2fs /dev/vdd >/dev/null 2>&1; mount /dev/vdd /grown",
+    );
+    expect(await shell("df --output=size -BG /grown | tail -1; umount /grown")).toMatch(/^\s*2G\n$/);
+    await hypervisor.detachDisk(ids.server, "vdd");
+  });
+
   it("leave nothing behind that the guest's root did to them: partitions, a loop device taken off its file", async () => {
     const scratch = { device: "vdd", path: await newVolume("scratch", gib) };
     await hypervisor.attachDisk(ids.server, scratch);

@@ -5,7 +5,7 @@ import { run } from "../../../common/process.ts";
 import { guestDisksFolder } from "../../images/recipe.ts";
 import type { GuestDisk } from "../hypervisor.ts";
 import { guestFiles } from "./guest-folder.ts";
-import { ensureLoop, type Loop, listLoops, releaseLoop } from "./loops.ts";
+import { ensureLoop, growLoop, type Loop, listLoops, releaseLoop } from "./loops.ts";
 
 /** Whose disks. */
 export interface DiskOwner {
@@ -54,6 +54,12 @@ async function isSameFile(one: string, other: string): Promise<boolean> {
     if (isErrno(error, "ENOENT")) return false;
     throw error;
   }
+}
+
+/** Lets a plugged disk be as long as its volume is now. */
+export async function grow(owner: DiskOwner, device: string): Promise<void> {
+  const found = (await pluggedDisks(owner)).find((disk) => disk.device === device);
+  if (found !== undefined) await growLoop(found.loop);
 }
 
 export async function unplug(owner: DiskOwner, { device, loop }: PluggedDisk): Promise<void> {

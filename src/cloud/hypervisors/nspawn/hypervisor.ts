@@ -18,7 +18,7 @@ import {
 } from "./cgroups.ts";
 import { readConsole } from "./console.ts";
 import { CpuTurns, ownCpus } from "./cpus.ts";
-import { type DiskOwner, type PluggedDisk, plug, unplugAll, writeDiskView } from "./disks.ts";
+import { type DiskOwner, grow, type PluggedDisk, plug, unplugAll, writeDiskView } from "./disks.ts";
 import {
   exitStatus,
   forgetRun,
@@ -32,7 +32,6 @@ import {
 } from "./guest-folder.ts";
 import { hotPlug, hotUnplug, type RunningGuest } from "./hot-plug.ts";
 import { type Launch, nspawnEnvironment, supervisorCommand } from "./launch.ts";
-import { growLoop } from "./loops.ts";
 import { diskOf, ensureMounted, unmountBelow } from "./overlay.ts";
 import { isAlive, markOf, signal, startDetached } from "./processes.ts";
 
@@ -191,8 +190,8 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
     else await unplugAll(ownerOf(id));
   }
 
-  async function growDisk(id: string, disk: GuestDisk): Promise<void> {
-    if (await isRunning(id)) await growLoop(disk.path);
+  async function growDisk(id: string, { device }: GuestDisk): Promise<void> {
+    if (await isRunning(id)) await grow(ownerOf(id), device);
   }
 
   async function destroy(id: string): Promise<void> {

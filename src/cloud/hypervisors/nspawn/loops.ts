@@ -53,10 +53,9 @@ export async function ensureLoop(file: string): Promise<Loop> {
   return made;
 }
 
-/** Lets the file's loop device, if it has one, be as long as the file is now (LOOP_SET_CAPACITY). */
-export async function growLoop(file: string): Promise<void> {
-  const found = (await listLoops()).find(({ backingFile }) => backingFile === file);
-  if (found !== undefined) await run("losetup", ["--set-capacity", `/dev/${found.name}`]);
+/** Lets a loop device be as long as its file is now (LOOP_SET_CAPACITY). */
+export async function growLoop({ name }: Loop): Promise<void> {
+  await run("losetup", ["--set-capacity", `/dev/${name}`]);
 }
 
 /** A guest's root can tell the kernel of partitions (partx), which would outlive the disk and be found on the next one of this number. */

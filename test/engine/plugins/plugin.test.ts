@@ -86,6 +86,7 @@ describe("a package that a plugin knows", () => {
 
   it("says what is wrong with a configuration, how it is kept, and whether its resources can live with it", async () => {
     const explicit = { "plugin:parts": "explicit" };
+    await bench.up(explicit);
     const failure = await failureOf(bench.up({ ...explicit, "plugin:volume": "12" }));
     expect(failure).toMatchObject({
       code: "E_UPDATE_FAILED",

@@ -19,6 +19,8 @@ import { addSample, machineLine, type Samples, table } from "./report.ts";
 type Operation = "preview" | "up" | "destroy";
 type Kind = Engine["kind"];
 
+/** What `bin/slipway.mjs` gives its Node (scripts/lib/setup.mjs). */
+const asTheVerbsRun = "--max-semi-space-size=2";
 const rounds = Number(process.argv[2] ?? 3);
 const many = Number(process.argv[3] ?? 200);
 const root = join(import.meta.dirname, "..");
@@ -94,9 +96,13 @@ async function liftQuotas({ cloud, variables, session }: TestCloud): Promise<voi
 
 async function measure(kind: Kind, name: string, operation: Operation, stack: StackReference): Promise<void> {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [join(root, "bench/engine/run.ts"), kind, JSON.stringify(stack), operation], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child = spawn(
+    process.execPath,
+    [asTheVerbsRun, join(root, "bench/engine/run.ts"), kind, JSON.stringify(stack), operation],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   const peak = { distinct: 0, resident: 0 };
   const sampling = setInterval(async () => {
     if (child.pid === undefined) return;

@@ -76,9 +76,12 @@ export function pinnedNode() {
   );
 }
 
+/** Mebibytes of V8's young generation: a process of a verb has little that dies young, and is measured no slower with less. */
+const youngGeneration = "--max-semi-space-size=2";
+
 /** Runs a script with the pinned Node in place of this process: its exit status and signals are ours. */
 export function handOver(script, args, env = process.env) {
-  const child = spawn(pinnedNode(), [join(root, script), ...args], { stdio: "inherit", env });
+  const child = spawn(pinnedNode(), [youngGeneration, join(root, script), ...args], { stdio: "inherit", env });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
   return new Promise((resolve) => {
     child.on("error", (error) => fail(error.message));

@@ -4,22 +4,10 @@ import { declarationsOf } from "../../src/engine/embedded/program/declaration.ts
 import type { ResourceState } from "../../src/engine/embedded/state/resource-state.ts";
 import { Secret, type ValueMap } from "../../src/engine/embedded/values/value.ts";
 import { resourceKinds } from "../../src/provider/kinds.ts";
+import { resourceState } from "./support/resource-state.ts";
 
-const state = (type: string, name: string, inputs: ValueMap, more: Partial<ResourceState> = {}): ResourceState => ({
-  urn: `urn:pulumi:dev::trace::${type}::${name}`,
-  type,
-  custom: true,
-  inputs,
-  outputs: {},
-  dependencies: [],
-  propertyDependencies: {},
-  additionalSecretOutputs: [],
-  initErrors: [],
-  ignoreChanges: [],
-  replaceOnChanges: [],
-  rest: {},
-  ...more,
-});
+const state = (type: string, name: string, inputs: ValueMap, more: Partial<ResourceState> = {}) =>
+  resourceState(`urn:pulumi:dev::trace::${type}::${name}`, { type, inputs, ...more });
 const context = {
   named: {},
   explicitProviders: new Set<string>(),

@@ -1,6 +1,17 @@
 import { aString, set, text } from "../schema/property.ts";
 import { neutronFunction } from "./neutron-function.ts";
 
+/** What can be asked for is also answered. */
+const told = {
+  address: text({ field: "floating_ip_address" }),
+  description: text({ field: "description" }),
+  tenantId: text({ field: "tenant_id" }),
+  pool: text({ field: "floating_network_id" }),
+  portId: text({ field: "port_id" }),
+  fixedIp: text({ field: "fixed_ip_address" }),
+  status: text({ field: "status" }),
+};
+
 /** `openstack_networking_floatingip_v2` as a data source. Here, unlike in the resource, `pool` is the external network's id. */
 export const getFloatingIp = neutronFunction({
   token: "openstack:networking/getFloatingIp:getFloatingIp",
@@ -13,23 +24,11 @@ export const getFloatingIp = neutronFunction({
   },
   args: {
     region: text(),
-    address: text({ field: "floating_ip_address" }),
-    description: text({ field: "description" }),
-    tenantId: text({ field: "tenant_id" }),
-    pool: text({ field: "floating_network_id" }),
-    portId: text({ field: "port_id" }),
-    fixedIp: text({ field: "fixed_ip_address" }),
-    status: text({ field: "status" }),
+    ...told,
     tags: set(aString),
   },
   results: {
-    address: text({ field: "floating_ip_address" }),
-    description: text({ field: "description" }),
-    tenantId: text({ field: "tenant_id" }),
-    pool: text({ field: "floating_network_id" }),
-    portId: text({ field: "port_id" }),
-    fixedIp: text({ field: "fixed_ip_address" }),
-    status: text({ field: "status" }),
+    ...told,
     dnsName: text({ field: "dns_name" }),
     dnsDomain: text({ field: "dns_domain" }),
   },

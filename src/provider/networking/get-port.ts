@@ -5,6 +5,21 @@ import { addressPairs, bindingState, port } from "./port.ts";
 
 const { extraDhcpOptions = text(), dnsAssignments = text() } = port.properties;
 
+/** What can be asked for is also answered. */
+const told = {
+  portId: text({ field: "id" }),
+  name: text({ field: "name" }),
+  description: text({ field: "description" }),
+  adminStateUp: flag({ field: "admin_state_up" }),
+  networkId: text({ field: "network_id" }),
+  tenantId: text({ field: "tenant_id" }),
+  projectId: text({ field: "project_id" }),
+  deviceOwner: text({ field: "device_owner" }),
+  deviceId: text({ field: "device_id" }),
+  macAddress: text({ field: "mac_address" }),
+  dnsName: text({ field: "dns_name" }),
+};
+
 /** `openstack_networking_port_v2` as a data source; Neutron knows no filter for groups, and one for addresses that not all clouds have. */
 export const getPort = neutronFunction({
   token: "openstack:networking/getPort:getPort",
@@ -17,18 +32,8 @@ export const getPort = neutronFunction({
   },
   args: {
     region: text(),
-    portId: text({ field: "id" }),
-    name: text({ field: "name" }),
-    description: text({ field: "description" }),
-    adminStateUp: flag({ field: "admin_state_up" }),
-    networkId: text({ field: "network_id" }),
-    tenantId: text({ field: "tenant_id" }),
-    projectId: text({ field: "project_id" }),
-    deviceOwner: text({ field: "device_owner" }),
-    deviceId: text({ field: "device_id" }),
-    macAddress: text({ field: "mac_address" }),
+    ...told,
     status: text({ field: "status" }),
-    dnsName: text({ field: "dns_name" }),
     fixedIp: text(),
     securityGroupIds: set(aString),
     tags: set(aString),
@@ -41,17 +46,7 @@ export const getPort = neutronFunction({
     return groups.length === 0 || ((api.security_groups ?? []) as string[]).some((id) => groups.includes(id));
   },
   results: {
-    portId: text({ field: "id" }),
-    name: text({ field: "name" }),
-    description: text({ field: "description" }),
-    adminStateUp: flag({ field: "admin_state_up" }),
-    networkId: text({ field: "network_id" }),
-    tenantId: text({ field: "tenant_id" }),
-    projectId: text({ field: "project_id" }),
-    deviceOwner: text({ field: "device_owner" }),
-    deviceId: text({ field: "device_id" }),
-    macAddress: text({ field: "mac_address" }),
-    dnsName: text({ field: "dns_name" }),
+    ...told,
     allSecurityGroupIds: set(aString, { field: "security_groups" }),
     extraDhcpOptions,
     dnsAssignments,

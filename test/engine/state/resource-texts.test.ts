@@ -4,6 +4,7 @@ import { formatCheckpoint, openDeployment, parseCheckpoint } from "../../../src/
 import type { ResourceState } from "../../../src/engine/embedded/state/resource-state.ts";
 import { ResourceTexts } from "../../../src/engine/embedded/state/resource-texts.ts";
 import { Secret } from "../../../src/engine/embedded/values/value.ts";
+import { resourceState } from "../support/resource-state.ts";
 
 const path = "organization/bench/dev";
 
@@ -49,18 +50,10 @@ function noText(): string {
 }
 
 function resource(name: string): ResourceState {
-  return {
-    urn: `urn:pulumi:dev::bench::test:index:Thing::${name}`,
-    type: "test:index:Thing",
-    custom: true,
+  const type = "test:index:Thing";
+  return resourceState(`urn:pulumi:dev::bench::${type}::${name}`, {
+    type,
     inputs: { name },
     outputs: { name, tags: ["a"] },
-    dependencies: [],
-    propertyDependencies: {},
-    additionalSecretOutputs: [],
-    initErrors: [],
-    ignoreChanges: [],
-    replaceOnChanges: [],
-    rest: {},
-  };
+  });
 }

@@ -3,7 +3,7 @@ import type { Context } from "../deployment/context.ts";
 import { deleteUnregistered } from "../deployment/delete-phase.ts";
 import { warnOfPending } from "../deployment/interrupted.ts";
 import { refreshState } from "../deployment/refresh-phase.ts";
-import { beginOperation, type Operation, type Setting, throwIfInterrupted, untilTold, withLock } from "./operation.ts";
+import { beginOperation, type Operation, type Setting, throwWhatEnded, untilTold, withLock } from "./operation.ts";
 import { contextOfState } from "./operation-context.ts";
 
 /** Deletes every resource of a stack, dependents first, without running its program. Throws SlipwayError E_STACK_UNKNOWN without state. */
@@ -31,9 +31,7 @@ async function deleteAll(operation: Operation): Promise<OperationResult> {
   } finally {
     await context.registry.close();
   }
-  const failure = failures.verdict(false);
-  if (failure !== undefined) throw failure;
-  throwIfInterrupted(operation);
+  throwWhatEnded(operation);
   return { changes: reporter.changes, outputs: {}, durationMs: performance.now() - startedAt };
 }
 

@@ -7,17 +7,9 @@ import { sdkPackages } from "../program/sdk-package.ts";
 import type { ResourceState } from "../state/resource-state.ts";
 import { stackType } from "../urn.ts";
 import { mapToPlain } from "../values/plain.ts";
-import {
-  beginOperation,
-  configurationOf,
-  type Operation,
-  type Setting,
-  throwIfInterrupted,
-  untilTold,
-  withLock,
-} from "./operation.ts";
-import { contextOf } from "./operation-context.ts";
-import { openState, openVault, readState } from "./stack-files.ts";
+import { beginOperation, type Operation, type Setting, throwWhatEnded, untilTold, withLock } from "./operation.ts";
+import { contextOfFile } from "./operation-context.ts";
+import { readState } from "./stack-files.ts";
 
 /**
  * Takes objects that exist in the cloud into a stack's state, without running the program. With `previewOnly` it only shows what it
@@ -40,11 +32,8 @@ async function takeOver(
   { protect = true, previewOnly = false, nameTable = {} }: ImportOptions,
 ): Promise<ImportResult> {
   const startedAt = performance.now();
-  const { stack, files, failures, reporter } = operation;
-  const json = await readState(files);
-  const [vault, configuration] = await Promise.all([openVault(stack, files.file, json), configurationOf(operation)]);
-  const opened = { stored: openState(files.paths, json, vault), configuration, vault };
-  const context = contextOf(operation, previewOnly, opened);
+  const { files, reporter } = operation;
+  const context = await contextOfFile(operation, previewOnly, await readState(files));
   const { snapshot } = context;
   const sdks = sdkPackages(files.project.programDirectory);
   let imported: ResourceState[] = [];
@@ -57,9 +46,7 @@ async function takeOver(
   } finally {
     await context.registry.close();
   }
-  const failure = failures.verdict(false);
-  if (failure !== undefined) throw failure;
-  throwIfInterrupted(operation);
+  throwWhatEnded(operation);
   const program = await declarationsOf(imported, {
     named: nameTable,
     explicitProviders: new Set(resources.flatMap(({ provider }) => provider ?? [])),

@@ -5,7 +5,7 @@ import type { Context } from "../deployment/context.ts";
 import { noReplacements } from "../deployment/replacements.ts";
 import type { Configuration } from "../project/configuration.ts";
 import type { Vault } from "../secrets/vault.ts";
-import { writeCheckpoint } from "../state/backend.ts";
+import { readCheckpoint, writeCheckpoint } from "../state/backend.ts";
 import { formatCheckpoint, type Deployment as StoredDeployment, saysTheSame } from "../state/checkpoint.ts";
 import { ResourceTexts } from "../state/resource-texts.ts";
 import { Snapshot } from "../state/snapshot.ts";
@@ -26,13 +26,23 @@ export interface Opened {
  * @param what completes "there is nothing to"
  */
 export async function contextOfState(operation: Operation, preview: boolean, what: string): Promise<Context> {
-  const { stack, files } = operation;
+  const { files } = operation;
   const json = await readState(files);
   if (json === undefined) {
     throw new SlipwayError("E_STACK_UNKNOWN", `the stack ${files.stack} has no state: there is nothing to ${what}`, {
       hint: `Run \`slipway up ${files.stack}\` first.`,
     });
   }
+  return contextOfFile(operation, preview, json);
+}
+
+/** {@link contextOf} for an operation that has nothing to do while the state is opened; without a file, for a new state. */
+export async function contextOfFile(
+  operation: Operation,
+  preview: boolean,
+  json: Awaited<ReturnType<typeof readState>>,
+): Promise<Context> {
+  const { stack, files } = operation;
   const [vault, configuration] = await Promise.all([openVault(stack, files.file, json), configurationOf(operation)]);
   return contextOf(operation, preview, { stored: openState(files.paths, json, vault), configuration, vault });
 }
@@ -46,14 +56,11 @@ export function contextOf(operation: Operation, preview: boolean, { stored, conf
     reporter.redactor.learn(state.outputs);
   }
   const texts = new ResourceTexts(vault);
-  const isNew = stored.resources.length === 0 && stored.pending.length === 0;
-  let last = preview || isNew ? undefined : formatCheckpoint(paths.name, stored, vault, texts);
   const write = async (deployment: StoredDeployment, onlyIfChanged: boolean) => {
     const text = formatCheckpoint(paths.name, deployment, vault, texts);
     written.text = text;
-    if (onlyIfChanged && last !== undefined && saysTheSame(text, last)) return;
-    await writeCheckpoint(paths, text);
-    last = text;
+    const last = onlyIfChanged ? await readCheckpoint(paths) : undefined;
+    if (last === undefined || !saysTheSame(text, last.text)) await writeCheckpoint(paths, text);
   };
   const snapshot = new Snapshot(stored, preview ? undefined : write);
   targeting.assertReplacesKnown((urn) => snapshot.loaded.some((state) => state.urn === urn));

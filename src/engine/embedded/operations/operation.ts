@@ -5,7 +5,7 @@ import type { ProviderFactory } from "../../resource-provider.ts";
 import { Failures } from "../deployment/failures.ts";
 import { Reporter } from "../deployment/reporter.ts";
 import { Targeting } from "../deployment/targeting.ts";
-import type { ProgramLauncher } from "../program/program.ts";
+import type { ProgramEnd, ProgramLauncher } from "../program/program.ts";
 import type { StackConfiguration } from "../project/configuration.ts";
 import { Redactor } from "../secrets/redactor.ts";
 import { type HistoryEntry, recordHistory } from "../state/history.ts";
@@ -121,7 +121,12 @@ export async function untilTold<T>({ reporter, failures, signal }: Operation, wo
   }
 }
 
-/** Throws what ended an operation early. */
-export function throwIfInterrupted(operation: Operation, isInterrupted = false): void {
-  if (operation.signal.aborted || isInterrupted) throw interrupted();
+/** Throws what an operation failed of, or that it was interrupted. @param end of the program, where one ran */
+export function throwWhatEnded(
+  { failures, signal }: Operation,
+  end: Pick<ProgramEnd, "succeeded" | "interrupted"> = { succeeded: true, interrupted: false },
+): void {
+  const failure = failures.verdict(!end.succeeded);
+  if (failure !== undefined) throw failure;
+  if (signal.aborted || end.interrupted) throw interrupted();
 }

@@ -3,7 +3,7 @@ import { adoptUnregistered, warnOfPending } from "../deployment/interrupted.ts";
 import { refreshState } from "../deployment/refresh-phase.ts";
 import { stackType } from "../urn.ts";
 import { mapToPlain } from "../values/plain.ts";
-import { beginOperation, type Operation, type Setting, throwIfInterrupted, untilTold, withLock } from "./operation.ts";
+import { beginOperation, type Operation, type Setting, throwWhatEnded, untilTold, withLock } from "./operation.ts";
 import { contextOfState } from "./operation-context.ts";
 
 /**
@@ -22,7 +22,7 @@ export async function refresh(
 
 async function lookAtAll(operation: Operation, options: RefreshOptions): Promise<OperationResult> {
   const startedAt = performance.now();
-  const { failures, reporter } = operation;
+  const { reporter } = operation;
   const context = await contextOfState(operation, options.previewOnly === true, "refresh");
   const { snapshot } = context;
   try {
@@ -37,9 +37,7 @@ async function lookAtAll(operation: Operation, options: RefreshOptions): Promise
   } finally {
     await context.registry.close();
   }
-  const failure = failures.verdict(false);
-  if (failure !== undefined) throw failure;
-  throwIfInterrupted(operation);
+  throwWhatEnded(operation);
   const outputs = snapshot.resources().find(({ type }) => type === stackType)?.outputs ?? {};
   return { changes: reporter.changes, outputs: mapToPlain(outputs), durationMs: performance.now() - startedAt };
 }

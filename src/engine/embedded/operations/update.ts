@@ -14,7 +14,7 @@ import {
   configurationOf,
   type Operation,
   type Setting,
-  throwIfInterrupted,
+  throwWhatEnded,
   untilTold,
   withLock,
 } from "./operation.ts";
@@ -137,9 +137,7 @@ async function settle(
   const succeeded = end.succeeded && !failures.any && !signal.aborted;
   const outputs = deployment.applyStackOutputs(succeeded);
   await (succeeded ? context.snapshot.save() : context.snapshot.saveIfChanged());
-  const failure = failures.verdict(!end.succeeded);
-  if (failure !== undefined) throw failure;
-  throwIfInterrupted(operation, end.interrupted);
+  throwWhatEnded(operation, end);
   if (!end.succeeded) throw messages.failure(end, failures);
   return mapToPlain(outputs);
 }

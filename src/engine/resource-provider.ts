@@ -146,7 +146,7 @@ export interface ResourceOperations<Properties> {
    * instead of made twice. Undefined when there is none, or more than one that it could be. Left out: the engine only warns.
    */
   findInterrupted?(r: ResourceIdentity, inputs: Properties): Promise<{ id: string; outputs: Properties } | undefined>;
-  /** True where a {@link create} that failed with this error may have made the object all the same: then it is looked for. */
+  /** True where a create, update or delete that failed with this error may have been done all the same: then the next run looks. */
   mayHaveMade?(error: unknown): boolean;
   /** Output properties that are secret whatever the program says. */
   secretOutputs(type: string): string[];

@@ -86,6 +86,7 @@ function adviceOn(kind: ResourceKind, state: PropertyMap, cause: unknown): strin
 /** True where the cloud may have done what a call asked, though its answer was lost on the way or at a gateway. */
 export function mayHaveMade(error: unknown): boolean {
   if (error instanceof OpenStackError) return error.status === 502 || error.status === 504;
+  if (error instanceof SlipwayError && error.code === "E_TIMEOUT") return true; // a wait for what was asked and granted
   const cause = error instanceof SlipwayError ? error.cause : error;
   return cause instanceof TransportError && !cause.notSent;
 }

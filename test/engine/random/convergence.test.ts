@@ -147,6 +147,21 @@ function programInWords(program: RandomProgram) {
     .sort((one, other) => one.name.localeCompare(other.name));
 }
 
+const plain = (name: string, value = 1): Wanted => ({
+  ...{ name, value, fixed: 1, hasGivenName: false, takes: [], after: [] },
+  ...{ component: undefined, deleteBeforeReplace: undefined },
+});
+const runOf = (program: RandomProgram, ...faults: RandomRun["faults"]): RandomRun => ({ program, faults, parallel: 1 });
+
+/** Found once, and rare: a deletion and a change were done, but the run did not learn of it, and then the program wants back what was. */
+const examples: [RandomRun[], RandomProgram][] = (["answer lost", "killed after"] as const).flatMap((fault) => [
+  [
+    [runOf([plain("ada"), plain("bob")]), runOf([plain("ada")], [0, fault])],
+    [plain("ada"), plain("bob")],
+  ],
+  [[runOf([plain("ada", 1)]), runOf([plain("ada", 2)], [0, fault])], [plain("ada", 1)]],
+]);
+
 it("whatever was edited, failed and was killed: the next good run makes the cloud equal the program, and destroy leaves nothing", {
   timeout: 60_000 + numRuns * 10_000,
 }, async () => {
@@ -167,6 +182,6 @@ it("whatever was edited, failed and was killed: the next good run makes the clou
         await life.end();
       }
     }),
-    { numRuns, timeout: patienceMs },
+    { numRuns, timeout: patienceMs, examples },
   );
 });

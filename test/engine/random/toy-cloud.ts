@@ -147,15 +147,15 @@ export function toyProvider(cloud: ToyCloud): ResourceProvider {
     async update(r, id, olds, _oldInputs, news, preview) {
       return preview ? { ...olds, ...news } : save("update", r, id, news);
     },
-    async read(_r, id) {
+    async read(_r, id, _outputs, inputs) {
       const found = cloud.objects.get(id);
       if (found === undefined) return { id: "", outputs: {}, inputs: {} as PropertyMap };
       const { value, fixed, takes } = found;
-      return { id, outputs: outputsOf(found), inputs: { value, fixed, takes } };
+      return { id, outputs: outputsOf(found), inputs: { ...inputs, value, fixed, takes } };
     },
     async delete(r, id) {
       const end = await cloud.change(`delete ${r.name}`, () => cloud.drop(id));
-      if (end === "half done") throw new Error(`timed out while ${id} went away`);
+      if (end === "half done") throw new AnswerLost(`timed out while ${id} went away`);
     },
     async invoke() {
       return { result: {}, failures: [] };

@@ -16,6 +16,13 @@ export function warnOfPending(context: Context): void {
   );
 }
 
+/** URNs of what an interrupted run was changing or deleting: the state may be true of it no more, and is to be compared with the cloud first. */
+export function doubtful({ snapshot }: Context): string[] {
+  const touched = snapshot.interrupted().filter(({ type }) => type === "updating" || type === "deleting");
+  const urns = new Set(touched.map(({ resource }) => resource.urn));
+  return [...new Set(snapshot.remaining().map(({ urn }) => urn))].filter((urn) => urns.has(urn));
+}
+
 /**
  * If an interrupted run was making this resource, asks the provider what became of it and takes the object into the state, so that
  * the registration goes on as if that run had ended well. A provider that cannot tell leaves the warning standing, as the

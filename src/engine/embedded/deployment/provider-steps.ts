@@ -90,16 +90,17 @@ export async function update(
     if (context.preview)
       return settle(usable.provider === undefined ? mapValues(old.outputs, () => unknown) : await call(true));
     const pending = await snapshot.begin("updating", state);
+    let isUncertain = false;
     try {
       settle(await call(false));
     } catch (error) {
       if (error instanceof InitializationFailed) {
         settle(error.outputs);
         state.initErrors = error.reasons;
-      }
+      } else isUncertain = usable.provider?.mayHaveMade?.(error) ?? false;
       throw error;
     } finally {
-      snapshot.end(pending);
+      if (!isUncertain) snapshot.end(pending); // else the next run looks at the object
       await snapshot.save();
     }
   });
@@ -126,12 +127,16 @@ export async function remove(
     if (state.custom && !isProviderType(state.type) && !state.external && !state.retainOnDelete && !goesWithAnother) {
       const usable = await context.registry.forState(state);
       const pending = await snapshot.begin("deleting", state);
+      let isUncertain = false;
       try {
         const options = { timeoutSeconds: state.customTimeouts?.delete ?? 0 };
         await providerOf(usable).delete(identityOf(state), state.id ?? "", state.outputs, state.inputs, options);
         depart();
+      } catch (error) {
+        isUncertain = usable.provider?.mayHaveMade?.(error) ?? false;
+        throw error;
       } finally {
-        snapshot.end(pending);
+        if (!isUncertain) snapshot.end(pending); // else the next run looks at the object
         await snapshot.save();
       }
     } else {

@@ -3,7 +3,7 @@ import type { OperationOptions, OperationResult, StackReference } from "../../en
 import type { Context } from "../deployment/context.ts";
 import { deleteUnregistered } from "../deployment/delete-phase.ts";
 import { Deployment } from "../deployment/deployment.ts";
-import { warnOfPending } from "../deployment/interrupted.ts";
+import { doubtful, warnOfPending } from "../deployment/interrupted.ts";
 import { refreshState } from "../deployment/refresh-phase.ts";
 import { startMonitor } from "../monitor/monitor-server.ts";
 import { type ProgramEnd, startProgram } from "../program/program.ts";
@@ -54,7 +54,7 @@ async function runProgram(operation: Operation, isPreview: boolean): Promise<Ope
   );
   const deployment = context.then(async (opened) => {
     warnOfPending(opened);
-    if (operation.refreshFirst) await refreshFirst(opened, operation);
+    await refreshFirst(opened, operation);
     return new Deployment(opened);
   });
   deployment.catch(() => undefined); // awaited beside the program, unless that cannot be started
@@ -71,9 +71,15 @@ async function runProgram(operation: Operation, isPreview: boolean): Promise<Ope
   }
 }
 
-/** The program's registrations wait for it; what could not be read ends the operation before it has begun. */
-async function refreshFirst(context: Context, { scope, failures }: Operation): Promise<void> {
-  await refreshState(context, { ...scope, counts: false });
+/**
+ * Looks at what the user wants looked at, and at what an interrupted run left in doubt. The program's registrations wait for it; what
+ * could not be read ends the operation before it has begun.
+ */
+async function refreshFirst(context: Context, { refreshFirst: isAsked, scope, failures }: Operation): Promise<void> {
+  const inDoubt = doubtful(context);
+  if (!isAsked && inDoubt.length === 0) return;
+  const targets = isAsked ? scope.targets && [...scope.targets, ...inDoubt] : inDoubt;
+  await refreshState(context, { ...scope, targets, counts: false });
   const failure = failures.verdict(false);
   if (failure !== undefined) throw failure;
 }

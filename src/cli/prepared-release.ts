@@ -4,8 +4,8 @@ import type { Expectation } from "../health/check-endpoint.ts";
 import { buildPayload } from "../release/payload.ts";
 import { type StagedRelease, stageRelease } from "../release/publication.ts";
 import { ensureLoginKey } from "../remote/login-key.ts";
-import { GOLDEN_TOLERANCE, goldenProbabilities } from "../serving/models/golden.ts";
-import { importModel } from "../serving/models/import.ts";
+import { GOLDEN_TOLERANCE, goldenNumbers, hasGoldenRows } from "../serving/models/golden.ts";
+import { importModel, type ModelPackage } from "../serving/models/import.ts";
 import { packageTar } from "../serving/models/package.ts";
 import { type Delivery, deliveryOf } from "./delivery.ts";
 import type { Reporter } from "./ui/reporter.ts";
@@ -56,11 +56,15 @@ export async function readyModel(name: string, directory: string): Promise<Ready
   const { bytes, digest } = await packageTar(model);
   const expectation = {
     digest,
-    rows: model.golden.rows,
-    outputs: goldenProbabilities(model.card.output, model.golden),
+    ...goldenRowsOf(model),
     tolerance: GOLDEN_TOLERANCE,
   };
   return { name, bytes, digest, expectation };
+}
+
+function goldenRowsOf({ card, golden }: ModelPackage): Pick<ReadyModel["expectation"], "rows" | "outputs"> {
+  if (!card.rows || !hasGoldenRows(golden)) return { rows: [], outputs: [] };
+  return { rows: golden.rows, outputs: goldenNumbers(card.rows.output, golden) };
 }
 
 async function stage(

@@ -29,6 +29,8 @@ export const errorCatalogue = {
   E_MODEL_INVALID: entry(ExitCode.usage, "The model cannot be imported"),
   E_MODEL_MISMATCH: entry(ExitCode.usage, "The model's description and its weights do not belong together"),
   E_MODEL_LAYER_UNKNOWN: entry(ExitCode.usage, "The model has a layer that Slipway does not know"),
+  E_MODEL_UNKNOWN: entry(ExitCode.usage, "The registry has no such model or version"),
+  E_MODEL_IN_USE: entry(ExitCode.usage, "The model version is in service"),
   E_TEMPLATE: entry(ExitCode.usage, "A cloud-init template cannot be rendered"),
   E_USERDATA_TOO_LARGE: entry(ExitCode.usage, "The user-data is larger than Nova accepts"),
   E_USERDATA_SECRET: entry(ExitCode.usage, "The user-data holds a secret"),

@@ -1,5 +1,5 @@
 import { writeFileAtomic } from "../common/files.ts";
-import type { ServingConfig } from "../serving/config.ts";
+import type { ServingConfigFile } from "../serving/config.ts";
 import { passGate } from "./gate.ts";
 import type { Host } from "./host.ts";
 import type { Manifest } from "./manifest.ts";
@@ -79,7 +79,7 @@ async function ensureQueue(host: Host): Promise<{ server: string; changed: Servi
   return { server, changed: (await ensureQueueConfig(host, queue.port)) ? ["queue"] : [] };
 }
 
-function servingConfigOf({ config, paths }: Host, manifest: Manifest): ServingConfig {
+function servingConfigOf({ config, paths }: Host, manifest: Manifest): ServingConfigFile {
   const { queue, frontend } = config.roles;
   return {
     payload: manifest.payload.digest,
@@ -87,7 +87,8 @@ function servingConfigOf({ config, paths }: Host, manifest: Manifest): ServingCo
     host: config.host,
     generation: config.generation,
     frontend: { host: "0.0.0.0", port: frontend?.port ?? 5100 },
-    runtimeSocket: paths.runtimeSocket,
+    runtimeDir: paths.runtimeDir,
+    runtimes: [{ name: "default", replicas: 1 }],
     modelsDir: paths.models,
     ...(queue ? { queue: { host: "127.0.0.1", port: queue.port, passwordFile: paths.queuePassword } } : {}),
   };

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { hexOf } from "../common/digest.ts";
-import { writeFileAtomic } from "../common/files.ts";
-import { goldenProbabilities } from "../serving/models/golden.ts";
+import { goldenNumbers, hasGoldenRows } from "../serving/models/golden.ts";
 import { readPackage } from "../serving/models/package.ts";
-import { pointLink } from "./links.ts";
+import { addVersion, useAsDefault, useVersion } from "../serving/models/registry.ts";
+import { updateRegistry } from "../serving/models/registry-file.ts";
 import type { Manifest } from "./manifest.ts";
 import type { GuestPaths } from "./paths.ts";
 import { ensureUnpacked } from "./source.ts";
@@ -24,10 +24,11 @@ export async function ensureModel(paths: GuestPaths, sourceUrl: string, model: M
   return folder;
 }
 
-/** From the runtime's next start this model serves; `current.json` beside the link tells its name and version. */
+/** From the runtime's next start this model serves, in this version. */
 export async function activateModel(paths: GuestPaths, { name, version, digest }: Model): Promise<void> {
-  await writeFileAtomic(join(paths.models, "current.json"), `${JSON.stringify({ name, version, digest })}\n`, 0o644);
-  await pointLink(join(paths.models, "current"), hexOf(digest));
+  await updateRegistry(paths.models, (registry) =>
+    useAsDefault(useVersion(addVersion(registry, { name, version, digest }), name, version), name),
+  );
 }
 
 /** The golden rows that travel with the model, and what the frontend must answer for them. */
@@ -36,5 +37,6 @@ export async function readGolden(
   model: Model,
 ): Promise<{ rows: number[][]; probabilities: number[] }> {
   const { card, golden } = await readPackage(join(paths.models, hexOf(model.digest)));
-  return { rows: golden.rows, probabilities: goldenProbabilities(card.output, golden) };
+  if (!card.rows || !hasGoldenRows(golden)) return { rows: [], probabilities: [] };
+  return { rows: golden.rows, probabilities: goldenNumbers(card.rows.output, golden) };
 }

@@ -21,7 +21,7 @@ export function guestPaths(root: string = process.env.SLIPWAY_ROOT ?? "") {
     currentPayload: `${opt}/current`,
     units: `${root}/etc/systemd/system`,
     journal: `${root}/var/log/slipway/journal.log`,
-    runtimeSocket: `${root}/run/slipway/runtime.sock`,
+    runtimeDir: `${root}/run/slipway`,
   };
 }
 

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { z } from "zod";
 
 const count = z.number().int().positive();
@@ -19,8 +20,21 @@ const servingLimits = z.object({
   batchRows: count.default(1024),
   /** Rows that wait in the runtime; more is refused. */
   queueRows: count.default(131_072),
+});
+
+/** Runtime processes that serve the same models. */
+const runtimeGroup = z.object({
+  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,30}$/),
+  /** How many there are. With two, one that is killed costs no request. */
+  replicas: count.max(64).default(2),
+  /** The models that they serve, by name; without it all that no other group names. */
+  models: z.array(z.string()).optional(),
+  /** `auto` takes CUDA where it works, `cuda` fails to start where it does not. */
+  device: z.enum(["auto", "cpu", "cuda"]).default("auto"),
+  /** CUDA devices, one replica after the other gets the next. */
+  deviceIds: z.array(z.number().int().nonnegative()).min(1).default([0]),
   /** Threads that share the computation of a batch. */
-  inferenceThreads: count.default(1),
+  threads: count.default(1),
 });
 
 /** What a host's serving processes read at start: `/etc/slipway/serving.json`, written by the bootstrap from the host's roles. */
@@ -31,9 +45,13 @@ export const servingConfig = z.object({
   host: z.string(),
   generation: z.string(),
   frontend: z.object({ host: z.string(), port: z.number().int() }),
-  /** Where the runtime process listens: a unix socket's path. */
-  runtimeSocket: z.string(),
-  /** Holds one folder per model digest (hex) and `current`, a symbolic link to the one that serves. */
+  /** Holds the unix sockets of the runtime processes. */
+  runtimeDir: z.string(),
+  runtimes: z
+    .array(runtimeGroup)
+    .min(1)
+    .default(() => [runtimeGroup.parse({ name: "default" })]),
+  /** Holds one folder per model digest (hex) and `registry.json`, which tells what serves. */
   modelsDir: z.string(),
   /** The queue; without it the job routes answer 503. */
   queue: z.object({ host: z.string(), port: z.number().int(), passwordFile: z.string() }).optional(),
@@ -41,11 +59,40 @@ export const servingConfig = z.object({
 });
 
 export type ServingConfig = z.infer<typeof servingConfig>;
+/** What is written into the file: defaults may be left out. */
+export type ServingConfigFile = z.input<typeof servingConfig>;
+export type RuntimeGroup = ServingConfig["runtimes"][number];
 export type ServingLimits = z.infer<typeof servingLimits>;
 
 /** The configuration's limits, defaults filled in. */
 export function limitsOf({ limits }: Pick<ServingConfig, "limits">): ServingLimits {
   return servingLimits.parse(limits ?? {});
+}
+
+/** Path of the unix socket of a group's runtime; replicas are counted from 0. */
+export function runtimeSocket(
+  { runtimeDir }: Pick<ServingConfig, "runtimeDir">,
+  group: string,
+  replica: number,
+): string {
+  return join(runtimeDir, `${group}-${replica}.sock`);
+}
+
+/** The sockets of all runtimes, in the order in which they are preferred. */
+export function runtimeSockets(config: Pick<ServingConfig, "runtimeDir" | "runtimes">): string[] {
+  return config.runtimes.flatMap(({ name, replicas }) =>
+    Array.from({ length: replicas }, (_, replica) => runtimeSocket(config, name, replica)),
+  );
+}
+
+/** Whether a group's runtimes serve a model of this name. */
+export function servesModel(
+  { runtimes }: Pick<ServingConfig, "runtimes">,
+  group: RuntimeGroup,
+  model: string,
+): boolean {
+  if (group.models) return group.models.includes(model);
+  return !runtimes.some(({ models }) => models?.includes(model));
 }
 
 /** Reads the configuration at `SLIPWAY_SERVING_CONFIG`, else at `/etc/slipway/serving.json`. Throws what reading or checking throws. */

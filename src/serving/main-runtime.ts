@@ -1,21 +1,62 @@
-import { limitsOf } from "./config.ts";
-import { requireCurrentModel } from "./models/current.ts";
+import { randomUUID } from "node:crypto";
+import { SlipwayError } from "../common/errors.ts";
+import { limitsOf, type RuntimeGroup, runtimeSocket, type ServingConfig, servesModel } from "./config.ts";
+import { loadedVersions } from "./models/registry.ts";
+import { modelFolder, readRegistry } from "./models/registry-file.ts";
 import { loadPackage } from "./models/verify.ts";
 import { runServingProcess } from "./process.ts";
+import { ModelSet } from "./runtime/model-set.ts";
 import { serveRuntime } from "./runtime/server.ts";
 
-/** The model runtime: loads the current model, which must answer its golden rows, and computes for frontends and workers. */
+/** A model runtime, one of a group's replicas: loads the group's models, which must answer their golden rows, and computes for frontends and workers. */
 await runServingProcess("slipway-runtime", async (config, log) => {
   const limits = limitsOf(config);
-  const { identity, folder } = await requireCurrentModel(config.modelsDir);
-  const { card, model } = await loadPackage(folder, limits.inferenceThreads);
-  const server = await serveRuntime({
-    socket: config.runtimeSocket,
-    hello: { model: identity, card, onnxruntime: model.runtimeVersion },
-    compute: model.run,
+  const { group, replica } = placeOf(process.argv[2] ?? "default-0", config);
+  const { threads, device, deviceIds } = group;
+  const deviceId = deviceIds[replica % deviceIds.length] ?? 0;
+  const models = new ModelSet({
+    load: ({ digest }) => loadPackage(modelFolder(config.modelsDir, digest), { threads, device, deviceId }),
     limits,
     log,
   });
-  log.info({ model: identity }, "ready");
+  const sync = async () => {
+    const versions = loadedVersions(await readRegistry(config.modelsDir));
+    return models.sync(versions.filter(({ name }) => servesModel(config, group, name)));
+  };
+  const { failed } = await sync();
+  const { engine } = models;
+  if (engine === undefined) {
+    const [first] = failed;
+    throw new SlipwayError(first?.code ?? "E_MODEL_UNKNOWN", first?.message ?? "the registry names no model to serve");
+  }
+  const server = await serveRuntime({
+    socket: runtimeSocket(config, group.name, replica),
+    hello: {
+      id: randomUUID(),
+      group: group.name,
+      onnxruntime: engine.runtimeVersion,
+      provider: engine.provider,
+      ...(engine.note !== undefined && { providerNote: engine.note }),
+      batchRows: limits.batchRows,
+    },
+    models,
+    sync: async () => {
+      const result = await sync();
+      for (const failure of result.failed) log.error(failure, "model cannot be loaded");
+      log.info({ models: models.models.map(({ model }) => model) }, "models exchanged");
+      return result;
+    },
+    log,
+  });
+  log.info({ models: models.models.map(({ model }) => model), provider: engine.provider, note: engine.note }, "ready");
   return server;
 });
+
+/** Which of the configured runtimes this one is: `<group>-<replica>`. */
+function placeOf(place: string, { runtimes }: ServingConfig): { group: RuntimeGroup; replica: number } {
+  const [, name, number] = /^(.+)-(\d+)$/.exec(place) ?? [];
+  const group = runtimes.find((one) => one.name === name);
+  const replica = Number(number);
+  if (group === undefined || !(replica < group.replicas)) throw new Error(`no runtime ${place} is configured`);
+  return { group, replica };
+}

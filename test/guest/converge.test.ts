@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, readlinkSync, realpathSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { hexOf } from "../../src/common/digest.ts";
@@ -9,6 +9,8 @@ import { ensureQueueConfig, ensureQueueServer } from "../../src/guest/queue.ts";
 import { collapsedService } from "../../src/guest/services.ts";
 import { payloadServices, unitText } from "../../src/guest/units.ts";
 import { servingConfig } from "../../src/serving/config.ts";
+import { defaultModel } from "../../src/serving/models/registry.ts";
+import { readRegistry } from "../../src/serving/models/registry-file.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { fakeHost } from "./fake-host.ts";
 
@@ -22,7 +24,7 @@ describe("converge", () => {
     const payload = realpathSync(paths.currentPayload);
     expect(payload).toBe(join(paths.payloads, hexOf(manifest.payload.digest)));
     expect(readFileSync(join(payload, "app/bootstrap.mjs"), "utf8")).toBe("1");
-    expect(readlinkSync(join(paths.models, "current"))).toBe(hexOf(manifest.models[0]?.digest ?? "sha256:"));
+    expect(defaultModel(await readRegistry(paths.models))).toMatchObject({ digest: manifest.models[0]?.digest });
     const written = servingConfig.parse(JSON.parse(readFileSync(paths.serving, "utf8")));
     expect(written).toMatchObject({ payload: manifest.payload.digest, modelsDir: paths.models, generation: "g1" });
     expect(commands).toContain(

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Digest, digestOf, hexOf } from "../../src/common/digest.ts";
 import { run } from "../../src/common/process.ts";
@@ -10,8 +10,9 @@ import { guestPaths } from "../../src/guest/paths.ts";
 import { writeArchive } from "../../src/release/archive.ts";
 import { payloadDigest } from "../../src/release/payload.ts";
 import { ensureSigningKey, publicKeyText } from "../../src/release/signing-key.ts";
-import { outputOfWidth } from "../../src/serving/models/card.ts";
+import { classesOfWidth } from "../../src/serving/models/card.ts";
 import { packageTar } from "../../src/serving/models/package.ts";
+import { binaryCard } from "../serving/cards.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { serveFiles } from "./file-server.ts";
 
@@ -35,12 +36,13 @@ export async function fakeHost() {
   const serving = { payload: "", model: "", output: Number.NaN };
   const sourceUrl = await serveFiles(files);
 
-  const modelDir = () => realpathSync(join(paths.models, "current"));
   const json = (path: string) => JSON.parse(readFileSync(path, "utf8"));
   const restart = (unit: string) => {
     if (unit === "slipway-runtime.service") {
-      serving.model = json(join(paths.models, "current.json")).digest;
-      serving.output = json(join(modelDir(), "model.onnx")).output;
+      const { default: name, models } = json(join(paths.models, "registry.json"));
+      const { live, versions } = models[name];
+      serving.model = versions.find(({ version }: { version: string }) => version === live).digest;
+      serving.output = json(join(paths.models, hexOf(serving.model as Digest), "model.onnx")).output;
     }
     if (unit === "slipway-frontend.service") serving.payload = json(paths.serving).payload;
   };
@@ -105,10 +107,9 @@ export async function fakeHost() {
     const row = [golden, ...new Array<number>(width - 1).fill(0)];
     const { bytes } = await packageTar({
       card: {
-        schemaVersion: 1,
-        input: { name: "input", features: 1 },
-        output: outputOfWidth("output", width),
-        source: { format: "onnx", files: [] },
+        ...binaryCard(1),
+        outputs: [{ name: "output", datatype: "FP32", shape: [-1, width] }],
+        rows: { input: { name: "input", features: 1 }, output: classesOfWidth("output", width) },
       },
       onnx: Buffer.from(JSON.stringify(model)),
       golden: { rows: [[1], [2]], outputs: [...row, ...row], source: "test" },

@@ -16,7 +16,7 @@ describe("prune", () => {
     writeFileSync(join(paths.models, "notes"), "");
     await prune(paths, [next, last]);
     const models = [next, last].map(({ models }) => hexOf(models[0]?.digest ?? digestOf("")));
-    expect(readdirSync(paths.models).sort()).toEqual([...models, "current", "current.json", "notes"].sort());
+    expect(readdirSync(paths.models).sort()).toEqual([...models, "registry.json", "registry.lock", "notes"].sort());
     expect(readdirSync(paths.payloads)).toEqual([hexOf(last.payload.digest)]);
     const layers = [last.payload.runtime, last.payload.app].map(({ digest }) => hexOf(digest));
     expect(readdirSync(paths.layers).sort()).toEqual(layers.sort());

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,9 +9,11 @@ import { compileCache } from "../../src/common/compile-cache.ts";
 import { hexOf } from "../../src/common/digest.ts";
 import { run } from "../../src/common/process.ts";
 import { waitFor } from "../../src/common/wait.ts";
-import type { ServingConfig } from "../../src/serving/config.ts";
-import type { ModelIdentity } from "../../src/serving/models/current.ts";
+import { type ServingConfig, type ServingConfigFile, servingConfig } from "../../src/serving/config.ts";
+import { hasGoldenRows, type RowGolden } from "../../src/serving/models/golden.ts";
 import { type ModelPackage, packageTar } from "../../src/serving/models/package.ts";
+import { addVersion, type ModelIdentity, useVersion } from "../../src/serving/models/registry.ts";
+import { updateRegistry } from "../../src/serving/models/registry-file.ts";
 import { connectTo } from "../support/tcp.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -30,6 +32,12 @@ export const queueServer = ["valkey-server", "redis-server"].find((name) =>
   (process.env.PATH ?? "").split(":").some((folder) => existsSync(join(folder, name))),
 );
 
+/** The golden rows of a model that has some. */
+export function goldenRows({ golden }: Pick<ModelPackage, "golden">): RowGolden {
+  if (!hasGoldenRows(golden)) throw new Error("the model has no golden rows");
+  return golden;
+}
+
 /** Puts a model where a host has it, as the bootstrap does, and makes it the current one. */
 export async function installModel(modelsDir: string, model: ModelPackage, version = "1"): Promise<ModelIdentity> {
   const { bytes, digest } = await packageTar(model);
@@ -37,10 +45,7 @@ export async function installModel(modelsDir: string, model: ModelPackage, versi
   const folder = join(modelsDir, hexOf(digest));
   await mkdir(folder, { recursive: true });
   await run("tar", ["-x", "-C", folder], { input: bytes });
-  await rm(join(modelsDir, "next"), { force: true });
-  await symlink(hexOf(digest), join(modelsDir, "next"));
-  await rename(join(modelsDir, "next"), join(modelsDir, "current"));
-  await writeFile(join(modelsDir, "current.json"), JSON.stringify(identity));
+  await updateRegistry(modelsDir, (registry) => useVersion(addVersion(registry, identity), identity.name, version));
   return identity;
 }
 
@@ -53,20 +58,21 @@ export interface Host {
 }
 
 /** Writes a host's configuration into an empty folder; its ports are free ones. */
-export async function prepareHost(folder: string, changes: Partial<ServingConfig> = {}): Promise<Host> {
+export async function prepareHost(folder: string, changes: Partial<ServingConfigFile> = {}): Promise<Host> {
   const port = await freePort();
-  const config: ServingConfig = {
+  const file: ServingConfigFile = {
     payload: "sha256:payload",
     stack: "production",
     host: "server-g1",
     generation: "g1",
     frontend: { host: "127.0.0.1", port },
-    runtimeSocket: join(folder, "runtime.sock"),
+    runtimeDir: folder,
     modelsDir: join(folder, "models"),
     ...changes,
   };
+  const config = servingConfig.parse(file);
   await mkdir(config.modelsDir, { recursive: true });
-  await writeFile(join(folder, "serving.json"), JSON.stringify(config));
+  await writeFile(join(folder, "serving.json"), JSON.stringify(file));
   return {
     config,
     env: { ...process.env, SLIPWAY_SERVING_CONFIG: join(folder, "serving.json") },
@@ -114,10 +120,10 @@ export function startProcess(command: string, args: string[], env: NodeJS.Proces
 const endsWithParent = "data:text/javascript,process.stdin.on('end',()=>process.exit(1)).resume().unref()";
 
 /** Starts one of the host's serving processes from its source. */
-export function startServing(entry: "frontend" | "runtime" | "worker", host: Host): TestProcess {
+export function startServing(entry: "frontend" | "runtime" | "worker", host: Host, replica = 0): TestProcess {
   const env = { ...host.env, NODE_COMPILE_CACHE: compileCache() };
   const main = join(root, "src", "serving", `main-${entry}.ts`);
-  return startProcess(process.execPath, ["--import", endsWithParent, main], env);
+  return startProcess(process.execPath, ["--import", endsWithParent, main, `default-${replica}`], env);
 }
 
 /** Starts Redis or Valkey with a password, on a free port. */

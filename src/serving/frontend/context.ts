@@ -1,20 +1,34 @@
 import type { ServingConfig, ServingLimits } from "../config.ts";
 import type { JobQueue } from "../jobs/queue.ts";
-import type { RuntimeClient } from "../runtime/client.ts";
-import type { Hello } from "../runtime/hello.ts";
-import { runtimeAway } from "./errors.ts";
+import { takesRows } from "../models/card.ts";
+import type { ServedModel } from "../routing/question.ts";
+import type { Router } from "../routing/router.ts";
+import type { RowModel } from "../routing/rows.ts";
+import { HttpError, runtimeAway } from "./errors.ts";
 
 /** What the routes work with. */
 export interface FrontendContext {
   config: ServingConfig;
   limits: ServingLimits;
-  runtime: Pick<RuntimeClient, "hello" | "lastHello" | "predict">;
+  router: Pick<Router, "find" | "findConnected" | "findLast" | "models" | "runtimes" | "predict" | "sync">;
   /** Absent on a host without a queue. */
   jobs: JobQueue | undefined;
 }
 
-/** What the runtime serves now. Throws HttpError 503 while there is none. */
-export function requireHello({ runtime }: FrontendContext): Hello {
-  if (!runtime.hello) throw runtimeAway();
-  return runtime.hello;
+/** The default model as it serves now. Throws HttpError 503 while there is none, 404 for one that takes no rows of numbers. */
+export function requireRowModel({ router }: Pick<FrontendContext, "router">): RowModel {
+  return readAsRows(router.find());
+}
+
+/** The same, or what it was when it was last there: what is asked of it later need not wait now. */
+export function requireLastRowModel({ router }: Pick<FrontendContext, "router">): RowModel {
+  return readAsRows(router.find() ?? router.findLast());
+}
+
+function readAsRows(served: ServedModel | undefined): RowModel {
+  if (!served) throw runtimeAway();
+  const { card, model } = served;
+  // the object itself: the router gathers by it
+  if (takesRows(card)) return served as RowModel;
+  throw new HttpError(404, "NO_ROWS", `${model.name} takes no rows of numbers: ask /v2/models/${model.name}/infer`);
 }

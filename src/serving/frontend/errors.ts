@@ -1,5 +1,5 @@
 import type { FastifyError } from "fastify";
-import { RuntimeError, type RuntimeFailure } from "../runtime/client.ts";
+import { RuntimeError, type RuntimeFailure } from "../routing/question.ts";
 
 /** An error answer of the HTTP interface; docs/reference/serving-api.md lists the codes. */
 export class HttpError extends Error {
@@ -24,8 +24,10 @@ const runtimeFailures: Record<RuntimeFailure, { statusCode: number; code: string
   unavailable: { statusCode: 503, code: "RUNTIME_UNAVAILABLE", retryAfter: RETRY_AFTER_S },
   overloaded: { statusCode: 503, code: "OVERLOADED", retryAfter: RETRY_AFTER_S },
   deadline: { statusCode: 504, code: "DEADLINE" },
-  // The rows fitted the model when they were checked: it was exchanged under way, and asking again finds the new one.
-  invalid: { statusCode: 503, code: "MODEL_CHANGED", retryAfter: RETRY_AFTER_S },
+  // What was asked fitted the model when it was checked: asking again finds the new one.
+  changed: { statusCode: 503, code: "MODEL_CHANGED", retryAfter: RETRY_AFTER_S },
+  invalid: { statusCode: 400, code: "INPUT_INVALID" },
+  rejected: { statusCode: 422, code: "INPUT_REJECTED" },
   failed: { statusCode: 500, code: "INFERENCE_FAILED" },
 };
 

@@ -3,7 +3,7 @@ import { accuracyPage } from "../web/accuracy.ts";
 import type { View } from "../web/layout.ts";
 import { question } from "../web/notices.ts";
 import { predictionsPage } from "../web/predictions.ts";
-import { type FrontendContext, requireHello } from "./context.ts";
+import { type FrontendContext, requireRowModel } from "./context.ts";
 import { type Evaluation, evaluationsOf } from "./evaluation.ts";
 import type { ModelDataReader } from "./model-data.ts";
 import { sendPage, wantsJson } from "./page-reply.ts";
@@ -18,9 +18,9 @@ export function evaluationRoutes(app: FastifyInstance, context: FrontendContext,
   const show = (request: FastifyRequest, reply: FastifyReply, view: View) => sendPage(context, request, reply, view);
 
   const ask = async (request: FastifyRequest, reply: FastifyReply, title: string, label: string) => {
-    const hello = requireHello(context);
-    const { table } = await read(hello);
-    return show(request, reply, question({ title, label, action: request.url, hello, rows: table.rows.length }));
+    const served = requireRowModel(context);
+    const { table } = await read(served);
+    return show(request, reply, question({ title, label, action: request.url, served, rows: table.rows.length }));
   };
 
   app.get("/predictions", async (request, reply) => {

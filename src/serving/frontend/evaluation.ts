@@ -1,14 +1,14 @@
-import { decide, type ModelCard, type Prediction } from "../models/card.ts";
-import type { ModelIdentity } from "../models/current.ts";
-import type { Hello } from "../runtime/hello.ts";
-import { type FrontendContext, requireHello } from "./context.ts";
+import { classOf, decide, type Prediction, type RowCard } from "../models/card.ts";
+import type { ModelIdentity } from "../models/registry.ts";
+import { predictRows, type RowModel } from "../routing/rows.ts";
+import { type FrontendContext, requireRowModel } from "./context.ts";
 import { HttpError } from "./errors.ts";
 import type { ModelDataReader } from "./model-data.ts";
 
 /** The model's predictions for the rows that travel with it. */
 export interface Evaluation {
   model: ModelIdentity;
-  card: ModelCard;
+  card: RowCard;
   rows: number[][];
   predictions: Prediction[];
   /** The rows' true classes, if the file has them. */
@@ -34,24 +34,25 @@ export function evaluationsOf(context: FrontendContext, read: ModelDataReader): 
     return kept;
   };
   const last = async () => {
-    const { model } = requireHello(context);
+    const { model } = requireRowModel(context);
     return kept?.model.digest === model.digest ? { ...kept, model } : compute();
   };
   return { compute, last };
 }
 
 async function evaluate(context: FrontendContext, read: ModelDataReader): Promise<Evaluation> {
-  const hello = requireHello(context);
-  const { rows, labels } = (await read(hello)).table;
+  const served = requireRowModel(context);
+  const { rows, labels } = (await read(served)).table;
   if (rows.length === 0) throw new HttpError(404, "NO_DATA", "no rows travel with this model");
   const predictions: Prediction[] = [];
   for (let at = 0; at < rows.length; at += CHUNK_ROWS) {
-    predictions.push(...(await predictBy(hello, context, rows.slice(at, at + CHUNK_ROWS))));
+    predictions.push(...(await predictBy(served, context, rows.slice(at, at + CHUNK_ROWS))));
   }
-  const right = labels?.filter((label, row) => label === predictions[row]?.class).length;
+  const tellsClasses = served.card.rows.output.kind !== "values";
+  const right = tellsClasses ? labels?.filter((label, row) => label === classOf(predictions[row])).length : undefined;
   return {
-    model: hello.model,
-    card: hello.card,
+    model: served.model,
+    card: served.card,
     rows,
     predictions,
     labels,
@@ -60,10 +61,10 @@ async function evaluate(context: FrontendContext, read: ModelDataReader): Promis
 }
 
 /** Predictions by this very model: an evaluation is not of two. */
-async function predictBy({ model }: Hello, { runtime }: FrontendContext, rows: number[][]): Promise<Prediction[]> {
-  const { hello, outputs } = await runtime.predict(Float32Array.from(rows.flat()), rows.length);
-  if (hello.model.digest !== model.digest) {
+async function predictBy(model: RowModel, { router }: FrontendContext, rows: number[][]): Promise<Prediction[]> {
+  const { served, outputs } = await predictRows(router, model, Float32Array.from(rows.flat()), rows.length);
+  if (served.model.digest !== model.model.digest) {
     throw new HttpError(503, "MODEL_CHANGED", "the model was exchanged just now", 1);
   }
-  return decide(hello.card.output, outputs);
+  return decide(served.card.rows.output, outputs);
 }

@@ -1,12 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { decide, outputsByClass } from "../models/card.ts";
-import { RuntimeError } from "../runtime/client.ts";
-import type { Hello } from "../runtime/hello.ts";
+import { RuntimeError } from "../routing/question.ts";
+import { predictRows, type RowAnswer, type RowModel } from "../routing/rows.ts";
 import type { Answer } from "../web/answer.ts";
 import { rowForm } from "../web/row-form.ts";
-import { type FrontendContext, requireHello } from "./context.ts";
-import { httpErrorOf, runtimeAway } from "./errors.ts";
+import { type FrontendContext, requireLastRowModel, requireRowModel } from "./context.ts";
+import { httpErrorOf } from "./errors.ts";
 import { type FormRow, isComplete, readFormRow, unsentRow } from "./form-row.ts";
 import type { ModelDataReader } from "./model-data.ts";
 import { sendPage } from "./page-reply.ts";
@@ -16,28 +16,27 @@ const exampleSchema = z.object({ row: z.coerce.number().int().positive().optiona
 /** `/predict`: a form for one row. `?row=3` fills in the third of the rows that travel with the model. */
 export function formRoutes(app: FastifyInstance, context: FrontendContext, read: ModelDataReader): void {
   app.get("/predict", async (request, reply) => {
-    const hello = requireHello(context);
+    const served = requireRowModel(context);
     const { row } = exampleSchema.parse(request.query);
-    const example = row === undefined ? undefined : (await read(hello)).table.rows[row - 1];
-    return show(request, reply, hello, unsentRow(example), { example: example && row });
+    const example = row === undefined ? undefined : (await read(served)).table.rows[row - 1];
+    return show(request, reply, served, unsentRow(example), { example: example && row });
   });
 
   app.post("/predict", async (request, reply) => {
     // What is in the form outlasts a runtime that is away for a moment.
-    const hello = context.runtime.lastHello;
-    if (!hello) throw runtimeAway();
+    const last = requireLastRowModel(context);
     const { body } = request;
-    const row = readFormRow(body instanceof URLSearchParams ? body.getAll("value") : [], hello.card.input.features);
-    if (!isComplete(row)) return show(request, reply, hello, row, {});
+    const row = readFormRow(body instanceof URLSearchParams ? body.getAll("value") : [], last.card.rows.input.features);
+    if (!isComplete(row)) return show(request, reply, last, row, {});
     try {
-      const answered = await context.runtime.predict(Float32Array.from(row.values), 1);
-      return show(request, reply, answered.hello, row, { answer: answerOf(answered) });
+      const answered = await predictRows(context.router, last, Float32Array.from(row.values), 1);
+      return show(request, reply, answered.served, row, { answer: answerOf(answered) });
     } catch (error) {
       if (!(error instanceof RuntimeError)) throw error;
       const { statusCode, message, retryAfter } = httpErrorOf(error);
       if (retryAfter !== undefined) reply.header("retry-after", retryAfter);
       const problem = `Not at the moment: ${message}. Your values are still here: send them again.`;
-      return show(request, reply.code(statusCode), hello, { ...row, problem }, {});
+      return show(request, reply.code(statusCode), last, { ...row, problem }, {});
     }
   });
 
@@ -45,17 +44,17 @@ export function formRoutes(app: FastifyInstance, context: FrontendContext, read:
   async function show(
     request: FastifyRequest,
     reply: FastifyReply,
-    hello: Hello,
+    served: RowModel,
     row: FormRow,
     more: { answer?: Answer | undefined; example?: number | undefined },
   ) {
-    const view = rowForm(hello, await read(hello), row, more.answer, more.example);
+    const view = rowForm(served, await read(served), row, more.answer, more.example);
     return sendPage(context, request, reply.header("cache-control", "no-store"), view);
   }
 }
 
-function answerOf({ hello, outputs }: { hello: Hello; outputs: Float32Array }): Answer | undefined {
-  const { output } = hello.card;
+function answerOf({ served, outputs }: RowAnswer): Answer | undefined {
+  const { output } = served.card.rows;
   const [prediction] = decide(output, outputs);
-  return prediction && { ...prediction, classes: outputsByClass(output, outputs) };
+  return prediction && { prediction, outputs: outputsByClass(output, outputs) };
 }

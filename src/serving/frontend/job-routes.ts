@@ -1,8 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import { messageOf } from "../../common/errors.ts";
 import type { JobQueue } from "../jobs/queue.ts";
-import type { FrontendContext } from "./context.ts";
-import { HttpError, runtimeAway } from "./errors.ts";
+import { type FrontendContext, requireLastRowModel } from "./context.ts";
+import { HttpError } from "./errors.ts";
 import { requireRows } from "./rows.ts";
 
 const QUEUE_RETRY_S = 5;
@@ -13,9 +13,7 @@ export function jobRoutes(app: FastifyInstance, context: FrontendContext, maxBod
   app.post("/v1/jobs", { bodyLimit: maxBodyBytes }, async ({ body, headers }, reply) => {
     const jobs = requireQueue(context);
     // The runtime may be away for a moment: the job waits for it. What the model takes is known from when it was there.
-    const hello = context.runtime.lastHello;
-    if (!hello) throw runtimeAway();
-    requireRows(body, hello.card.input, context.limits.jobRows);
+    requireRows(body, requireLastRowModel(context).card.rows.input, context.limits.jobRows);
     const key = headers["idempotency-key"];
     if (Array.isArray(key) || (key !== undefined && key.length > MAX_KEY_LENGTH)) {
       throw new HttpError(400, "KEY_INVALID", `Idempotency-Key is one text of at most ${MAX_KEY_LENGTH} characters`);

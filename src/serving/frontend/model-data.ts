@@ -1,9 +1,9 @@
 import { type ColumnRange, columnRanges } from "../models/columns.ts";
-import { modelFolder } from "../models/current.ts";
 import type { Golden } from "../models/golden.ts";
 import { readPackage } from "../models/package.ts";
+import { modelFolder } from "../models/registry-file.ts";
 import { parseTable, type Table } from "../models/table.ts";
-import type { Hello } from "../runtime/hello.ts";
+import type { RowModel } from "../routing/rows.ts";
 import type { FrontendContext } from "./context.ts";
 
 /** What travels with a model beside the network itself. */
@@ -14,14 +14,14 @@ export interface ModelData {
   golden: Golden;
 }
 
-export type ModelDataReader = (hello: Hello) => Promise<ModelData>;
+export type ModelDataReader = (model: RowModel) => Promise<ModelData>;
 
 /** Reads what travels with the model that serves; the last one read is kept. */
 export function modelDataReader({ config }: FrontendContext): ModelDataReader {
   let kept: { digest: string; data: ModelData } | undefined;
   return async ({ model: { digest }, card }) => {
     if (kept?.digest !== digest) {
-      kept = { digest, data: await readModelData(modelFolder(config.modelsDir, digest), card.input.features) };
+      kept = { digest, data: await readModelData(modelFolder(config.modelsDir, digest), card.rows.input.features) };
     }
     return kept.data;
   };

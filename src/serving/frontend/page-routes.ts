@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { modelCard } from "../web/model-card.ts";
 import { welcome } from "../web/welcome.ts";
-import { type FrontendContext, requireHello } from "./context.ts";
+import { type FrontendContext, requireRowModel } from "./context.ts";
 import { evaluationRoutes } from "./evaluation-routes.ts";
 import { formRoutes } from "./form-routes.ts";
 import { modelDataReader } from "./model-data.ts";
@@ -16,14 +16,14 @@ export function pageRoutes(app: FastifyInstance, context: FrontendContext): void
   });
 
   app.get("/", async (request, reply) => {
-    const hello = requireHello(context);
-    const { table } = await read(hello);
-    return sendPage(context, request, reply, welcome(hello, table, `${request.protocol}://${request.host}`));
+    const served = requireRowModel(context);
+    const { table } = await read(served);
+    return sendPage(context, request, reply, welcome(served, table, `${request.protocol}://${request.host}`));
   });
 
   app.get("/model", async (request, reply) => {
-    const hello = requireHello(context);
-    return sendPage(context, request, reply, modelCard(context.config, hello, await read(hello)));
+    const served = requireRowModel(context);
+    return sendPage(context, request, reply, modelCard(context.config, served, await read(served)));
   });
 
   formRoutes(app, context, read);

@@ -1,4 +1,4 @@
-import type { ModelCard } from "../models/card.ts";
+import type { RowForm } from "../models/card.ts";
 import { HttpError } from "./errors.ts";
 
 /** Rows as the runtime takes them. */
@@ -11,7 +11,7 @@ export interface Rows {
  * Checks `{"rows": [[number, …], …]}` against what the model takes.
  * @throws HttpError 400 naming the first row and column that does not fit (both from 1), 413 for more than `maxRows`
  */
-export function requireRows(body: unknown, { features, columns }: ModelCard["input"], maxRows: number): Rows {
+export function requireRows(body: unknown, { features, columns }: RowForm["input"], maxRows: number): Rows {
   const rows = isObject(body) ? body.rows : undefined;
   if (!Array.isArray(rows)) throw new HttpError(400, "ROWS_INVALID", 'the body must be {"rows": [[number, …], …]}');
   if (rows.length === 0) throw new HttpError(400, "ROWS_INVALID", "there are no rows");

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { classOf } from "../models/card.ts";
 import { HttpError } from "./errors.ts";
 import type { Evaluation } from "./evaluation.ts";
 
@@ -59,7 +60,7 @@ export function select(evaluation: Evaluation, { page = 1, ...filter }: PageQuer
 /** The rows that a filter lets through. Without true classes no row is right or wrong. */
 export function rowsMatching({ predictions, labels }: Evaluation, filter: Filter): number[] {
   return [...predictions.keys()].filter((row) => {
-    const predicted = predictions[row]?.class;
+    const predicted = classOf(predictions[row]);
     if (filter.class !== undefined && predicted !== filter.class) return false;
     return (
       filter.only === undefined || (labels !== undefined && (predicted === labels[row]) === (filter.only === "right"))

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { type ModelCard, outputWidth } from "../models/card.ts";
-import type { Hello } from "../runtime/hello.ts";
-import { type FrontendContext, requireHello } from "./context.ts";
+import { outputWidth, type RowForm } from "../models/card.ts";
+import { predictRows, type RowModel } from "../routing/rows.ts";
+import { type FrontendContext, requireRowModel } from "./context.ts";
 import { HttpError } from "./errors.ts";
 import { requireRows } from "./rows.ts";
 
@@ -32,12 +32,13 @@ export function v2Routes(app: FastifyInstance, context: FrontendContext): void {
   for (const path of ["/v2/models/:name", "/v2/models/:name/versions/:version"]) {
     app.get<{ Params: ModelParams }>(path, ({ params }) => {
       const { model, card } = requireModel(params);
+      const { input, output } = card.rows;
       return {
         name: model.name,
         versions: [model.version],
         platform: "onnx_onnxv1",
-        inputs: [{ name: card.input.name, datatype: "FP32", shape: [-1, card.input.features] }],
-        outputs: [{ name: card.output.name, datatype: "FP32", shape: [-1, outputWidth(card.output)] }],
+        inputs: [{ name: input.name, datatype: "FP32", shape: [-1, input.features] }],
+        outputs: [{ name: output.name, datatype: "FP32", shape: [-1, outputWidth(output)] }],
       };
     });
 
@@ -46,31 +47,31 @@ export function v2Routes(app: FastifyInstance, context: FrontendContext): void {
     });
 
     app.post<{ Params: ModelParams }>(`${path}/infer`, async ({ params, body }) => {
-      const { card } = requireModel(params);
-      const { id, rows: body1 } = requireInput(body, card);
-      const { values, rows } = requireRows({ rows: body1 }, card.input, context.limits.requestRows);
-      const { outputs, hello } = await context.runtime.predict(values, rows);
-      const { name } = hello.card.output;
+      const model = requireModel(params);
+      const { id, rows: body1 } = requireInput(body, model.card.rows);
+      const { values, rows } = requireRows({ rows: body1 }, model.card.rows.input, context.limits.requestRows);
+      const { outputs, served } = await predictRows(context.router, model, values, rows);
+      const { name } = served.card.rows.output;
       return {
-        model_name: hello.model.name,
-        model_version: hello.model.version,
+        model_name: served.model.name,
+        model_version: served.model.version,
         ...(id !== undefined && { id }),
         outputs: [{ name, datatype: "FP32", shape: [rows, outputs.length / rows], data: [...outputs] }],
       };
     });
   }
 
-  function requireModel({ name, version }: ModelParams): Hello {
-    const hello = requireHello(context);
-    if (name !== hello.model.name || (version !== undefined && version !== hello.model.version)) {
+  function requireModel({ name, version }: ModelParams): RowModel {
+    const served = requireRowModel(context);
+    if (name !== served.model.name || (version !== undefined && version !== served.model.version)) {
       throw new HttpError(404, "MODEL_UNKNOWN", `${name} ${version ?? ""} does not serve here`);
     }
-    return hello;
+    return served;
   }
 }
 
 /** The request's tensor as rows; the protocol allows flat and nested data. Throws HttpError 400. */
-function requireInput(body: unknown, { input }: ModelCard): { id: string | undefined; rows: unknown[] } {
+function requireInput(body: unknown, { input }: RowForm): { id: string | undefined; rows: unknown[] } {
   const request = inferRequest.safeParse(body);
   if (!request.success) throw new HttpError(400, "REQUEST_INVALID", z.prettifyError(request.error));
   const [tensor] = request.data.inputs;

@@ -4,7 +4,7 @@ import { type Job, Queue } from "bullmq";
 import { Redis } from "ioredis";
 import type { ServingConfig } from "../config.ts";
 import type { Prediction } from "../models/card.ts";
-import type { ModelIdentity } from "../models/current.ts";
+import type { ModelIdentity } from "../models/registry.ts";
 
 /** The BullMQ queue that frontends and workers share. */
 export const PREDICTION_QUEUE = "predictions";

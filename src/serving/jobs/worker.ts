@@ -2,13 +2,14 @@ import { UnrecoverableError, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
 import { decide } from "../models/card.ts";
-import { type RuntimeAnswer, RuntimeError } from "../runtime/client.ts";
+import { RuntimeError } from "../routing/question.ts";
+import type { RowAnswer } from "../routing/rows.ts";
 import { PREDICTION_QUEUE, type PredictionJob, type PredictionResult } from "./queue.ts";
 
 /** Rows that travel to the runtime at a time: synchronous requests get their turn between two of them. */
 const CHUNK_ROWS = 1024;
 
-type Predict = (values: Float32Array, rows: number) => Promise<RuntimeAnswer>;
+type Predict = (values: Float32Array, rows: number) => Promise<RowAnswer>;
 
 /**
  * Computes a job's rows. All of them by one model: one that is exchanged half-way fails this attempt, and the next computes anew.
@@ -18,14 +19,14 @@ export async function computeJob({ rows }: PredictionJob, predict: Predict): Pro
   const result: PredictionResult[] = [];
   for (let at = 0; at < rows.length; at += CHUNK_ROWS) {
     const chunk = rows.slice(at, at + CHUNK_ROWS);
-    const { outputs, hello } = await predict(Float32Array.from(chunk.flat()), chunk.length).catch((error: unknown) => {
+    const { outputs, served } = await predict(Float32Array.from(chunk.flat()), chunk.length).catch((error: unknown) => {
       if (error instanceof RuntimeError && error.reason === "invalid") throw new UnrecoverableError(error.message);
       throw error;
     });
-    if (result[0] && result[0].model.digest !== hello.model.digest) {
+    if (result[0] && result[0].model.digest !== served.model.digest) {
       throw new RuntimeError("unavailable", "the model was exchanged while the job ran");
     }
-    result.push({ model: hello.model, predictions: decide(hello.card.output, outputs) });
+    result.push({ model: served.model, predictions: decide(served.card.rows.output, outputs) });
   }
   const [first] = result;
   if (first === undefined) throw new UnrecoverableError("the job has no rows");

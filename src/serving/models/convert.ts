@@ -1,12 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { SlipwayError } from "../../common/errors.ts";
-import { type ModelCard, outputOfWidth } from "./card.ts";
+import type { ModelCard, RowForm } from "./card.ts";
 import { parseKerasNetwork } from "./keras-network.ts";
-import { CONVERTED_INPUT, CONVERTED_OUTPUT, convertToOnnx, forward } from "./keras-onnx.ts";
-import { pairNetwork } from "./keras-pair.ts";
+import { convertToOnnx, forward } from "./keras-onnx.ts";
+import { pairNetwork, type TrainedNetwork } from "./keras-pair.ts";
 import { readKerasFile } from "./keras-weights.ts";
-import { openOnnxModel } from "./onnx-model.ts";
 import { parsed } from "./package.ts";
 import type { ModelSources } from "./sources.ts";
 
@@ -14,15 +13,17 @@ import type { ModelSources } from "./sources.ts";
 export interface ConvertedModel {
   onnx: Uint8Array;
   format: ModelCard["source"]["format"];
-  input: { name: string; features: number };
-  output: ModelCard["output"];
+  /** What the numbers that it answers for a row mean, where that is known. */
+  meaning: RowForm["output"]["kind"] | undefined;
   /** A row's outputs computed without ONNX: what the conversion is compared with. None where there was no conversion. */
   reference: ((row: number[]) => number[]) | undefined;
 }
 
 /** Reads the sources as an ONNX model, converting from Keras. Throws SlipwayError E_MODEL_INVALID, E_MODEL_LAYER_UNKNOWN, E_MODEL_MISMATCH. */
 export async function convertModel({ onnx, description, weights }: ModelSources): Promise<ConvertedModel> {
-  if (onnx !== undefined) return asItIs(await readFile(onnx));
+  if (onnx !== undefined) {
+    return { onnx: await readFile(onnx), format: "onnx", meaning: undefined, reference: undefined };
+  }
   if (weights === undefined) throw new SlipwayError("E_MODEL_INVALID", "the model has no weights");
   const file = await readKerasFile(weights);
   const network = pairNetwork(
@@ -36,23 +37,16 @@ export async function convertModel({ onnx, description, weights }: ModelSources)
   return {
     onnx: convertToOnnx(network),
     format: description === undefined ? "keras-h5" : "keras-json+h5",
-    input: { name: CONVERTED_INPUT, features: network.features },
-    output: outputOfWidth(CONVERTED_OUTPUT, network.outputs),
+    meaning: meaningOf(network),
     reference: (row) => forward(network, row),
   };
 }
 
-async function asItIs(onnx: Uint8Array): Promise<ConvertedModel> {
-  const model = await openOnnxModel(onnx);
-  const { input, output } = model;
-  await model.close();
-  return {
-    onnx,
-    format: "onnx",
-    input: { name: input.name, features: input.width },
-    output: outputOfWidth(output.name, output.width),
-    reference: undefined,
-  };
+/** What the last layer's activation makes of its numbers. */
+function meaningOf({ layers, outputs }: TrainedNetwork): RowForm["output"]["kind"] {
+  const activation = layers.at(-1)?.activation;
+  if (activation === "sigmoid" && outputs === 1) return "binary";
+  return activation === "softmax" && outputs > 1 ? "classes" : "values";
 }
 
 function requireDescription(description: unknown): unknown {

@@ -1,13 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { digestOfFile } from "../../common/digest.ts";
-import type { ModelCard } from "./card.ts";
+import { SlipwayError } from "../../common/errors.ts";
+import { floatRows, floatsIn, type RawTensor } from "../tensors/raw-tensor.ts";
+import type { ModelCard, RowForm } from "./card.ts";
 import { type ConvertedModel, convertModel } from "./convert.ts";
-import { type Golden, goldenSchema, requireGolden } from "./golden.ts";
+import { type Golden, goldenInputs, goldenSchema, requireGolden } from "./golden.ts";
 import { type OnnxModel, openOnnxModel } from "./onnx-model.ts";
 import { type ModelPackage, parsed } from "./package.ts";
+import { computesRowsAlone, goldenTensor, madeUpTensor, rowFormOf, withColumns } from "./reading.ts";
 import { type ModelSources, modelSources } from "./sources.ts";
-import { parseTable } from "./table.ts";
+import { parseTable, type Table } from "./table.ts";
 
 export type { ModelPackage } from "./package.ts";
 
@@ -22,17 +25,43 @@ const GOLDEN_ROWS = 7;
 export async function importModel(path: string): Promise<ModelPackage> {
   const sources = await modelSources(path);
   const converted = await convertModel(sources);
-  const data = sources.data && (await readFile(sources.data, "utf8"));
-  const table = data === undefined ? undefined : parseTable(data, converted.input.features);
   const model = await openOnnxModel(converted.onnx);
   try {
+    const form = rowFormOf(model, converted.meaning);
+    const { data, table } = await dataBeside(sources, form);
     const golden =
-      (await goldenBeside(sources)) ?? (await computeGolden(converted, model, table?.rows.slice(0, GOLDEN_ROWS) ?? []));
+      (await goldenBeside(sources)) ??
+      (await computeGolden(converted, model, form, table?.rows.slice(0, GOLDEN_ROWS) ?? []));
     await requireGolden(model, golden);
-    return { card: await cardOf(converted, sources, table?.columns), onnx: converted.onnx, golden, data };
+    const batching = model.mayBatch && (await computesRowsAlone(model, goldenInputs(model, golden)));
+    const card: ModelCard = {
+      schemaVersion: 2,
+      platform: "onnx",
+      inputs: model.inputs,
+      outputs: model.outputs,
+      batching,
+      ...(form && batching && { rows: withColumns(form, table?.columns) }),
+      source: await sourceOf(converted, sources),
+    };
+    return { card, onnx: converted.onnx, golden, data };
   } finally {
     await model.close();
   }
+}
+
+/** The file that travels with a model, read as its rows. */
+async function dataBeside(
+  { data: path }: ModelSources,
+  form: RowForm | undefined,
+): Promise<{ data?: string; table?: Table }> {
+  if (path === undefined) return {};
+  if (form === undefined) {
+    throw new SlipwayError("E_MODEL_INVALID", "a CSV file lies beside a model that takes no rows of numbers", {
+      hint: "Put the file elsewhere.",
+    });
+  }
+  const data = await readFile(path, "utf8");
+  return { data, table: parseTable(data, form.input.features) };
 }
 
 async function goldenBeside({ golden }: ModelSources): Promise<Golden | undefined> {
@@ -44,31 +73,36 @@ async function goldenBeside({ golden }: ModelSources): Promise<Golden | undefine
  * an ONNX model's own answers still show on a host that it arrived whole and computes there as here.
  */
 async function computeGolden(
-  { reference, input }: ConvertedModel,
+  { reference }: ConvertedModel,
   model: OnnxModel,
+  form: RowForm | undefined,
   known: number[][],
 ): Promise<Golden> {
-  const rows =
-    known.length > 0 ? known : [new Array<number>(input.features).fill(0), new Array<number>(input.features).fill(1)];
+  const computedBy = `onnxruntime ${model.runtimeVersion} at import`;
+  if (form === undefined) {
+    const inputs = model.inputs.map(madeUpTensor);
+    const outputs = await model.run(inputs);
+    return {
+      inputs: model.inputs.map((spec, index) => goldenTensor(spec, inputs[index] as RawTensor)),
+      outputs: model.outputs.map((spec, index) => goldenTensor(spec, outputs[index] as RawTensor)),
+      source: `${computedBy}, made-up tensors`,
+    };
+  }
+  const { features } = form.input;
+  const rows = known.length > 0 ? known : [new Array<number>(features).fill(0), new Array<number>(features).fill(1)];
   const origin = known.length > 0 ? "the first rows of the CSV file" : "made-up rows";
   if (reference) return { rows, outputs: rows.flatMap(reference), source: `computed at import in float64, ${origin}` };
-  const outputs = await model.run(Float32Array.from(rows.flat()), rows.length);
-  return { rows, outputs: [...outputs], source: `onnxruntime ${model.runtimeVersion} at import, ${origin}` };
+  const [outputs] = await model.run([floatRows(Float32Array.from(rows.flat()), rows.length)]);
+  return { rows, outputs: [...floatsIn(outputs)], source: `${computedBy}, ${origin}` };
 }
 
-async function cardOf(
-  { input, output, format }: ConvertedModel,
+async function sourceOf(
+  { format }: ConvertedModel,
   { description, weights, onnx }: ModelSources,
-  columns: string[] | undefined,
-): Promise<ModelCard> {
+): Promise<ModelCard["source"]> {
   const files = [description, weights, onnx].filter((file) => file !== undefined);
   return {
-    schemaVersion: 1,
-    input: { ...input, ...(columns && { columns }) },
-    output,
-    source: {
-      format,
-      files: await Promise.all(files.map(async (file) => ({ name: basename(file), digest: await digestOfFile(file) }))),
-    },
+    format,
+    files: await Promise.all(files.map(async (file) => ({ name: basename(file), digest: await digestOfFile(file) }))),
   };
 }

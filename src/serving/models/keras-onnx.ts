@@ -3,8 +3,8 @@ import type { TrainedLayer, TrainedNetwork } from "./keras-pair.ts";
 import { encodeOnnx, type OnnxNode, type OnnxTensor } from "./onnx-writer.ts";
 
 /** The tensors by which a converted network is called. */
-export const CONVERTED_INPUT = "input";
-export const CONVERTED_OUTPUT = "output";
+const CONVERTED_INPUT = "input";
+const CONVERTED_OUTPUT = "output";
 
 /** The network as an ONNX file that takes and answers any number of rows. */
 export function convertToOnnx({ name, features, outputs, layers }: TrainedNetwork): Uint8Array {

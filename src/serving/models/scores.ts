@@ -1,4 +1,4 @@
-import type { Prediction } from "./card.ts";
+import { classOf, type Prediction } from "./card.ts";
 
 /** One class, counted in rows. */
 export interface ClassScore {
@@ -20,7 +20,7 @@ export function classScores(predictions: Prediction[], labels: number[]): ClassS
     return known;
   };
   for (const [row, label] of labels.entries()) {
-    const predicted = predictions[row]?.class;
+    const predicted = classOf(predictions[row]);
     scoreOf(label).actual++;
     if (predicted === undefined) continue;
     scoreOf(predicted).predicted++;

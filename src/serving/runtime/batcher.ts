@@ -1,7 +1,9 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { joinRows, type RawTensor, splitRows } from "../tensors/raw-tensor.ts";
+import type { Timing } from "./frames.ts";
 
-/** Computes the outputs of some rows, row after row. */
-export type Compute = (values: Float32Array, rows: number) => Promise<Float32Array>;
+/** Computes a model's outputs from its inputs. */
+export type Compute = (inputs: RawTensor[]) => Promise<RawTensor[]>;
 
 /** In rows. */
 export interface BatchLimits {
@@ -9,15 +11,26 @@ export interface BatchLimits {
   queueRows: number;
 }
 
+/** What is asked of a model: its inputs, and how many rows they have. */
+export interface Rows {
+  inputs: RawTensor[];
+  rows: number;
+}
+
+/** What came of it. */
+export interface Computed {
+  outputs: RawTensor[];
+  timing: Timing;
+}
+
 /** The queue is full; the question was not taken. */
 export class OverloadError extends Error {
   override readonly name = "OverloadError";
 }
 
-interface Question {
-  values: Float32Array;
-  rows: number;
-  resolve: (outputs: Float32Array) => void;
+interface Question extends Rows {
+  since: number;
+  resolve: (computed: Computed) => void;
   reject: (error: unknown) => void;
 }
 
@@ -28,22 +41,25 @@ interface Question {
 export class Batcher {
   readonly #compute: Compute;
   readonly #limits: BatchLimits;
+  readonly #joins: boolean;
   #queue: Question[] = [];
   #queuedRows = 0;
   #working: Promise<void> | undefined;
 
-  constructor(compute: Compute, limits: BatchLimits) {
+  /** @param joins whether the model computes rows of several questions together */
+  constructor(compute: Compute, limits: BatchLimits, joins: boolean) {
     this.#compute = compute;
     this.#limits = limits;
+    this.#joins = joins;
   }
 
-  /** The outputs of these rows. Rejects with {@link OverloadError} when too many rows wait, or with what the computation threw. */
-  submit(values: Float32Array, rows: number): Promise<Float32Array> {
+  /** The outputs for these inputs. Rejects with {@link OverloadError} when too many rows wait, or with what the computation threw. */
+  submit({ inputs, rows }: Rows): Promise<Computed> {
     if (this.#queuedRows + rows > this.#limits.queueRows) {
       return Promise.reject(new OverloadError(`${this.#queuedRows} rows wait for the runtime`));
     }
     return new Promise((resolve, reject) => {
-      this.#queue.push({ values, rows, resolve, reject });
+      this.#queue.push({ inputs, rows, since: performance.now(), resolve, reject });
       this.#queuedRows += rows;
       this.#working ??= this.#work();
     });
@@ -62,12 +78,16 @@ export class Batcher {
     this.#working = undefined; // in the same turn as the look at the queue, so that no question falls between
   }
 
-  /** As many waiting questions as fit, and always one. */
+  /** As many waiting questions as fit together, and always one. */
   #takeBatch(): Question[] {
     let rows = 0;
     let count = 0;
+    const [first] = this.#queue;
     for (const question of this.#queue) {
-      if (count > 0 && rows + question.rows > this.#limits.batchRows) break;
+      if (count > 0) {
+        if (!this.#joins || rows + question.rows > this.#limits.batchRows) break;
+        if (!areJoinable(question.inputs, first?.inputs ?? [])) break;
+      }
       rows += question.rows;
       count++;
     }
@@ -76,14 +96,16 @@ export class Batcher {
   }
 
   async #answer(batch: Question[]): Promise<void> {
+    const start = performance.now();
     try {
-      const rows = batch.reduce((sum, question) => sum + question.rows, 0);
-      const outputs = await this.#compute(joined(batch), rows);
-      const width = outputs.length / rows;
-      let at = 0;
-      for (const question of batch) {
-        question.resolve(outputs.subarray(at * width, (at + question.rows) * width));
-        at += question.rows;
+      const outputs = await this.#compute(joined(batch));
+      const computeMicros = Math.round((performance.now() - start) * 1000);
+      const counts = batch.map(({ rows }) => rows);
+      const batchRows = counts.reduce((sum, rows) => sum + rows, 0);
+      const parts = outputs.map((output) => splitRows(output, counts));
+      for (const [index, question] of batch.entries()) {
+        const timing = { batchRows, computeMicros, queueMicros: Math.round((start - question.since) * 1000) };
+        question.resolve({ outputs: parts.map((part) => part[index] as RawTensor), timing });
       }
     } catch (error) {
       for (const question of batch) question.reject(error);
@@ -91,15 +113,19 @@ export class Batcher {
   }
 }
 
-/** The values of several questions, one after the other. */
-export function joined(questions: { values: Float32Array }[]): Float32Array {
+/** Whether two questions' inputs differ in nothing but the number of rows. */
+export function areJoinable(a: readonly RawTensor[], b: readonly RawTensor[]): boolean {
+  return a.every(({ shape }, input) => {
+    const other = b[input]?.shape;
+    if (other?.length !== shape.length) return false;
+    for (let axis = 1; axis < shape.length; axis++) if (shape[axis] !== other[axis]) return false;
+    return true;
+  });
+}
+
+/** The inputs of several questions, input by input one after the other. */
+export function joined(questions: readonly { inputs: RawTensor[] }[]): RawTensor[] {
   const [first] = questions;
-  if (first !== undefined && questions.length === 1) return first.values;
-  const all = new Float32Array(questions.reduce((sum, { values }) => sum + values.length, 0));
-  let at = 0;
-  for (const { values } of questions) {
-    all.set(values, at);
-    at += values.length;
-  }
-  return all;
+  if (first === undefined || questions.length === 1) return first?.inputs ?? [];
+  return first.inputs.map((_, input) => joinRows(questions.map(({ inputs }) => inputs[input] as RawTensor)));
 }

@@ -1,49 +1,141 @@
+import { messageOf } from "../../common/errors.ts";
+import { DATATYPES } from "../tensors/datatypes.ts";
+import { type RawTensor, requireWhole } from "../tensors/raw-tensor.ts";
+
 /**
- * The wire form between a frontend and its runtime, little-endian throughout:
+ * The wire form between a frontend and a runtime, little-endian throughout:
  *
- *     u32 length of all that follows · u32 kind · u32 id · u32 rows · body
+ *     u32 length of all that follows · u32 kind · u32 id · u32 slot · u32 × 4 timing · body
  *
- * The runtime opens with one `hello`. An answer carries its question's id; answers come in any order.
+ * The runtime opens with one `hello`. An answer carries its question's id; answers come in any order. Timing (rows of the batch,
+ * microseconds in the queue, microseconds of computing, 0) is 0 but in `predictions`.
  */
 export const FrameKind = {
-  /** Body: JSON, what the runtime serves. Rows and id are 0. */
+  /** Body: JSON, who the runtime is and what it serves. */
   hello: 1,
-  /** Body: rows × input width float32, row after row. */
+  /** Body: tensors in the order of the model's inputs. The slot names the model. */
   predict: 2,
-  /** Body: rows × output width float32. */
+  /** Body: tensors in the order of the model's outputs. */
   predictions: 3,
   /** Body: JSON `{reason, message}`, why there is no answer. */
   failure: 4,
+  /** Body: JSON, the list of models that are served from now on. */
+  models: 5,
+  /** The runtime answers what it has and then goes. No body. */
+  draining: 6,
+  /** Body: JSON, something else than a prediction that is asked of the runtime. */
+  command: 7,
+  /** Body: JSON, what a command came to. */
+  result: 8,
 } as const;
+
+/** How a prediction was computed. */
+export interface Timing {
+  /** Rows of the batch that the rows were part of. */
+  batchRows: number;
+  queueMicros: number;
+  computeMicros: number;
+}
 
 export interface Frame {
   kind: number;
   id: number;
-  rows: number;
+  slot: number;
+  timing: Timing;
   body: Uint8Array;
 }
 
 const LENGTH_BYTES = 4;
-const HEADER_BYTES = 16;
+const HEADER_BYTES = 32;
+/** Tensors begin at multiples of it, so that numbers of any size can be read where they lie. */
+const ALIGNMENT = 8;
+const MOST_TENSORS = 256;
+const HIGHEST_RANK = 16;
 /** Longer frames are a broken or hostile peer: 64 MiB are two million rows of eight numbers. */
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
+
+const untimed: Timing = { batchRows: 0, queueMicros: 0, computeMicros: 0 };
+const MAX_U32 = 0xffff_ffff;
 
 /** A peer that does not speak this protocol. */
 export class FrameError extends Error {
   override readonly name = "FrameError";
 }
 
-/** The frame's bytes. Throws {@link FrameError} for a body that no reader would take. */
-export function encodeFrame({ kind, id, rows, body }: Frame): Buffer {
-  const length = HEADER_BYTES - LENGTH_BYTES + body.byteLength;
-  if (length > MAX_FRAME_BYTES) throw new FrameError(`a frame of ${length} bytes is too long`);
-  const bytes = Buffer.allocUnsafe(LENGTH_BYTES + length);
-  bytes.writeUInt32LE(length, 0);
-  bytes.writeUInt32LE(kind, 4);
-  bytes.writeUInt32LE(id, 8);
-  bytes.writeUInt32LE(rows, 12);
-  bytes.set(body, HEADER_BYTES);
+/** The bytes of a frame with a JSON body, or none. */
+export function encodeFrame(kind: number, id: number, value?: unknown): Buffer {
+  const body = value === undefined ? undefined : Buffer.from(JSON.stringify(value));
+  const bytes = startFrame(kind, id, 0, untimed, body?.length ?? 0);
+  if (body) bytes.set(body, HEADER_BYTES);
   return bytes;
+}
+
+/** The bytes of a frame of tensors. Throws {@link FrameError} for more than any reader takes. */
+export function encodeTensors(
+  kind: number,
+  id: number,
+  slot: number,
+  tensors: readonly RawTensor[],
+  timing: Timing = untimed,
+): Buffer {
+  const length = 8 + tensors.reduce((sum, { shape, bytes }) => sum + headBytes(shape.length) + padded(bytes.length), 0);
+  const frame = startFrame(kind, id, slot, timing, length);
+  let at = frame.writeUInt32LE(tensors.length, HEADER_BYTES);
+  at = frame.writeUInt32LE(0, at);
+  for (const { datatype, shape, bytes } of tensors) {
+    const start = at + headBytes(shape.length);
+    at = frame.writeUInt32LE(DATATYPES.indexOf(datatype), at);
+    at = frame.writeUInt32LE(bytes.length, at);
+    at = frame.writeUInt32LE(shape.length, at);
+    for (const size of shape) at = frame.writeUInt32LE(size, at);
+    frame.fill(0, at, start);
+    frame.set(bytes, start);
+    at = start + padded(bytes.length);
+    frame.fill(0, start + bytes.length, at);
+  }
+  return frame;
+}
+
+/** The tensors in a body. Throws {@link FrameError} for one that holds none. */
+export function tensorsIn(body: Uint8Array): RawTensor[] {
+  const bytes = aligned(body);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = 0;
+  const next = () => {
+    if (at + 4 > bytes.length) throw new FrameError("a body ends within a tensor's head");
+    at += 4;
+    return view.getUint32(at - 4, true);
+  };
+  const count = next();
+  next();
+  if (count > MOST_TENSORS) throw new FrameError(`${count} tensors are no tensors`);
+  return Array.from({ length: count }, () => {
+    const head = at;
+    const datatype = DATATYPES[next()];
+    const length = next();
+    const rank = next();
+    if (datatype === undefined || rank > HIGHEST_RANK) throw new FrameError("a body holds what is no tensor");
+    const shape = Array.from({ length: rank }, next);
+    const start = head + headBytes(rank);
+    at = start + padded(length);
+    if (at > bytes.length) throw new FrameError("a body ends within a tensor");
+    const tensor: RawTensor = { datatype, shape, bytes: bytes.subarray(start, start + length) };
+    try {
+      requireWhole(tensor);
+    } catch (cause) {
+      throw new FrameError(`a body holds a tensor that is none: ${messageOf(cause)}`, { cause });
+    }
+    return tensor;
+  });
+}
+
+/** The JSON value in a body. Throws {@link FrameError}. */
+export function jsonIn(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(asBuffer(body).toString("utf8"));
+  } catch (cause) {
+    throw new FrameError("a frame's body is not JSON", { cause });
+  }
 }
 
 /** Puts frames together again from a stream's chunks, however it was cut. */
@@ -80,37 +172,44 @@ export class FrameReader {
   }
 }
 
+function startFrame(kind: number, id: number, slot: number, timing: Timing, bodyBytes: number): Buffer {
+  const length = HEADER_BYTES - LENGTH_BYTES + bodyBytes;
+  if (length > MAX_FRAME_BYTES) throw new FrameError(`a frame of ${length} bytes is too long`);
+  const bytes = Buffer.allocUnsafe(LENGTH_BYTES + length);
+  const { batchRows, queueMicros, computeMicros } = timing;
+  let at = 0;
+  for (const number of [length, kind, id, slot, batchRows, queueMicros, computeMicros, 0]) {
+    at = bytes.writeUInt32LE(Math.min(number, MAX_U32), at);
+  }
+  return bytes;
+}
+
 function decode(bytes: Buffer): Frame {
+  const at = (place: number) => bytes.readUInt32LE(place);
   return {
-    kind: bytes.readUInt32LE(4),
-    id: bytes.readUInt32LE(8),
-    rows: bytes.readUInt32LE(12),
+    kind: at(4),
+    id: at(8),
+    slot: at(12),
+    timing: { batchRows: at(16), queueMicros: at(20), computeMicros: at(24) },
     body: bytes.subarray(HEADER_BYTES),
   };
 }
 
-/** A body's numbers; copied, because a body starts wherever the stream was cut and float32 must be aligned. */
-export function floatsIn(body: Uint8Array): Float32Array {
-  return new Float32Array(body.buffer.slice(body.byteOffset, body.byteOffset + body.byteLength));
+/** Bytes from a tensor's first to its data's first. */
+function headBytes(rank: number): number {
+  return padded(12 + 4 * rank);
 }
 
-/** Numbers as a body, without a copy. */
-export function bodyOf(values: Float32Array): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+function padded(length: number): number {
+  return Math.ceil(length / ALIGNMENT) * ALIGNMENT;
 }
 
-/** A JSON value as a body. */
-export function jsonBody(value: unknown): Uint8Array {
-  return Buffer.from(JSON.stringify(value));
-}
-
-/** The JSON value in a body. Throws {@link FrameError}. */
-export function jsonIn(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(asBuffer(body).toString("utf8"));
-  } catch (cause) {
-    throw new FrameError("a frame's body is not JSON", { cause });
-  }
+/** A body begins wherever the stream was cut. */
+function aligned(body: Uint8Array): Uint8Array {
+  if (body.byteOffset % ALIGNMENT === 0) return body;
+  const copy = new Uint8Array(new ArrayBuffer(body.length));
+  copy.set(body);
+  return copy;
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -1,22 +1,68 @@
 import { z } from "zod";
+import { type ErrorCode, errorCatalogue } from "../../common/error-catalogue.ts";
 import { modelCardSchema } from "../models/card.ts";
-import { identitySchema } from "../models/current.ts";
+import { identitySchema } from "../models/registry.ts";
 
-/** What a runtime says first on every connection: what it serves, as long as the connection lasts. */
-export const helloSchema = z.object({
+const servedModelSchema = z.object({
+  /** Names the model in this runtime's frames, for as long as it serves. */
+  slot: z.number().int(),
   model: identitySchema,
   card: modelCardSchema,
+  /** Whether requests that name no version are answered by this one. */
+  live: z.boolean(),
+  /** Whether requests that name no model are answered by this one. */
+  default: z.boolean(),
+});
+
+/** A model as a runtime serves it. */
+export type RuntimeModel = z.infer<typeof servedModelSchema>;
+
+/** What a runtime serves from now on. */
+export const runtimeModelsSchema = z.array(servedModelSchema);
+
+/** What a runtime says first on every connection. */
+export const helloSchema = z.object({
+  /** Of this process: another one in its place has another. */
+  id: z.string(),
+  group: z.string(),
   /** ONNX Runtime's version. */
   onnxruntime: z.string(),
+  /** What computes. */
+  provider: z.enum(["cpu", "cuda"]),
+  /** Why it is not what was asked for. */
+  providerNote: z.string().optional(),
+  /** Rows that it computes in one call. */
+  batchRows: z.number().int().positive(),
+  models: runtimeModelsSchema,
 });
 
 export type Hello = z.infer<typeof helloSchema>;
 
 /** Why a runtime gave no answer. */
 export const refusalSchema = z.object({
-  /** `overloaded`: too many rows wait. `invalid`: the frame does not fit the model. `failed`: the computation broke. */
-  reason: z.enum(["overloaded", "invalid", "failed"]),
+  /**
+   * `overloaded`: too many rows wait. `gone`: no model has this slot (any more). `invalid`: the tensors do not fit the model.
+   * `rejected`: the model itself says that what it was asked makes no sense. `failed`: the computation broke.
+   */
+  reason: z.enum(["overloaded", "gone", "invalid", "rejected", "failed"]),
   message: z.string(),
 });
 
 export type Refusal = z.infer<typeof refusalSchema>;
+
+/** What can be asked of a runtime besides predictions. `sync`: serve what the registry names now. */
+export const commandSchema = z.object({ command: z.literal("sync") });
+
+/** What came of a `sync`: the models that could not be loaded, and why. */
+export const syncResultSchema = z.object({
+  failed: z.array(
+    z.object({
+      name: z.string(),
+      version: z.string(),
+      message: z.string(),
+      code: z.enum(Object.keys(errorCatalogue) as [ErrorCode, ...ErrorCode[]]),
+    }),
+  ),
+});
+
+export type SyncResult = z.infer<typeof syncResultSchema>;

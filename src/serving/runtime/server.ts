@@ -2,9 +2,22 @@ import { chmod, rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import type { Logger } from "pino";
 import { messageOf } from "../../common/errors.ts";
-import { Batcher, type BatchLimits, OverloadError } from "./batcher.ts";
-import { bodyOf, encodeFrame, type Frame, FrameError, FrameKind, FrameReader, floatsIn, jsonBody } from "./frames.ts";
-import type { Hello, Refusal } from "./hello.ts";
+import type { RawTensor } from "../tensors/raw-tensor.ts";
+import { OverloadError } from "./batcher.ts";
+import { misfitOf, rowsIn } from "./fitting.ts";
+import {
+  encodeFrame,
+  encodeTensors,
+  type Frame,
+  FrameError,
+  FrameKind,
+  FrameReader,
+  jsonIn,
+  tensorsIn,
+} from "./frames.ts";
+import { commandSchema, type Hello, type Refusal, type SyncResult } from "./hello.ts";
+import type { ModelSet } from "./model-set.ts";
+import { RejectedInputError } from "./rejected-input.ts";
 
 /** Answers that a peer leaves unread; with more it is cut off. */
 const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
@@ -12,29 +25,43 @@ const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
 export interface RuntimeServerOptions {
   /** Path of the unix socket; a file left there by a dead runtime is replaced. Owner and group may connect. */
   socket: string;
-  hello: Hello;
-  compute: (values: Float32Array, rows: number) => Promise<Float32Array>;
-  limits: BatchLimits;
+  /** Who the runtime is, but for its models. */
+  hello: Omit<Hello, "models">;
+  models: ModelSet;
+  /** Serves what the registry names now. */
+  sync: () => Promise<SyncResult>;
   log: Logger;
 }
 
-/** Serves a model on a unix socket (frames.ts) until `close`, which answers what has arrived and then hangs up. */
-export async function serveRuntime(options: RuntimeServerOptions): Promise<{ close: () => Promise<void> }> {
-  const { socket: path, hello, compute, limits, log } = options;
-  const batcher = new Batcher(compute, limits);
+/** A runtime that serves. */
+export interface RuntimeServer {
+  /** Answers what has arrived, and then hangs up. Peers are told first, so that they ask others. */
+  close: () => Promise<void>;
+}
+
+/** Serves models on a unix socket (frames.ts) until `close`. */
+export async function serveRuntime(options: RuntimeServerOptions): Promise<RuntimeServer> {
+  const { socket: path, models, log } = options;
   const peers = new Set<Socket>();
-  const greeting = encodeFrame({ kind: FrameKind.hello, id: 0, rows: 0, body: jsonBody(hello) });
+  const working = new Set<Promise<void>>();
+  const sync = async () => {
+    const result = await options.sync();
+    for (const peer of peers) peer.write(encodeFrame(FrameKind.models, 0, models.models));
+    return result;
+  };
   const server = createServer((peer) => {
     peers.add(peer.on("close", () => peers.delete(peer)));
     peer.on("error", (error) => log.warn({ err: error }, "connection broke"));
-    peer.write(greeting);
+    peer.write(encodeFrame(FrameKind.hello, 0, { ...options.hello, models: models.models } satisfies Hello));
     const reader = new FrameReader();
     peer.on("data", (chunk) => {
       try {
         for (const frame of reader.push(chunk)) {
-          answer(frame, hello.card.input.features, batcher)
+          const work = answer(frame, models, sync)
             .then((reply) => send(peer, reply))
-            .catch((error: unknown) => peer.destroy(error as Error));
+            .catch((error: unknown) => void peer.destroy(error as Error))
+            .finally(() => working.delete(work));
+          working.add(work);
         }
       } catch (error) {
         peer.destroy(error as Error);
@@ -51,32 +78,52 @@ export async function serveRuntime(options: RuntimeServerOptions): Promise<{ clo
   return {
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      await batcher.drain();
+      for (const peer of peers) peer.write(encodeFrame(FrameKind.draining, 0));
+      // peers hang up once they have their answers; who does not is hung up on
+      while (working.size > 0) await Promise.all(working);
       for (const peer of peers) peer.end(() => peer.destroy());
       await closed;
     },
   };
 }
 
-async function answer({ kind, id, rows, body }: Frame, features: number, batcher: Batcher): Promise<Frame> {
-  if (kind !== FrameKind.predict) throw new FrameError(`a runtime does not answer frames of kind ${kind}`);
-  const refuse = (refusal: Refusal) => ({ kind: FrameKind.failure, id, rows: 0, body: jsonBody(refusal) });
-  if (rows === 0 || body.byteLength !== rows * features * Float32Array.BYTES_PER_ELEMENT) {
-    return refuse({
-      reason: "invalid",
-      message: `${body.byteLength} bytes are not ${rows} rows of ${features} numbers`,
-    });
+async function answer(frame: Frame, models: ModelSet, sync: () => Promise<SyncResult>): Promise<Buffer> {
+  const { kind, id } = frame;
+  if (kind === FrameKind.predict) return predict(frame, models);
+  if (kind === FrameKind.command) {
+    commandSchema.parse(jsonIn(frame.body));
+    return encodeFrame(FrameKind.result, id, await sync());
   }
+  throw new FrameError(`a runtime does not answer frames of kind ${kind}`);
+}
+
+async function predict({ id, slot, body }: Frame, models: ModelSet): Promise<Buffer> {
+  const refuse = (refusal: Refusal) => encodeFrame(FrameKind.failure, id, refusal);
+  const model = models.find(slot);
+  if (model === undefined) return refuse({ reason: "gone", message: "the model was exchanged" });
+  let inputs: RawTensor[];
   try {
-    const outputs = await batcher.submit(floatsIn(body), rows);
-    return { kind: FrameKind.predictions, id, rows, body: bodyOf(outputs) };
+    inputs = tensorsIn(body);
   } catch (error) {
-    return refuse({ reason: error instanceof OverloadError ? "overloaded" : "failed", message: messageOf(error) });
+    return refuse({ reason: "invalid", message: messageOf(error) });
+  }
+  const misfit = misfitOf(model.card, inputs);
+  if (misfit !== undefined) return refuse({ reason: "invalid", message: misfit });
+  try {
+    const { outputs, timing } = await model.batcher.submit({ inputs, rows: rowsIn(model.card, inputs) });
+    return encodeTensors(FrameKind.predictions, id, slot, outputs, timing);
+  } catch (error) {
+    return refuse({ reason: reasonOf(error), message: messageOf(error) });
   }
 }
 
-function send(peer: Socket, frame: Frame): void {
+function reasonOf(error: unknown): Refusal["reason"] {
+  if (error instanceof OverloadError) return "overloaded";
+  return error instanceof RejectedInputError ? "rejected" : "failed";
+}
+
+function send(peer: Socket, bytes: Buffer): void {
   if (peer.destroyed) return;
-  peer.write(encodeFrame(frame));
+  peer.write(bytes);
   if (peer.writableLength > MAX_UNREAD_BYTES) peer.destroy(new Error("the peer does not read its answers"));
 }

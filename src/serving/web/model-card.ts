@@ -1,7 +1,8 @@
 import type { ServingConfig } from "../config.ts";
 import type { ModelData } from "../frontend/model-data.ts";
-import { featureNames, type ModelCard } from "../models/card.ts";
-import type { Hello } from "../runtime/hello.ts";
+import { featureNames, type ModelCard, type RowCard } from "../models/card.ts";
+import { goldenQuestions } from "../models/golden.ts";
+import type { RowModel } from "../routing/rows.ts";
 import { answers } from "./answer.ts";
 import { counted, plain } from "./figures.ts";
 import { type Html, html } from "./html.ts";
@@ -10,16 +11,19 @@ import type { View } from "./layout.ts";
 const formats: Record<ModelCard["source"]["format"], string> = {
   "keras-json+h5": "Keras, description and weights",
   "keras-h5": "Keras, one file",
+  "keras-zip": "Keras, one file",
   onnx: "ONNX",
+  function: "A function",
+  trained: "Trained by Slipway",
 };
 
 /** The model card: what the model takes and answers, where it comes from, how it was proven, what serves it. */
-export function modelCard(config: ServingConfig, { model, card, onnxruntime }: Hello, data: ModelData): View {
+export function modelCard(config: ServingConfig, { model, card, onnxruntime }: RowModel, data: ModelData): View {
   const { golden, table } = data;
   return {
     title: "Model",
     body: html`<h1>${model.name} <small>version ${model.version}</small></h1>
-<p class="lead">Takes ${counted(card.input.features, "number")}, answers ${answers(card.output)}.</p>
+<p class="lead">Takes ${counted(card.rows.input.features, "number")}, answers ${answers(card.rows.output)}.</p>
 <h2 id="takes">What it takes</h2>
 ${features(card, data)}
 <h2>Where it comes from</h2>
@@ -29,7 +33,7 @@ ${card.source.files.map(({ name, digest }) => html`<dt>${name}</dt><dd><code>${d
 <dt>Package</dt><dd><code>${model.digest}</code></dd>
 </dl>
 <h2>How it was proven</h2>
-<p>Before it served it repeated the outputs of ${counted(golden.rows.length, "golden row")} on this host. They come from: ${golden.source}.</p>
+<p>Before it served it repeated the outputs of ${counted(goldenQuestions(golden), "golden row")} on this host. They come from: ${golden.source}.</p>
 <p>${table.rows.length === 0 ? "No rows travel with it." : html`<a href="/predictions">${counted(table.rows.length, "row")}</a> travel with it${table.labels ? html`, with their true classes: its <a href="/accuracy">accuracy</a>` : undefined}.`}</p>
 <h2>What serves it</h2>
 <dl>
@@ -41,7 +45,7 @@ ${card.source.files.map(({ name, digest }) => html`<dt>${name}</dt><dd><code>${d
   };
 }
 
-function features({ input }: ModelCard, { ranges, table }: ModelData): Html {
+function features({ rows: { input } }: RowCard, { ranges, table }: ModelData): Html {
   const known = ranges.length > 0;
   return html`<div class="scroll" role="region" aria-labelledby="takes" tabindex="0"><table>
 <caption>${known ? `As in the ${counted(table.rows.length, "row")} that travel with it` : "No rows travel with it: the ranges are not known"}</caption>

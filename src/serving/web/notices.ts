@@ -1,4 +1,4 @@
-import type { Hello } from "../runtime/hello.ts";
+import type { RowModel } from "../routing/rows.ts";
 import { counted } from "./figures.ts";
 import { html } from "./html.ts";
 import type { View } from "./layout.ts";
@@ -7,14 +7,14 @@ interface Question {
   title: string;
   label: string;
   action: string;
-  hello: Hello;
+  served: RowModel;
   /** How many travel with the model. */
   rows: number;
 }
 
 /** One button that asks for a result by POST: a prefetching browser computes nothing. */
-export function question({ title, label, action, hello, rows }: Question): View {
-  const { model } = hello;
+export function question({ title, label, action, served, rows }: Question): View {
+  const { model } = served;
   const what =
     rows === 0 ? "No rows travel with this model" : `Computed now for the ${counted(rows, "row")} that travel with it`;
   return {

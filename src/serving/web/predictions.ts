@@ -1,7 +1,7 @@
 import type { Evaluation } from "../frontend/evaluation.ts";
 import { type Filter, rowsMatching, type Selection } from "../frontend/selection.ts";
-import { featureNames, type ModelCard, thresholdOf } from "../models/card.ts";
-import { bar, counted } from "./figures.ts";
+import { classOf, featureNames, numbersOf, type RowForm, thresholdOf } from "../models/card.ts";
+import { bar, counted, plain } from "./figures.ts";
 import { type Html, html } from "./html.ts";
 import type { View } from "./layout.ts";
 
@@ -36,10 +36,12 @@ interface Choice {
 
 function classChoices(evaluation: Evaluation, filter: Filter): Choice[] {
   const { predictions } = evaluation;
-  const counts = new Map(predictions.map((prediction) => [prediction.class, 0]));
+  const told = predictions.map(classOf).filter((value) => value !== undefined);
+  const counts = new Map(told.map((value) => [value, 0]));
   const rows = rowsMatching(evaluation, { only: filter.only });
   for (const row of rows) {
-    const predicted = predictions[row]?.class as number;
+    const predicted = classOf(predictions[row]);
+    if (predicted === undefined) continue;
     counts.set(predicted, (counts.get(predicted) ?? 0) + 1);
   }
   return [
@@ -67,26 +69,40 @@ function choices(label: string, current: Filter, all: Choice[]): Html {
 }
 
 function table({ card, rows, predictions, labels }: Evaluation, selection: Selection): Html {
-  const names = card.input.features <= MOST_FEATURES ? featureNames(card.input) : [];
+  const tellsClasses = card.rows.output.kind !== "values";
+  const names = card.rows.input.features <= MOST_FEATURES ? featureNames(card.rows.input) : [];
   return html`<div class="scroll"><table class="rows">
-<caption>Rows ${range(selection)} of ${selection.matching}; ${meaning(card.output)}</caption>
-<thead><tr><th scope="col">Row</th>${names.map((name) => html`<th scope="col" class="feature">${name}</th>`)}<th scope="col">True</th><th scope="col">Predicted</th><th scope="col">Probability</th></tr></thead>
+<caption>Rows ${range(selection)} of ${selection.matching}; ${meaning(card.rows.output)}</caption>
+<thead><tr><th scope="col">Row</th>${names.map((name) => html`<th scope="col" class="feature">${name}</th>`)}<th scope="col">True</th>${tellsClasses ? html`<th scope="col">Predicted</th><th scope="col">Probability</th>` : html`<th scope="col">Predicted</th>`}</tr></thead>
 <tbody>
 ${selection.rows.map((row) => {
   const prediction = predictions[row];
   const label = labels?.[row];
   if (!prediction) return html``;
-  const wrong = label !== undefined && label !== prediction.class;
-  return html`<tr><th scope="row"><a href="/predict?row=${row + 1}" aria-label="Try row ${row + 1}">${row + 1}</a></th>${names.map((_, column) => html`<td class="feature">${rows[row]?.[column]}</td>`)}<td>${label ?? "–"}</td><td${wrong ? html` class="wrong"` : undefined}>${prediction.class}${wrong ? html` <span>wrong</span>` : undefined}</td><td><span class="measure">${prediction.probability.toFixed(5)}${bar(prediction.probability, thresholdOf(card.output))}</span></td></tr>
+  const predicted = classOf(prediction);
+  const wrong = tellsClasses && label !== undefined && label !== predicted;
+  if (predicted === undefined)
+    return html`${rowHead(row)}${names.map((_, column) => html`<td class="feature">${rows[row]?.[column]}</td>`)}<td>${label ?? "–"}</td><td>${numbersOf(prediction).map(plain).join(", ")}</td></tr>
+`;
+  return html`${rowHead(row)}${names.map((_, column) => html`<td class="feature">${rows[row]?.[column]}</td>`)}<td>${label ?? "–"}</td><td${wrong ? html` class="wrong"` : undefined}>${predicted}${wrong ? html` <span>wrong</span>` : undefined}</td><td><span class="measure">${numbersOf(prediction)[0]?.toFixed(5)}${bar(numbersOf(prediction)[0] as number, thresholdOf(card.rows.output))}</span></td></tr>
 `;
 })}</tbody>
 </table></div>`;
 }
 
-function meaning(output: ModelCard["output"]): string {
-  return output.kind === "binary"
-    ? `the probability is that of class 1, predicted above ${output.threshold}`
-    : "the probability is that of the predicted class";
+function rowHead(row: number): Html {
+  return html`<tr><th scope="row"><a href="/predict?row=${row + 1}" aria-label="Try row ${row + 1}">${row + 1}</a></th>`;
+}
+
+function meaning(output: RowForm["output"]): string {
+  switch (output.kind) {
+    case "binary":
+      return `the probability is that of class 1, predicted above ${output.threshold}`;
+    case "classes":
+      return "the probability is that of the predicted class";
+    case "values":
+      return "the model answers numbers, not classes";
+  }
 }
 
 /** `26–50`, counted within what the filter lets through. */

@@ -1,23 +1,23 @@
 import type { FormRow } from "../frontend/form-row.ts";
 import type { ModelData } from "../frontend/model-data.ts";
 import { featureNames } from "../models/card.ts";
-import type { Hello } from "../runtime/hello.ts";
+import type { RowModel } from "../routing/rows.ts";
 import { type Answer, answerPanel, answers } from "./answer.ts";
 import { counted, plain } from "./figures.ts";
 import { type Html, html } from "./html.ts";
 import type { View } from "./layout.ts";
 
 /** The form for one row, with the answer or with what is wrong. `example` is the row of the table that it was filled in from, counted from 1. */
-export function rowForm(hello: Hello, data: ModelData, row: FormRow, answer?: Answer, example?: number): View {
-  const { model, card } = hello;
-  const names = featureNames(card.input);
+export function rowForm(served: RowModel, data: ModelData, row: FormRow, answer?: Answer, example?: number): View {
+  const { model, card } = served;
+  const names = featureNames(card.rows.input);
   const wrong = row.problem !== undefined || row.problems.some((problem) => problem !== undefined);
   return {
     title: wrong ? "Error: try it" : "Try it",
     body: html`<h1>Try it with one row</h1>
-<p class="lead">${model.name}, version ${model.version}, takes ${counted(names.length, "number")} and answers ${answers(card.output)}.</p>
+<p class="lead">${model.name}, version ${model.version}, takes ${counted(names.length, "number")} and answers ${answers(card.rows.output)}.</p>
 <div class="columns">
-${wrong ? problems(names, row) : answer ? answerPanel(hello, data, row.values, answer) : advice(data)}
+${wrong ? problems(names, row) : answer ? answerPanel(served, data, row.values, answer) : advice(data)}
 <form method="post" action="/predict" autocomplete="off" novalidate>
 <div class="fields">
 ${names.map((name, column) => field(name, column, data, row))}

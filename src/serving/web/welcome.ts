@@ -1,17 +1,17 @@
 import type { Table } from "../models/table.ts";
-import type { Hello } from "../runtime/hello.ts";
+import type { RowModel } from "../routing/rows.ts";
 import { answers } from "./answer.ts";
 import { counted } from "./figures.ts";
 import { type Html, html } from "./html.ts";
 import type { View } from "./layout.ts";
 
 /** The welcome page: what serves here, and the ways to ask it. `origin` is where the caller reached it. */
-export function welcome({ model, card, onnxruntime }: Hello, { rows, labels }: Table, origin: string): View {
-  const example = rows[0] ?? new Array<number>(card.input.features).fill(0);
+export function welcome({ model, card, onnxruntime }: RowModel, { rows, labels }: Table, origin: string): View {
+  const example = rows[0] ?? new Array<number>(card.rows.input.features).fill(0);
   return {
     title: model.name,
     body: html`<h1>Welcome. ${model.name} is ready to predict.</h1>
-<p class="lead">It takes ${counted(card.input.features, "number")} and answers ${answers(card.output)}. Version ${model.version}, served by ONNX Runtime ${onnxruntime}.</p>
+<p class="lead">It takes ${counted(card.rows.input.features, "number")} and answers ${answers(card.rows.output)}. Version ${model.version}, served by ONNX Runtime ${onnxruntime}.</p>
 <p class="actions"><a class="button" href="/predict">Try it with one row</a></p>
 <ul class="cards">
 <li><a href="/predictions">Predictions</a><p>${rows.length === 0 ? "No rows travel with this model." : `What it says for the ${counted(rows.length, "row")} that travel with it, class by class.`}</p></li>

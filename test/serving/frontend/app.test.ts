@@ -1,38 +1,38 @@
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { FrontendContext } from "../../../src/serving/frontend/context.ts";
 import type { JobQueue } from "../../../src/serving/jobs/queue.ts";
-import { RuntimeError } from "../../../src/serving/runtime/client.ts";
-import type { Hello } from "../../../src/serving/runtime/hello.ts";
+import { addVersion, type ModelIdentity, rollBack, useVersion } from "../../../src/serving/models/registry.ts";
+import { updateRegistry } from "../../../src/serving/models/registry-file.ts";
+import { RuntimeError } from "../../../src/serving/routing/question.ts";
+import type { RowModel } from "../../../src/serving/routing/rows.ts";
 import type { Host } from "../support.ts";
-import { asJson, asPage, injectInto, model, prepareSurroundings, row, type Surroundings } from "./injected.ts";
+import { asJson, asPage, golden, injectInto, prepareSurroundings, row, type Surroundings } from "./injected.ts";
 
 let surroundings: Surroundings;
 let host: Host;
-let hello: Hello;
+let served: RowModel;
 let context: FrontendContext;
 
 beforeAll(async () => {
   surroundings = await prepareSurroundings();
-  ({ host, hello } = surroundings);
+  ({ host, served } = surroundings);
 });
 afterAll(() => surroundings.remove());
 beforeEach(() => {
   context = contextWith({});
 });
 
-const contextWith: Surroundings["contextWith"] = (runtime, jobs) => surroundings.contextWith(runtime, jobs);
+const contextWith: Surroundings["contextWith"] = (router, jobs) => surroundings.contextWith(router, jobs);
 const inject = (method: "GET" | "POST", url: string, body?: unknown, headers?: Record<string, string>) =>
   injectInto(context, method, url, body, headers);
 
 describe("POST /v1/predict", () => {
   it("answers probability and class of every row, and the model", async () => {
-    const answer = await inject("POST", "/v1/predict", { rows: model.golden.rows.slice(0, 2) });
+    const answer = await inject("POST", "/v1/predict", { rows: golden.rows.slice(0, 2) });
     expect(answer.statusCode).toBe(200);
     expect(answer.json()).toEqual({
-      model: hello.model,
-      predictions: model.golden.outputs.slice(0, 2).map((output) => ({
+      model: served.model,
+      predictions: golden.outputs.slice(0, 2).map((output) => ({
         probability: expect.closeTo(output, 5),
         class: output > 0.5 ? 1 : 0,
       })),
@@ -77,7 +77,9 @@ describe("POST /v1/predict", () => {
   it.each([
     ["unavailable", 503, "RUNTIME_UNAVAILABLE", "1"],
     ["overloaded", 503, "OVERLOADED", "1"],
-    ["invalid", 503, "MODEL_CHANGED", "1"],
+    ["changed", 503, "MODEL_CHANGED", "1"],
+    ["invalid", 400, "INPUT_INVALID", undefined],
+    ["rejected", 422, "INPUT_REJECTED", undefined],
     ["deadline", 504, "DEADLINE", undefined],
     ["failed", 500, "INFERENCE_FAILED", undefined],
   ] as const)("says when the runtime's answer is: %s", async (reason, status, code, retryAfter) => {
@@ -98,7 +100,7 @@ describe("POST /v1/predict", () => {
 
 describe("health and version", () => {
   it("is live without a runtime, and not ready", async () => {
-    context = contextWith({ hello: undefined });
+    context = contextWith({ find: () => undefined, findConnected: () => undefined, runtimes: [] });
     expect((await inject("GET", "/v2/health/live")).json()).toEqual({ live: true });
     const ready = await inject("GET", "/v2/health/ready");
     expect(ready.statusCode).toBe(503);
@@ -110,15 +112,14 @@ describe("health and version", () => {
   it("is ready with the current model", async () => {
     const ready = await inject("GET", "/v2/health/ready");
     expect(ready.statusCode).toBe(200);
-    expect(ready.json()).toEqual({ ready: true, model: hello.model });
+    expect(ready.json()).toEqual({ ready: true, model: served.model });
   });
 
-  it("is not ready while the runtime serves another model than the current one", async () => {
-    const path = join(host.modelsDir, "current.json");
-    const next = { ...hello.model, digest: `sha256:${"0".repeat(64)}` };
-    await writeFile(path, JSON.stringify(next));
+  it("is not ready while the runtime serves another model than the registry names", async () => {
+    const next: ModelIdentity = { ...served.model, version: "2", digest: `sha256:${"0".repeat(64)}` };
+    await updateRegistry(host.modelsDir, (registry) => useVersion(addVersion(registry, next), next.name, "2"));
     const ready = await inject("GET", "/v2/health/ready");
-    await writeFile(path, JSON.stringify(hello.model));
+    await updateRegistry(host.modelsDir, (registry) => rollBack(registry, next.name));
     expect(ready.statusCode).toBe(503);
     expect(ready.json().error).toContain(next.digest);
   });
@@ -129,9 +130,10 @@ describe("health and version", () => {
       stack: "production",
       host: "server-g1",
       generation: "g1",
-      model: hello.model,
+      model: served.model,
       node: process.version,
       onnxruntime: "1.30.0",
+      provider: "cpu",
     });
   });
 });
@@ -141,7 +143,7 @@ describe("the source system's routes", () => {
     const { body, headers } = await inject("GET", "/", undefined, asPage);
     expect(headers["content-type"]).toBe("text/html; charset=utf-8");
     expect(body).toContain("Welcome");
-    expect(body).toContain(hello.model.digest);
+    expect(body).toContain(served.model.digest);
     expect(body).toContain("/v1/predict");
   });
 
@@ -174,14 +176,16 @@ describe("the source system's routes", () => {
     const right = predictions.filter((one: { class: number; label: number }) => one.class === one.label).length;
     expect(accuracy).toBeCloseTo((right / 7) * 100, 10);
     expect((await inject(method, "/accuracy", undefined, asJson)).json()).toEqual({
-      model: hello.model,
+      model: served.model,
       accuracy,
       rows: 7,
     });
   });
 
   it("escapes names, loads nothing and runs no script", async () => {
-    context = contextWith({ hello: { ...hello, model: { ...hello.model, name: "<script>alert(1)</script>" } } });
+    context = contextWith({
+      find: () => ({ ...served, model: { ...served.model, name: "<script>alert(1)</script>" } }),
+    });
     const { body, headers } = await inject("GET", "/", undefined, asPage);
     expect(body).not.toContain("<script");
     expect(body).toContain("&lt;script&gt;");
@@ -190,7 +194,7 @@ describe("the source system's routes", () => {
   });
 
   it("has pages for errors", async () => {
-    context = contextWith({ hello: undefined });
+    context = contextWith({ find: () => undefined, findConnected: () => undefined, runtimes: [] });
     const { body, statusCode, headers } = await inject("GET", "/", undefined, asPage);
     expect(statusCode).toBe(503);
     expect(headers["content-type"]).toContain("text/html");
@@ -227,8 +231,8 @@ describe("the Open Inference Protocol", () => {
   });
 
   it.each([
-    ["flat", model.golden.rows.slice(0, 2).flat()],
-    ["nested", model.golden.rows.slice(0, 2)],
+    ["flat", golden.rows.slice(0, 2).flat()],
+    ["nested", golden.rows.slice(0, 2)],
   ])("infers from %s data", async (_form, data) => {
     const answer = await inject("POST", "/v2/models/diabetes/infer", tensor(data, 2));
     expect(answer.json()).toEqual({
@@ -240,7 +244,7 @@ describe("the Open Inference Protocol", () => {
           name: "output",
           datatype: "FP32",
           shape: [2, 1],
-          data: model.golden.outputs.slice(0, 2).map((output) => expect.closeTo(output, 5)),
+          data: golden.outputs.slice(0, 2).map((output) => expect.closeTo(output, 5)),
         },
       ],
     });
@@ -282,7 +286,7 @@ describe("jobs", () => {
   it("are accepted, also while the runtime is away", async () => {
     const keys: (string | undefined)[] = [];
     context = contextWith(
-      { hello: undefined },
+      { find: () => undefined },
       queue({
         add: async (rows, key) => {
           keys.push(key);

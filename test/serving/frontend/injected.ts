@@ -6,14 +6,16 @@ import { limitsOf } from "../../../src/serving/config.ts";
 import { buildFrontend } from "../../../src/serving/frontend/app.ts";
 import type { FrontendContext } from "../../../src/serving/frontend/context.ts";
 import type { JobQueue } from "../../../src/serving/jobs/queue.ts";
+import type { RowCard } from "../../../src/serving/models/card.ts";
 import { importModel } from "../../../src/serving/models/import.ts";
 import { openOnnxModel } from "../../../src/serving/models/onnx-model.ts";
-import type { Hello } from "../../../src/serving/runtime/hello.ts";
-import { exampleModel, type Host, installModel, prepareHost } from "../support.ts";
+import type { RowModel } from "../../../src/serving/routing/rows.ts";
+import { exampleModel, goldenRows, type Host, installModel, prepareHost } from "../support.ts";
 
 export const model = await importModel(exampleModel("production"));
-export const onnx = await openOnnxModel(model.onnx);
-export const row = model.golden.rows[0] as number[];
+const onnx = await openOnnxModel(model.onnx);
+export const golden = goldenRows(model);
+export const row = golden.rows[0] as number[];
 
 export const asJson = { accept: "application/json" };
 export const asPage = { accept: "text/html,application/xhtml+xml" };
@@ -21,30 +23,40 @@ export const asPage = { accept: "text/html,application/xhtml+xml" };
 /** A frontend's surroundings, with the example model in the test's own process in place of a runtime. */
 export interface Surroundings {
   host: Host;
-  hello: Hello;
-  contextWith(runtime: Partial<FrontendContext["runtime"]>, jobs?: JobQueue): FrontendContext;
+  served: RowModel;
+  contextWith(router: Partial<FrontendContext["router"]>, jobs?: JobQueue): FrontendContext;
   remove(): Promise<void>;
 }
 
 export async function prepareSurroundings(): Promise<Surroundings> {
   const folder = await mkdtemp(join(tmpdir(), "slipway-frontend-"));
   const host = await prepareHost(folder);
-  const hello = {
+  const served: RowModel = {
     model: await installModel(host.modelsDir, model),
-    card: model.card,
+    card: model.card as RowCard,
     onnxruntime: onnx.runtimeVersion,
   };
   return {
     host,
-    hello,
-    contextWith: (runtime, jobs) => ({
+    served,
+    contextWith: (router, jobs) => ({
       config: host.config,
       limits: limitsOf({ limits: { requestRows: 3, jobRows: 5 } }),
-      runtime: {
-        hello,
-        lastHello: hello,
-        predict: async (values, rows) => ({ outputs: await onnx.run(values, rows), hello }),
-        ...runtime,
+      router: {
+        find: () => served,
+        findConnected: () => served,
+        findLast: () => served,
+        models: [{ ...served, live: true, default: true }],
+        runtimes: [
+          { id: "test", group: "default", onnxruntime: onnx.runtimeVersion, provider: "cpu", batchRows: 1024 },
+        ],
+        predict: async (_served, inputs) => ({
+          outputs: await onnx.run(inputs),
+          served,
+          timing: { batchRows: 1, queueMicros: 0, computeMicros: 0 },
+        }),
+        sync: async () => ({ failed: [] }),
+        ...router,
       },
       jobs,
     }),

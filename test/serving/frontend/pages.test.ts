@@ -2,8 +2,8 @@ import { pino } from "pino";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { buildFrontend } from "../../../src/serving/frontend/app.ts";
 import type { FrontendContext } from "../../../src/serving/frontend/context.ts";
-import { RuntimeError } from "../../../src/serving/runtime/client.ts";
-import { asPage, injectInto, model, onnx, prepareSurroundings, row, type Surroundings } from "./injected.ts";
+import { RuntimeError } from "../../../src/serving/routing/question.ts";
+import { asPage, golden, injectInto, model, prepareSurroundings, row, type Surroundings } from "./injected.ts";
 
 let surroundings: Surroundings;
 let context: FrontendContext;
@@ -22,10 +22,11 @@ const inject = (method: "GET" | "POST", url: string, body?: unknown, headers?: R
 describe("pages of what the model is and says", () => {
   it("shows a page of the predictions, without computing them again for the same model", async () => {
     let asked = 0;
+    const whole = surroundings.contextWith({});
     context = surroundings.contextWith({
-      predict: async (values, rows) => {
+      predict: (served, inputs) => {
         asked++;
-        return { outputs: await onnx.run(values, rows), hello: surroundings.hello };
+        return whole.router.predict(served, inputs);
       },
     });
     const app = buildFrontend(context, pino({ enabled: false }));
@@ -54,8 +55,8 @@ describe("pages of what the model is and says", () => {
     const { body } = await inject("GET", "/model", undefined, asPage);
     expect(body).toMatch(/glucose \(mg\/dl\)<\/th><td>92<\/td><td>107<\/td><td>165</);
     for (const { digest } of model.card.source.files) expect(body).toContain(digest);
-    expect(body).toContain(`${model.golden.rows.length} golden rows`);
-    expect(body).toContain(model.golden.source);
+    expect(body).toContain(`${golden.rows.length} golden rows`);
+    expect(body).toContain(golden.source);
   });
 });
 
@@ -80,8 +81,8 @@ describe("the form for one row", () => {
     const answer = await send(row);
     expect(answer.statusCode).toBe(200);
     expect(answer.headers["cache-control"]).toBe("no-store");
-    expect(answer.body).toContain(`<p class="figure">Class ${(model.golden.outputs[0] ?? 1) > 0.5 ? 1 : 0}</p>`);
-    expect(answer.body).toContain(`${((model.golden.outputs[0] ?? 0) * 100).toFixed(1)} %`);
+    expect(answer.body).toContain(`<p class="figure">Class ${(golden.outputs[0] ?? 1) > 0.5 ? 1 : 0}</p>`);
+    expect(answer.body).toContain(`${((golden.outputs[0] ?? 0) * 100).toFixed(1)} %`);
   });
 
   it.each([
@@ -100,7 +101,7 @@ describe("the form for one row", () => {
 
   it("shows the form again, with its values, when the runtime is away", async () => {
     context = surroundings.contextWith({
-      hello: undefined,
+      find: () => undefined,
       predict: () => Promise.reject(new RuntimeError("unavailable", "the model runtime is not there")),
     });
     const answer = await send(row);

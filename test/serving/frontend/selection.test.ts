@@ -1,18 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { Evaluation } from "../../../src/serving/frontend/evaluation.ts";
 import { parsePageQuery, select } from "../../../src/serving/frontend/selection.ts";
+import { binaryCard } from "../cards.ts";
 
 /** 60 rows: class 1 for every third, right for the even ones. */
 function evaluationWith(labelled: boolean): Evaluation {
   const classes = Array.from({ length: 60 }, (_, row) => (row % 3 === 0 ? 1 : 0));
   return {
     model: { name: "m", version: "1", digest: `sha256:${"0".repeat(64)}` },
-    card: {
-      schemaVersion: 1,
-      input: { name: "input", features: 1 },
-      output: { kind: "binary", name: "output", threshold: 0.5 },
-      source: { format: "onnx", files: [] },
-    },
+    card: binaryCard(1),
     rows: classes.map((value) => [value]),
     predictions: classes.map((value) => ({ class: value, probability: value })),
     labels: labelled ? classes.map((value, row) => (row % 2 === 0 ? value : 1 - value)) : undefined,

@@ -2,17 +2,14 @@ import { UnrecoverableError } from "bullmq";
 import { describe, expect, it } from "vitest";
 import { digestOf } from "../../../src/common/digest.ts";
 import { computeJob } from "../../../src/serving/jobs/worker.ts";
-import { RuntimeError } from "../../../src/serving/runtime/client.ts";
-import type { Hello } from "../../../src/serving/runtime/hello.ts";
+import { classOf, numbersOf } from "../../../src/serving/models/card.ts";
+import { RuntimeError } from "../../../src/serving/routing/question.ts";
+import type { RowModel } from "../../../src/serving/routing/rows.ts";
+import { binaryCard } from "../cards.ts";
 
-const hello = (version: string): Hello => ({
+const served = (version: string): RowModel => ({
   model: { name: "first", version, digest: digestOf(version) },
-  card: {
-    schemaVersion: 1,
-    input: { name: "input", features: 2 },
-    output: { kind: "binary", name: "output", threshold: 0.5 },
-    source: { format: "onnx", files: [] },
-  },
+  card: binaryCard(2),
   onnxruntime: "none",
 });
 
@@ -26,19 +23,20 @@ describe("a job's rows", () => {
     const pieces: number[] = [];
     const { model, predictions } = await computeJob({ rows }, async (values, count) => {
       pieces.push(count);
-      return { outputs: first(values), hello: hello("1") };
+      return { outputs: first(values), served: served("1") };
     });
     expect(pieces).toEqual([1024, 1024, 452]);
     expect(model.version).toBe("1");
-    expect(predictions.map(({ probability }) => probability)).toEqual(
-      rows.map(([value]) => Math.fround(value as number)),
-    );
-    expect(predictions[2499]?.class).toBe(1);
+    expect(predictions.flatMap(numbersOf)).toEqual(rows.map(([value]) => Math.fround(value as number)));
+    expect(classOf(predictions[2499])).toBe(1);
   });
 
   it("are computed anew when the model was exchanged half-way", async () => {
     let version = 0;
-    const attempt = computeJob({ rows }, async (values) => ({ outputs: first(values), hello: hello(`${version++}`) }));
+    const attempt = computeJob({ rows }, async (values) => ({
+      outputs: first(values),
+      served: served(`${version++}`),
+    }));
     await expect(attempt).rejects.toThrow(RuntimeError);
   });
 

@@ -3,13 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { decide } from "../../../src/serving/models/card.ts";
+import { type ClassPrediction, decide, type RowForm } from "../../../src/serving/models/card.ts";
 import { importModel } from "../../../src/serving/models/import.ts";
 import { openOnnxModel } from "../../../src/serving/models/onnx-model.ts";
 import type { ModelPackage } from "../../../src/serving/models/package.ts";
 import { parseTable } from "../../../src/serving/models/table.ts";
 import { verifyGolden } from "../../../src/serving/models/verify.ts";
-import { exampleModel, labModel, labModelsAbsent } from "../support.ts";
+import { floatRows, floatsIn } from "../../../src/serving/tensors/raw-tensor.ts";
+import { exampleModel, goldenRows, labModel, labModelsAbsent } from "../support.ts";
 
 const fullModel = fileURLToPath(new URL("../fixtures/full-model", import.meta.url));
 let folder: string;
@@ -21,9 +22,11 @@ afterAll(() => rm(folder, { recursive: true }));
 
 /** Every row of a CSV file through the package's model. */
 async function predictAll(model: ModelPackage, csv: string) {
-  const { rows, labels } = parseTable(await readFile(csv, "utf8"), model.card.input.features);
+  const form = model.card.rows as RowForm;
+  const { rows, labels } = parseTable(await readFile(csv, "utf8"), form.input.features);
   const loaded = await openOnnxModel(model.onnx);
-  const predictions = decide(model.card.output, await loaded.run(Float32Array.from(rows.flat()), rows.length));
+  const [outputs] = await loaded.run([floatRows(Float32Array.from(rows.flat()), rows.length)]);
+  const predictions = decide(form.output, floatsIn(outputs)) as ClassPrediction[];
   await loaded.close();
   const right = predictions.filter((prediction, row) => prediction.class === labels?.[row]).length;
   return { predictions, accuracy: (right / rows.length) * 100 };
@@ -49,14 +52,20 @@ describe("the models that come with the project", () => {
     expect(outputs).toHaveLength(golden.rows.length);
     expect(outputs).toEqual(golden.outputs.map((output: number) => expect.closeTo(output, 5)));
     expect(model.golden.source).toMatch(/^keras /);
-    expect(model.card).toMatchObject({ input: { features: 8 }, source: { format: "keras-json+h5" } });
+    expect(model.card).toMatchObject({
+      rows: { input: { features: 8 } },
+      batching: true,
+      source: { format: "keras-json+h5" },
+    });
     expect(model.data).toBeDefined();
   });
 
   it("is also read from a whole model.h5", async () => {
     const model = await importModel(fullModel);
     expect(model.card.source).toMatchObject({ format: "keras-h5", files: [{ name: "model.h5" }] });
-    await expect(verifyGolden(model)).resolves.toEqual(model.golden.outputs.map((output) => expect.closeTo(output, 5)));
+    await expect(verifyGolden(model)).resolves.toEqual(
+      goldenRows(model).outputs.map((output) => expect.closeTo(output, 5)),
+    );
   });
 });
 
@@ -92,7 +101,7 @@ describe.skipIf(labModelsAbsent)(`the source system's models${labModelsAbsent ? 
   });
 
   it("has golden rows computed without ONNX", async () => {
-    const { golden } = await importModel(labModel("production"));
+    const golden = goldenRows(await importModel(labModel("production")));
     expect(golden.rows).toHaveLength(7);
     expect(golden.source).toContain("float64");
   });
@@ -106,8 +115,7 @@ describe("an ONNX file", () => {
     const byPath = await importModel(path);
     expect(Buffer.from(byPath.onnx).equals(Buffer.from(onnx))).toBe(true);
     expect(byPath.card).toMatchObject({
-      input: { features: 8 },
-      output: { kind: "binary" },
+      rows: { input: { features: 8 }, output: { kind: "binary" } },
       source: { format: "onnx" },
     });
     expect(byPath.golden.source).toContain("made-up rows");

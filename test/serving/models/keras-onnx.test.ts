@@ -5,6 +5,7 @@ import { parseKerasNetwork } from "../../../src/serving/models/keras-network.ts"
 import { convertToOnnx, forward } from "../../../src/serving/models/keras-onnx.ts";
 import type { TrainedNetwork } from "../../../src/serving/models/keras-pair.ts";
 import { openOnnxModel } from "../../../src/serving/models/onnx-model.ts";
+import { floatRows, floatsIn } from "../../../src/serving/tensors/raw-tensor.ts";
 
 /** 3 → 4 → 2 with weights that anyone can compute again. */
 function network(activation: string): TrainedNetwork {
@@ -37,7 +38,7 @@ describe("a converted network computes what the network does", () => {
     const row = fc.array(fc.float({ min: -reach, max: reach, noNaN: true }), { minLength: 3, maxLength: 3 });
     await fc.assert(
       fc.asyncProperty(fc.array(row, { minLength: 1, maxLength: 5 }), async (rows) => {
-        const outputs = await model.run(Float32Array.from(rows.flat()), rows.length);
+        const outputs = floatsIn((await model.run([floatRows(Float32Array.from(rows.flat()), rows.length)]))[0]);
         const expected = rows.flatMap((values) => forward(network(activation), values));
         expected.forEach((value, index) => {
           expect(Math.abs((outputs[index] as number) - value)).toBeLessThan(1e-5 * Math.max(1, Math.abs(value)));

@@ -1,18 +1,40 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Batcher, OverloadError } from "../../../src/serving/runtime/batcher.ts";
+import {
+  Batcher,
+  type Compute,
+  type Computed,
+  OverloadError,
+  type Rows,
+} from "../../../src/serving/runtime/batcher.ts";
+import { floatRows, floatsIn, type RawTensor } from "../../../src/serving/tensors/raw-tensor.ts";
 
 const limits = { batchRows: 4, queueRows: 100 };
 
 /** Doubles every number, and remembers the batches. */
 function doubling() {
-  const batches: number[] = [];
-  const compute = async (values: Float32Array, rows: number) => {
-    batches.push(rows);
-    return values.map((value) => value * 2);
+  const batches: (number | undefined)[] = [];
+  const compute: Compute = async ([tensor]) => {
+    batches.push(tensor?.shape[0]);
+    return [
+      {
+        ...(tensor as RawTensor),
+        bytes: floatRows(
+          floatsIn(tensor).map((value) => value * 2),
+          1,
+        ).bytes,
+      },
+    ];
   };
   return { batches, compute };
 }
+
+/** So many rows of these numbers. */
+function question(values: number[], rows = 1): Rows {
+  return { inputs: [floatRows(Float32Array.from(values), rows)], rows };
+}
+const zeros = (rows: number) => question(new Array<number>(rows).fill(0), rows);
+const numbers = ({ outputs }: Computed) => [...floatsIn(outputs[0])];
 
 describe("the batcher", () => {
   it("gives everyone the outputs of his own rows, whatever was batched together", async () => {
@@ -20,10 +42,13 @@ describe("the batcher", () => {
       fc.asyncProperty(
         fc.array(fc.array(fc.tuple(fc.integer(), fc.integer()), { minLength: 1, maxLength: 9 }), { maxLength: 20 }),
         async (questions) => {
-          const batcher = new Batcher(doubling().compute, { ...limits, queueRows: 1000 });
-          const asked = questions.map((rows) => Float32Array.from(rows.flat()));
-          const answers = await Promise.all(asked.map((values) => batcher.submit(values, values.length / 2)));
-          expect(answers.map((answer) => [...answer])).toEqual(asked.map((values) => [...values.map((v) => v * 2)]));
+          const batcher = new Batcher(doubling().compute, { ...limits, queueRows: 1000 }, true);
+          const answers = await Promise.all(
+            questions.map((rows) => batcher.submit(question(rows.flat(), rows.length))),
+          );
+          const expected = questions.map((rows) => rows.flat().map((value) => Math.fround(Math.fround(value) * 2)));
+          expect(answers.map(numbers)).toEqual(expected);
+          expect(answers.map(({ outputs }) => outputs[0]?.shape)).toEqual(questions.map(({ length }) => [length, 2]));
         },
       ),
     );
@@ -31,48 +56,68 @@ describe("the batcher", () => {
 
   it("computes what arrived meanwhile as one batch, up to its limit", async () => {
     const { batches, compute } = doubling();
-    const batcher = new Batcher(compute, limits);
-    await Promise.all(Array.from({ length: 10 }, (_, index) => batcher.submit(Float32Array.of(index), 1)));
+    const batcher = new Batcher(compute, limits, true);
+    await Promise.all(Array.from({ length: 10 }, (_, index) => batcher.submit(question([index]))));
     expect(batches).toEqual([4, 4, 2]);
   });
 
   it("computes a question that is larger than a batch alone", async () => {
     const { batches, compute } = doubling();
-    const batcher = new Batcher(compute, limits);
-    await Promise.all([1, 7, 1].map((rows) => batcher.submit(new Float32Array(rows), rows)));
+    const batcher = new Batcher(compute, limits, true);
+    await Promise.all([1, 7, 1].map((rows) => batcher.submit(zeros(rows))));
     expect(batches).toEqual([1, 7, 1]);
   });
 
+  it("computes questions of different shapes, and those of a model that takes no batches, each alone", async () => {
+    const shaped = doubling();
+    const batcher = new Batcher(shaped.compute, limits, true);
+    await Promise.all([question([1, 2]), question([1]), question([3])].map((one) => batcher.submit(one)));
+    expect(shaped.batches).toEqual([1, 2]);
+    const single = doubling();
+    const alone = new Batcher(single.compute, limits, false);
+    await Promise.all([question([1]), question([2])].map((one) => alone.submit(one)));
+    expect(single.batches).toEqual([1, 1]);
+  });
+
+  it("says how large the batch was", async () => {
+    const batcher = new Batcher(doubling().compute, limits, true);
+    const answers = await Promise.all([question([1]), zeros(2)].map((one) => batcher.submit(one)));
+    expect(answers.map(({ timing }) => timing.batchRows)).toEqual([3, 3]);
+  });
+
   it("answers a question that is asked by the answer to the last one", async () => {
-    const batcher = new Batcher(doubling().compute, limits);
-    const chained = await batcher.submit(Float32Array.of(1), 1).then((outputs) => batcher.submit(outputs, 1));
-    expect([...chained]).toEqual([4]);
+    const batcher = new Batcher(doubling().compute, limits, true);
+    const chained = await batcher
+      .submit(question([1]))
+      .then(({ outputs }) => batcher.submit({ inputs: outputs, rows: 1 }));
+    expect(numbers(chained)).toEqual([4]);
   });
 
   it("refuses rows beyond its queue and takes them again when it is empty", async () => {
-    const batcher = new Batcher(doubling().compute, limits);
-    const waiting = batcher.submit(new Float32Array(99), 99);
-    await expect(batcher.submit(new Float32Array(2), 2)).rejects.toThrow(OverloadError);
+    const batcher = new Batcher(doubling().compute, limits, true);
+    const waiting = batcher.submit(zeros(99));
+    await expect(batcher.submit(zeros(2))).rejects.toThrow(OverloadError);
     await waiting;
-    await expect(batcher.submit(new Float32Array(2), 2)).resolves.toHaveLength(2);
+    expect(numbers(await batcher.submit(zeros(2)))).toHaveLength(2);
   });
 
   it("fails the questions of a batch that breaks, and only those", async () => {
     const batcher = new Batcher(
-      async (values) => {
-        if (values[0] === 13) throw new Error("unlucky");
-        return values;
+      async (inputs) => {
+        if (floatsIn(inputs[0])[0] === 13) throw new Error("unlucky");
+        return inputs;
       },
       { ...limits, batchRows: 1 },
+      true,
     );
-    const results = await Promise.allSettled([1, 13, 2].map((value) => batcher.submit(Float32Array.of(value), 1)));
+    const results = await Promise.allSettled([1, 13, 2].map((value) => batcher.submit(question([value]))));
     expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
   });
 
   it("is drained when everything is answered", async () => {
     const { batches, compute } = doubling();
-    const batcher = new Batcher(compute, limits);
-    const answers = Array.from({ length: 6 }, () => batcher.submit(Float32Array.of(1), 1));
+    const batcher = new Batcher(compute, limits, true);
+    const answers = Array.from({ length: 6 }, () => batcher.submit(question([1])));
     await batcher.drain();
     expect(batches).toEqual([4, 2]);
     await expect(Promise.all(answers)).resolves.toHaveLength(6);

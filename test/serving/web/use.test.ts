@@ -5,7 +5,7 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { importModel } from "../../../src/serving/models/import.ts";
 import { convertToOnnx } from "../../../src/serving/models/keras-onnx.ts";
-import { ask, exampleModel, startServing, untilReady } from "../support.ts";
+import { ask, exampleModel, goldenRows, startServing, untilReady } from "../support.ts";
 import { accessibilityProblems, browserPath, openPage, overflow, tabTo } from "./browser.ts";
 import { type ServedPages, servePages } from "./served-pages.ts";
 
@@ -13,7 +13,7 @@ const skipped = browserPath ? "" : " (chromium is not installed)";
 /** A browser beside other tests takes its time. */
 const patience = { timeout: 60_000 };
 const production = await importModel(exampleModel("production"));
-const { rows, outputs } = production.golden;
+const { rows, outputs } = goldenRows(production);
 
 const texts = (page: Page, selector: string) => page.locator(selector).allTextContents();
 const fill = async (page: Page, values: unknown[]) => {

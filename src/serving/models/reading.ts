@@ -1,0 +1,86 @@
+import { jsonElements, tensorFromJson } from "../tensors/json.ts";
+import { elementsIn, joinRows, type RawTensor, splitRows } from "../tensors/raw-tensor.ts";
+import { classesOfWidth, type RowForm, type TensorSpec } from "./card.ts";
+import { deviation, GOLDEN_TOLERANCE } from "./golden.ts";
+import type { LoadedModel } from "./onnx-model.ts";
+
+/**
+ * How a model is read that takes rows of numbers: one float32 matrix with a free number of rows in, another one as its first such
+ * output. Undefined for any other model.
+ * @param meaning what the numbers mean; where nobody says they are probabilities of classes
+ */
+export function rowFormOf(
+  { inputs, outputs }: Pick<LoadedModel, "inputs" | "outputs">,
+  meaning: RowForm["output"]["kind"] | undefined,
+): RowForm | undefined {
+  const [input] = inputs;
+  const output = outputs.find(isRowMatrix);
+  if (
+    input === undefined ||
+    inputs.length !== 1 ||
+    !isRowMatrix(input) ||
+    output !== outputs[0] ||
+    output === undefined
+  ) {
+    return undefined;
+  }
+  const [features, width] = [input.shape[1] as number, output.shape[1] as number];
+  return {
+    input: { name: input.name, features },
+    output: meaning === "values" ? { kind: "values", name: output.name, width } : classesOfWidth(output.name, width),
+  };
+}
+
+/** With the names that the data that travels with the model has for the features. */
+export function withColumns(form: RowForm, columns: string[] | undefined): RowForm {
+  return columns === undefined ? form : { ...form, input: { ...form.input, columns } };
+}
+
+/**
+ * Whether rows that are computed together come out as they do alone: asked of the model itself, with these inputs. False for inputs of
+ * one row, which tell nothing.
+ */
+export async function computesRowsAlone(model: LoadedModel, inputs: RawTensor[]): Promise<boolean> {
+  const rows = inputs[0]?.shape[0] ?? 0;
+  if (inputs.some(({ shape }) => shape[0] !== rows)) return false;
+  const together = rows > 1 ? inputs : inputs.map((tensor) => joinRows([tensor, tensor]));
+  const counts = new Array<number>(together[0]?.shape[0] ?? 0).fill(1);
+  const cut = together.map((tensor) => splitRows(tensor, counts));
+  const all = await model.run(together);
+  if (all.some(({ shape }) => shape[0] !== counts.length)) return false;
+  const parts = all.map((tensor) => splitRows(tensor, counts));
+  for (const row of counts.keys()) {
+    const alone = await model.run(cut.map((tensors) => tensors[row] as RawTensor));
+    if (!alone.every((tensor, index) => areClose(tensor, parts[index]?.[row] as RawTensor))) return false;
+  }
+  return true;
+}
+
+/** A tensor of a spec, free dimensions being 1, whose elements are all 0, or empty. */
+export function madeUpTensor({ datatype, shape }: TensorSpec): RawTensor {
+  const sizes = shape.map((size) => (size === -1 ? 1 : size));
+  const element = datatype === "BYTES" ? "" : datatype === "BOOL" ? false : 0;
+  return tensorFromJson(datatype, sizes, new Array(elementsIn(sizes)).fill(element));
+}
+
+/** A tensor as `golden.json` holds it. */
+export function goldenTensor({ name, datatype }: TensorSpec, tensor: RawTensor) {
+  return { name, datatype, shape: tensor.shape, data: jsonElements(tensor) };
+}
+
+function isRowMatrix({ datatype, shape }: TensorSpec): boolean {
+  const [rows, width, ...more] = shape;
+  return datatype === "FP32" && rows === -1 && width !== undefined && width > 0 && more.length === 0;
+}
+
+function areClose(a: RawTensor, b: RawTensor): boolean {
+  const [left, right] = [jsonElements(a), jsonElements(b)];
+  return (
+    `${a.shape}` === `${b.shape}` &&
+    left.every((value, index) => {
+      const other = right[index];
+      if (typeof value !== "number" || typeof other !== "number") return value === other;
+      return deviation(value, other) <= GOLDEN_TOLERANCE || (Number.isNaN(value) && Number.isNaN(other));
+    })
+  );
+}

@@ -1,0 +1,210 @@
+import { z } from "zod";
+import { SlipwayError } from "../../common/errors.ts";
+
+const digestSchema = z.templateLiteral([z.literal("sha256:"), z.string().regex(/^[0-9a-f]{64}$/)]);
+
+export const identitySchema = z.object({
+  name: z.string(),
+  version: z.string(),
+  digest: digestSchema,
+});
+
+/** Which model: the user's name for it, a version of it, and the digest of its package. */
+export type ModelIdentity = z.infer<typeof identitySchema>;
+
+const versionSchema = z.object({
+  version: z.string(),
+  digest: digestSchema,
+  /** Whether runtimes have it in memory. */
+  loaded: z.boolean(),
+});
+
+const modelSchema = z.object({
+  /** Answers requests that name no version; absent while the model is not in service. */
+  live: z.string().optional(),
+  /** Oldest first. */
+  versions: z.array(versionSchema),
+  /** Versions that were live before, latest last: where a rollback leads. */
+  history: z.array(z.string()),
+});
+
+/** `registry.json`: the models of a host, and which of them serve. */
+export const registrySchema = z.object({
+  schemaVersion: z.literal(1),
+  /** Answers requests that name no model. */
+  default: z.string().optional(),
+  models: z.record(z.string(), modelSchema),
+});
+
+export type Registry = z.infer<typeof registrySchema>;
+type RegisteredModel = Registry["models"][string];
+
+export const emptyRegistry: Registry = { schemaVersion: 1, models: {} };
+
+/** A version that runtimes shall have in memory. */
+export interface LoadedVersion extends ModelIdentity {
+  live: boolean;
+  default: boolean;
+}
+
+/** A rollback leads no farther back. */
+const HISTORY = 20;
+
+/** What runtimes shall serve. */
+export function loadedVersions(registry: Registry): LoadedVersion[] {
+  return Object.entries(registry.models).flatMap(([name, { live, versions }]) =>
+    versions
+      .filter(({ loaded }) => loaded)
+      .map(({ version, digest }) => ({
+        name,
+        version,
+        digest,
+        live: version === live,
+        default: version === live && name === registry.default,
+      })),
+  );
+}
+
+/** The model that answers requests without a name, in its live version. */
+export function defaultModel(registry: Registry): ModelIdentity | undefined {
+  const found = loadedVersions(registry).find((version) => version.default);
+  return found && { name: found.name, version: found.version, digest: found.digest };
+}
+
+/**
+ * With one more version, which does not serve yet. The same version with the same digest changes nothing.
+ * @throws SlipwayError E_MODEL_MISMATCH for a version that is known with another digest
+ */
+export function addVersion(registry: Registry, { name, version, digest }: ModelIdentity): Registry {
+  const model = registry.models[name] ?? { versions: [], history: [] };
+  const known = model.versions.find((one) => one.version === version);
+  if (known && known.digest !== digest) {
+    throw new SlipwayError("E_MODEL_MISMATCH", `${name} ${version} is ${known.digest} already, not ${digest}`, {
+      hint: "Give the other package a version of its own.",
+    });
+  }
+  if (known) return registry;
+  return withModel(registry, name, { ...model, versions: [...model.versions, { version, digest, loaded: false }] });
+}
+
+/**
+ * This version answers from now on, and no other of the model is kept in memory for it. The first model in use is the default one.
+ * @throws SlipwayError E_MODEL_UNKNOWN
+ */
+export function useVersion(registry: Registry, name: string, version: string): Registry {
+  const model = requireModel(registry, name);
+  requireVersion(name, model, version);
+  if (model.live === version) return registry;
+  const left = model.live;
+  const changed = {
+    ...model,
+    live: version,
+    versions: model.versions.map((one) => ({
+      ...one,
+      loaded: one.version === version || (one.loaded && one.version !== left),
+    })),
+    history: left === undefined ? model.history : [...model.history, left].slice(-HISTORY),
+  };
+  return { ...withModel(registry, name, changed), default: registry.default ?? name };
+}
+
+/** Requests that name no model are this one's. Throws SlipwayError E_MODEL_UNKNOWN. */
+export function useAsDefault(registry: Registry, name: string): Registry {
+  requireModel(registry, name);
+  return { ...registry, default: name };
+}
+
+/**
+ * The version that was live before is it again; the one that was goes out of the history, so that a second rollback leads on.
+ * @throws SlipwayError E_MODEL_UNKNOWN without such a version
+ */
+export function rollBack(registry: Registry, name: string): Registry {
+  const model = requireModel(registry, name);
+  const back = model.history.findLast((version) => model.versions.some((one) => one.version === version));
+  if (back === undefined) throw unknown(`${name} has no version that was live before`);
+  const history = model.history.slice(0, model.history.lastIndexOf(back));
+  const used = useVersion(registry, name, back);
+  return withModel(used, name, { ...(used.models[name] as RegisteredModel), history });
+}
+
+/** This version is kept in memory beside the live one and answers requests that name it. Throws SlipwayError E_MODEL_UNKNOWN. */
+export function loadVersion(registry: Registry, name: string, version: string): Registry {
+  return withLoaded(registry, name, version, true);
+}
+
+/** The model, or one version of it, goes out of service and stays on the disk. Throws SlipwayError E_MODEL_UNKNOWN. */
+export function unload(registry: Registry, name: string, version?: string): Registry {
+  const model = requireModel(registry, name);
+  if (version !== undefined && version !== model.live) return withLoaded(registry, name, version, false);
+  const { live, ...rest } = model;
+  return withModel(registry, name, {
+    ...rest,
+    versions: model.versions.map((one) => ({
+      ...one,
+      loaded: version !== undefined && one.loaded && one.version !== live,
+    })),
+    history: live === undefined ? model.history : [...model.history, live].slice(-HISTORY),
+  });
+}
+
+/**
+ * Without this version.
+ * @throws SlipwayError E_MODEL_UNKNOWN, E_MODEL_IN_USE for the live one
+ */
+export function deleteVersion(registry: Registry, name: string, version: string): Registry {
+  const model = requireModel(registry, name);
+  requireVersion(name, model, version);
+  if (model.live === version) {
+    throw new SlipwayError("E_MODEL_IN_USE", `${name} ${version} is in service`, {
+      hint: "Put another version into service, or take the model out of it, first.",
+    });
+  }
+  const versions = model.versions.filter((one) => one.version !== version);
+  const history = model.history.filter((one) => one !== version);
+  if (versions.length > 0) return withModel(registry, name, { ...model, versions, history });
+  const { [name]: _, ...models } = registry.models;
+  const { default: standard, ...rest } = registry;
+  return { ...rest, models, ...(standard !== undefined && standard !== name && { default: standard }) };
+}
+
+/** With the `keep` youngest versions of each model, and besides them those that are loaded or where a rollback leads first. */
+export function retainVersions(registry: Registry, keep: number): Registry {
+  const models = Object.entries(registry.models).map(([name, model]) => {
+    const young = model.versions.slice(-keep).map(({ version }) => version);
+    const needed = new Set([...young, model.live, model.history.at(-1)]);
+    const versions = model.versions.filter(({ version, loaded }) => loaded || needed.has(version));
+    const left = new Set(versions.map(({ version }) => version));
+    return [name, { ...model, versions, history: model.history.filter((version) => left.has(version)) }] as const;
+  });
+  return { ...registry, models: Object.fromEntries(models) };
+}
+
+/** The digests of all packages that the registry names. */
+export function digestsIn({ models }: Registry): Set<ModelIdentity["digest"]> {
+  return new Set(Object.values(models).flatMap(({ versions }) => versions.map(({ digest }) => digest)));
+}
+
+function withLoaded(registry: Registry, name: string, version: string, loaded: boolean): Registry {
+  const model = requireModel(registry, name);
+  requireVersion(name, model, version);
+  const versions = model.versions.map((one) => (one.version === version ? { ...one, loaded } : one));
+  return withModel(registry, name, { ...model, versions });
+}
+
+function withModel(registry: Registry, name: string, model: RegisteredModel): Registry {
+  return { ...registry, models: { ...registry.models, [name]: model } };
+}
+
+function requireModel({ models }: Registry, name: string): RegisteredModel {
+  const model = Object.hasOwn(models, name) ? models[name] : undefined;
+  if (model === undefined) throw unknown(`there is no model ${name}`);
+  return model;
+}
+
+function requireVersion(name: string, { versions }: RegisteredModel, version: string): void {
+  if (!versions.some((one) => one.version === version)) throw unknown(`${name} has no version ${version}`);
+}
+
+function unknown(reason: string): SlipwayError {
+  return new SlipwayError("E_MODEL_UNKNOWN", reason, { hint: "The registry lists what there is." });
+}

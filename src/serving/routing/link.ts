@@ -1,0 +1,259 @@
+import { connect, type Socket } from "node:net";
+import { joined } from "../runtime/batcher.ts";
+import {
+  encodeFrame,
+  encodeTensors,
+  type Frame,
+  FrameError,
+  FrameKind,
+  FrameReader,
+  jsonIn,
+  type Timing,
+  tensorsIn,
+} from "../runtime/frames.ts";
+import {
+  type Hello,
+  helloSchema,
+  type Refusal,
+  type RuntimeModel,
+  refusalSchema,
+  runtimeModelsSchema,
+  type SyncResult,
+  syncResultSchema,
+} from "../runtime/hello.ts";
+import { type RawTensor, splitRows } from "../tensors/raw-tensor.ts";
+import { type Question, RuntimeError, rowsOf } from "./question.ts";
+
+/** A runtime that is there: who it is, and what it serves now. */
+export interface Connected {
+  hello: Omit<Hello, "models">;
+  models: RuntimeModel[];
+}
+
+export interface LinkOptions {
+  /** Path of the runtime's unix socket. */
+  socket: string;
+  /** Called when a runtime is connected, when it serves something else, when it takes no more questions, and when it is lost. */
+  onChange: () => void;
+  /**
+   * Called with questions that the runtime will not answer although another one, or the same one later, may. `lost`: the runtime went
+   * away; else it does not have the model any more.
+   */
+  onReturn: (questions: Question[], lost: boolean) => void;
+}
+
+interface Flight {
+  questions: Question[];
+  rows: number;
+}
+
+interface Command {
+  resolve: (result: SyncResult) => void;
+  reject: (error: RuntimeError) => void;
+}
+
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 500;
+const GREETING_MS = 2000;
+
+/** A connection to one runtime that renews itself for as long as the link is open. */
+export class RuntimeLink {
+  readonly #options: LinkOptions;
+  readonly #flights = new Map<number, Flight>();
+  readonly #commands = new Map<number, Command>();
+  #socket: Socket | undefined;
+  #connected: Connected | undefined;
+  #draining = false;
+  #rows = 0;
+  #nextId = 1;
+  #pauseMs = FIRST_PAUSE_MS;
+  #reconnect: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.#connect();
+  }
+
+  /** The runtime that takes questions; undefined while there is none, or while it is on its way out. */
+  get connected(): Connected | undefined {
+    return this.#draining ? undefined : this.#connected;
+  }
+
+  /** Rows that it was asked for and has not answered. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** Asks for predictions by the model in this slot, in one frame. Whoever asked is told by the questions themselves. */
+  send(slot: number, questions: Question[]): void {
+    const id = this.#takeId();
+    const rows = rowsOf(questions);
+    this.#flights.set(id, { questions, rows });
+    this.#rows += rows;
+    this.#socket?.write(encodeTensors(FrameKind.predict, id, slot, joined(questions)));
+  }
+
+  /** Forgets those of these questions that it was asked, so that another runtime can be. An answer that still comes is of no use. */
+  takeBack(overdue: (question: Question) => boolean): Question[] {
+    const taken: Question[] = [];
+    for (const [id, flight] of this.#flights) {
+      if (!flight.questions.some(overdue)) continue;
+      this.#land(id);
+      taken.push(...flight.questions);
+    }
+    return taken;
+  }
+
+  /** Has the runtime serve what the registry names now. Rejects with {@link RuntimeError} `unavailable` when it goes away meanwhile. */
+  sync(): Promise<SyncResult> {
+    if (!this.#connected) return Promise.reject(new RuntimeError("unavailable", "the runtime is not there"));
+    const id = this.#takeId();
+    return new Promise((resolve, reject) => {
+      this.#commands.set(id, { resolve, reject });
+      this.#socket?.write(encodeFrame(FrameKind.command, id, { command: "sync" }));
+    });
+  }
+
+  /** Ends the connection; what is under way is returned. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#reconnect);
+    this.#socket?.destroy();
+  }
+
+  #connect(): void {
+    const socket = connect(this.#options.socket);
+    const reader = new FrameReader();
+    this.#socket = socket;
+    const greeting = setTimeout(() => socket.destroy(), GREETING_MS);
+    socket.on("error", () => undefined); // "close" follows, and is what counts
+    socket.on("data", (chunk) => {
+      try {
+        for (const frame of reader.push(chunk)) {
+          if (frame.kind === FrameKind.hello) clearTimeout(greeting);
+          this.#receive(frame);
+        }
+      } catch {
+        socket.destroy(); // whatever is there is no runtime of ours; "close" says so to everyone who waits
+      }
+    });
+    socket.on("close", () => {
+      clearTimeout(greeting);
+      this.#lose();
+    });
+  }
+
+  #receive(frame: Frame): void {
+    switch (frame.kind) {
+      case FrameKind.hello: {
+        const { models, ...hello } = helloSchema.parse(jsonIn(frame.body));
+        this.#connected = { hello, models };
+        this.#pauseMs = FIRST_PAUSE_MS;
+        this.#options.onChange();
+        break;
+      }
+      case FrameKind.models:
+        if (!this.#connected) throw new FrameError("a runtime that has not greeted");
+        this.#connected = { ...this.#connected, models: runtimeModelsSchema.parse(jsonIn(frame.body)) };
+        this.#options.onChange();
+        break;
+      case FrameKind.draining:
+        this.#draining = true;
+        this.#hangUpWhenAnswered();
+        this.#options.onChange();
+        break;
+      case FrameKind.result:
+        this.#commandOf(frame.id)?.resolve(syncResultSchema.parse(jsonIn(frame.body)));
+        break;
+      case FrameKind.predictions:
+        this.#answer(frame.id, tensorsIn(frame.body), frame.timing);
+        break;
+      case FrameKind.failure:
+        this.#refuse(frame.id, refusalSchema.parse(jsonIn(frame.body)));
+        break;
+      default:
+        throw new FrameError(`a runtime sends no frames of kind ${frame.kind}`);
+    }
+  }
+
+  #answer(id: number, outputs: RawTensor[], timing: Timing): void {
+    const flight = this.#flights.get(id);
+    if (!flight) return; // it was taken back
+    // Before anything is settled: an answer that makes no sense ends the connection, and the questions must still be there to be returned.
+    const parts = partsOf(outputs, flight.questions);
+    this.#land(id);
+    for (const [index, { served, resolve }] of flight.questions.entries()) {
+      resolve({ outputs: parts.map((part) => part[index] as RawTensor), served, timing });
+    }
+  }
+
+  #refuse(id: number, { reason, message }: Refusal): void {
+    const flight = this.#land(id);
+    if (!flight) return;
+    if (reason === "gone") {
+      this.#options.onReturn(flight.questions, false);
+      return;
+    }
+    for (const { reject } of flight.questions) reject(new RuntimeError(reason, message));
+  }
+
+  #land(id: number): Flight | undefined {
+    const flight = this.#flights.get(id);
+    if (flight) {
+      this.#flights.delete(id);
+      this.#rows -= flight.rows;
+      this.#hangUpWhenAnswered();
+    }
+    return flight;
+  }
+
+  #commandOf(id: number): Command | undefined {
+    const command = this.#commands.get(id);
+    this.#commands.delete(id);
+    return command;
+  }
+
+  #hangUpWhenAnswered(): void {
+    if (this.#draining && this.#flights.size === 0) this.#socket?.end();
+  }
+
+  #takeId(): number {
+    const id = this.#nextId;
+    this.#nextId = (id % 0xffff_ffff) + 1;
+    return id;
+  }
+
+  #lose(): void {
+    const returned = [...this.#flights.values()].flatMap(({ questions }) => questions);
+    this.#connected = undefined;
+    this.#draining = false;
+    this.#socket = undefined;
+    this.#flights.clear();
+    this.#rows = 0;
+    for (const id of [...this.#commands.keys()]) {
+      this.#commandOf(id)?.reject(new RuntimeError("unavailable", "the runtime went away"));
+    }
+    if (!this.#closed) {
+      // Half of the pause is random, so that the processes of a host do not come back all at once.
+      this.#reconnect = setTimeout(() => this.#connect(), this.#pauseMs * (0.5 + Math.random() / 2));
+      this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
+    }
+    this.#options.onChange();
+    if (returned.length > 0) this.#options.onReturn(returned, true);
+  }
+}
+
+/** Output by output the parts that belong to the questions. Throws {@link FrameError} for outputs that are not the model's, or not of so many rows. */
+function partsOf(outputs: RawTensor[], questions: readonly Question[]): RawTensor[][] {
+  const card = questions[0]?.served.card;
+  const counts = questions.map(({ rows }) => rows);
+  const rows = rowsOf(questions);
+  return (card?.outputs ?? []).map(({ name, datatype }, index) => {
+    const output = outputs[index];
+    if (output?.datatype !== datatype) throw new FrameError(`output ${name} is not of ${datatype}`);
+    if (!card?.batching) return [output];
+    if (output.shape[0] !== rows) throw new FrameError(`output ${name} has ${output.shape[0]} rows for ${rows}`);
+    return splitRows(output, counts);
+  });
+}

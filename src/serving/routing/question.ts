@@ -1,0 +1,58 @@
+import type { ModelCard } from "../models/card.ts";
+import type { ModelIdentity } from "../models/registry.ts";
+import type { Timing } from "../runtime/frames.ts";
+import type { Refusal } from "../runtime/hello.ts";
+import type { RawTensor } from "../tensors/raw-tensor.ts";
+
+/** A model as it serves, on one runtime or several. */
+export interface ServedModel {
+  model: ModelIdentity;
+  card: ModelCard;
+  /** ONNX Runtime's version. */
+  onnxruntime: string;
+}
+
+/** Outputs in the order of the card's, and the model that computed them. */
+export interface Answer {
+  outputs: RawTensor[];
+  served: ServedModel;
+  timing: Timing;
+}
+
+/**
+ * `unavailable`: no runtime serves the model. `deadline`: none answered in time. `changed`: the model was exchanged for one that takes
+ * something else. Others: see {@link Refusal}.
+ */
+export type RuntimeFailure = "unavailable" | "deadline" | "changed" | Exclude<Refusal["reason"], "gone">;
+
+/** Why there is no prediction. Predictions are pure: asking again is always safe. */
+export class RuntimeError extends Error {
+  override readonly name = "RuntimeError";
+  readonly reason: RuntimeFailure;
+
+  constructor(reason: RuntimeFailure, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+/** What one caller asks, on its way. */
+export interface Question {
+  served: ServedModel;
+  inputs: RawTensor[];
+  rows: number;
+  /** When it is too late to answer, in `performance.now()`'s milliseconds. */
+  deadline: number;
+  /** How often a runtime went away over it: one that takes every runtime down must come to an end. */
+  losses: number;
+  /** Whether another runtime was asked because the first was slow. */
+  hedged: boolean;
+  resolve: (answer: Answer) => void;
+  reject: (error: RuntimeError) => void;
+}
+
+export function rowsOf(questions: readonly Question[]): number {
+  let rows = 0;
+  for (const question of questions) rows += question.rows;
+  return rows;
+}

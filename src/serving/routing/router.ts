@@ -1,0 +1,245 @@
+import { areJoinable } from "../runtime/batcher.ts";
+import { rowsIn } from "../runtime/fitting.ts";
+import { MAX_FRAME_BYTES } from "../runtime/frames.ts";
+import type { Hello, SyncResult } from "../runtime/hello.ts";
+import type { RawTensor } from "../tensors/raw-tensor.ts";
+import { Directory, type ListedModel, type Place } from "./directory.ts";
+import { RuntimeLink } from "./link.ts";
+import { type Answer, type Question, RuntimeError, type ServedModel } from "./question.ts";
+
+export interface RouterOptions {
+  /** Paths of the runtimes' unix sockets, in the order in which they are preferred. */
+  sockets: string[];
+  /** Milliseconds from asking to the answer. */
+  deadlineMs: number;
+  /** Rows under way at a time; more are refused as `overloaded`. */
+  inFlightRows: number;
+  /** Called when what is served, or who serves it, has changed. */
+  onChange?: () => void;
+}
+
+/** A frame takes further questions up to here; a quarter of what a runtime accepts. */
+const FULL_FRAME_BYTES = MAX_FRAME_BYTES / 4;
+/** Between two looks at questions that have waited for too long. */
+const LOOK_MS = 50;
+/** A model that was there so short a time ago is being restarted: questions wait for it. */
+const RESTART_MS = 10_000;
+/** A question that so many runtimes went away over is not asked again. */
+const MOST_LOSSES = 2;
+
+/**
+ * Has questions answered by runtimes. What is asked in one turn of the event loop for the same model travels in one frame, to the
+ * runtime that is preferred among those that have the fewest full batches before them. Questions to a runtime that is lost, or that does
+ * not answer in half of their time, go to another; while there is none they wait for one until their deadline.
+ */
+export class Router {
+  readonly #options: RouterOptions;
+  readonly #directory = new Directory();
+  readonly #links: RuntimeLink[];
+  readonly #watch: NodeJS.Timeout;
+  #gathering = new Map<ServedModel, Question[]>();
+  #waiting: Question[] = [];
+  #rows = 0;
+
+  constructor(options: RouterOptions) {
+    this.#options = options;
+    this.#links = options.sockets.map(
+      (socket) =>
+        new RuntimeLink({
+          socket,
+          onChange: () => this.#refresh(),
+          onReturn: (questions, lost) => this.#takeReturned(questions, lost),
+        }),
+    );
+    this.#watch = setInterval(() => this.#look(), LOOK_MS).unref();
+  }
+
+  /** The model that is served now under this name, or as the default one; in its live version or in this. */
+  findConnected(name?: string, version?: string): ServedModel | undefined {
+    return this.#directory.find(name, version);
+  }
+
+  /** The same, and the live version also while its only runtime is being restarted: questions wait for it. */
+  find(name?: string, version?: string): ServedModel | undefined {
+    const served = this.#directory.find(name, version);
+    if (served !== undefined || version !== undefined) return served;
+    const last = this.#directory.findLast(name);
+    return last && this.#directory.seenWithin(last, RESTART_MS) ? last : undefined;
+  }
+
+  /** What was served when it was last there. */
+  findLast(name?: string): ServedModel | undefined {
+    return this.#directory.findLast(name);
+  }
+
+  /** All that is served now. */
+  get models(): ListedModel[] {
+    return this.#directory.models;
+  }
+
+  /** The runtimes that take questions now. */
+  get runtimes(): Omit<Hello, "models">[] {
+    return this.#links.flatMap(({ connected }) => (connected ? [connected.hello] : []));
+  }
+
+  /** The model's outputs for these inputs, which must fit its card. Rejects with {@link RuntimeError}. */
+  predict(served: ServedModel, inputs: RawTensor[]): Promise<Answer> {
+    const rows = rowsIn(served.card, inputs);
+    let bytes = 0;
+    for (const input of inputs) bytes += input.bytes.length;
+    if (bytes > FULL_FRAME_BYTES) {
+      return Promise.reject(new RuntimeError("invalid", `${bytes} bytes are too many to ask at once`));
+    }
+    if (this.#rows + rows > this.#options.inFlightRows) {
+      return Promise.reject(new RuntimeError("overloaded", `${this.#rows} rows are under way`));
+    }
+    this.#rows += rows;
+    const deadline = performance.now() + this.#options.deadlineMs;
+    return new Promise((resolve, reject) => {
+      const question: Question = {
+        served,
+        inputs,
+        rows,
+        deadline,
+        losses: 0,
+        hedged: false,
+        resolve: (answer) => {
+          this.#rows -= rows;
+          resolve(answer);
+        },
+        reject: (error) => {
+          this.#rows -= rows;
+          reject(error);
+        },
+      };
+      const gathered = this.#gathering.get(served);
+      if (gathered) gathered.push(question);
+      else {
+        if (this.#gathering.size === 0) setImmediate(() => this.#flush());
+        this.#gathering.set(served, [question]);
+      }
+    });
+  }
+
+  /** Has every runtime that is there serve what the registry names now. @returns what could not be loaded by any */
+  async sync(): Promise<SyncResult> {
+    const there = this.#links.filter(({ connected }) => connected !== undefined);
+    const results = await Promise.all(there.map((link) => link.sync()));
+    return { failed: results.flatMap(({ failed }) => failed) };
+  }
+
+  /** Ends all connections; what is under way fails as `unavailable`. */
+  close(): void {
+    clearInterval(this.#watch);
+    for (const link of this.#links) link.close();
+    for (const question of this.#waiting) question.reject(unavailable());
+    this.#waiting = [];
+  }
+
+  #flush(): void {
+    const gathered = this.#gathering;
+    this.#gathering = new Map();
+    for (const [served, questions] of gathered) this.#dispatch(served, questions);
+  }
+
+  /** Sends questions to the best runtime; where there is none they wait. */
+  #dispatch(served: ServedModel, questions: Question[], except?: RuntimeLink): void {
+    for (const part of framesOf(served, questions)) {
+      const place = this.#bestPlace(served, except);
+      if (place) place.link.send(place.slot, part);
+      else if (this.#directory.seenWithin(served, RESTART_MS)) this.#waiting.push(...part);
+      else for (const question of part) question.reject(unavailable());
+    }
+  }
+
+  #bestPlace(served: ServedModel, except?: RuntimeLink): Place | undefined {
+    let best: Place | undefined;
+    let fewest = Number.POSITIVE_INFINITY;
+    for (const place of this.#directory.places(served)) {
+      const batches = Math.floor(place.link.rows / place.batchRows);
+      if (place.link === except || batches >= fewest) continue;
+      best = place;
+      fewest = batches;
+    }
+    return best;
+  }
+
+  /** Asks again what a runtime did not answer: of another one, or of what has taken the model's place. */
+  #askAgain(questions: readonly Question[], except?: RuntimeLink): void {
+    const bySuccessor = new Map<ServedModel, Question[]>();
+    for (const question of questions) {
+      const served = this.#directory.successor(question.served);
+      if (served === undefined) {
+        question.reject(new RuntimeError("changed", "the model was exchanged for one that takes something else"));
+        continue;
+      }
+      question.served = served;
+      const others = bySuccessor.get(served);
+      if (others) others.push(question);
+      else bySuccessor.set(served, [question]);
+    }
+    for (const [served, group] of bySuccessor) this.#dispatch(served, group, except);
+  }
+
+  #takeReturned(questions: readonly Question[], lost: boolean): void {
+    const again = questions.filter((question) => {
+      if (lost) question.losses++;
+      if (question.losses <= MOST_LOSSES) return true;
+      question.reject(new RuntimeError("unavailable", `${question.losses} runtimes went away over this question`));
+      return false;
+    });
+    this.#askAgain(again);
+  }
+
+  #refresh(): void {
+    this.#directory.update(this.#links);
+    this.#options.onChange?.();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#askAgain(waiting);
+  }
+
+  /** Ends what has waited for too long; what has waited for half of that is asked of another runtime where there is one. */
+  #look(): void {
+    const now = performance.now();
+    const halfTime = now + this.#options.deadlineMs / 2;
+    const isLate = (question: Question) => question.deadline <= now;
+    for (const question of this.#waiting.filter(isLate)) question.reject(unavailable());
+    this.#waiting = this.#waiting.filter((question) => !isLate(question));
+    for (const link of this.#links) {
+      const overdue = link.takeBack(
+        (question) =>
+          isLate(question) ||
+          (!question.hedged && question.deadline <= halfTime && this.#bestPlace(question.served, link) !== undefined),
+      );
+      for (const question of overdue.filter(isLate)) {
+        question.reject(new RuntimeError("deadline", `no answer within ${this.#options.deadlineMs} ms`));
+      }
+      const again = overdue.filter((question) => !isLate(question));
+      for (const question of again) question.hedged = true;
+      this.#askAgain(again, link);
+    }
+  }
+}
+
+/** Shares a turn's questions out to as few frames as their lengths and shapes allow. */
+function framesOf({ card }: ServedModel, questions: Question[]): Question[][] {
+  const frames: Question[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const question of questions) {
+    const length = question.inputs.reduce((sum, input) => sum + input.bytes.length, 0);
+    const frame = frames.at(-1);
+    bytes += length;
+    if (frame && card.batching && bytes <= FULL_FRAME_BYTES && areJoinable(question.inputs, frame[0]?.inputs ?? [])) {
+      frame.push(question);
+    } else {
+      frames.push([question]);
+      bytes = length;
+    }
+  }
+  return frames;
+}
+
+function unavailable(): RuntimeError {
+  return new RuntimeError("unavailable", "the model runtime is not there");
+}

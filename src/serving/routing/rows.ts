@@ -1,0 +1,27 @@
+import type { RowCard } from "../models/card.ts";
+import { floatRows, floatsIn } from "../tensors/raw-tensor.ts";
+import type { ServedModel } from "./question.ts";
+import type { Router } from "./router.ts";
+
+/** A model that takes rows of numbers, as it serves. */
+export interface RowModel extends ServedModel {
+  card: RowCard;
+}
+
+/** A row model's outputs, row after row, and what computed them. */
+export interface RowAnswer {
+  outputs: Float32Array;
+  served: RowModel;
+}
+
+/** The outputs for some rows of numbers. Rejects with RuntimeError. */
+export async function predictRows(
+  router: Pick<Router, "predict">,
+  served: RowModel,
+  values: Float32Array,
+  rows: number,
+): Promise<RowAnswer> {
+  const answer = await router.predict(served, [floatRows(values, rows)]);
+  // only a model with the same inputs and outputs takes another's place, so this one is read as rows, too
+  return { outputs: floatsIn(answer.outputs[0]), served: answer.served as RowModel };
+}

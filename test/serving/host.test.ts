@@ -2,9 +2,10 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { waitFor } from "../../src/common/wait.ts";
 import { importModel } from "../../src/serving/models/import.ts";
+import { type QueueServer, queueAbsent, startQueueServer } from "../support/queue-server.ts";
 import {
   ask,
   exampleModel,
@@ -12,9 +13,7 @@ import {
   type Host,
   installModel,
   prepareHost,
-  queueServer,
   startProcess,
-  startQueue,
   startServing,
   type TestProcess,
   untilReady,
@@ -132,97 +131,94 @@ describe("a host's frontend and runtime", () => {
   });
 });
 
-describe.skipIf(!queueServer)(
-  `jobs${queueServer ? "" : " (neither valkey-server nor redis-server is installed)"}`,
-  () => {
-    let server: Awaited<ReturnType<typeof startQueue>>;
-    beforeAll(async () => {
-      await mkdir(join(folder, "queue"));
-      server = await startQueue(join(folder, "queue"));
+describe.skipIf(queueAbsent)(`jobs${queueAbsent ? ` (${queueAbsent})` : ""}`, () => {
+  let server: QueueServer;
+  beforeAll(async () => {
+    await mkdir(join(folder, "queue"));
+    server = await startQueueServer(join(folder, "queue"));
+  });
+  afterAll(() => server.stop());
+
+  const settled = (host: Host, id: unknown) =>
+    waitFor(
+      "the job's end",
+      async () => {
+        const { body } = await ask(`${host.url}/v1/jobs/${id}`);
+        return body.state === "completed" || body.state === "failed" ? body : undefined;
+      },
+      { timeoutMs: 15_000, intervalMs: 20, maxIntervalMs: 200 },
+    );
+
+  it("are computed by the worker, once for a key, also when the runtime comes later", async () => {
+    const host = await newHost("jobs", { queue: server.queue });
+    started(startServing("frontend", host));
+    const runtime = started(startServing("runtime", host));
+    const worker = started(startServing("worker", host));
+    await untilReady(host);
+    const many = Array.from({ length: 3000 }, (_, row) => rows[row % rows.length]);
+    const { status, body } = await ask(`${host.url}/v1/jobs`, { rows: many });
+    expect(status).toBe(202);
+    const done = await settled(host, body.id);
+    expect(done).toMatchObject({ state: "completed", result: { model: { name: "diabetes", version: "1" } } });
+    const { predictions } = done.result as { predictions: unknown[] };
+    expect(predictions).toHaveLength(3000);
+    expect(predictions).toMatchObject(probabilities(many.map((_, row) => outputs[row % rows.length] as number)));
+
+    await runtime.end("SIGKILL");
+    const headers = { "idempotency-key": "the same" };
+    const first = await ask(`${host.url}/v1/jobs`, { rows }, headers);
+    const second = await ask(`${host.url}/v1/jobs`, { rows }, headers);
+    expect(second.body.id).toBe(first.body.id);
+    started(startServing("runtime", host));
+    expect(await settled(host, first.body.id)).toMatchObject({ state: "completed" });
+    expect((await ask(`${host.url}/v1/jobs/none`)).status).toBe(404);
+    expect(await worker.end("SIGTERM")).toBe(0);
+  });
+
+  it("survive a killed worker", { timeout: 40_000 }, async () => {
+    const host = await newHost("worker-killed", { queue: server.queue });
+    started(startServing("frontend", host));
+    const first = started(startServing("worker", host));
+    const runtime = started(startServing("runtime", host));
+    await untilReady(host);
+    process.kill(runtime.pid, "SIGSTOP"); // so that the job is under way when its worker dies
+    const { body } = await ask(`${host.url}/v1/jobs`, { rows });
+    await waitFor(
+      "the job to be taken",
+      async () => ((await ask(`${host.url}/v1/jobs/${body.id}`)).body.state === "active" ? true : undefined),
+      { timeoutMs: 5000 },
+    );
+    await first.end("SIGKILL");
+    started(startServing("worker", host));
+    process.kill(runtime.pid, "SIGCONT");
+    expect(await settled(host, body.id)).toMatchObject({
+      state: "completed",
+      result: { predictions: probabilities(outputs) },
     });
-    afterAll(() => server.process.end());
+  });
 
-    const settled = (host: Host, id: unknown) =>
-      waitFor(
-        "the job's end",
-        async () => {
-          const { body } = await ask(`${host.url}/v1/jobs/${id}`);
-          return body.state === "completed" || body.state === "failed" ? body : undefined;
-        },
-        { timeoutMs: 15_000, intervalMs: 20, maxIntervalMs: 200 },
-      );
+  it("are refused while the queue's server is away, and predictions are not", async () => {
+    const host = await newHost("queue-away", { queue: { ...server.queue, port: 9 } });
+    started(startServing("frontend", host));
+    started(startServing("runtime", host));
+    await untilReady(host);
+    const { status, body } = await ask(`${host.url}/v1/jobs`, { rows });
+    expect(status).toBe(503);
+    expect(body).toMatchObject({ error: { code: "QUEUE_UNAVAILABLE" } });
+    expect((await predict(host)).status).toBe(200);
+  });
 
-    it("are computed by the worker, once for a key, also when the runtime comes later", async () => {
-      const host = await newHost("jobs", { queue: server.queue });
-      started(startServing("frontend", host));
-      const runtime = started(startServing("runtime", host));
-      const worker = started(startServing("worker", host));
-      await untilReady(host);
-      const many = Array.from({ length: 3000 }, (_, row) => rows[row % rows.length]);
-      const { status, body } = await ask(`${host.url}/v1/jobs`, { rows: many });
-      expect(status).toBe(202);
-      const done = await settled(host, body.id);
-      expect(done).toMatchObject({ state: "completed", result: { model: { name: "diabetes", version: "1" } } });
-      const { predictions } = done.result as { predictions: unknown[] };
-      expect(predictions).toHaveLength(3000);
-      expect(predictions).toMatchObject(probabilities(many.map((_, row) => outputs[row % rows.length] as number)));
-
-      await runtime.end("SIGKILL");
-      const headers = { "idempotency-key": "the same" };
-      const first = await ask(`${host.url}/v1/jobs`, { rows }, headers);
-      const second = await ask(`${host.url}/v1/jobs`, { rows }, headers);
-      expect(second.body.id).toBe(first.body.id);
-      started(startServing("runtime", host));
-      expect(await settled(host, first.body.id)).toMatchObject({ state: "completed" });
-      expect((await ask(`${host.url}/v1/jobs/none`)).status).toBe(404);
-      expect(await worker.end("SIGTERM")).toBe(0);
-    });
-
-    it("survive a killed worker", { timeout: 40_000 }, async () => {
-      const host = await newHost("worker-killed", { queue: server.queue });
-      started(startServing("frontend", host));
-      const first = started(startServing("worker", host));
-      const runtime = started(startServing("runtime", host));
-      await untilReady(host);
-      process.kill(runtime.pid, "SIGSTOP"); // so that the job is under way when its worker dies
-      const { body } = await ask(`${host.url}/v1/jobs`, { rows });
-      await waitFor(
-        "the job to be taken",
-        async () => ((await ask(`${host.url}/v1/jobs/${body.id}`)).body.state === "active" ? true : undefined),
-        { timeoutMs: 5000 },
-      );
-      await first.end("SIGKILL");
-      started(startServing("worker", host));
-      process.kill(runtime.pid, "SIGCONT");
-      expect(await settled(host, body.id)).toMatchObject({
-        state: "completed",
-        result: { predictions: probabilities(outputs) },
-      });
-    });
-
-    it("are refused while the queue's server is away, and predictions are not", async () => {
-      const host = await newHost("queue-away", { queue: { ...server.queue, port: 9 } });
-      started(startServing("frontend", host));
-      started(startServing("runtime", host));
-      await untilReady(host);
-      const { status, body } = await ask(`${host.url}/v1/jobs`, { rows });
-      expect(status).toBe(503);
-      expect(body).toMatchObject({ error: { code: "QUEUE_UNAVAILABLE" } });
-      expect((await predict(host)).status).toBe(200);
-    });
-
-    it("are refused with a wrong password, which no log line shows", async () => {
-      const passwordFile = join(folder, "wrong-password");
-      await writeFile(passwordFile, "not-the-password");
-      const host = await newHost("queue-password", { queue: { ...server.queue, passwordFile } });
-      const frontend = started(startServing("frontend", host));
-      started(startServing("runtime", host));
-      await untilReady(host);
-      expect((await ask(`${host.url}/v1/jobs`, { rows })).status).toBe(503);
-      expect(frontend.output()).not.toContain("not-the-password");
-    });
-  },
-);
+  it("are refused with a wrong password, which no log line shows", async () => {
+    const passwordFile = join(folder, "wrong-password");
+    await writeFile(passwordFile, "not-the-password");
+    const host = await newHost("queue-password", { queue: { ...server.queue, passwordFile } });
+    const frontend = started(startServing("frontend", host));
+    started(startServing("runtime", host));
+    await untilReady(host);
+    expect((await ask(`${host.url}/v1/jobs`, { rows })).status).toBe(503);
+    expect(frontend.output()).not.toContain("not-the-password");
+  });
+});
 
 describe("one file for each process", () => {
   it("is all that a host needs besides ONNX Runtime", async () => {
@@ -242,8 +238,8 @@ describe("one file for each process", () => {
     await mkdir(join(bundles, "node_modules"));
     const onnxRuntime = join("node_modules", "onnxruntime-node");
     await symlink(join(root, onnxRuntime), join(bundles, onnxRuntime));
-    const server = queueServer ? await startQueue(bundles) : undefined;
-    if (server) running.push(server.process);
+    const server = queueAbsent ? undefined : await startQueueServer(bundles);
+    if (server) onTestFinished(() => server.stop());
     const host = await newHost("bundled", server && { queue: server.queue });
     const bundle = (entry: string) =>
       started(startProcess(process.execPath, [join(bundles, `main-${entry}.mjs`)], host.env));

@@ -1,8 +1,6 @@
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compileCache } from "../../src/common/compile-cache.ts";
@@ -14,7 +12,7 @@ import { hasGoldenRows, type RowGolden } from "../../src/serving/models/golden.t
 import { type ModelPackage, packageTar } from "../../src/serving/models/package.ts";
 import { addVersion, type ModelIdentity, useVersion } from "../../src/serving/models/registry.ts";
 import { updateRegistry } from "../../src/serving/models/registry-file.ts";
-import { connectTo } from "../support/tcp.ts";
+import { freePort } from "../support/tcp.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -26,11 +24,6 @@ export const labModel = (variant: "production" | "development") => join(root, ".
 export const labModelsAbsent = existsSync(labModel("production"))
   ? false
   : "the lab's models are not beside this checkout";
-
-/** Redis or Valkey; the tests of the queue need one and are skipped without. */
-export const queueServer = ["valkey-server", "redis-server"].find((name) =>
-  (process.env.PATH ?? "").split(":").some((folder) => existsSync(join(folder, name))),
-);
 
 /** The golden rows of a model that has some. */
 export function goldenRows({ golden }: Pick<ModelPackage, "golden">): RowGolden {
@@ -126,21 +119,6 @@ export function startServing(entry: "frontend" | "runtime" | "worker", host: Hos
   return startProcess(process.execPath, ["--import", endsWithParent, main, `default-${replica}`], env);
 }
 
-/** Starts Redis or Valkey with a password, on a free port. */
-export async function startQueue(
-  folder: string,
-): Promise<{ process: TestProcess; queue: ServingConfig["queue"] & object }> {
-  const port = await freePort();
-  const passwordFile = join(folder, "queue-password");
-  await writeFile(passwordFile, "a password of tests\n");
-  const args = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--requirepass", "a password of tests"];
-  const server = startProcess(queueServer ?? "redis-server", args);
-  await waitFor("the queue server", async () => (await connectTo("127.0.0.1", port)) === "connected" || undefined, {
-    timeoutMs: 10_000,
-  });
-  return { process: server, queue: { host: "127.0.0.1", port, passwordFile } };
-}
-
 /** The status and JSON of an answer. */
 export async function ask(
   url: string,
@@ -166,13 +144,4 @@ export function untilReady(host: Host): Promise<true> {
     return answer?.status === 200 ? (true as const) : undefined;
   };
   return waitFor("the host to be ready", ready, { timeoutMs: 15_000, intervalMs: 30, maxIntervalMs: 200 });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -1,4 +1,5 @@
-import { connect } from "node:net";
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer } from "node:net";
 
 /** How a TCP connection to a port ends: whatever the machine refuses it with is "refused", silence is "timed out". */
 export function connectTo(
@@ -16,4 +17,14 @@ export function connectTo(
     socket.once("timeout", () => settle("timed out"));
     socket.once("error", () => settle("refused"));
   });
+}
+
+/** A port of loopback that nothing listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
 }

@@ -58,7 +58,7 @@ export async function attachStack(workspace: Workspace, reporter: Reporter, opti
   );
   const release = await rememberRelease(workspace, manifest, expectation);
   const changed = before !== outputs.floatingIp;
-  return { url, outputs, report, rows: expectation.rows, release, changed };
+  return { url, outputs, report, probe: expectation, release, changed };
 }
 
 /** What an endpoint must answer that serves the published model: as remembered, else by the model itself. */

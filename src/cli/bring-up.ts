@@ -6,6 +6,7 @@ import { awaitEndpoint, checkEndpoint, type EndpointReport, type Expectation } f
 import { rememberExpectation } from "../health/expectation.ts";
 import { ensureServerRuns } from "../openstack/compute/servers.ts";
 import { readStackRecord, recordRelease, type StackRecord } from "../release/stack-record.ts";
+import type { Probe } from "../serving/models/probe.ts";
 import { showEngine, summary } from "./engine-progress.ts";
 import { reachVerdict } from "./host-verdict.ts";
 import { prepareRelease } from "./prepared-release.ts";
@@ -24,8 +25,8 @@ export interface Served {
   url: string;
   outputs: StackOutputs;
   report: EndpointReport;
-  /** The golden rows that were predicted. */
-  rows: number[][];
+  /** The golden question that was answered. */
+  probe: Probe;
   release: Release;
   /** False when everything was as it should be already. */
   changed: boolean;
@@ -81,7 +82,7 @@ export async function bringUp(
   );
   const release = await rememberRelease(workspace, manifest, model.expectation);
   const changed = !stillServes || staged.changed || summary(changes) !== summary({});
-  return { url, outputs, report, rows: model.expectation.rows, release, changed };
+  return { url, outputs, report, probe: model.expectation, release, changed };
 }
 
 /** What was attached for this run and does not serve from outside must not look like an endpoint: it is given back. */

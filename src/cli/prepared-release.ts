@@ -4,9 +4,10 @@ import type { Expectation } from "../health/check-endpoint.ts";
 import { buildPayload } from "../release/payload.ts";
 import { type StagedRelease, stageRelease } from "../release/publication.ts";
 import { ensureLoginKey } from "../remote/login-key.ts";
-import { GOLDEN_TOLERANCE, goldenNumbers, hasGoldenRows } from "../serving/models/golden.ts";
-import { importModel, type ModelPackage } from "../serving/models/import.ts";
+import { GOLDEN_TOLERANCE } from "../serving/models/golden.ts";
+import { importModel } from "../serving/models/import.ts";
 import { packageTar } from "../serving/models/package.ts";
+import { probeOf } from "../serving/models/probe.ts";
 import { type Delivery, deliveryOf } from "./delivery.ts";
 import type { Reporter } from "./ui/reporter.ts";
 import { bindToCloud, type Workspace } from "./workspace.ts";
@@ -56,15 +57,10 @@ export async function readyModel(name: string, directory: string): Promise<Ready
   const { bytes, digest } = await packageTar(model);
   const expectation = {
     digest,
-    ...goldenRowsOf(model),
+    ...probeOf(name, model.card, model.golden),
     tolerance: GOLDEN_TOLERANCE,
   };
   return { name, bytes, digest, expectation };
-}
-
-function goldenRowsOf({ card, golden }: ModelPackage): Pick<ReadyModel["expectation"], "rows" | "outputs"> {
-  if (!card.rows || !hasGoldenRows(golden)) return { rows: [], outputs: [] };
-  return { rows: golden.rows, outputs: goldenNumbers(card.rows.output, golden) };
 }
 
 async function stage(

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { Served } from "./bring-up.ts";
 import { hostObject } from "./stack-outputs.ts";
 import { seconds } from "./ui/reporter.ts";
@@ -19,7 +20,7 @@ export function servedObject(
     changed,
     model: report.model,
     release,
-    prediction: report.predictions,
+    prediction: report.prediction,
     hosts: [hostObject(outputs, { attached: true, state: "ACTIVE" })],
     timings,
     leftovers: [],
@@ -34,17 +35,29 @@ export function servedText(
 ): string {
   const { url, report, changed } = served;
   const { name, version, digest } = report.model;
-  const probabilities = report.predictions.map(({ probability }) => probability.toFixed(5));
   const rows = {
     engine: engine.kind,
     cloud: `${cloud ?? "from OS_* variables"} (${session.authUrl})`,
     url,
     model: `${name} version ${version}, ${digest}`,
-    prediction: `classes ${report.predictions.map((one) => one.class).join(" ")} (probabilities ${probabilities.join(" ")})`,
+    prediction: predictionText(report.prediction),
     times: Object.entries(timings)
       .map(([phase, ms]) => `${phase} ${seconds(ms)}`)
       .join(", "),
   };
   const lines = Object.entries(rows).map(([key, value]) => `  ${key.padEnd(11)}${value}`);
   return [changed ? `${stack} serves:` : `${stack} serves; nothing changed:`, ...lines].join("\n");
+}
+
+const classes = z.array(z.object({ probability: z.number(), class: z.number() }));
+
+/** What was answered to the golden question, short enough for a line. */
+function predictionText(prediction: unknown[]): string {
+  const told = classes.safeParse(prediction);
+  if (!told.success) {
+    const text = JSON.stringify(prediction);
+    return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+  }
+  const probabilities = told.data.map(({ probability }) => probability.toFixed(5));
+  return `classes ${told.data.map((one) => one.class).join(" ")} (probabilities ${probabilities.join(" ")})`;
 }

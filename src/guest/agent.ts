@@ -8,7 +8,7 @@ import { payloadServices, type Service } from "./units.ts";
 import { failureOf, upgradePayload } from "./upgrade.ts";
 
 /**
- * Puts a release into service: a new model by restarting the runtime, a new payload by its own bootstrap. When it does not pass the
+ * Puts a release into service: a new model by having the runtimes exchange it, a new payload by its own bootstrap. When it does not pass the
  * gate the host goes back to what served before. The verdict is journalled when the outcome stands.
  * @returns what the host remembers from now on
  */
@@ -66,9 +66,7 @@ export async function resume(host: Host, manifest: Manifest): Promise<void> {
 
 /** What a change from one manifest to another makes necessary to start anew. */
 export function servicesToRestart(from: Manifest, to: Manifest): Service[] {
-  if (from.payload.digest !== to.payload.digest) return payloadServices;
-  const [old, next] = [defaultModel(from), defaultModel(to)];
-  return old.digest === next.digest && old.name === next.name && old.version === next.version ? [] : ["runtime"];
+  return from.payload.digest === to.payload.digest ? [] : payloadServices;
 }
 
 async function goBack(

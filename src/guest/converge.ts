@@ -1,13 +1,14 @@
 import { writeFileAtomic } from "../common/files.ts";
 import type { ServingConfigFile } from "../serving/config.ts";
+import { exchangeModels } from "./exchange.ts";
 import { passGate } from "./gate.ts";
 import type { Host } from "./host.ts";
 import type { Manifest } from "./manifest.ts";
-import { activateModel, defaultModel, ensureModel, readGolden } from "./model.ts";
+import { activateModel, defaultModel, ensureModel, readProbe } from "./model.ts";
 import { activatePayload, ensurePayload } from "./payload.ts";
 import { ensureQueueConfig, ensureQueueServer } from "./queue.ts";
 import { collapsedService, ensureRunning, ensureUnits } from "./services.ts";
-import { SERVICE_USER, type Service } from "./units.ts";
+import { RUNTIME_GROUP, RUNTIME_REPLICAS, SERVICE_USER, type Service } from "./units.ts";
 
 /** A guest under software emulation starts Node in minutes; a service that does not stay up ends the wait long before. */
 const GATE_TIMEOUT_MS = 300_000;
@@ -19,7 +20,7 @@ export const stepsBeforeRestart = ["payload", "users", "queue", "model", "units"
  * Makes the host run what a manifest says and shows that it does: a transaction of re-runnable, journalled steps. The same steps make
  * a first boot, a new model, a new payload, and the way back from either.
  * @param restart services that run anew in any case; others do where their configuration changed
- * @returns the golden rows' probabilities as served
+ * @returns the numbers that the golden question was answered with
  * @throws StepFailed
  */
 export async function converge(host: Host, manifest: Manifest, restart: Service[]): Promise<number[]> {
@@ -43,14 +44,18 @@ export async function converge(host: Host, manifest: Manifest, restart: Service[
   return journal.step("gate", async () => {
     const port = config.roles.frontend?.port;
     if (port === undefined) return [];
+    const probe = await readProbe(paths, model);
     const expected = {
       payload: manifest.payload.digest,
       model: model.digest,
-      golden: await readGolden(paths, model),
-      jobs: config.roles.queue !== undefined && config.roles.worker !== undefined,
+      probe,
+      jobs: config.roles.queue !== undefined && config.roles.worker !== undefined && probe.path === "/v1/predict",
     };
-    const collapsed = () => collapsedService(host);
-    return passGate(host.frontendUrl(port), expected, { timeoutMs: GATE_TIMEOUT_MS, collapsed });
+    const failure = await exchangeModels(host);
+    if (failure !== undefined) throw new Error(failure);
+    // and again: a runtime that was starting meanwhile may have read the registry before
+    const hopeless = async () => (await collapsedService(host)) ?? exchangeModels(host);
+    return passGate(host.frontendUrl(port), expected, { timeoutMs: GATE_TIMEOUT_MS, hopeless });
   });
 }
 
@@ -88,7 +93,7 @@ function servingConfigOf({ config, paths }: Host, manifest: Manifest): ServingCo
     generation: config.generation,
     frontend: { host: "0.0.0.0", port: frontend?.port ?? 5100 },
     runtimeDir: paths.runtimeDir,
-    runtimes: [{ name: "default", replicas: 1 }],
+    runtimes: [{ name: RUNTIME_GROUP, replicas: RUNTIME_REPLICAS }],
     modelsDir: paths.models,
     ...(queue ? { queue: { host: "127.0.0.1", port: queue.port, passwordFile: paths.queuePassword } } : {}),
   };

@@ -1,13 +1,16 @@
 import { networkInterfaces } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { deviation, GOLDEN_TOLERANCE } from "../serving/models/golden.ts";
+import { GOLDEN_TOLERANCE } from "../serving/models/golden.ts";
+import { differenceOf, elementsIn, type Probe } from "../serving/models/probe.ts";
 import { causeOf } from "./source.ts";
 
 const REQUEST_TIMEOUT_MS = 15_000;
 const PAUSE_MS = 50;
 /** Between two looks at whether the services stay up. */
 const LOOK_MS = 500;
+/** A verdict names no more: it is a line on the console. */
+const MOST_OUTPUTS = 64;
 
 /** What a release must show on the host itself before it is good. */
 export interface Expectation {
@@ -15,24 +18,23 @@ export interface Expectation {
   payload: string;
   /** Digest of the model. */
   model: string;
-  golden: { rows: number[][]; probabilities: number[] };
-  /** Whether the golden rows must come back through the job queue as well. */
+  probe: Probe;
+  /** Whether the same rows must come back through the job queue as well; only for a model that takes rows. */
   jobs: boolean;
 }
 
 /** How long the gate waits for what is still starting. */
 export interface GateOptions {
   timeoutMs: number;
-  /** Asked while waiting; what it tells of a service that does not stay up ends the wait. */
-  collapsed: () => Promise<string | undefined>;
+  /** Asked while waiting; what it tells of a service that does not stay up, or of a model that does not load, ends the wait. */
+  hopeless: () => Promise<string | undefined>;
 }
 
 const versionAnswer = z.object({ payload: z.string(), model: z.object({ digest: z.string() }) });
-const predictAnswer = z.object({ predictions: z.array(z.object({ probability: z.number() })) });
 const jobAnswer = z.object({
   id: z.string(),
   state: z.string(),
-  result: predictAnswer.optional(),
+  result: z.unknown(),
   reason: z.string().optional(),
 });
 
@@ -45,37 +47,32 @@ export function frontendUrl(port: number): string {
 }
 
 /**
- * Waits until the frontend is ready, then compares its digests and its predictions for the golden rows with what is expected.
- * @returns the served probabilities of the golden rows
+ * Waits until the frontend is ready, then compares its digests and its answer to the golden question with what is expected.
+ * @returns the numbers that were served
  */
 export async function passGate(url: string, expected: Expectation, options: GateOptions): Promise<number[]> {
-  const { payload, model, golden, jobs } = expected;
+  const { payload, model, probe, jobs } = expected;
   await eventually("the frontend to be ready", options, () => ask(`${url}/v2/health/ready`));
   const version = versionAnswer.parse(await ask(`${url}/version`));
   if (version.payload !== payload) throw new Error(`payload ${version.payload} runs, not ${payload}`);
   if (version.model.digest !== model) throw new Error(`model ${version.model.digest} serves, not ${model}`);
-  const outputs = probabilities(predictAnswer.parse(await ask(`${url}/v1/predict`, { rows: golden.rows })));
-  compare(outputs, golden.probabilities);
-  if (jobs) compare(await outputsOfJob(url, golden.rows, options), golden.probabilities);
-  return outputs;
+  const answered = requireAnswer(probe, await ask(`${url}${probe.path}`, probe.body));
+  if (jobs) requireAnswer(probe, await resultOfJob(url, probe, options));
+  return answered.filter((element) => typeof element === "number").slice(0, MOST_OUTPUTS);
 }
 
-/** Throws where a served probability is not the golden one. */
-function compare(outputs: number[], golden: number[]): void {
-  if (outputs.length !== golden.length) {
-    throw new Error(`${outputs.length} predictions for ${golden.length} golden rows`);
-  }
-  golden.forEach((value, row) => {
-    const served = outputs[row] ?? Number.NaN;
-    if (!(deviation(served, value) <= GOLDEN_TOLERANCE)) {
-      throw new Error(`golden row ${row + 1}: ${served} is served, ${value} expected`);
-    }
-  });
+/** The elements of an answer. Throws where they are not those that are expected. */
+function requireAnswer(probe: Probe, answer: unknown): ReturnType<typeof elementsIn> & object {
+  const elements = elementsIn(answer);
+  if (elements === undefined) throw new Error(`${probe.path} answers what is no prediction`);
+  const difference = differenceOf(probe, elements, GOLDEN_TOLERANCE);
+  if (difference !== undefined) throw new Error(`the golden question: ${difference}`);
+  return elements;
 }
 
-async function outputsOfJob(url: string, rows: number[][], options: GateOptions): Promise<number[]> {
+async function resultOfJob(url: string, { body }: Probe, options: GateOptions): Promise<unknown> {
   const { id } = await eventually("the queue to take a job", options, async () =>
-    jobAnswer.parse(await ask(`${url}/v1/jobs`, { rows })),
+    jobAnswer.parse(await ask(`${url}/v1/jobs`, body)),
   );
   const job = await eventually("the worker to finish a job", options, async () => {
     const report = jobAnswer.parse(await ask(`${url}/v1/jobs/${id}`));
@@ -83,15 +80,11 @@ async function outputsOfJob(url: string, rows: number[][], options: GateOptions)
     return report;
   });
   if (job.result === undefined) throw new Error(`the worker failed a job: ${job.reason ?? "no reason given"}`);
-  return probabilities(job.result);
-}
-
-function probabilities({ predictions }: z.infer<typeof predictAnswer>): number[] {
-  return predictions.map(({ probability }) => probability);
+  return job.result;
 }
 
 /** What `act` returns once it does not throw any more. */
-async function eventually<T>(what: string, { timeoutMs, collapsed }: GateOptions, act: () => Promise<T>): Promise<T> {
+async function eventually<T>(what: string, { timeoutMs, hopeless }: GateOptions, act: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   let look = performance.now() + LOOK_MS;
   for (;;) {
@@ -102,7 +95,7 @@ async function eventually<T>(what: string, { timeoutMs, collapsed }: GateOptions
       last = causeOf(error);
     }
     if (performance.now() > look) {
-      const reason = await collapsed();
+      const reason = await hopeless();
       if (reason !== undefined) throw new Error(reason);
       look = performance.now() + LOOK_MS;
     }

@@ -1,10 +1,8 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { hexOf } from "../common/digest.ts";
-import { goldenNumbers, hasGoldenRows } from "../serving/models/golden.ts";
 import { readPackage } from "../serving/models/package.ts";
+import { type Probe, probeOf } from "../serving/models/probe.ts";
 import { addVersion, useAsDefault, useVersion } from "../serving/models/registry.ts";
-import { updateRegistry } from "../serving/models/registry-file.ts";
+import { modelFolder, updateRegistry } from "../serving/models/registry-file.ts";
 import type { Manifest } from "./manifest.ts";
 import type { GuestPaths } from "./paths.ts";
 import { ensureUnpacked } from "./source.ts";
@@ -19,7 +17,7 @@ export function defaultModel(manifest: Manifest): Model {
 
 /** Brings the model's package onto the host and returns its folder. */
 export async function ensureModel(paths: GuestPaths, sourceUrl: string, model: Model): Promise<string> {
-  const folder = join(paths.models, hexOf(model.digest));
+  const folder = modelFolder(paths.models, model.digest);
   if (!existsSync(folder)) await ensureUnpacked(sourceUrl, model, folder, MODEL_TIMEOUT_MS);
   return folder;
 }
@@ -31,12 +29,8 @@ export async function activateModel(paths: GuestPaths, { name, version, digest }
   );
 }
 
-/** The golden rows that travel with the model, and what the frontend must answer for them. */
-export async function readGolden(
-  paths: GuestPaths,
-  model: Model,
-): Promise<{ rows: number[][]; probabilities: number[] }> {
-  const { card, golden } = await readPackage(join(paths.models, hexOf(model.digest)));
-  if (!card.rows || !hasGoldenRows(golden)) return { rows: [], probabilities: [] };
-  return { rows: golden.rows, probabilities: goldenNumbers(card.rows.output, golden) };
+/** The golden question that travels with the model, as the host's frontend is asked it. */
+export async function readProbe(paths: GuestPaths, { name, digest }: Model): Promise<Probe> {
+  const { card, golden } = await readPackage(modelFolder(paths.models, digest));
+  return probeOf(name, card, golden);
 }

@@ -2,16 +2,23 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { hexOf } from "../common/digest.ts";
 import { namesIn } from "../common/files.ts";
+import { digestsIn, retainDigests } from "../serving/models/registry.ts";
+import { updateRegistry } from "../serving/models/registry-file.ts";
 import type { Manifest } from "./manifest.ts";
 import type { GuestPaths } from "./paths.ts";
 
 const digestName = /^[0-9a-f]{64}(?:\..*)?$/;
 
-/** Removes models, payloads and layers that none of these releases names, and what an interrupted fetch left of them. */
+/**
+ * Removes payloads and layers that none of these releases names, models that besides are in no memory, and what an interrupted fetch
+ * left of any.
+ */
 export async function prune(paths: GuestPaths, releases: Manifest[]): Promise<void> {
   const kept = (digests: Manifest["payload"]["digest"][]) => new Set(digests.map(hexOf));
+  const released = releases.flatMap(({ models }) => models.map(({ digest }) => digest));
+  const registry = await updateRegistry(paths.models, (registry) => retainDigests(registry, new Set(released)));
   const keep: [string, Set<string>][] = [
-    [paths.models, kept(releases.flatMap(({ models }) => models.map(({ digest }) => digest)))],
+    [paths.models, kept([...released, ...digestsIn(registry)])],
     [paths.payloads, kept(releases.map(({ payload }) => payload.digest))],
     [paths.layers, kept(releases.flatMap(({ payload }) => [payload.runtime.digest, payload.app.digest]))],
   ];

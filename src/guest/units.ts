@@ -8,9 +8,23 @@ export const payloadServices: Service[] = ["runtime", "frontend", "worker"];
 
 export const SERVICE_USER = "slipway";
 
-/** The name of a service's unit. */
-export function unitName(service: Service): string {
-  return `slipway-${service}.service`;
+/** All of a host's models are served by one group of runtimes. */
+export const RUNTIME_GROUP = "default";
+/** With two, one that is killed or restarted costs no request. */
+export const RUNTIME_REPLICAS = 2;
+
+/** The name of a service's unit file; runtimes are instances of one. */
+export function unitFile(service: Service): string {
+  return service === "runtime" ? "slipway-runtime@.service" : `slipway-${service}.service`;
+}
+
+/** The names of a service's units. */
+export function unitNames(service: Service): string[] {
+  if (service !== "runtime") return [unitFile(service)];
+  return Array.from(
+    { length: RUNTIME_REPLICAS },
+    (_, replica) => `slipway-runtime@${RUNTIME_GROUP}-${replica}.service`,
+  );
 }
 
 /** The services that serve on a host of these roles, in the order in which they start. */
@@ -61,8 +75,8 @@ export function unitText(service: Service, host: HostConfig, queueServer: string
         "MemoryDenyWriteExecute=yes",
       ]);
     case "runtime":
-      return unit("Slipway model runtime", "network.target", [
-        ...nodeService("runtime"),
+      return unit("Slipway model runtime %i", "network.target", [
+        ...nodeService("runtime", "%i"),
         // the socket's folder outlives restarts, so that the frontend finds the new socket at the old place
         "RuntimeDirectory=slipway",
         "RuntimeDirectoryMode=0750",
@@ -71,7 +85,7 @@ export function unitText(service: Service, host: HostConfig, queueServer: string
         "PrivateNetwork=yes",
       ]);
     case "frontend":
-      return unit("Slipway frontend", "network-online.target slipway-queue.service slipway-runtime.service", [
+      return unit("Slipway frontend", `network-online.target slipway-queue.service ${unitNames("runtime").join(" ")}`, [
         ...nodeService("frontend"),
         ...(lowPort(host) ? unprivileged.filter((line) => line !== "CapabilityBoundingSet=") : unprivileged),
         ...(lowPort(host)
@@ -79,7 +93,7 @@ export function unitText(service: Service, host: HostConfig, queueServer: string
           : []),
       ]);
     case "worker":
-      return unit("Slipway worker", "network-online.target slipway-queue.service slipway-runtime.service", [
+      return unit("Slipway worker", `network-online.target slipway-queue.service ${unitNames("runtime").join(" ")}`, [
         ...nodeService("worker"),
         ...unprivileged,
       ]);
@@ -115,9 +129,9 @@ function unit(description: string, after: string, service: string[]): string {
   ].join("\n");
 }
 
-function nodeService(entry: string): string[] {
+function nodeService(entry: string, ...args: string[]): string[] {
   return [
-    `ExecStart=/opt/slipway/current/runtime/bin/node /opt/slipway/current/app/${entry}.mjs`,
+    `ExecStart=${["/opt/slipway/current/runtime/bin/node", `/opt/slipway/current/app/${entry}.mjs`, ...args].join(" ")}`,
     "Environment=NODE_ENV=production",
   ];
 }

@@ -1,15 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { messageOf, SlipwayError } from "../common/errors.ts";
-import { deviation } from "../serving/models/golden.ts";
+import { differenceOf, elementsIn, type Probe } from "../serving/models/probe.ts";
 
 /** What an endpoint must answer to count as healthy. */
-export interface Expectation {
+export interface Expectation extends Probe {
   /** Digest of the model that shall serve. */
   digest: string;
-  rows: number[][];
-  /** Probabilities for `rows`. */
-  outputs: number[];
   /** Absolute, and relative for outputs above 1. */
   tolerance: number;
 }
@@ -17,15 +14,17 @@ export interface Expectation {
 /** What a healthy endpoint answered. */
 export interface EndpointReport {
   model: { name: string; version: string; digest: string };
-  predictions: { probability: number; class: number }[];
+  /** Row by row the predictions, or tensor by tensor the outputs, as they came. */
+  prediction: unknown[];
   /** Milliseconds of the prediction request. */
   latencyMs: number;
 }
 
-const predictAnswer = z.object({
-  model: z.object({ name: z.string(), version: z.string(), digest: z.string() }),
-  predictions: z.array(z.object({ probability: z.number(), class: z.number() })),
-});
+const versionAnswer = z.object({ model: z.object({ name: z.string(), version: z.string(), digest: z.string() }) });
+const predictAnswer = z.union([
+  z.object({ predictions: z.array(z.unknown()) }).transform(({ predictions }) => predictions),
+  z.object({ outputs: z.array(z.unknown()) }).transform(({ outputs }) => outputs),
+]);
 
 /**
  * Asks an endpoint for life, readiness and a real prediction: a TCP connection alone is not health.
@@ -38,19 +37,21 @@ export async function checkEndpoint(url: string, expected: Expectation, timeoutM
     const { status, text } = await ask(`${url}/v2/health/${level}`, deadline);
     if (status !== 200) throw unhealthy(`${url} is not ${level}: it answers ${status} ${text.slice(0, 200)}`);
   }
-  const start = performance.now();
-  const { status, text } = await ask(`${url}/v1/predict`, deadline, { rows: expected.rows });
-  const latencyMs = performance.now() - start;
-  const answer = predictAnswer.safeParse(status === 200 ? parsed(text) : undefined);
-  if (!answer.success) throw unhealthy(`${url} does not predict: it answers ${status} ${text.slice(0, 200)}`);
-  const { model, predictions } = answer.data;
+  const version = await ask(`${url}/version`, deadline);
+  const served = versionAnswer.safeParse(parsed(version.text));
+  if (!served.success)
+    throw unhealthy(`${url} does not say what it serves: ${version.status} ${version.text.slice(0, 200)}`);
+  const { model } = served.data;
   if (model.digest !== expected.digest) throw unhealthy(`${url} serves model ${model.digest}, not ${expected.digest}`);
-  const worst =
-    predictions.length === expected.outputs.length ? largestDifference(predictions, expected.outputs) : Infinity;
-  if (!(worst <= expected.tolerance)) {
-    throw unhealthy(`${url} predicts otherwise than the golden rows: off by ${worst}, allowed ${expected.tolerance}`);
-  }
-  return { model, predictions, latencyMs };
+  const start = performance.now();
+  const { status, text } = await ask(`${url}${expected.path}`, deadline, expected.body);
+  const latencyMs = performance.now() - start;
+  const answer = status === 200 ? parsed(text) : undefined;
+  const elements = elementsIn(answer);
+  if (elements === undefined) throw unhealthy(`${url} does not predict: it answers ${status} ${text.slice(0, 200)}`);
+  const difference = differenceOf(expected, elements, expected.tolerance);
+  if (difference !== undefined) throw unhealthy(`${url} predicts otherwise than the golden rows: ${difference}`);
+  return { model, prediction: predictAnswer.parse(answer), latencyMs };
 }
 
 const PAUSE_MS = 250;
@@ -84,10 +85,6 @@ function parsed(text: string): unknown {
   } catch {
     return undefined; // another server's page; the schema then says no
   }
-}
-
-function largestDifference(predictions: { probability: number }[], outputs: number[]): number {
-  return Math.max(...predictions.map(({ probability }, row) => deviation(probability, outputs[row] ?? Number.NaN)));
 }
 
 async function ask(url: string, signal: AbortSignal, body?: unknown): Promise<{ status: number; text: string }> {

@@ -1,16 +1,12 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
+import { probeSchema } from "../serving/models/probe.ts";
 import type { Expectation } from "./check-endpoint.ts";
 
 const FILE = "expectation.json";
 
-const schema = z.object({
-  digest: z.string(),
-  rows: z.array(z.array(z.number())),
-  outputs: z.array(z.number()),
-  tolerance: z.number(),
-});
+const schema = probeSchema.extend({ digest: z.string(), tolerance: z.number() });
 
 /** Remembers what a stack's endpoint must answer since its last good release, so that `check` needs no model at hand. */
 export async function rememberExpectation(stackHome: string, expectation: Expectation): Promise<void> {

@@ -21,12 +21,12 @@ async function servingHost() {
 const restarts = (commands: string[]) => commands.filter((line) => line.startsWith("systemctl restart"));
 
 describe("deploy", () => {
-  it("brings a new model into service by restarting the runtime alone", async () => {
+  it("brings a new model into service without restarting anything", async () => {
     const { release, deploy, serving, commands, entries, paths } = await servingHost();
     const next = await release(2, { output: 0.75 });
     expect(await deploy(next)).toEqual({ sequence: 2, manifest: next });
     expect(serving).toMatchObject({ model: next.models[0]?.digest, output: 0.75 });
-    expect(restarts(commands)).toEqual(["systemctl restart slipway-runtime.service"]);
+    expect(restarts(commands)).toEqual([]);
     const { name, version, digest } = next.models[0] ?? {};
     const model = { name, version, digest };
     expect(entries().at(-1)).toMatchObject({ type: "verdict", sequence: 2, ok: true, model, outputs: [0.75, 0.75] });
@@ -43,9 +43,21 @@ describe("deploy", () => {
       sequence: 2,
       ok: false,
       model: { digest: first.manifest.models[0]?.digest },
-      failure: { step: "gate", reason: "golden row 1: 0.75 is served, 0.5 expected" },
+      failure: { step: "gate", reason: "the golden question: 0.75 is served, 0.5 expected (element 1)" },
     });
     expect((await readReleaseRecord(paths))?.sequence).toBe(2);
+  });
+
+  it("keeps the old model when the runtime cannot load the new one, and says why", async () => {
+    const { release, deploy, serving, first, entries, commands } = await servingHost();
+    await deploy(await release(2, { output: 0.75, torn: true }));
+    expect(serving).toMatchObject({ model: first.manifest.models[0]?.digest, output: 0.25 });
+    expect(restarts(commands)).toEqual([]);
+    expect(entries().at(-1)).toMatchObject({
+      ok: false,
+      model: { digest: first.manifest.models[0]?.digest },
+      failure: { step: "gate", reason: "m 2 cannot be loaded: the model is torn" },
+    });
   });
 
   it("refuses a model whose bytes are not the manifest's, without a restart", async () => {
@@ -91,9 +103,9 @@ describe("deploy", () => {
     const { release, deploy, host, entries } = await servingHost();
     const next = await release(2, { output: 0.75, golden: 0.5 });
     const run = host.run;
-    let restarted = 0;
+    let started = 0;
     host.run = async (command, args, options) => {
-      if (args[0] === "restart" && ++restarted > 1) throw new Error("systemd is gone");
+      if (args[0] === "start" && ++started > 1) throw new Error("systemd is gone");
       return run(command, args, options);
     };
     await deploy(next);
@@ -126,7 +138,7 @@ describe("servicesToRestart", () => {
     const { release } = await fakeHost();
     const manifest = await release(1, { output: 0.25 });
     expect(servicesToRestart(manifest, { ...manifest, sequence: 2 })).toEqual([]);
-    expect(servicesToRestart(manifest, await release(2, { output: 0.75 }))).toEqual(["runtime"]);
+    expect(servicesToRestart(manifest, await release(2, { output: 0.75 }))).toEqual([]);
     expect(servicesToRestart(manifest, await release(2, { output: 0.75 }, 2))).toEqual(payloadServices);
   });
 });
@@ -179,7 +191,7 @@ describe("resume", () => {
     expect(entries().at(-1)).toMatchObject({
       type: "verdict",
       ok: false,
-      failure: { step: "gate", reason: "golden row 1: 0.5 is served, 0.25 expected" },
+      failure: { step: "gate", reason: "the golden question: 0.5 is served, 0.25 expected (element 1)" },
     });
   });
 });

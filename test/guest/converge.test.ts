@@ -28,7 +28,7 @@ describe("converge", () => {
     const written = servingConfig.parse(JSON.parse(readFileSync(paths.serving, "utf8")));
     expect(written).toMatchObject({ payload: manifest.payload.digest, modelsDir: paths.models, generation: "g1" });
     expect(commands).toContain(
-      "systemctl enable --quiet slipway-runtime.service slipway-frontend.service slipway-agent.service",
+      "systemctl enable --quiet slipway-runtime@default-0.service slipway-runtime@default-1.service slipway-frontend.service slipway-agent.service",
     );
   });
 
@@ -36,15 +36,15 @@ describe("converge", () => {
     const { host, paths, release, commands } = await fakeHost();
     const manifest = await release(1, { output: 0.25 });
     await converge(host, manifest, payloadServices);
-    const unit = join(paths.units, "slipway-runtime.service");
+    const unit = join(paths.units, "slipway-runtime@.service");
     const before = statSync(unit).mtimeMs;
     commands.length = 0;
     await converge(host, manifest, []);
     expect(statSync(unit).mtimeMs).toBe(before);
     expect(commands).toEqual([
       "getent passwd slipway",
-      "systemctl start slipway-runtime.service slipway-frontend.service",
-      "systemctl reset-failed slipway-runtime.service slipway-frontend.service",
+      "systemctl start slipway-runtime@default-0.service slipway-runtime@default-1.service slipway-frontend.service",
+      "systemctl reset-failed slipway-runtime@default-0.service slipway-runtime@default-1.service slipway-frontend.service",
     ]);
   });
 
@@ -143,9 +143,9 @@ describe("collapsedService", () => {
     const { host } = await fakeHost();
     host.run = async (command, args) => {
       if (command === "journalctl") return { stdout: "cannot start\n", stderr: "" };
-      return { stdout: args.includes("slipway-runtime.service") ? "4\n" : "0\n", stderr: "" };
+      return { stdout: args.includes("slipway-runtime@default-1.service") ? "4\n" : "0\n", stderr: "" };
     };
-    expect(await collapsedService(host)).toBe("slipway-runtime.service does not stay up\ncannot start\n");
+    expect(await collapsedService(host)).toBe("slipway-runtime@default-1.service does not stay up\ncannot start\n");
   });
 });
 

@@ -15,17 +15,20 @@ import { packageTar } from "../../src/serving/models/package.ts";
 import { binaryCard } from "../serving/cards.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { serveFiles } from "./file-server.ts";
+import { playRuntime } from "./played-runtime.ts";
 
 /** What a model of the test stands for: it answers `output` for every row, and says `golden` of itself, as one number of `width`. */
 interface TestModel {
   output: number;
   golden?: number;
   width?: number;
+  /** It does not load. */
+  torn?: boolean;
 }
 
 /**
- * A host whose source, files, links and journal are real, and whose services are played: a restarted "runtime" serves the model that is
- * current then, as the units of the payload that is current when the "frontend" restarts.
+ * A host whose source, files, links and journal are real, and whose services are played: from the first start of the "runtime" on its
+ * socket is served, with models that are numbers in files; a restarted "frontend" is of the payload that is current then.
  */
 export async function fakeHost() {
   const root = temporaryFolder();
@@ -37,13 +40,9 @@ export async function fakeHost() {
   const sourceUrl = await serveFiles(files);
 
   const json = (path: string) => JSON.parse(readFileSync(path, "utf8"));
-  const restart = (unit: string) => {
-    if (unit === "slipway-runtime.service") {
-      const { default: name, models } = json(join(paths.models, "registry.json"));
-      const { live, versions } = models[name];
-      serving.model = versions.find(({ version }: { version: string }) => version === live).digest;
-      serving.output = json(join(paths.models, hexOf(serving.model as Digest), "model.onnx")).output;
-    }
+  const runtime = await playRuntime(paths, (model) => Object.assign(serving, model));
+  const restart = async (unit: string) => {
+    if (unit.startsWith("slipway-runtime@default-0")) await runtime.restart();
     if (unit === "slipway-frontend.service") serving.payload = json(paths.serving).payload;
   };
   const frontend = await serveFiles(new Map(), (request, response) => {
@@ -79,7 +78,7 @@ export async function fakeHost() {
     async run(command, args, options) {
       if (command === "tar") return run(command, args, options);
       commands.push([command, ...args].join(" "));
-      if (command === "systemctl" && args[0] === "restart") args.slice(1).forEach(restart);
+      if (command === "systemctl" && args[0] === "restart") for (const unit of args.slice(1)) await restart(unit);
       return { stdout: args.includes("NRestarts") ? "0" : "", stderr: "" };
     },
   };

@@ -3,7 +3,13 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { awaitEndpoint, checkEndpoint } from "../../src/health/check-endpoint.ts";
 
-const expected = { digest: "sha256:aa", rows: [[1], [2]], outputs: [0.25, 0.75], tolerance: 1e-5 };
+const expected = {
+  digest: "sha256:aa",
+  path: "/v1/predict",
+  body: { rows: [[1], [2]] },
+  expected: [0.25, 0.75],
+  tolerance: 1e-5,
+};
 const good = {
   model: { name: "m", version: "1", digest: "sha256:aa" },
   predictions: [
@@ -26,13 +32,18 @@ async function endpoint(answers: Record<string, unknown>): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-const well = { "/v2/health/live": { live: true }, "/v2/health/ready": { ready: true }, "/v1/predict": good };
+const well = {
+  "/v2/health/live": { live: true },
+  "/v2/health/ready": { ready: true },
+  "/version": { model: good.model },
+  "/v1/predict": good,
+};
 
 describe("the check of an endpoint", () => {
   it("passes when it lives, is ready and predicts the golden rows with the expected model", async () => {
     expect(await checkEndpoint(await endpoint(well), expected)).toMatchObject({
       model: good.model,
-      predictions: good.predictions,
+      prediction: good.predictions,
     });
   });
 
@@ -41,7 +52,8 @@ describe("the check of an endpoint", () => {
     ["is not ready", { ...well, "/v2/health/ready": 503 }],
     ["does not predict", { ...well, "/v1/predict": 500 }],
     ["does not predict", { ...well, "/v1/predict": "<h1>another server</h1>" }],
-    ["serves model sha256:bb", { ...well, "/v1/predict": { ...good, model: { ...good.model, digest: "sha256:bb" } } }],
+    ["serves model sha256:bb", { ...well, "/version": { model: { ...good.model, digest: "sha256:bb" } } }],
+    ["does not say what it serves", { ...well, "/version": { model: null } }],
     ["predicts otherwise", { ...well, "/v1/predict": { ...good, predictions: [...good.predictions].reverse() } }],
     ["predicts otherwise", { ...well, "/v1/predict": { ...good, predictions: good.predictions.slice(1) } }],
   ])("fails when it %s", async (reason, answers) => {

@@ -19,9 +19,9 @@ export const verb = declare({
       });
     }
     const report = await reporter.phase("check", url, () => checkEndpoint(url, expectation, args.timeout * 1000));
-    const { model, predictions, latencyMs } = report;
+    const { model, prediction, latencyMs } = report;
     reporter.result(
-      { ok: true, stack, url, model, prediction: predictions, latencyMs, timings: reporter.timings },
+      { ok: true, stack, url, model, prediction, latencyMs, timings: reporter.timings },
       `${url} serves ${model.name} version ${model.version} (${model.digest}); the golden rows came back right in ${latencyMs.toFixed(1)} ms`,
     );
   },

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { daemonStatus } from "../../cloud/control.ts";
 import { slipwayHome } from "../../common/home.ts";
 import { withStackLock } from "../../release/stack-lock.ts";
@@ -27,9 +28,9 @@ async function start({ args, reporter, signal }: Call<typeof options>): Promise<
   const served = await withStackLock(workspace.stackHome, "quickstart", () =>
     withUsageIfFull(workspace.session, () => bringUp(workspace, reporter, { signal })),
   );
-  const row = JSON.stringify({ rows: [served.rows[0]] });
+  const { path, body } = served.probe;
   const next = [
-    `curl -s ${served.url}/v1/predict -H 'content-type: application/json' -d '${row}'`,
+    `curl -s ${served.url}${path} -H 'content-type: application/json' -d '${JSON.stringify(firstRowOf(body))}'`,
     "npx slipway up production --model models/diabetes/development",
     "npm run stop",
   ];
@@ -57,4 +58,10 @@ async function stop({ args, reporter, signal }: Call<typeof options>): Promise<v
     { ok: true, leftovers: [], proof, timings: reporter.timings },
     ["Nothing is left, in the cloud and on this machine:", ...proof].join("\n  "),
   );
+}
+
+/** The question for one row, where it is one for several: enough to copy. */
+function firstRowOf(body: unknown): unknown {
+  const question = z.object({ rows: z.array(z.unknown()) }).safeParse(body);
+  return question.success ? { rows: question.data.rows.slice(0, 1) } : body;
 }

@@ -169,14 +169,37 @@ export function deleteVersion(registry: Registry, name: string, version: string)
 
 /** With the `keep` youngest versions of each model, and besides them those that are loaded or where a rollback leads first. */
 export function retainVersions(registry: Registry, keep: number): Registry {
+  return retain(registry, ({ live, history, versions }) => {
+    const young = versions.slice(-keep).map(({ version }) => version);
+    const needed = new Set([...young, live, history.at(-1)]);
+    return ({ version }) => needed.has(version);
+  });
+}
+
+/** With the versions of these packages, and besides them those that are loaded. */
+export function retainDigests(registry: Registry, digests: ReadonlySet<ModelIdentity["digest"]>): Registry {
+  return retain(
+    registry,
+    () =>
+      ({ digest }) =>
+        digests.has(digest),
+  );
+}
+
+function retain(
+  registry: Registry,
+  isKept: (model: RegisteredModel) => (version: RegisteredModel["versions"][number]) => boolean,
+): Registry {
+  let changed = false;
   const models = Object.entries(registry.models).map(([name, model]) => {
-    const young = model.versions.slice(-keep).map(({ version }) => version);
-    const needed = new Set([...young, model.live, model.history.at(-1)]);
-    const versions = model.versions.filter(({ version, loaded }) => loaded || needed.has(version));
+    const isWanted = isKept(model);
+    const versions = model.versions.filter((version) => version.loaded || isWanted(version));
+    if (versions.length === model.versions.length) return [name, model] as const;
+    changed = true;
     const left = new Set(versions.map(({ version }) => version));
     return [name, { ...model, versions, history: model.history.filter((version) => left.has(version)) }] as const;
   });
-  return { ...registry, models: Object.fromEntries(models) };
+  return changed ? { ...registry, models: Object.fromEntries(models) } : registry;
 }
 
 /** The digests of all packages that the registry names. */

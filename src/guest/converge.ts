@@ -91,7 +91,7 @@ function servingConfigOf({ config, paths }: Host, manifest: Manifest): ServingCo
     stack: config.stack,
     host: config.host,
     generation: config.generation,
-    frontend: { host: "0.0.0.0", port: frontend?.port ?? 5100 },
+    frontend: { host: "0.0.0.0", port: frontend?.port ?? 5100, stateDir: paths.frontendState },
     runtimeDir: paths.runtimeDir,
     runtimes: [{ name: RUNTIME_GROUP, replicas: RUNTIME_REPLICAS }],
     modelsDir: paths.models,

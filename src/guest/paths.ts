@@ -14,6 +14,7 @@ export function guestPaths(root: string = process.env.SLIPWAY_ROOT ?? "") {
     /** What this host acted upon last, and what serves. */
     release: `${lib}/release.json`,
     models: `${lib}/models`,
+    frontendState: `${lib}/frontend`,
     queueData: `${lib}/queue`,
     layers: `${opt}/layers`,
     payloads: `${opt}/payloads`,

@@ -87,6 +87,9 @@ export function unitText(service: Service, host: HostConfig, queueServer: string
     case "frontend":
       return unit("Slipway frontend", `network-online.target slipway-queue.service ${unitNames("runtime").join(" ")}`, [
         ...nodeService("frontend"),
+        // the counters that outlast a restart
+        "StateDirectory=slipway/frontend",
+        "StateDirectoryMode=0750",
         ...(lowPort(host) ? unprivileged.filter((line) => line !== "CapabilityBoundingSet=") : unprivileged),
         ...(lowPort(host)
           ? ["CapabilityBoundingSet=CAP_NET_BIND_SERVICE", "AmbientCapabilities=CAP_NET_BIND_SERVICE"]

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { frontendConfig } from "./frontend/config.ts";
 
 const count = z.number().int().positive();
 
@@ -44,7 +45,7 @@ export const servingConfig = z.object({
   stack: z.string(),
   host: z.string(),
   generation: z.string(),
-  frontend: z.object({ host: z.string(), port: z.number().int() }),
+  frontend: frontendConfig,
   /** Holds the unix sockets of the runtime processes. */
   runtimeDir: z.string(),
   runtimes: z

@@ -6,9 +6,11 @@ import { readServingConfig, type ServingConfig } from "./config.ts";
 export interface RunningProcess {
   /** Finishes what has begun and takes nothing more. */
   close: () => Promise<void>;
+  /** Within which `close` must be done, in milliseconds. */
+  drainMs?: number;
 }
 
-/** After SIGTERM; systemd's own limit is far above. */
+/** After SIGTERM, unless a process says otherwise; systemd's own limit is far above. */
 const DRAIN_MS = 10_000;
 
 /**
@@ -31,7 +33,7 @@ export async function runServingProcess(
       setTimeout(() => {
         log.error("did not drain in time");
         process.exit(1);
-      }, DRAIN_MS).unref();
+      }, running.drainMs ?? DRAIN_MS).unref();
       running.close().then(
         () => process.exit(0),
         (error: unknown) => {
@@ -43,6 +45,11 @@ export async function runServingProcess(
     process.on("SIGTERM", stop).on("SIGINT", stop);
   } catch (error) {
     log.fatal({ err: error, code: error instanceof SlipwayError ? error.code : undefined }, "cannot start");
-    process.exit(error instanceof SlipwayError ? error.exitCode : 1);
+    process.exit(exitCodeOf(error));
   }
+}
+
+function exitCodeOf(error: unknown): number {
+  const { exitCode } = error as { exitCode?: unknown };
+  return typeof exitCode === "number" && exitCode !== 0 ? exitCode : 1;
 }

@@ -1,70 +1,125 @@
-import Fastify, {
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-  LogController,
-} from "fastify";
+import { randomBytes } from "node:crypto";
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
+import { Meter } from "../metrics/meter.ts";
+import { allowedMethods } from "./allowed-methods.ts";
+import { type Access, requireRoles } from "./auth.ts";
+import { answerClientError } from "./client-errors.ts";
+import { frontendSettingsOf } from "./config.ts";
 import type { FrontendContext } from "./context.ts";
 import { HttpError, httpErrorOf } from "./errors.ts";
+import { sendFailure } from "./failure-reply.ts";
+import { figureRoutes } from "./figure-routes.ts";
+import { boundArrival, boundRates, boundRequestsInFlight, giveHeaders } from "./guards.ts";
+import { meterRequests } from "./http-figures.ts";
 import { jobRoutes } from "./job-routes.ts";
-import { sendFailurePage, wantsJson } from "./page-reply.ts";
+import { loginRoutes } from "./login-routes.ts";
+import { meterModels } from "./model-figures.ts";
+import { modelRoutes } from "./model-routes.ts";
+import { openApiRoutes } from "./openapi-routes.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { predictRoutes } from "./predict-routes.ts";
+import { type Hub, localHub } from "./processes/hub.ts";
+import { requestIdOf } from "./request-ids.ts";
+import { type RouteEntry, tableOfRoutes } from "./route-table.ts";
+import { useZodSchemas } from "./schemas.ts";
 import { statusRoutes } from "./status-routes.ts";
 import { v2Routes } from "./v2-routes.ts";
 
-const MAX_BODY_BYTES = 2 * 1024 * 1024;
-const MAX_JOB_BODY_BYTES = 32 * 1024 * 1024;
-/** A client that takes longer to send its request is cut off. */
-const REQUEST_TIMEOUT_MS = 15_000;
+declare module "fastify" {
+  interface FastifyInstance {
+    /** What is served, once the app is ready. */
+    routeTable: readonly RouteEntry[];
+  }
+}
+
+/** What a frontend works with besides the models: who may ask, and where figures go. */
+export interface FrontendPlatform {
+  access: Access;
+  meter: Meter;
+  hub: Hub;
+}
+
+/** The platform of a host without tokens whose frontend is one process. */
+function plainPlatform(): FrontendPlatform {
+  const meter = new Meter();
+  return { access: { tokens: undefined, sessionKey: randomBytes(32) }, meter, hub: localHub(meter) };
+}
+
+/** How often Node looks for connections whose headers are late. */
+const LATE_LOOK_MS = 1000;
 
 /** The HTTP interface (docs/reference/serving-api.md); listening and closing are the caller's. */
-export function buildFrontend(context: FrontendContext, log: FastifyBaseLogger): FastifyInstance {
+export function buildFrontend(
+  withoutFigures: FrontendContext,
+  log: FastifyBaseLogger,
+  { access, meter, hub }: FrontendPlatform = plainPlatform(),
+): FastifyInstance {
+  const context = meterModels(withoutFigures, meter);
+  const settings = frontendSettingsOf(context.config);
   const app = Fastify({
     loggerInstance: log,
     // two lines a request would cost more than the prediction
     logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: MAX_BODY_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    bodyLimit: settings.bodyBytes,
+    // the body's own bound is ours: boundArrival
+    requestTimeout: 0,
+    http: { headersTimeout: settings.requestTimeoutMs, connectionsCheckingInterval: LATE_LOOK_MS },
     forceCloseConnections: "idle",
+    // what arrives on an open connection while the process stops is answered like everything else
+    return503OnClosing: false,
+    clientErrorHandler: answerClientError,
+    genReqId: requestIdOf,
+    trustProxy: settings.trustedProxies.length > 0 ? settings.trustedProxies : false,
     routerOptions: { ignoreTrailingSlash: true },
+    frameworkErrors: (error, request, reply) => sendFailure(context, request, reply, httpErrorOf(error)),
   });
   app.setErrorHandler<Error>((error, request, reply) => {
     const failure = httpErrorOf(error);
-    if (failure.statusCode === 500)
-      log.error({ method: request.method, url: request.url, err: error }, "request failed");
-    else if (failure.statusCode > 500) log.warn({ url: request.url, code: failure.code }, failure.message);
+    const { id, method, url } = request;
+    if (failure.statusCode === 500) log.error({ reqId: id, method, url, err: error }, "request failed");
+    else if (failure.statusCode > 500) log.warn({ reqId: id, url, code: failure.code }, failure.message);
     return sendFailure(context, request, reply, failure);
   });
-  app.setNotFoundHandler((request, reply) =>
-    sendFailure(
-      context,
-      request,
-      reply,
-      new HttpError(404, "NOT_FOUND", `${request.method} ${request.url} is not served here`),
-    ),
+  const table = tableOfRoutes(app);
+  app.decorate("routeTable", table);
+  useZodSchemas(app);
+  giveHeaders(app, settings);
+  app.register(
+    inOrder(async () => {
+      const inFlight = boundRequestsInFlight(app, settings);
+      meterRequests(app, meter, inFlight.count);
+      requireRoles(app, access);
+      boundRates(app, settings, (key, windowMs) => hub.hit(key, windowMs));
+      boundArrival(app, settings);
+    }),
   );
-  statusRoutes(app, context);
-  predictRoutes(app, context);
-  jobRoutes(app, context, MAX_JOB_BODY_BYTES);
-  v2Routes(app, context);
-  pageRoutes(app, context);
+  app.setNotFoundHandler((request, reply) => {
+    const methods = allowedMethods(table, request.url.replace(/\?.*/, ""));
+    if (methods.length > 0) reply.header("allow", methods.join(", "));
+    if (methods.length > 0 && request.method === "OPTIONS") return reply.code(204).send();
+    const what = `${request.method} ${request.url.slice(0, 200)}`;
+    const failure =
+      methods.length > 0
+        ? new HttpError(405, "METHOD_NOT_ALLOWED", `${what} is not served here, ${methods.join(", ")} are`)
+        : new HttpError(404, "NOT_FOUND", `${what} is not served here`);
+    return sendFailure(context, request, reply, failure);
+  });
+  // in a scope of their own: plugins are there before them
+  app.register(async (routes) => {
+    statusRoutes(routes, context);
+    openApiRoutes(routes, context, table);
+    modelRoutes(routes, context);
+    predictRoutes(routes, context);
+    jobRoutes(routes, context, settings.jobBodyBytes);
+    v2Routes(routes, context);
+    figureRoutes(routes, hub);
+    pageRoutes(routes, context);
+    loginRoutes(routes, context, access);
+  });
   return app;
 }
 
-/** The error in the form that the route's protocol has for it. */
-function sendFailure(
-  context: FrontendContext,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  failure: HttpError,
-): FastifyReply {
-  const { statusCode, code, message, retryAfter } = failure;
-  reply.code(statusCode);
-  if (retryAfter !== undefined) reply.header("retry-after", retryAfter);
-  if (request.url.startsWith("/v2")) return reply.send({ error: message });
-  if (request.headers.accept?.includes("text/html") && !wantsJson(request))
-    return sendFailurePage(context, request, reply, failure);
-  return reply.send({ error: { code, message } });
+/** A step that takes its turn among the plugins and works on the same instance as they do. */
+function inOrder(step: () => Promise<void>): () => Promise<void> {
+  return Object.assign(step, { [Symbol.for("skip-override")]: true });
 }

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
 import { z } from "zod";
 import { decide, outputsByClass } from "../models/card.ts";
 import { RuntimeError } from "../routing/question.ts";
@@ -9,20 +9,38 @@ import { type FrontendContext, requireLastRowModel, requireRowModel } from "./co
 import { httpErrorOf } from "./errors.ts";
 import { type FormRow, isComplete, readFormRow, unsentRow } from "./form-row.ts";
 import type { ModelDataReader } from "./model-data.ts";
+import { pageResponse } from "./openapi.ts";
 import { sendPage } from "./page-reply.ts";
+import { describing } from "./schemas.ts";
 
 const exampleSchema = z.object({ row: z.coerce.number().int().positive().optional().catch(undefined) });
+const shown = z.object({ row: z.string().optional().describe("the number of a row that travels with the model") });
+const form = z.object({ value: z.array(z.string()).describe("one for each feature, in order") });
+const schemas: Record<"show" | "send", FastifySchema> = {
+  show: {
+    summary: "A form for one row",
+    tags: ["pages"],
+    querystring: describing(shown),
+    response: { 200: pageResponse() },
+  },
+  send: {
+    summary: "The form's answer, class by class",
+    tags: ["pages"],
+    body: { content: { "application/x-www-form-urlencoded": { schema: describing(form) } } },
+    response: { 200: pageResponse() },
+  },
+};
 
 /** `/predict`: a form for one row. `?row=3` fills in the third of the rows that travel with the model. */
 export function formRoutes(app: FastifyInstance, context: FrontendContext, read: ModelDataReader): void {
-  app.get("/predict", async (request, reply) => {
+  app.get("/predict", { config: { role: "read" }, schema: schemas.show }, async (request, reply) => {
     const served = requireRowModel(context);
     const { row } = exampleSchema.parse(request.query);
     const example = row === undefined ? undefined : (await read(served)).table.rows[row - 1];
     return show(request, reply, served, unsentRow(example), { example: example && row });
   });
 
-  app.post("/predict", async (request, reply) => {
+  app.post("/predict", { config: { role: "predict" }, schema: schemas.send }, async (request, reply) => {
     // What is in the form outlasts a runtime that is away for a moment.
     const last = requireLastRowModel(context);
     const { body } = request;

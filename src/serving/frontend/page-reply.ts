@@ -20,8 +20,6 @@ export function sendPage(
     .type("text/html; charset=utf-8")
     .headers({
       "content-security-policy": CONTENT_SECURITY_POLICY,
-      "x-content-type-options": "nosniff",
-      "referrer-policy": "no-referrer",
       vary: "accept",
     })
     .send(page(config, request.url.replace(/\?.*/, ""), view));

@@ -27,17 +27,17 @@ const count = z
   .string()
   .regex(/^\d{1,9}$/, "is not a whole number")
   .transform(Number);
-const querySchema = z.object({
+export const pageQuerySchema = z.object({
   page: count.optional(),
   class: count.optional(),
   only: z.enum(["right", "wrong"], "is neither right nor wrong").optional(),
 });
 
-export type PageQuery = z.infer<typeof querySchema>;
+export type PageQuery = z.infer<typeof pageQuerySchema>;
 
 /** Reads `?page=2&class=1&only=wrong`. Throws HttpError 400. */
 export function parsePageQuery(query: unknown): PageQuery {
-  const { data, error } = querySchema.safeParse(query);
+  const { data, error } = pageQuerySchema.safeParse(query);
   if (data) return data;
   const issue = error.issues[0];
   throw new HttpError(400, "QUERY_INVALID", `"${issue?.path.join(".")}" in the address ${issue?.message}`);

@@ -1,14 +1,42 @@
 import type { FastifyInstance } from "fastify";
+import { z } from "zod";
 import { defaultModel } from "../models/registry.ts";
 import { readRegistry } from "../models/registry-file.ts";
+import { modelIdentity } from "./answers.ts";
 import type { FrontendContext } from "./context.ts";
 import { HttpError, runtimeAway } from "./errors.ts";
 
+const tags = ["health and identity"];
+const schemas = {
+  live: { summary: "The frontend runs", tags, response: { 200: z.object({ live: z.literal(true) }) } },
+  ready: {
+    summary: "The current model is loaded and has passed its golden rows",
+    tags,
+    response: { 200: z.object({ ready: z.literal(true), model: modelIdentity }) },
+  },
+  version: {
+    summary: "What runs here",
+    tags,
+    response: {
+      200: z.object({
+        payload: z.string().describe("digest of the software"),
+        stack: z.string(),
+        host: z.string(),
+        generation: z.string(),
+        model: modelIdentity.nullable(),
+        node: z.string(),
+        onnxruntime: z.string().nullable(),
+        provider: z.enum(["cpu", "cuda"]).nullable().describe("what computes"),
+      }),
+    },
+  },
+};
+
 /** `GET /v2/health/live`, `GET /v2/health/ready` and `GET /version`. */
 export function statusRoutes(app: FastifyInstance, { config, router }: FrontendContext): void {
-  app.get("/v2/health/live", () => ({ live: true }));
+  app.get("/v2/health/live", { config: { role: "public" }, schema: schemas.live }, () => ({ live: true }));
 
-  app.get("/v2/health/ready", async () => {
+  app.get("/v2/health/ready", { config: { role: "public" }, schema: schemas.ready }, async () => {
     const served = router.findConnected();
     if (!served) throw runtimeAway();
     const wanted = defaultModel(await readRegistry(config.modelsDir));
@@ -23,7 +51,7 @@ export function statusRoutes(app: FastifyInstance, { config, router }: FrontendC
     return { ready: true, model: served.model };
   });
 
-  app.get("/version", () => ({
+  app.get("/version", { config: { role: "read" }, schema: schemas.version }, () => ({
     payload: config.payload,
     stack: config.stack,
     host: config.host,

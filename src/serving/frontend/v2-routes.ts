@@ -5,6 +5,7 @@ import { predictRows, type RowModel } from "../routing/rows.ts";
 import { type FrontendContext, requireRowModel } from "./context.ts";
 import { HttpError } from "./errors.ts";
 import { requireRows } from "./rows.ts";
+import { describing } from "./schemas.ts";
 
 interface ModelParams {
   name: string;
@@ -25,12 +26,57 @@ const inferRequest = z.object({
     .length(1),
 });
 
+const tags = ["open inference protocol"];
+const tensorMeta = z.object({ name: z.string(), datatype: z.string(), shape: z.array(z.int()) });
+const schemas = {
+  server: {
+    summary: "What the server is",
+    tags,
+    response: { 200: z.object({ name: z.string(), version: z.string(), extensions: z.array(z.string()) }) },
+  },
+  model: {
+    summary: "What a model takes and answers",
+    tags,
+    response: {
+      200: z.object({
+        name: z.string(),
+        versions: z.array(z.string()),
+        platform: z.string(),
+        inputs: z.array(tensorMeta),
+        outputs: z.array(tensorMeta),
+      }),
+    },
+  },
+  ready: {
+    summary: "Whether a model is ready",
+    tags,
+    response: { 200: z.object({ name: z.string(), ready: z.literal(true) }) },
+  },
+  infer: {
+    summary: "Outputs for tensors",
+    tags,
+    body: describing(inferRequest),
+    response: {
+      200: z.object({
+        model_name: z.string(),
+        model_version: z.string(),
+        id: z.string().optional(),
+        outputs: z.array(tensorMeta.extend({ data: z.array(z.number()) })),
+      }),
+    },
+  },
+};
+
 /** The Open Inference Protocol (KServe v2, REST and JSON): server and model metadata, model readiness, inference. */
 export function v2Routes(app: FastifyInstance, context: FrontendContext): void {
-  app.get("/v2", () => ({ name: "slipway", version: context.config.payload, extensions: [] }));
+  app.get("/v2", { config: { role: "read" }, schema: schemas.server }, () => ({
+    name: "slipway",
+    version: context.config.payload,
+    extensions: [],
+  }));
 
   for (const path of ["/v2/models/:name", "/v2/models/:name/versions/:version"]) {
-    app.get<{ Params: ModelParams }>(path, ({ params }) => {
+    app.get<{ Params: ModelParams }>(path, { config: { role: "read" }, schema: schemas.model }, ({ params }) => {
       const { model, card } = requireModel(params);
       const { input, output } = card.rows;
       return {
@@ -42,23 +88,31 @@ export function v2Routes(app: FastifyInstance, context: FrontendContext): void {
       };
     });
 
-    app.get<{ Params: ModelParams }>(`${path}/ready`, ({ params }) => {
-      return { name: requireModel(params).model.name, ready: true };
-    });
+    app.get<{ Params: ModelParams }>(
+      `${path}/ready`,
+      { config: { role: "read" }, schema: schemas.ready },
+      ({ params }) => {
+        return { name: requireModel(params).model.name, ready: true };
+      },
+    );
 
-    app.post<{ Params: ModelParams }>(`${path}/infer`, async ({ params, body }) => {
-      const model = requireModel(params);
-      const { id, rows: body1 } = requireInput(body, model.card.rows);
-      const { values, rows } = requireRows({ rows: body1 }, model.card.rows.input, context.limits.requestRows);
-      const { outputs, served } = await predictRows(context.router, model, values, rows);
-      const { name } = served.card.rows.output;
-      return {
-        model_name: served.model.name,
-        model_version: served.model.version,
-        ...(id !== undefined && { id }),
-        outputs: [{ name, datatype: "FP32", shape: [rows, outputs.length / rows], data: [...outputs] }],
-      };
-    });
+    app.post<{ Params: ModelParams }>(
+      `${path}/infer`,
+      { config: { role: "predict" }, schema: schemas.infer },
+      async ({ params, body }) => {
+        const model = requireModel(params);
+        const { id, rows: body1 } = requireInput(body, model.card.rows);
+        const { values, rows } = requireRows({ rows: body1 }, model.card.rows.input, context.limits.requestRows);
+        const { outputs, served } = await predictRows(context.router, model, values, rows);
+        const { name } = served.card.rows.output;
+        return {
+          model_name: served.model.name,
+          model_version: served.model.version,
+          ...(id !== undefined && { id }),
+          outputs: [{ name, datatype: "FP32", shape: [rows, outputs.length / rows], data: [...outputs] }],
+        };
+      },
+    );
   }
 
   function requireModel({ name, version }: ModelParams): RowModel {

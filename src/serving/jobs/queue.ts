@@ -33,6 +33,8 @@ export interface JobQueue {
   /** Accepts a job; the same key within a job's lifetime is the same job. Undefined when too many wait. */
   add(rows: number[][], key?: string): Promise<JobReport | undefined>;
   find(id: string): Promise<JobReport | undefined>;
+  /** How many jobs there are in each state. */
+  depths(): Promise<Record<string, number>>;
   close(): Promise<void>;
 }
 
@@ -86,6 +88,7 @@ export function openJobQueue(connection: Redis, waitingJobs: number): JobQueue {
       return find(jobId);
     },
     find,
+    depths: async () => (await queue()).getJobCounts("waiting", "active", "delayed", "completed", "failed"),
     close: async () => {
       await (await opened)?.close();
       connection.disconnect();

@@ -60,7 +60,11 @@ describe("POST /v1/predict", () => {
     const answer = await inject("POST", "/v1/predict", body);
     expect(answer.statusCode).toBe(status);
     expect(answer.json()).toEqual({
-      error: { code: expect.stringMatching(/^[A-Z_]+$/), message: expect.stringMatching(message) },
+      error: {
+        code: expect.stringMatching(/^[A-Z_]+$/),
+        message: expect.stringMatching(message),
+        requestId: answer.headers["x-request-id"],
+      },
     });
   });
 
@@ -279,6 +283,7 @@ describe("jobs", () => {
   const queue = (changes: Partial<JobQueue>): JobQueue => ({
     add: async () => ({ id: "7", state: "waiting" }),
     find: async () => undefined,
+    depths: async () => ({}),
     close: async () => undefined,
     ...changes,
   });

@@ -1,0 +1,106 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { anyone, type Caller, mayAct, type Role } from "../access/roles.ts";
+import { openSession } from "../access/session.ts";
+import type { TokenStore } from "../access/store.ts";
+import type { TokenEntry } from "../access/tokens.ts";
+import { HttpError } from "./errors.ts";
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Who may ask: every route says it. `public` needs no token, also where the host has some. */
+    role?: Role | "public";
+  }
+  interface FastifyRequest {
+    /** Who asks; {@link anyone} on public routes and on hosts without tokens. */
+    caller: Caller;
+  }
+}
+
+/** By what a frontend recognizes its callers. */
+export interface Access {
+  /** Absent on a host without tokens: everybody may read and predict, nobody may change anything. */
+  tokens: TokenStore | undefined;
+  /** Seals the sessions of browsers; the same in all processes of a host's frontend. */
+  sessionKey: Uint8Array;
+}
+
+export const SESSION_COOKIE = "slipway-session";
+
+/**
+ * Lets requests pass by the role that their route declares (`config.role`), before their bodies are read. A route that declares none is a
+ * mistake that does not start. What reads credentials is here alone: a bearer token, or the session of a browser that logged in.
+ */
+export function requireRoles(app: FastifyInstance, access: Access): void {
+  app.decorateRequest("caller", undefined as unknown as Caller);
+  app.addHook("onRoute", ({ method, url, config }) => {
+    if (config?.role === undefined && method !== "OPTIONS") throw new Error(`${method} ${url} declares no role`);
+  });
+  app.addHook("onRequest", (request, reply, done) => {
+    const needed = request.is404 ? "public" : (request.routeOptions.config.role ?? "public");
+    try {
+      request.caller = needed === "public" ? anyone : requireCaller(request, reply, needed, access);
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+}
+
+/** The caller, if it may what the role may. Throws HttpError 401, 403. */
+function requireCaller(request: FastifyRequest, reply: FastifyReply, needed: Role, access: Access): Caller {
+  const { tokens } = access;
+  if (!tokens) {
+    if (mayAct(anyone.role, needed)) return anyone;
+    throw new HttpError(403, "TOKENS_ABSENT", `this needs the role ${needed}, and this host has no tokens`);
+  }
+  const entry = entryOfRequest(request, tokens, access.sessionKey);
+  if (!entry) {
+    const presented = request.headers.authorization !== undefined;
+    reply.header("www-authenticate", `Bearer realm="slipway"${presented ? ', error="invalid_token"' : ""}`);
+    throw presented
+      ? new HttpError(401, "TOKEN_INVALID", "the token is unknown or has expired")
+      : new HttpError(401, "TOKEN_NEEDED", `this needs a token of the role ${needed}`);
+  }
+  if (!mayAct(entry.role, needed)) {
+    throw new HttpError(403, "ROLE_NEEDED", `this needs the role ${needed}; "${entry.name}" has ${entry.role}`);
+  }
+  return { name: entry.name, role: entry.role };
+}
+
+function entryOfRequest(request: FastifyRequest, tokens: TokenStore, key: Uint8Array): TokenEntry | undefined {
+  const { authorization } = request.headers;
+  if (authorization !== undefined) {
+    const token = /^bearer +(\S+)$/i.exec(authorization)?.[1];
+    return token === undefined ? undefined : tokens.find(token);
+  }
+  const session = sessionOf(request);
+  const entry = session === undefined ? undefined : openSession(session, tokens, key);
+  if (entry && !isSafe(request.method)) requireSameOrigin(request);
+  return entry;
+}
+
+/** The session that a browser sent. */
+export function sessionOf({ headers: { cookie } }: FastifyRequest): string | undefined {
+  for (const part of cookie?.split(";") ?? []) {
+    const [name, value] = part.trim().split("=", 2);
+    if (name === SESSION_COOKIE) return value;
+  }
+  return undefined;
+}
+
+function isSafe(method: string): boolean {
+  return method === "GET" || method === "HEAD" || method === "OPTIONS";
+}
+
+/** A browser acts for its user only from our own pages. Programs, which send neither header, are no browsers. Throws HttpError 403. */
+export function requireSameOrigin({ headers, host }: FastifyRequest): void {
+  const site = headers["sec-fetch-site"];
+  const { origin } = headers;
+  const same =
+    site === undefined ? origin === undefined || hostIn(origin) === host : site === "same-origin" || site === "none";
+  if (!same) throw new HttpError(403, "ORIGIN_FOREIGN", "this was sent by a page of another site");
+}
+
+function hostIn(origin: string): string | undefined {
+  return URL.canParse(origin) ? new URL(origin).host : undefined;
+}

@@ -1,0 +1,100 @@
+import { modelCountersOf } from "../metrics/counters.ts";
+import type { Cell, Meter } from "../metrics/meter.ts";
+import { rowsIn } from "../runtime/fitting.ts";
+import type { FrontendContext } from "./context.ts";
+
+const ROW_BUCKETS = [1, 4, 16, 64, 256, 1024, 4096];
+/** In seconds. */
+const TIME_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1];
+
+/** The context with a router whose answers are counted, by model; what it serves, and the queue's depth, are figures, too. */
+export function meterModels(context: FrontendContext, meter: Meter): FrontendContext {
+  const { router, jobs } = context;
+  meterWhatServes(router, meter);
+  if (jobs) {
+    meter.gauge(
+      { name: "slipway_jobs", help: "Jobs in the queue, by state.", labels: ["state"], combine: "max" },
+      async () => Object.entries(await jobs.depths()).map(([state, value]) => ({ labels: [state], value })),
+    );
+  }
+  return { ...context, router: counted(router, meter) };
+}
+
+function meterWhatServes(router: FrontendContext["router"], meter: Meter): void {
+  // each process sees the same
+  const combine = "max";
+  meter.gauge(
+    { name: "slipway_runtime_connected", help: "1 where a runtime is connected.", labels: [], combine },
+    () => [{ labels: [], value: router.runtimes.length > 0 ? 1 : 0 }],
+  );
+  meter.gauge(
+    { name: "slipway_runtimes", help: "Runtimes that are connected.", labels: ["group", "provider"], combine },
+    () => {
+      const cells = new Map<string, Cell & { value: number }>();
+      for (const { group, provider } of router.runtimes) {
+        const key = `${group} ${provider}`;
+        cells.set(key, { labels: [group, provider], value: (cells.get(key)?.value ?? 0) + 1 });
+      }
+      return [...cells.values()];
+    },
+  );
+  const labels = ["model", "version", "digest", "live"];
+  meter.gauge({ name: "slipway_model_info", help: "1 for each model that serves.", labels, combine }, () =>
+    router.models.map(({ model: { name, version, digest }, live }) => ({
+      labels: [name, version, digest, String(live)],
+      value: 1,
+    })),
+  );
+}
+
+function counted(router: FrontendContext["router"], meter: Meter): FrontendContext["router"] {
+  const counters = modelCountersOf(meter);
+  const rows = meter.histogram({
+    name: "slipway_predict_rows",
+    help: "Rows that one request asks for.",
+    labels: [],
+    buckets: ROW_BUCKETS,
+  })();
+  const batchRows = meter.histogram({
+    name: "slipway_batch_rows",
+    help: "Rows of the batch that a request was computed in.",
+    labels: [],
+    buckets: ROW_BUCKETS,
+  })();
+  const seconds = (name: string, help: string) => meter.histogram({ name, help, labels: [], buckets: TIME_BUCKETS })();
+  const queued = seconds("slipway_queue_seconds", "Time that a request waited in the runtime.");
+  const computed = seconds("slipway_compute_seconds", "Time that the batch of a request was computed for.");
+  return {
+    find: (name, version) => router.find(name, version),
+    findConnected: (name, version) => router.findConnected(name, version),
+    findLast: (name) => router.findLast(name),
+    get models() {
+      return router.models;
+    },
+    get runtimes() {
+      return router.runtimes;
+    },
+    sync: () => router.sync(),
+    predict: (served, inputs) => {
+      const count = rowsIn(served.card, inputs);
+      rows.observe(count);
+      return router.predict(served, inputs).then(
+        (answer) => {
+          const { timing } = answer;
+          batchRows.observe(timing.batchRows);
+          queued.observe(timing.queueMicros / 1e6);
+          computed.observe(timing.computeMicros / 1e6);
+          counters.answered(answer.served.model, HERE, count);
+          return answer;
+        },
+        (error: unknown) => {
+          counters.failed(served.model, HERE);
+          throw error;
+        },
+      );
+    },
+  };
+}
+
+/** The runtimes of this host. */
+const HERE = "local";

@@ -1,0 +1,121 @@
+import type { Logger } from "pino";
+import { openTokenStore } from "../../access/store.ts";
+import { limitsOf, runtimeSockets, type ServingConfig } from "../../config.ts";
+import { connectQueue, openJobQueue } from "../../jobs/queue.ts";
+import { persistCounters } from "../../metrics/counters.ts";
+import { Meter } from "../../metrics/meter.ts";
+import { meterProcess } from "../../metrics/process-figures.ts";
+import { Totals } from "../../metrics/totals.ts";
+import type { RunningProcess } from "../../process.ts";
+import { tellRuntimes } from "../../routing/log.ts";
+import { Router } from "../../routing/router.ts";
+import { requireFittingTimeouts } from "../../timeouts.ts";
+import { buildFrontend } from "../app.ts";
+import { frontendSettingsOf, processesOf } from "../config.ts";
+import { type Hub, localHub } from "./hub.ts";
+import { startFleet } from "./primary.ts";
+import { remoteHub } from "./worker.ts";
+
+const SETTLE_MS = 250;
+
+/** The whole frontend in this process. */
+export async function servesAlone(config: ServingConfig, log: Logger): Promise<RunningProcess> {
+  requireFittingConfig(config);
+  const meter = new Meter();
+  const totals = new Totals();
+  const hub = localHub(meter, totals);
+  const kept = await keptCounters(totals, config, log);
+  const settling = setInterval(hub.settle, SETTLE_MS).unref();
+  const serving = await serve(config, log, meter, hub);
+  return {
+    drainMs: frontendSettingsOf(config).drainMs,
+    close: async () => {
+      await serving.close();
+      clearInterval(settling);
+      hub.settle();
+      await kept?.close();
+    },
+  };
+}
+
+/** Starts the processes that serve, and keeps what they have in common. */
+export async function startsFleet(config: ServingConfig, log: Logger): Promise<RunningProcess> {
+  requireFittingConfig(config);
+  const totals = new Totals();
+  const kept = await keptCounters(totals, config, log);
+  const fleet = await startFleet({ processes: processesOf(config.frontend), totals, log });
+  return {
+    drainMs: frontendSettingsOf(config).drainMs + DRAIN_MARGIN_MS,
+    close: async () => {
+      await fleet.close();
+      await kept?.close();
+    },
+  };
+}
+
+/** One of the processes that a fleet is made of. */
+export async function servesInFleet(config: ServingConfig, log: Logger): Promise<RunningProcess> {
+  const meter = new Meter();
+  const hub = remoteHub(meter);
+  const serving = await serve(config, log, meter, hub);
+  hub.up();
+  return {
+    drainMs: frontendSettingsOf(config).drainMs,
+    close: async () => {
+      await serving.close();
+      await hub.close();
+    },
+  };
+}
+
+/** The processes come first: theirs is the log line that says what did not end. */
+const DRAIN_MARGIN_MS = 1000;
+
+/** Whoever waits waits longer than what it waits for. Throws SlipwayError E_CONFIG_INVALID. */
+export function requireFittingConfig(config: ServingConfig): void {
+  const { clientTimeoutMs, requestTimeoutMs, drainMs } = frontendSettingsOf(config);
+  const { deadlineMs } = limitsOf(config);
+  requireFittingTimeouts([
+    ["frontend.clientTimeoutMs", clientTimeoutMs],
+    ["frontend.requestTimeoutMs + limits.deadlineMs", requestTimeoutMs + deadlineMs],
+  ]);
+  requireFittingTimeouts([
+    ["frontend.requestTimeoutMs", requestTimeoutMs],
+    ["limits.deadlineMs", deadlineMs],
+  ]);
+  requireFittingTimeouts([
+    ["frontend.drainMs", drainMs],
+    ["limits.deadlineMs", deadlineMs],
+  ]);
+}
+
+function keptCounters(totals: Totals, { frontend }: ServingConfig, log: Logger) {
+  return frontend.stateDir === undefined ? undefined : persistCounters(totals, frontend.stateDir, log);
+}
+
+async function serve(config: ServingConfig, log: Logger, meter: Meter, hub: Hub): Promise<RunningProcess> {
+  const limits = limitsOf(config);
+  const { tokensFile, host, port } = config.frontend;
+  const tokens = tokensFile === undefined ? undefined : await openTokenStore(tokensFile, log);
+  const access = { tokens, sessionKey: await hub.sessionKey() };
+  const router = new Router({
+    sockets: runtimeSockets(config),
+    deadlineMs: limits.deadlineMs,
+    inFlightRows: limits.inFlightRows,
+    onChange: () => tellRuntimes(router, log),
+  });
+  const connection = config.queue && (await connectQueue(config.queue, { blocking: false }));
+  connection?.on("error", (error) => log.warn({ reason: error.message }, "queue connection"));
+  const jobs = connection && openJobQueue(connection, limits.waitingJobs);
+  meterProcess(meter, String(process.pid));
+  const app = buildFrontend({ config, limits, router, jobs }, log, { access, meter, hub });
+  await app.listen({ host, port });
+  return {
+    close: async () => {
+      await app.close();
+      await jobs?.close();
+      router.close();
+      tokens?.close();
+    },
+  };
+}

@@ -1,0 +1,123 @@
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { z } from "zod";
+import { messageOf } from "../../common/errors.ts";
+import { readTextIfExists, writeFileAtomic } from "../../common/files.ts";
+import type { Counter, Meter, Reading } from "./meter.ts";
+import type { Totals } from "./totals.ts";
+
+/** What became of the predictions that a model was asked for, by the runtime that was asked. */
+export interface ModelCount {
+  model: string;
+  version: string;
+  worker: string;
+  /** Requests that were answered, and those that were not. */
+  ok: number;
+  failed: number;
+  /** Rows that were answered. */
+  rows: number;
+}
+
+const LABELS = ["model", "version", "worker"];
+const REQUESTS = "slipway_model_requests_total";
+const ROWS = "slipway_model_rows_total";
+
+/** Counts what models answer; right under concurrency, since each process counts for itself and one adds up. */
+export interface ModelCounters {
+  answered(model: { name: string; version: string }, worker: string, rows: number): void;
+  failed(model: { name: string; version: string }, worker: string): void;
+}
+
+export function modelCountersOf(meter: Meter): ModelCounters {
+  const requests = meter.counter({
+    name: REQUESTS,
+    help: "Requests that runtimes answered, or failed to.",
+    labels: [...LABELS, "outcome"],
+    lasting: true,
+  });
+  const rows = meter.counter({ name: ROWS, help: "Rows that runtimes answered.", labels: LABELS, lasting: true });
+  return {
+    answered: ({ name, version }, worker, count) => {
+      requests(name, version, worker, "ok").add(1);
+      (rows(name, version, worker) satisfies Counter).add(count);
+    },
+    failed: ({ name, version }, worker) => requests(name, version, worker, "failed").add(1),
+  };
+}
+
+/** The counts of {@link modelCountersOf} among a frontend's figures. */
+export function modelCountsIn(readings: readonly Reading[]): ModelCount[] {
+  const counts = new Map<string, ModelCount>();
+  for (const { family, cells } of readings) {
+    if (family.name !== REQUESTS && family.name !== ROWS) continue;
+    for (const { labels, value } of cells) {
+      const [model = "", version = "", worker = "", outcome] = labels;
+      const key = [model, version, worker].join("\0");
+      const count = counts.get(key) ?? { model, version, worker, ok: 0, failed: 0, rows: 0 };
+      counts.set(key, count);
+      count[outcome === "ok" ? "ok" : outcome === "failed" ? "failed" : "rows"] += value as number;
+    }
+  }
+  return [...counts.values()];
+}
+
+const PERSIST_MS = 250;
+const kept = z.object({
+  schemaVersion: z.literal(1),
+  readings: z.array(
+    z.object({
+      family: z.object({
+        name: z.string(),
+        help: z.string(),
+        kind: z.literal("counter"),
+        labels: z.array(z.string()),
+        lasting: z.literal(true),
+      }),
+      cells: z.array(z.object({ labels: z.array(z.string()), value: z.number() })),
+    }),
+  ),
+});
+
+/**
+ * Lets the lasting counters go on where they were, and keeps them in a file from then on: a quarter of a second after a change, and at
+ * `close`. A killed process loses what it counted since; a broken file is told, and counting begins anew.
+ */
+export async function persistCounters(
+  totals: Totals,
+  stateDir: string,
+  log: Pick<Logger, "warn">,
+): Promise<{ close: () => Promise<void> }> {
+  const path = join(stateDir, "counters.json");
+  try {
+    const text = await readTextIfExists(path);
+    if (text !== undefined) totals.absorb(kept.parse(JSON.parse(text)).readings);
+  } catch (error) {
+    log.warn({ path, reason: messageOf(error) }, "the counters begin anew");
+  }
+  let written = JSON.stringify(totals.lasting());
+  let problem: string | undefined;
+  const write = async () => {
+    const readings = totals.lasting();
+    const text = JSON.stringify(readings);
+    if (text === written) return;
+    try {
+      await writeFileAtomic(path, JSON.stringify({ schemaVersion: 1, readings }), 0o640);
+      written = text;
+      problem = undefined;
+    } catch (error) {
+      if (messageOf(error) !== problem) log.warn({ path, reason: messageOf(error) }, "the counters are not kept");
+      problem = messageOf(error);
+    }
+  };
+  let writing = Promise.resolve();
+  const timer = setInterval(() => {
+    writing = writing.then(write);
+  }, PERSIST_MS).unref();
+  return {
+    close: async () => {
+      clearInterval(timer);
+      await writing;
+      await write();
+    },
+  };
+}

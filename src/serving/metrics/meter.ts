@@ -1,0 +1,145 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** What a figure is: Prometheus' kinds. */
+type MetricKind = "counter" | "gauge" | "histogram";
+
+/** A figure with its labels' names. */
+export interface Family {
+  /** As Prometheus names it: with the unit, counters with `_total`. */
+  name: string;
+  help: string;
+  kind: MetricKind;
+  labels: string[];
+  /** A histogram's upper bounds, ascending, without +Inf. */
+  buckets?: number[];
+  /** How the values of several processes become one; added up unless told otherwise. */
+  combine?: "sum" | "max";
+  /** A counter that goes on where it was after a restart. */
+  lasting?: boolean;
+}
+
+/** One figure's value for one choice of labels. A histogram: how many fell into each bucket and above the last, then their sum. */
+export interface Cell {
+  labels: string[];
+  value: number | number[];
+}
+
+/** Figures of one family: what came in since the last look for counters and histograms, what is now for gauges. */
+export interface Reading {
+  family: Family;
+  cells: Cell[];
+}
+
+/** A counter for one choice of labels. */
+export interface Counter {
+  add(count: number): void;
+}
+
+/** A histogram for one choice of labels. */
+export interface Histogram {
+  observe(value: number): void;
+}
+
+/** What reads a gauge: its value for each choice of labels. One that fails or takes longer than half a second has none. */
+type Gauge = () => readonly Cell[] | Promise<readonly Cell[]>;
+
+const GAUGE_MS = 500;
+
+/** Makes the counter or histogram of one choice of labels; the same one for the same labels. */
+type Labelled<T> = (...labels: string[]) => T;
+
+/** Choices of labels that a family keeps apart; what comes above is counted under one name, so that no caller can fill the memory. */
+const MAX_CELLS = 2000;
+const OTHERS = "others";
+
+/** Collects a process's figures until they are taken. */
+export class Meter {
+  readonly #taken: (() => Reading)[] = [];
+  readonly #gauges: { family: Family; read: Gauge }[] = [];
+
+  counter(family: Omit<Family, "kind" | "buckets">): Labelled<Counter> {
+    return this.#cells<number, Counter>(
+      { ...family, kind: "counter" },
+      () => 0,
+      (cell) => ({
+        add: (count) => {
+          cell.value += count;
+          cell.changed = true;
+        },
+      }),
+    );
+  }
+
+  histogram(family: Omit<Family, "kind"> & { buckets: number[] }): Labelled<Histogram> {
+    const { buckets } = family;
+    const sum = buckets.length + 1;
+    return this.#cells<number[], Histogram>(
+      { ...family, kind: "histogram" },
+      () => new Array<number>(buckets.length + 2).fill(0),
+      (cell) => ({
+        observe: (value) => {
+          let bucket = 0;
+          while (bucket < buckets.length && value > (buckets[bucket] as number)) bucket++;
+          (cell.value[bucket] as number)++;
+          (cell.value[sum] as number) += value;
+          cell.changed = true;
+        },
+      }),
+    );
+  }
+
+  /** A figure that is read when it is asked for. */
+  gauge(family: Omit<Family, "kind" | "buckets" | "lasting">, read: Gauge): void {
+    this.#gauges.push({ family: { ...family, kind: "gauge" }, read });
+  }
+
+  /** What was counted since this was last asked. */
+  takeCounts(): Reading[] {
+    return this.#taken.map((take) => take()).filter(({ cells }) => cells.length > 0);
+  }
+
+  readGauges(): Promise<Reading[]> {
+    return Promise.all(this.#gauges.map(async ({ family, read }) => ({ family, cells: await readInTime(read) })));
+  }
+
+  #cells<V extends number | number[], T>(
+    family: Family,
+    zero: () => V,
+    use: (cell: { value: V; changed: boolean }) => T,
+  ): Labelled<T> {
+    const cells = new Map<string, { labels: string[]; value: V; changed: boolean; used: T }>();
+    this.#taken.push(() => {
+      const changed = [...cells.values()].filter((cell) => cell.changed);
+      const taken = changed.map(({ labels, value }) => ({ labels, value }));
+      for (const cell of changed) {
+        cell.value = zero();
+        cell.changed = false;
+      }
+      return { family, cells: taken };
+    });
+    const find = (...labels: string[]): T => {
+      const key = labels.join("\0");
+      let cell = cells.get(key);
+      if (!cell) {
+        if (cells.size >= MAX_CELLS && labels[0] !== OTHERS) return find(...labels.map(() => OTHERS));
+        const fresh = { labels, value: zero(), changed: false };
+        cell = Object.assign(fresh, { used: use(fresh) });
+        cells.set(key, cell);
+      }
+      return cell.used;
+    };
+    return find;
+  }
+}
+
+async function readInTime(read: Gauge): Promise<Cell[]> {
+  const stop = new AbortController();
+  try {
+    const late = sleep(GAUGE_MS, [] as Cell[], { signal: stop.signal, ref: false });
+    return [...(await Promise.race([read(), late]))];
+  } catch {
+    return [];
+  } finally {
+    stop.abort();
+  }
+}

@@ -1,0 +1,174 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { Agent, request as httpRequest } from "node:http";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { waitFor } from "../../../src/common/wait.ts";
+import { newToken } from "../../../src/serving/access/tokens.ts";
+import type { ServingConfig } from "../../../src/serving/config.ts";
+import { importModel } from "../../../src/serving/models/import.ts";
+import { samplesIn } from "../metrics/prometheus.ts";
+import {
+  ask,
+  exampleModel,
+  goldenRows,
+  type Host,
+  installModel,
+  prepareHost,
+  startServing,
+  type TestProcess,
+  untilReady,
+} from "../support.ts";
+
+const model = await importModel(exampleModel("production"));
+const admin = newToken("ada", "admin");
+const authorization = `Bearer ${admin.token}`;
+let folder: string;
+const running: TestProcess[] = [];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "slipway-fleet-"));
+});
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((process) => process.end("SIGKILL")));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function newHost(name: string, frontend: Partial<ServingConfig["frontend"]>): Promise<Host> {
+  await mkdir(join(folder, name));
+  const tokensFile = join(folder, name, "tokens.json");
+  await writeFile(tokensFile, JSON.stringify({ tokens: [admin.entry] }));
+  const host = await prepareHost(join(folder, name));
+  const config = {
+    ...host.config,
+    frontend: { ...host.config.frontend, tokensFile, stateDir: join(folder, name, "state"), ...frontend },
+  };
+  await writeFile(join(folder, name, "serving.json"), JSON.stringify(config));
+  await installModel(host.modelsDir, model);
+  return { ...host, config };
+}
+
+function start(entry: "frontend" | "runtime", host: Host): TestProcess {
+  const process = startServing(entry, host);
+  running.push(process);
+  return process;
+}
+
+/** Asks over a connection of its own, so that all processes get some; status, or the error's code. */
+function predict(host: Host, agent: Agent): Promise<number | string> {
+  return new Promise((resolve) => {
+    const options = { agent, method: "POST", headers: { "content-type": "application/json", authorization } };
+    const request = httpRequest(`${host.url}/v1/predict`, options, (answer) => {
+      answer
+        .on("end", () => resolve(answer.statusCode ?? 0))
+        .on("error", (error) => resolve(error.message))
+        .resume();
+    });
+    request.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    request.end(JSON.stringify({ rows: goldenRows(model).rows.slice(0, 2) }));
+  });
+}
+
+const counters = async (host: Host) =>
+  (await ask(`${host.url}/v1/counters`, undefined, { authorization })).body.counters as { ok: number; rows: number }[];
+
+async function metrics(host: Host) {
+  const answer = await fetch(`${host.url}/metrics`, { headers: { authorization } });
+  expect(answer.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+  return samplesIn(await answer.text());
+}
+
+const pids = async (host: Host) =>
+  (await metrics(host))("process_resident_memory_bytes").map(({ labels }) => Number(labels.process));
+
+describe("a frontend of several processes", () => {
+  it("counts right what all of them answer, also after one was killed, and after a restart", async () => {
+    const host = await newHost("counts", { processes: 3 });
+    const frontend = start("frontend", host);
+    start("runtime", host);
+    await untilReady(host);
+    let sent = 0;
+    const hammer = async (connections: number, requests: number) => {
+      const statuses = await Promise.all(
+        Array.from({ length: connections }, async () => {
+          const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+          const seen = new Set<number | string>();
+          for (let one = 0; one < requests; one++) seen.add(await predict(host, agent));
+          agent.destroy();
+          return [...seen];
+        }),
+      );
+      expect([...new Set(statuses.flat())]).toEqual([200]);
+      sent += connections * requests;
+    };
+    await hammer(12, 25);
+    expect(await counters(host)).toMatchObject([{ ok: sent, failed: 0, rows: 2 * sent }]);
+    const read = await metrics(host);
+    const predictions = read("slipway_http_request_seconds_count").filter(
+      ({ labels }) => labels.route === "/v1/predict",
+    );
+    expect(predictions.map(({ value }) => value)).toEqual([sent]);
+    expect(read("slipway_runtime_connected")).toEqual([{ labels: {}, value: 1 }]);
+    expect(read("slipway_model_info")[0]?.labels).toMatchObject({ model: "diabetes", version: "1" });
+
+    const before = await pids(host);
+    expect(before).toHaveLength(3);
+    await new Promise((resolve) => setTimeout(resolve, 400)); // so that it has told what it counted
+    process.kill(before[0] as number, "SIGKILL");
+    await waitFor(
+      "another process in its place",
+      async () => {
+        const now = await pids(host).catch(() => [] as number[]);
+        return now.length === 3 && !now.includes(before[0] as number) ? true : undefined;
+      },
+      { timeoutMs: 20_000 },
+    );
+    await hammer(6, 10);
+    expect(await counters(host)).toMatchObject([{ ok: sent, rows: 2 * sent }]);
+
+    expect(await frontend.end("SIGTERM")).toBe(0);
+    start("frontend", host);
+    await untilReady(host);
+    expect(await counters(host)).toMatchObject([{ ok: sent, rows: 2 * sent }]);
+  });
+
+  it("answers everything that it has taken when it is stopped under load", async () => {
+    const host = await newHost("drain", { processes: 2 });
+    const frontend = start("frontend", host);
+    start("runtime", host);
+    await untilReady(host);
+    const seen = new Map<number | string, number>();
+    const clients = Array.from({ length: 8 }, async () => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      for (;;) {
+        const status = await predict(host, agent);
+        seen.set(status, (seen.get(status) ?? 0) + 1);
+        if (status !== 200) break;
+      }
+      agent.destroy();
+    });
+    await waitFor("some answers", async () => ((seen.get(200) ?? 0) > 100 ? true : undefined), { timeoutMs: 20_000 });
+    expect(await frontend.end("SIGTERM")).toBe(0);
+    await Promise.all(clients);
+    // a new connection is refused, or reset where it had not been taken yet; nobody heard half an answer or a 5xx
+    expect([...seen.keys()].filter((status) => !["ECONNREFUSED", "ECONNRESET"].includes(`${status}`))).toEqual([200]);
+  });
+
+  it("does not start, and does not try for ever, where its port is taken", async () => {
+    const host = await newHost("taken", { processes: 2 });
+    const squatter = createServer().listen(host.config.frontend.port, "127.0.0.1");
+    const frontend = start("frontend", host);
+    expect(await frontend.ended).toBe(1);
+    expect(frontend.output()).toContain("EADDRINUSE");
+    expect(frontend.output()).toContain("cannot start");
+    squatter.close();
+  });
+
+  it("does not start with timeouts that do not fit", async () => {
+    const host = await newHost("unfit", { processes: 2, clientTimeoutMs: 1000 });
+    const frontend = start("frontend", host);
+    expect(await frontend.ended).toBe(2);
+    expect(JSON.parse(frontend.output())).toMatchObject({ code: "E_CONFIG_INVALID", msg: "cannot start" });
+  });
+});

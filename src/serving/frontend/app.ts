@@ -9,8 +9,7 @@ import type { FrontendContext } from "./context.ts";
 import { HttpError, httpErrorOf } from "./errors.ts";
 import { sendFailure } from "./failure-reply.ts";
 import { figureRoutes } from "./figure-routes.ts";
-import { boundArrival, boundRates, boundRequestsInFlight, giveHeaders } from "./guards.ts";
-import { meterRequests } from "./http-figures.ts";
+import { allowOrigins, boundRates } from "./guards.ts";
 import { jobRoutes } from "./job-routes.ts";
 import { loginRoutes } from "./login-routes.ts";
 import { meterModels } from "./model-figures.ts";
@@ -24,6 +23,7 @@ import { type RouteEntry, tableOfRoutes } from "./route-table.ts";
 import { useZodSchemas } from "./schemas.ts";
 import { statusRoutes } from "./status-routes.ts";
 import { v2Routes } from "./v2-routes.ts";
+import { watchRequests } from "./watch.ts";
 
 declare module "fastify" {
   interface FastifyInstance {
@@ -61,7 +61,7 @@ export function buildFrontend(
     // two lines a request would cost more than the prediction
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: settings.bodyBytes,
-    // the body's own bound is ours: boundArrival
+    // the body's bound is ours: watchRequests
     requestTimeout: 0,
     http: { headersTimeout: settings.requestTimeoutMs, connectionsCheckingInterval: LATE_LOOK_MS },
     forceCloseConnections: "idle",
@@ -83,14 +83,12 @@ export function buildFrontend(
   const table = tableOfRoutes(app);
   app.decorate("routeTable", table);
   useZodSchemas(app);
-  giveHeaders(app, settings);
+  watchRequests(app, settings, meter);
+  allowOrigins(app, settings);
   app.register(
     inOrder(async () => {
-      const inFlight = boundRequestsInFlight(app, settings);
-      meterRequests(app, meter, inFlight.count);
       requireRoles(app, access);
       boundRates(app, settings, (key, windowMs) => hub.hit(key, windowMs));
-      boundArrival(app, settings);
     }),
   );
   app.setNotFoundHandler((request, reply) => {

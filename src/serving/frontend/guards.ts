@@ -1,4 +1,3 @@
-import type { IncomingMessage } from "node:http";
 import cors from "@fastify/cors";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { anyone } from "../access/roles.ts";
@@ -14,29 +13,15 @@ declare module "fastify" {
   }
 }
 
-const SECURITY_HEADERS = {
-  "x-content-type-options": "nosniff",
-  "referrer-policy": "no-referrer",
-  "x-frame-options": "DENY",
-  "cross-origin-resource-policy": "same-origin",
-};
-
-/** On every answer: the request's id, and what browsers may not do with it. */
-export function giveHeaders(app: FastifyInstance, { corsOrigins }: FrontendSettings): void {
-  const { "cross-origin-resource-policy": policy, ...others } = SECURITY_HEADERS;
-  const headers = corsOrigins.length === 0 ? { ...others, "cross-origin-resource-policy": policy } : others;
-  app.addHook("onRequest", (request, reply, done) => {
-    reply.headers(headers).header("x-request-id", request.id);
-    done();
+/** Pages' scripts of these origins may ask. */
+export function allowOrigins(app: FastifyInstance, { corsOrigins }: FrontendSettings): void {
+  if (corsOrigins.length === 0) return;
+  app.register(cors, {
+    origin: corsOrigins,
+    allowedHeaders: ["authorization", "content-type", "idempotency-key", "x-request-id"],
+    exposedHeaders: ["x-request-id", "retry-after", "location"],
+    maxAge: 600,
   });
-  if (corsOrigins.length > 0) {
-    app.register(cors, {
-      origin: corsOrigins,
-      allowedHeaders: ["authorization", "content-type", "idempotency-key", "x-request-id"],
-      exposedHeaders: ["x-request-id", "retry-after", "location"],
-      maxAge: 600,
-    });
-  }
 }
 
 /** Counts a caller's request; the processes of a frontend count together. */
@@ -59,50 +44,5 @@ export function boundRates(app: FastifyInstance, { rateLimit }: FrontendSettings
       },
       ...[route.preParsing ?? []].flat(),
     ];
-  });
-}
-
-const RETRY_AFTER_S = 1;
-
-/** Counts the requests under way, and refuses those that are too many. Probes are answered always: a busy host is not a dead one. */
-export function boundRequestsInFlight(
-  app: FastifyInstance,
-  { requestsInFlight }: FrontendSettings,
-): { count: () => number } {
-  let count = 0;
-  app.addHook("onRequest", ({ routeOptions }, reply, done) => {
-    count++;
-    // `close` comes after an answer and after a caller that went away alike
-    reply.raw.once("close", () => {
-      count--;
-    });
-    const refused = count > requestsInFlight && routeOptions.config.role !== "public";
-    done(refused ? new HttpError(503, "OVERLOADED", `${count - 1} requests are under way`, RETRY_AFTER_S) : undefined);
-  });
-  return { count: () => count };
-}
-
-/**
- * Cuts off who takes too long to send a body. Node's own bound is the server's and would cut tables that are streamed through, so it is
- * kept for the headers.
- */
-export function boundArrival(app: FastifyInstance, { requestTimeoutMs }: FrontendSettings): void {
-  const timers = new WeakMap<IncomingMessage, NodeJS.Timeout>();
-  app.addHook("preParsing", (request, reply, payload, done) => {
-    if (!request.raw.complete && request.routeOptions.config.streamed === undefined) {
-      const late = () => {
-        const seconds = requestTimeoutMs / 1000;
-        reply.header("connection", "close");
-        reply.send(new HttpError(408, "REQUEST_TIMEOUT", `the body did not arrive within ${seconds} s`));
-      };
-      const timer = setTimeout(late, requestTimeoutMs);
-      timers.set(request.raw, timer);
-      request.raw.once("close", () => clearTimeout(timer));
-    }
-    done(null, payload);
-  });
-  app.addHook("preValidation", ({ raw }, _reply, done) => {
-    clearTimeout(timers.get(raw));
-    done();
   });
 }

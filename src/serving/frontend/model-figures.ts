@@ -1,5 +1,6 @@
 import { modelCountersOf } from "../metrics/counters.ts";
 import type { Cell, Meter } from "../metrics/meter.ts";
+import type { ServedModel } from "../routing/question.ts";
 import { rowsIn } from "../runtime/fitting.ts";
 import type { FrontendContext } from "./context.ts";
 
@@ -49,6 +50,15 @@ function meterWhatServes(router: FrontendContext["router"], meter: Meter): void 
 
 function counted(router: FrontendContext["router"], meter: Meter): FrontendContext["router"] {
   const counters = modelCountersOf(meter);
+  const known = new WeakMap<ServedModel, ReturnType<typeof counters>>();
+  const countersOf = (served: ServedModel) => {
+    let own = known.get(served);
+    if (!own) {
+      own = counters(served.model, HERE);
+      known.set(served, own);
+    }
+    return own;
+  };
   const rows = meter.histogram({
     name: "slipway_predict_rows",
     help: "Rows that one request asks for.",
@@ -84,11 +94,11 @@ function counted(router: FrontendContext["router"], meter: Meter): FrontendConte
           batchRows.observe(timing.batchRows);
           queued.observe(timing.queueMicros / 1e6);
           computed.observe(timing.computeMicros / 1e6);
-          counters.answered(answer.served.model, HERE, count);
+          countersOf(answer.served).answered(count);
           return answer;
         },
         (error: unknown) => {
-          counters.failed(served.model, HERE);
+          countersOf(served).failed();
           throw error;
         },
       );

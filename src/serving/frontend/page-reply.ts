@@ -20,6 +20,9 @@ export function sendPage(
     .type("text/html; charset=utf-8")
     .headers({
       "content-security-policy": CONTENT_SECURITY_POLICY,
+      "cross-origin-resource-policy": "same-origin",
+      "referrer-policy": "no-referrer",
+      "x-frame-options": "DENY",
       vary: "accept",
     })
     .send(page(config, request.url.replace(/\?.*/, ""), view));

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import { z } from "zod";
 import { messageOf } from "../../common/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../../common/files.ts";
-import type { Counter, Meter, Reading } from "./meter.ts";
+import type { Meter, Reading } from "./meter.ts";
 import type { Totals } from "./totals.ts";
 
 /** What became of the predictions that a model was asked for, by the runtime that was asked. */
@@ -22,13 +22,16 @@ const LABELS = ["model", "version", "worker"];
 const REQUESTS = "slipway_model_requests_total";
 const ROWS = "slipway_model_rows_total";
 
-/** Counts what models answer; right under concurrency, since each process counts for itself and one adds up. */
+/** Counts what a runtime answers for a model. */
 export interface ModelCounters {
-  answered(model: { name: string; version: string }, worker: string, rows: number): void;
-  failed(model: { name: string; version: string }, worker: string): void;
+  answered(rows: number): void;
+  failed(): void;
 }
 
-export function modelCountersOf(meter: Meter): ModelCounters {
+/** Counters by model and runtime; right under concurrency, since each process counts for itself and one adds up. */
+export function modelCountersOf(
+  meter: Meter,
+): (model: { name: string; version: string }, worker: string) => ModelCounters {
   const requests = meter.counter({
     name: REQUESTS,
     help: "Requests that runtimes answered, or failed to.",
@@ -36,12 +39,17 @@ export function modelCountersOf(meter: Meter): ModelCounters {
     lasting: true,
   });
   const rows = meter.counter({ name: ROWS, help: "Rows that runtimes answered.", labels: LABELS, lasting: true });
-  return {
-    answered: ({ name, version }, worker, count) => {
-      requests(name, version, worker, "ok").add(1);
-      (rows(name, version, worker) satisfies Counter).add(count);
-    },
-    failed: ({ name, version }, worker) => requests(name, version, worker, "failed").add(1),
+  return ({ name, version }, worker) => {
+    const ok = requests(name, version, worker, "ok");
+    const failed = requests(name, version, worker, "failed");
+    const answered = rows(name, version, worker);
+    return {
+      answered: (count) => {
+        ok.add(1);
+        answered.add(count);
+      },
+      failed: () => failed.add(1),
+    };
   };
 }
 

@@ -123,9 +123,9 @@ describe("the models' counters", () => {
       const totals = new Totals();
       const kept = await persistCounters(totals, folder, quiet);
       const meter = new Meter();
-      const counters = modelCountersOf(meter);
-      counters.answered(model, "local", 7);
-      counters.failed(model, "local");
+      const counters = modelCountersOf(meter)(model, "local");
+      counters.answered(7);
+      counters.failed();
       totals.absorb(meter.takeCounts());
       await kept.close();
       expect(modelCountsIn(totals.readings())).toEqual([

@@ -13,7 +13,7 @@ import { findInstallation } from "../src/engine/official/find.ts";
 import { findCredentials } from "../src/openstack/clouds.ts";
 import { openSession } from "../src/openstack/session.ts";
 import { startTestCloud, type TestCloud } from "../test/provider/test-cloud.ts";
-import { memoryOf } from "./engine/process-tree.ts";
+import { memoryOf } from "./process-tree.ts";
 import { addSample, machineLine, type Samples, table } from "./report.ts";
 
 type Operation = "preview" | "up" | "destroy";

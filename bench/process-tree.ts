@@ -11,8 +11,8 @@ export interface Memory {
   resident: number;
 }
 
-/** Memory of a process and all that descend from it. */
-export async function memoryOf(root: number): Promise<Memory> {
+/** A process and all that descend from it. */
+export async function familyOf(root: number): Promise<number[]> {
   const parents = new Map<number, number>();
   for (const name of await readdir("/proc")) {
     const pid = Number(name);
@@ -22,7 +22,12 @@ export async function memoryOf(root: number): Promise<Memory> {
   }
   const isOurs = (pid: number | undefined): boolean =>
     pid !== undefined && pid > 1 && (pid === root || isOurs(parents.get(pid)));
-  const rollups = await Promise.all([...parents.keys()].filter(isOurs).map((pid) => textOf(pid, "smaps_rollup")));
+  return [...parents.keys()].filter(isOurs);
+}
+
+/** Memory of a process and all that descend from it. */
+export async function memoryOf(root: number): Promise<Memory> {
+  const rollups = await Promise.all((await familyOf(root)).map((pid) => textOf(pid, "smaps_rollup")));
   const resident = rollups.map((rollup) => bytesIn(rollup, "Rss"));
   const own = rollups.map((rollup) => bytesIn(rollup, "Anonymous"));
   const ofFiles = resident.map((bytes, index) => bytes - (own[index] ?? 0));

@@ -23,6 +23,7 @@ export function table(samples: Samples, unit: string): string {
   return [`| | median ${unit} | least | most |`, "|---|---|---|---|", ...rows].join("\n");
 }
 
-function median(values: number[]): number {
+/** The middle one; of an even number of values the upper of the two. */
+export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

@@ -1,0 +1,80 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { appEntries } from "../../src/release/app-layer.ts";
+import { freePort, type Host, installModel, prepareHost, type TestProcess } from "../../test/serving/support.ts";
+import type { Net } from "./nets.ts";
+import { asksRow, firstPrediction, type Served, type ServingPath } from "./path.ts";
+import { endAll, startServer, untilAnswered } from "./start.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+/** The plain program with the model in its own process (in-process.ts). */
+export function inProcess(key: string, kind: "none" | "row" | "batch", name: string): ServingPath {
+  return {
+    key,
+    name,
+    kind: "baseline",
+    ...(kind === "none" && { modelless: true }),
+    start: async (net, folder) => {
+      const file = join(folder, "model.onnx");
+      await writeFile(file, net.model.onnx);
+      const port = await freePort();
+      const program = join(import.meta.dirname, "in-process.ts");
+      const server = startServer(process.execPath, [program, kind, file, `${port}`]);
+      const question = asksRow(`http://127.0.0.1:${port}/v1/predict`, net);
+      await untilAnswered(question, server);
+      return {
+        question,
+        probabilityIn: firstPrediction,
+        processes: { server: server.pid },
+        stop: () => endAll(server),
+      };
+    },
+  };
+}
+
+/** What a host runs, from the bundles that hosts get. */
+export interface RunningHost {
+  host: Host;
+  frontend: TestProcess;
+  runtimes: TestProcess[];
+}
+
+/** Starts a host's frontend and runtime. */
+async function startHost(net: Net, folder: string): Promise<RunningHost> {
+  const app = join(folder, "app");
+  await mkdir(app);
+  for (const { name, content } of await appEntries(root)) {
+    if (name.endsWith(".mjs") && "bytes" in content) await writeFile(join(app, name), content.bytes);
+  }
+  const host = await prepareHost(folder);
+  await installModel(host.modelsDir, net.model);
+  const start = (name: string) => startServer(process.execPath, [join(app, `${name}.mjs`)], host.env);
+  const running = { host, frontend: start("frontend"), runtimes: [start("runtime")] };
+  await untilAnswered(asksRow(`${host.url}/v1/predict`, net), running.frontend, ...running.runtimes);
+  return running;
+}
+
+/** A host of ours, asked in one of the ways that it answers. */
+export function ours(
+  key: string,
+  name: string,
+  asked: (net: Net, running: RunningHost) => Pick<Served, "question" | "probabilityIn">,
+): ServingPath {
+  return {
+    key,
+    name,
+    kind: "ours",
+    start: async (net, folder) => {
+      const running = await startHost(net, folder);
+      const { frontend, runtimes } = running;
+      const runtimePids = runtimes.map(({ pid }, index) => [`runtime ${index + 1}`, pid] as const);
+      return {
+        ...asked(net, running),
+        processes: { frontend: frontend.pid, ...Object.fromEntries(runtimePids) },
+        replicas: runtimes.map(({ pid }) => pid),
+        stop: () => endAll(frontend, ...runtimes),
+      };
+    },
+  };
+}

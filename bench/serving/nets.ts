@@ -1,7 +1,6 @@
-import { join } from "node:path";
-import { outputOfWidth } from "../../src/serving/models/card.ts";
 import { importModel, type ModelPackage } from "../../src/serving/models/import.ts";
 import { encodeOnnx } from "../../src/serving/models/onnx-writer.ts";
+import { exampleModel, goldenRows } from "../../test/serving/support.ts";
 
 /** A model to serve and one row to ask it, with the answer that is right. */
 export interface Net {
@@ -18,13 +17,14 @@ const WIDTH = 1024;
 
 /** The example model of the project: 8-12-8-1. */
 export async function smallNet(): Promise<Net> {
-  const model = await importModel(join(import.meta.dirname, "../../models/diabetes/production"));
+  const model = await importModel(exampleModel("production"));
+  const { rows, outputs } = goldenRows(model);
   return {
     name: "small",
     what: "8-12-8-1, the example model",
     model,
-    row: model.golden.rows[0] as number[],
-    expected: model.golden.outputs[0] as number,
+    row: rows[0] as number[],
+    expected: outputs[0] as number,
   };
 }
 
@@ -45,9 +45,15 @@ export function heavyNet(): Net {
     what: widths.join("-"),
     model: {
       card: {
-        schemaVersion: 1,
-        input: { name: "input", features: FEATURES },
-        output: outputOfWidth("output", 1),
+        schemaVersion: 2,
+        platform: "onnx",
+        inputs: [{ name: "input", datatype: "FP32", shape: [-1, FEATURES] }],
+        outputs: [{ name: "output", datatype: "FP32", shape: [-1, 1] }],
+        batching: true,
+        rows: {
+          input: { name: "input", features: FEATURES },
+          output: { kind: "binary", name: "output", threshold: 0.5 },
+        },
         source: { format: "onnx", files: [] },
       },
       onnx: encodeDense(layers),

@@ -40,7 +40,10 @@ export interface RunningHost {
   runtimes: TestProcess[];
 }
 
-/** Starts a host's frontend and runtime. */
+/** As many as there are unless a host is told otherwise. */
+const REPLICAS = [0, 1];
+
+/** Starts a host's frontend and runtimes. */
 async function startHost(net: Net, folder: string): Promise<RunningHost> {
   const app = join(folder, "app");
   await mkdir(app);
@@ -49,8 +52,13 @@ async function startHost(net: Net, folder: string): Promise<RunningHost> {
   }
   const host = await prepareHost(folder);
   await installModel(host.modelsDir, net.model);
-  const start = (name: string) => startServer(process.execPath, [join(app, `${name}.mjs`)], host.env);
-  const running = { host, frontend: start("frontend"), runtimes: [start("runtime")] };
+  const start = (name: string, ...args: string[]) =>
+    startServer(process.execPath, [join(app, `${name}.mjs`), ...args], host.env);
+  const running = {
+    host,
+    frontend: start("frontend"),
+    runtimes: REPLICAS.map((replica) => start("runtime", `default-${replica}`)),
+  };
   await untilAnswered(asksRow(`${host.url}/v1/predict`, net), running.frontend, ...running.runtimes);
   return running;
 }

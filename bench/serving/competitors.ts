@@ -1,9 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { waitFor } from "../../src/common/wait.ts";
-import { freePort } from "../../test/serving/support.ts";
-import { connectTo } from "../../test/support/tcp.ts";
-import { pythonEnvironment, redis } from "./installed.ts";
+import { startQueueServer } from "../../test/support/queue-server.ts";
+import { freePort } from "../../test/support/tcp.ts";
+import { pythonEnvironment } from "./installed.ts";
 import type { Question } from "./load.ts";
 import type { Net } from "./nets.ts";
 import { asksJson, asksRow, firstPrediction, type ServingPath } from "./path.ts";
@@ -111,18 +110,11 @@ const celery: ServingPath = {
   kind: "competitor",
   start: async (net, folder) => {
     const bin = await pythonEnvironment("celery");
-    const [file, port, queuePort] = [join(folder, "model.onnx"), await freePort(), await freePort()];
+    const [file, port] = [join(folder, "model.onnx"), await freePort()];
     await writeFile(file, net.model.onnx);
-    const { command, env } = await redis();
-    const queue = startServer(
-      command,
-      ["--port", `${queuePort}`, "--bind", "127.0.0.1", "--save", "", "--dir", folder],
-      { ...process.env, ...env },
-    );
-    await waitFor("the queue", async () => (await connectTo("127.0.0.1", queuePort)) === "connected" || undefined, {
-      timeoutMs: 10_000,
-    });
-    const variables = pythonVariables({ MODEL: file, REDIS: `redis://127.0.0.1:${queuePort}/0` });
+    const queue = await startQueueServer(folder);
+    const REDIS = `redis://:${queue.password}@127.0.0.1:${queue.queue.port}/0`;
+    const variables = pythonVariables({ MODEL: file, REDIS });
     const worker = startServer(
       join(bin, "celery"),
       ["-A", "celery_app:tasks", "worker", "-c", "1", "-l", "warning", "--without-gossip", "--without-mingle"],
@@ -147,12 +139,12 @@ const celery: ServingPath = {
       folder,
     );
     const question = asksRow(`http://127.0.0.1:${port}/predict`, net);
-    await untilAnswered(question, web, worker, queue);
+    await untilAnswered(question, web, worker);
     return {
       question,
       probabilityIn: firstPrediction,
-      processes: { web: web.pid, worker: worker.pid, queue: queue.pid },
-      stop: () => endAll(web, worker, queue),
+      processes: { web: web.pid, worker: worker.pid, queue: queue.pid() },
+      stop: () => Promise.all([endAll(web, worker), queue.stop()]),
     };
   },
 };

@@ -6,7 +6,6 @@ import { unpackDebianPackages } from "../../src/common/debian-packages.ts";
 import { digestOf, hexOf } from "../../src/common/digest.ts";
 import { cacheHome } from "../../src/common/home.ts";
 import { run } from "../../src/common/process.ts";
-import { queueServer } from "../../test/serving/support.ts";
 
 /** A program, and what its environment must have beside what is there. */
 export interface Program {
@@ -33,25 +32,15 @@ async function kept(name: string, fill: (scratch: string) => Promise<string>): P
   }
 }
 
-/** A program out of Debian's packages; nothing is installed. */
-async function debianProgram(name: string, packages: string[], path: string): Promise<Program> {
-  const tree = await kept(name, (scratch) => unpackDebianPackages(packages, scratch)).catch((cause: unknown) => {
-    throw new Error(`${name} comes from Debian's archive, which this machine does not reach`, { cause });
+/** The load generator, out of Debian's packages. Throws where there is no such archive. */
+export async function wrk(): Promise<Program> {
+  const packages = ["wrk", "libluajit-5.1-2"];
+  const tree = await kept("wrk", (scratch) => unpackDebianPackages(packages, scratch)).catch((cause: unknown) => {
+    throw new Error("wrk makes the load and comes from Debian's archive, which this machine does not reach", { cause });
   });
   const libraries = join(tree, "usr/lib");
   const multiarch = (await readdir(libraries)).find((folder) => folder.endsWith("-linux-gnu")) ?? "";
-  return { command: join(tree, path), env: { LD_LIBRARY_PATH: join(libraries, multiarch) } };
-}
-
-/** The load generator. */
-export function wrk(): Promise<Program> {
-  return debianProgram("wrk", ["wrk", "libluajit-5.1-2"], "usr/bin/wrk");
-}
-
-/** Valkey or Redis: the machine's own, else Debian's. */
-export async function redis(): Promise<Program> {
-  if (queueServer !== undefined) return { command: queueServer, env: {} };
-  return debianProgram("redis", ["redis-server", "redis-tools", "libjemalloc2", "liblzf1"], "usr/bin/redis-server");
+  return { command: join(tree, "usr/bin/wrk"), env: { LD_LIBRARY_PATH: join(libraries, multiarch) } };
 }
 
 /** A Python environment of exactly the packages that `competitors/NAME.txt` pins: the folder with its commands. */

@@ -1,7 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { appEntries } from "../../src/release/app-layer.ts";
-import { freePort, type Host, installModel, prepareHost, type TestProcess } from "../../test/serving/support.ts";
+import { type Host, installModel, prepareHost, type TestProcess } from "../../test/serving/support.ts";
+import { freePort } from "../../test/support/tcp.ts";
 import type { Net } from "./nets.ts";
 import { asksRow, firstPrediction, type Served, type ServingPath } from "./path.ts";
 import { endAll, startServer, untilAnswered } from "./start.ts";
@@ -38,15 +39,17 @@ export interface RunningHost {
   host: Host;
   frontend: TestProcess;
   runtimes: TestProcess[];
+  /** Starts one of the runtimes, as its unit does when it has ended. */
+  startRuntime: (replica: number) => TestProcess;
 }
 
 /** As many as there are unless a host is told otherwise. */
 const REPLICAS = [0, 1];
 
 /** Starts a host's frontend and runtimes. */
-async function startHost(net: Net, folder: string): Promise<RunningHost> {
+export async function startHost(net: Net, folder: string): Promise<RunningHost> {
   const app = join(folder, "app");
-  await mkdir(app);
+  await mkdir(app, { recursive: true });
   for (const { name, content } of await appEntries(root)) {
     if (name.endsWith(".mjs") && "bytes" in content) await writeFile(join(app, name), content.bytes);
   }
@@ -54,11 +57,8 @@ async function startHost(net: Net, folder: string): Promise<RunningHost> {
   await installModel(host.modelsDir, net.model);
   const start = (name: string, ...args: string[]) =>
     startServer(process.execPath, [join(app, `${name}.mjs`), ...args], host.env);
-  const running = {
-    host,
-    frontend: start("frontend"),
-    runtimes: REPLICAS.map((replica) => start("runtime", `default-${replica}`)),
-  };
+  const startRuntime = (replica: number) => start("runtime", `default-${replica}`);
+  const running = { host, frontend: start("frontend"), runtimes: REPLICAS.map(startRuntime), startRuntime };
   await untilAnswered(asksRow(`${host.url}/v1/predict`, net), running.frontend, ...running.runtimes);
   return running;
 }
@@ -80,7 +80,6 @@ export function ours(
       return {
         ...asked(net, running),
         processes: { frontend: frontend.pid, ...Object.fromEntries(runtimePids) },
-        replicas: runtimes.map(({ pid }) => pid),
         stop: () => endAll(frontend, ...runtimes),
       };
     },

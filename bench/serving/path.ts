@@ -8,8 +8,6 @@ export interface Served {
   probabilityIn: (answer: string) => number;
   /** The processes that do the work, by what they are called; each with all that descend from it. */
   processes: Record<string, number>;
-  /** Processes that are there more than once, to be killed one at a time. */
-  replicas?: readonly number[];
   stop: () => Promise<unknown>;
 }
 

@@ -5,7 +5,7 @@ import { buildPayload } from "../release/payload.ts";
 import { type StagedRelease, stageRelease } from "../release/publication.ts";
 import { ensureLoginKey } from "../remote/login-key.ts";
 import { GOLDEN_TOLERANCE } from "../serving/models/golden.ts";
-import { importModel } from "../serving/models/import.ts";
+import { importAnyModel } from "../serving/models/import-any.ts";
 import { packageTar } from "../serving/models/package.ts";
 import { probeOf } from "../serving/models/probe.ts";
 import { type Delivery, deliveryOf } from "./delivery.ts";
@@ -53,7 +53,7 @@ export async function prepareRelease(
 
 /** Imports a model and computes its golden rows. */
 export async function readyModel(name: string, directory: string): Promise<ReadyModel> {
-  const model = await importModel(directory);
+  const model = await importAnyModel(directory);
   const { bytes, digest } = await packageTar(model);
   const expectation = {
     digest,

@@ -15,7 +15,13 @@ await runServingProcess("slipway-runtime", async (config, log) => {
   const { threads, device, deviceIds } = group;
   const deviceId = deviceIds[replica % deviceIds.length] ?? 0;
   const models = new ModelSet({
-    load: ({ digest }) => loadPackage(modelFolder(config.modelsDir, digest), { threads, device, deviceId }),
+    load: ({ name, digest }) =>
+      loadPackage(modelFolder(config.modelsDir, digest), {
+        threads,
+        device,
+        deviceId,
+        onLine: (line) => log.info({ model: name, line }, "a function prints"),
+      }),
     limits,
     log,
   });

@@ -9,7 +9,7 @@ import { run } from "../../src/common/process.ts";
 import { waitFor } from "../../src/common/wait.ts";
 import { type ServingConfig, type ServingConfigFile, servingConfig } from "../../src/serving/config.ts";
 import { hasGoldenRows, type RowGolden } from "../../src/serving/models/golden.ts";
-import { type ModelPackage, packageTar } from "../../src/serving/models/package.ts";
+import { type AnyPackage, packageTar } from "../../src/serving/models/package.ts";
 import { addVersion, type ModelIdentity, useVersion } from "../../src/serving/models/registry.ts";
 import { updateRegistry } from "../../src/serving/models/registry-file.ts";
 import { freePort } from "../support/tcp.ts";
@@ -26,15 +26,20 @@ export const labModelsAbsent = existsSync(labModel("production"))
   : "the lab's models are not beside this checkout";
 
 /** The golden rows of a model that has some. */
-export function goldenRows({ golden }: Pick<ModelPackage, "golden">): RowGolden {
+export function goldenRows({ golden }: Pick<AnyPackage, "golden">): RowGolden {
   if (!hasGoldenRows(golden)) throw new Error("the model has no golden rows");
   return golden;
 }
 
 /** Puts a model where a host has it, as the bootstrap does, and makes it the current one. */
-export async function installModel(modelsDir: string, model: ModelPackage, version = "1"): Promise<ModelIdentity> {
+export async function installModel(
+  modelsDir: string,
+  model: AnyPackage,
+  version = "1",
+  name = "diabetes",
+): Promise<ModelIdentity> {
   const { bytes, digest } = await packageTar(model);
-  const identity = { name: "diabetes", version, digest };
+  const identity = { name, version, digest };
   const folder = join(modelsDir, hexOf(digest));
   await mkdir(folder, { recursive: true });
   await run("tar", ["-x", "-C", folder], { input: bytes });
@@ -113,10 +118,15 @@ export function startProcess(command: string, args: string[], env: NodeJS.Proces
 const endsWithParent = "data:text/javascript,process.stdin.on('end',()=>process.exit(1)).resume().unref()";
 
 /** Starts one of the host's serving processes from its source. */
-export function startServing(entry: "frontend" | "runtime" | "worker", host: Host, replica = 0): TestProcess {
+export function startServing(
+  entry: "frontend" | "runtime" | "worker",
+  host: Host,
+  replica = 0,
+  group = "default",
+): TestProcess {
   const env = { ...host.env, NODE_COMPILE_CACHE: compileCache() };
   const main = join(root, "src", "serving", `main-${entry}.ts`);
-  return startProcess(process.execPath, ["--import", endsWithParent, main, `default-${replica}`], env);
+  return startProcess(process.execPath, ["--import", endsWithParent, main, `${group}-${replica}`], env);
 }
 
 /** The status and JSON of an answer. */

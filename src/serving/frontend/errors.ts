@@ -36,6 +36,7 @@ export function httpErrorOf(error: FastifyError | Error): HttpError {
   if (error instanceof HttpError) return error;
   if (error instanceof RuntimeError) {
     const { statusCode, code, retryAfter } = runtimeFailures[error.reason];
+    if (error.mayHaveRun) return new HttpError(statusCode, "OUTCOME_UNKNOWN", error.message);
     return new HttpError(statusCode, code, error.message, retryAfter);
   }
   const { statusCode, code } = error as Partial<FastifyError>;

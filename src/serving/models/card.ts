@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { DATATYPES } from "../tensors/datatypes.ts";
+import { functionFormSchema } from "./function/form.ts";
 
 const fileDigest = z.object({ name: z.string(), digest: z.templateLiteral([z.literal("sha256:"), z.string()]) });
 
@@ -46,6 +47,10 @@ export const modelCardSchema = z.object({
   batching: z.boolean(),
   /** Absent for models that are no functions from rows of numbers to numbers; such a model is asked by its tensors alone. */
   rows: rowFormSchema.optional(),
+  /** False for a model that does something besides answering: a question to it is not asked again on one's own account. */
+  pure: z.boolean().optional(),
+  /** How a function model is called. */
+  function: functionFormSchema.optional(),
   /** The files that the user gave. */
   source: z.object({
     format: z.enum(["keras-json+h5", "keras-h5", "keras-zip", "onnx", "function", "trained"]),

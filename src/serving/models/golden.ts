@@ -33,6 +33,7 @@ const tensorGoldenSchema = z.object({
 export const goldenSchema = z.union([rowGoldenSchema, tensorGoldenSchema]);
 
 export type Golden = z.infer<typeof goldenSchema>;
+type TensorGolden = z.infer<typeof tensorGoldenSchema>;
 export type RowGolden = z.infer<typeof rowGoldenSchema>;
 type GoldenTensor = z.infer<typeof tensorSchema>;
 
@@ -44,6 +45,8 @@ export interface GoldenSubject {
   inputs: TensorSpec[];
   outputs: TensorSpec[];
   run(inputs: RawTensor[]): Promise<RawTensor[]>;
+  /** Whether two texts say the same; those that are equal do, where nothing else is told. */
+  areAlike?(found: unknown, wanted: unknown): boolean;
 }
 
 /** Whether the golden questions are rows of numbers. */
@@ -68,7 +71,7 @@ export async function requireGolden(
 ): Promise<RawTensor[]> {
   const outputs = await model.run(goldenInputs(model, golden));
   if (hasGoldenRows(golden)) compareRows(outputs[0] as RawTensor, golden, tolerance);
-  else compareTensors(model.outputs, outputs, golden.outputs, golden.source, tolerance);
+  else compareTensors(model, outputs, golden, tolerance);
   return outputs;
 }
 
@@ -107,10 +110,9 @@ function compareRows(answered: RawTensor, { rows, outputs: expected, source }: R
 }
 
 function compareTensors(
-  specs: TensorSpec[],
+  { outputs: specs, areAlike }: GoldenSubject,
   outputs: RawTensor[],
-  expected: GoldenTensor[],
-  source: string,
+  { outputs: expected, source }: TensorGolden,
   tolerance: number,
 ): void {
   for (const [index, { name }] of specs.entries()) {
@@ -121,7 +123,7 @@ function compareTensors(
       throw mismatch(`output ${name} has the shape [${answered.shape}], ${source} says [${known.shape}]`);
     }
     const [found, wanted] = [jsonElements(answered), jsonElements(known)];
-    const worst = worstOf(found, wanted, tolerance);
+    const worst = worstOf(found, wanted, tolerance, areAlike);
     if (worst !== undefined) {
       throw mismatch(
         `output ${name}, element ${worst + 1}: the model answers ${found[worst]}, ${source} says ${wanted[worst]}`,
@@ -131,7 +133,12 @@ function compareTensors(
 }
 
 /** The place where two lists differ most; undefined where they are equal, numbers within the tolerance. */
-function worstOf(found: unknown[], wanted: unknown[], tolerance: number): number | undefined {
+function worstOf(
+  found: unknown[],
+  wanted: unknown[],
+  tolerance: number,
+  areAlike: (found: unknown, wanted: unknown) => boolean = Object.is,
+): number | undefined {
   let worst: number | undefined;
   let most = tolerance;
   for (const [index, value] of found.entries()) {
@@ -139,7 +146,7 @@ function worstOf(found: unknown[], wanted: unknown[], tolerance: number): number
     const far =
       typeof value === "number" && typeof known === "number"
         ? deviation(value, known)
-        : value === known
+        : areAlike(value, known)
           ? 0
           : Number.POSITIVE_INFINITY;
     if (far <= most) continue; // false for NaN

@@ -11,22 +11,36 @@ import { type Golden, goldenSchema } from "./golden.ts";
 
 const CARD = "slipway-model.json";
 const MODEL = "model.onnx";
+/** What a function model's package has in its place. */
+export const FUNCTION = "function.mjs";
 const GOLDEN = "golden.json";
 const DATA = "data.csv";
 
-/** A model as it travels to a host and lies there: a few files in one folder. */
-export interface ModelPackage {
+interface PackageParts {
   card: ModelCard;
-  onnx: Uint8Array;
   golden: Golden;
   /** The text of the CSV file that travels with the model. */
   data: string | undefined;
 }
 
+/** A model as it travels to a host and lies there: a few files in one folder. */
+export interface ModelPackage extends PackageParts {
+  onnx: Uint8Array;
+}
+
+/** The same of a function: the text of its module. */
+export interface FunctionPackage extends PackageParts {
+  code: Uint8Array;
+}
+
+/** A package of either kind. */
+export type AnyPackage = ModelPackage | FunctionPackage;
+
 /** The package's files by name, `slipway-model.json` with the digests of the others among them. */
-function packageFiles({ card, onnx, golden, data }: ModelPackage): Map<string, Uint8Array> {
+function packageFiles(model: AnyPackage): Map<string, Uint8Array> {
+  const { card, golden, data } = model;
   const content = new Map<string, Uint8Array>([
-    [MODEL, onnx],
+    "onnx" in model ? [MODEL, model.onnx] : [FUNCTION, model.code],
     [GOLDEN, Buffer.from(`${JSON.stringify(golden)}\n`)],
     ...(data === undefined ? [] : [[DATA, Buffer.from(data)] as const]),
   ]);
@@ -35,7 +49,7 @@ function packageFiles({ card, onnx, golden, data }: ModelPackage): Map<string, U
 }
 
 /** The package as one uncompressed tar, the same bytes for the same model on every machine; its digest is the model's digest. */
-export async function packageTar(model: ModelPackage): Promise<{ bytes: Uint8Array; digest: Digest }> {
+export async function packageTar(model: AnyPackage): Promise<{ bytes: Uint8Array; digest: Digest }> {
   const archive = pack();
   for (const [name, content] of [...packageFiles(model)].sort(([a], [b]) => (a < b ? -1 : 1))) {
     archive.entry({ name, mode: 0o644, mtime: new Date(0), uid: 0, gid: 0 }, Buffer.from(content));
@@ -49,7 +63,7 @@ export async function packageTar(model: ModelPackage): Promise<{ bytes: Uint8Arr
  * Reads an unpacked package.
  * @throws SlipwayError E_MODEL_INVALID when a file is missing or is not the one that was packed
  */
-export async function readPackage(folder: string): Promise<ModelPackage> {
+export async function readPackage(folder: string): Promise<AnyPackage> {
   const { files, ...card } = parsed(
     packedCardSchema,
     CARD,
@@ -59,12 +73,15 @@ export async function readPackage(folder: string): Promise<ModelPackage> {
     const found = digestOf(await readFile(join(folder, name)).catch(torn(name)));
     if (found !== digest) torn(name)(new Error(`it has the digest ${found}, not ${digest}`));
   }
-  return {
+  const parts = {
     card,
-    onnx: await readFile(join(folder, MODEL)).catch(torn(MODEL)),
     golden: parsed(goldenSchema, GOLDEN, await readFile(join(folder, GOLDEN), "utf8").catch(torn(GOLDEN))),
     data: await readTextIfExists(join(folder, DATA)),
   };
+  const program = async (name: string) => readFile(join(folder, name)).catch(torn(name));
+  return card.platform === "function"
+    ? { ...parts, code: await program(FUNCTION) }
+    : { ...parts, onnx: await program(MODEL) };
 }
 
 /** Parses one of the package's JSON files. */

@@ -1,8 +1,12 @@
+import { join } from "node:path";
 import { SlipwayError } from "../../common/errors.ts";
 import { jsonElements } from "../tensors/json.ts";
+import type { ModelCard } from "./card.ts";
+import { type FunctionForm, functionFormSchema } from "./function/form.ts";
+import { openFunctionModel } from "./function/function-model.ts";
 import { GOLDEN_TOLERANCE, goldenInputs, requireGolden } from "./golden.ts";
 import { type LoadedModel, type OnnxOptions, openOnnxModel, type Provider } from "./onnx-model.ts";
-import { type ModelPackage, readPackage } from "./package.ts";
+import { FUNCTION, type ModelPackage, readPackage } from "./package.ts";
 
 /**
  * Runs the package's golden rows through ONNX Runtime here.
@@ -19,9 +23,18 @@ export async function verifyGolden(model: ModelPackage, tolerance = GOLDEN_TOLER
   }
 }
 
+/** How a package is loaded, whatever its kind. */
+export interface LoadOptions extends OnnxOptions {
+  /** What a function prints. */
+  onLine?: (line: string) => void;
+  /** In place of what a function's card has. */
+  limits?: Partial<Pick<FunctionForm, "timeoutMs" | "memoryMiB" | "concurrency">>;
+}
+
 /** A package that can serve. */
 export interface ServableModel extends LoadedModel, Provider {
-  card: ModelPackage["card"];
+  card: ModelCard;
+  /** ONNX Runtime's version; Node's for a function. */
   runtimeVersion: string;
 }
 
@@ -29,12 +42,14 @@ export interface ServableModel extends LoadedModel, Provider {
  * Loads an unpacked package so that it can serve: complete, untorn, answering its golden questions as it should, and warm.
  * @throws SlipwayError E_MODEL_INVALID, or E_GATE_FAILED for wrong answers
  */
-export async function loadPackage(folder: string, options?: OnnxOptions): Promise<ServableModel> {
-  const { card, onnx, golden } = await readPackage(folder);
-  const model = await openOnnxModel(onnx, options);
+export async function loadPackage(folder: string, options: LoadOptions = {}): Promise<ServableModel> {
+  const parts = await readPackage(folder);
+  const { card, golden } = parts;
+  const model = "onnx" in parts ? await openOnnxModel(parts.onnx, options) : await openFunction(folder, card, options);
   try {
     await requireGolden(model, golden);
-    await model.run(goldenInputs(model, golden)); // the first run allocates, the second runs as all others will
+    // the first run allocates, the second runs as all others will; what a function does besides answering it does once
+    if ("onnx" in parts) await model.run(goldenInputs(model, golden));
   } catch (cause) {
     await model.close();
     throw new SlipwayError(
@@ -44,4 +59,10 @@ export async function loadPackage(folder: string, options?: OnnxOptions): Promis
     );
   }
   return { ...model, card };
+}
+
+async function openFunction(folder: string, card: ModelCard, { onLine, limits }: LoadOptions) {
+  const form = functionFormSchema.parse({ ...card.function, ...limits });
+  const model = await openFunctionModel(join(folder, FUNCTION), { form, ...(onLine && { onLine }) });
+  return { ...model, provider: "cpu" as const, runtimeVersion: `node ${process.version}` };
 }

@@ -25,14 +25,17 @@ export interface Answer {
  */
 export type RuntimeFailure = "unavailable" | "deadline" | "changed" | Exclude<Refusal["reason"], "gone">;
 
-/** Why there is no prediction. Predictions are pure: asking again is always safe. */
+/** Why there is no prediction. Asking again is safe unless the model does something besides answering and may have done it. */
 export class RuntimeError extends Error {
   override readonly name = "RuntimeError";
   readonly reason: RuntimeFailure;
+  /** Whether a model that is not pure may have been asked, so that asking again may have it do twice what it does. */
+  readonly mayHaveRun: boolean;
 
-  constructor(reason: RuntimeFailure, message: string) {
+  constructor(reason: RuntimeFailure, message: string, mayHaveRun = false) {
     super(message);
     this.reason = reason;
+    this.mayHaveRun = mayHaveRun;
   }
 }
 
@@ -49,6 +52,11 @@ export interface Question {
   hedged: boolean;
   resolve: (answer: Answer) => void;
   reject: (error: RuntimeError) => void;
+}
+
+/** Whether a question may be asked of several runtimes without anybody noticing. */
+export function isPure({ served }: Question): boolean {
+  return served.card.pure !== false;
 }
 
 export function rowsOf(questions: readonly Question[]): number {

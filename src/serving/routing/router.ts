@@ -5,7 +5,7 @@ import type { Hello, SyncResult } from "../runtime/hello.ts";
 import type { RawTensor } from "../tensors/raw-tensor.ts";
 import { Directory, type ListedModel, type Place } from "./directory.ts";
 import { RuntimeLink } from "./link.ts";
-import { type Answer, type Question, RuntimeError, type ServedModel } from "./question.ts";
+import { type Answer, isPure, type Question, RuntimeError, type ServedModel } from "./question.ts";
 
 export interface RouterOptions {
   /** Paths of the runtimes' unix sockets, in the order in which they are preferred. */
@@ -183,6 +183,10 @@ export class Router {
 
   #takeReturned(questions: readonly Question[], lost: boolean): void {
     const again = questions.filter((question) => {
+      if (lost && !isPure(question)) {
+        question.reject(new RuntimeError("unavailable", "the runtime went away while the model may have run", true));
+        return false;
+      }
       if (lost) question.losses++;
       if (question.losses <= MOST_LOSSES) return true;
       question.reject(new RuntimeError("unavailable", `${question.losses} runtimes went away over this question`));
@@ -210,10 +214,14 @@ export class Router {
       const overdue = link.takeBack(
         (question) =>
           isLate(question) ||
-          (!question.hedged && question.deadline <= halfTime && this.#bestPlace(question.served, link) !== undefined),
+          (!question.hedged &&
+            isPure(question) &&
+            question.deadline <= halfTime &&
+            this.#bestPlace(question.served, link) !== undefined),
       );
       for (const question of overdue.filter(isLate)) {
-        question.reject(new RuntimeError("deadline", `no answer within ${this.#options.deadlineMs} ms`));
+        const mayHaveRun = !isPure(question);
+        question.reject(new RuntimeError("deadline", `no answer within ${this.#options.deadlineMs} ms`, mayHaveRun));
       }
       const again = overdue.filter((question) => !isLate(question));
       for (const question of again) question.hedged = true;

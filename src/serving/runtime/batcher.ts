@@ -11,6 +11,14 @@ export interface BatchLimits {
   queueRows: number;
 }
 
+/** What of a model says how its questions are computed. */
+export interface BatchForm {
+  /** Whether it computes rows of several questions together. */
+  joins: boolean;
+  /** Batches that it computes at a time, one unless told otherwise: more are of use where computing is waiting. */
+  parallel?: number;
+}
+
 /** What is asked of a model: its inputs, and how many rows they have. */
 export interface Rows {
   inputs: RawTensor[];
@@ -41,16 +49,15 @@ interface Question extends Rows {
 export class Batcher {
   readonly #compute: Compute;
   readonly #limits: BatchLimits;
-  readonly #joins: boolean;
+  readonly #form: BatchForm;
   #queue: Question[] = [];
   #queuedRows = 0;
-  #working: Promise<void> | undefined;
+  readonly #working = new Set<Promise<void>>();
 
-  /** @param joins whether the model computes rows of several questions together */
-  constructor(compute: Compute, limits: BatchLimits, joins: boolean) {
+  constructor(compute: Compute, limits: BatchLimits, form: BatchForm) {
     this.#compute = compute;
     this.#limits = limits;
-    this.#joins = joins;
+    this.#form = form;
   }
 
   /** The outputs for these inputs. Rejects with {@link OverloadError} when too many rows wait, or with what the computation threw. */
@@ -61,21 +68,27 @@ export class Batcher {
     return new Promise((resolve, reject) => {
       this.#queue.push({ inputs, rows, since: performance.now(), resolve, reject });
       this.#queuedRows += rows;
-      this.#working ??= this.#work();
+      if (this.#working.size < (this.#form.parallel ?? 1)) this.#startWork();
     });
   }
 
   /** Resolves when everything that was submitted is answered. */
   async drain(): Promise<void> {
-    while (this.#working) await this.#working;
+    while (this.#working.size > 0) await Promise.all(this.#working);
   }
 
-  async #work(): Promise<void> {
+  #startWork(): void {
+    const work = this.#work(() => this.#working.delete(work));
+    this.#working.add(work);
+  }
+
+  async #work(end: () => void): Promise<void> {
     while (this.#queue.length > 0) {
       await nextTurn(); // sockets are read now: inference blocks the thread
-      await this.#answer(this.#takeBatch());
+      const batch = this.#takeBatch();
+      if (batch.length > 0) await this.#answer(batch);
     }
-    this.#working = undefined; // in the same turn as the look at the queue, so that no question falls between
+    end(); // in the same turn as the look at the queue, so that no question falls between
   }
 
   /** As many waiting questions as fit together, and always one. */
@@ -85,7 +98,7 @@ export class Batcher {
     const [first] = this.#queue;
     for (const question of this.#queue) {
       if (count > 0) {
-        if (!this.#joins || rows + question.rows > this.#limits.batchRows) break;
+        if (!this.#form.joins || rows + question.rows > this.#limits.batchRows) break;
         if (!areJoinable(question.inputs, first?.inputs ?? [])) break;
       }
       rows += question.rows;

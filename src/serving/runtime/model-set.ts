@@ -53,9 +53,10 @@ export class ModelSet {
     return this.#slots.get(slot);
   }
 
-  /** What computes, and ONNX Runtime's version, as the first model says; undefined in an empty set. */
+  /** What computes, and ONNX Runtime's version, as the first network says, or a function where there is none; undefined in an empty set. */
   get engine(): Pick<ServableModel, "provider" | "note" | "runtimeVersion"> | undefined {
-    return this.#served[0]?.loaded;
+    const network = this.#served.find(({ card }) => card.platform === "onnx");
+    return (network ?? this.#served[0])?.loaded;
   }
 
   /**
@@ -108,7 +109,10 @@ export class ModelSet {
       live,
       default: standard,
       loaded,
-      batcher: new Batcher(loaded.run, this.#options.limits, card.batching),
+      batcher: new Batcher(loaded.run, this.#options.limits, {
+        joins: card.batching,
+        parallel: card.function?.concurrency ?? 1,
+      }),
     };
     this.#slots.set(slot.slot, slot);
     return slot;

@@ -42,7 +42,7 @@ describe("the batcher", () => {
       fc.asyncProperty(
         fc.array(fc.array(fc.tuple(fc.integer(), fc.integer()), { minLength: 1, maxLength: 9 }), { maxLength: 20 }),
         async (questions) => {
-          const batcher = new Batcher(doubling().compute, { ...limits, queueRows: 1000 }, true);
+          const batcher = new Batcher(doubling().compute, { ...limits, queueRows: 1000 }, { joins: true });
           const answers = await Promise.all(
             questions.map((rows) => batcher.submit(question(rows.flat(), rows.length))),
           );
@@ -56,37 +56,37 @@ describe("the batcher", () => {
 
   it("computes what arrived meanwhile as one batch, up to its limit", async () => {
     const { batches, compute } = doubling();
-    const batcher = new Batcher(compute, limits, true);
+    const batcher = new Batcher(compute, limits, { joins: true });
     await Promise.all(Array.from({ length: 10 }, (_, index) => batcher.submit(question([index]))));
     expect(batches).toEqual([4, 4, 2]);
   });
 
   it("computes a question that is larger than a batch alone", async () => {
     const { batches, compute } = doubling();
-    const batcher = new Batcher(compute, limits, true);
+    const batcher = new Batcher(compute, limits, { joins: true });
     await Promise.all([1, 7, 1].map((rows) => batcher.submit(zeros(rows))));
     expect(batches).toEqual([1, 7, 1]);
   });
 
   it("computes questions of different shapes, and those of a model that takes no batches, each alone", async () => {
     const shaped = doubling();
-    const batcher = new Batcher(shaped.compute, limits, true);
+    const batcher = new Batcher(shaped.compute, limits, { joins: true });
     await Promise.all([question([1, 2]), question([1]), question([3])].map((one) => batcher.submit(one)));
     expect(shaped.batches).toEqual([1, 2]);
     const single = doubling();
-    const alone = new Batcher(single.compute, limits, false);
+    const alone = new Batcher(single.compute, limits, { joins: false });
     await Promise.all([question([1]), question([2])].map((one) => alone.submit(one)));
     expect(single.batches).toEqual([1, 1]);
   });
 
   it("says how large the batch was", async () => {
-    const batcher = new Batcher(doubling().compute, limits, true);
+    const batcher = new Batcher(doubling().compute, limits, { joins: true });
     const answers = await Promise.all([question([1]), zeros(2)].map((one) => batcher.submit(one)));
     expect(answers.map(({ timing }) => timing.batchRows)).toEqual([3, 3]);
   });
 
   it("answers a question that is asked by the answer to the last one", async () => {
-    const batcher = new Batcher(doubling().compute, limits, true);
+    const batcher = new Batcher(doubling().compute, limits, { joins: true });
     const chained = await batcher
       .submit(question([1]))
       .then(({ outputs }) => batcher.submit({ inputs: outputs, rows: 1 }));
@@ -94,7 +94,7 @@ describe("the batcher", () => {
   });
 
   it("refuses rows beyond its queue and takes them again when it is empty", async () => {
-    const batcher = new Batcher(doubling().compute, limits, true);
+    const batcher = new Batcher(doubling().compute, limits, { joins: true });
     const waiting = batcher.submit(zeros(99));
     await expect(batcher.submit(zeros(2))).rejects.toThrow(OverloadError);
     await waiting;
@@ -108,7 +108,7 @@ describe("the batcher", () => {
         return inputs;
       },
       { ...limits, batchRows: 1 },
-      true,
+      { joins: true },
     );
     const results = await Promise.allSettled([1, 13, 2].map((value) => batcher.submit(question([value]))));
     expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
@@ -116,7 +116,7 @@ describe("the batcher", () => {
 
   it("is drained when everything is answered", async () => {
     const { batches, compute } = doubling();
-    const batcher = new Batcher(compute, limits, true);
+    const batcher = new Batcher(compute, limits, { joins: true });
     const answers = Array.from({ length: 6 }, () => batcher.submit(question([1])));
     await batcher.drain();
     expect(batches).toEqual([4, 2]);

@@ -107,7 +107,8 @@ export function buildFrontend(
     statusRoutes(routes, context);
     openApiRoutes(routes, context, table);
     modelRoutes(routes, context);
-    predictRoutes(routes, context);
+    // what it reads besides JSON, no other route does
+    routes.register((scope) => predictRoutes(scope, context));
     jobRoutes(routes, context, settings.jobBodyBytes);
     v2Routes(routes, context);
     figureRoutes(routes, hub);

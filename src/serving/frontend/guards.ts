@@ -6,8 +6,6 @@ import { HttpError } from "./errors.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
-    /** The body may take longer than other requests' to arrive; the handler watches over it. */
-    streamed?: true;
     /** How often one caller may ask for this route. */
     rateLimit?: RateLimit;
   }

@@ -56,7 +56,7 @@ export function watchRequests(
       return done(new HttpError(503, "OVERLOADED", `${inFlight - 1} requests are under way`, RETRY_AFTER_S));
     }
     const { headers } = raw;
-    if ((headers["content-length"] ?? headers["transfer-encoding"]) !== undefined && config.streamed === undefined) {
+    if ((headers["content-length"] ?? headers["transfer-encoding"]) !== undefined) {
       request.arriving = { reply, since };
       arriving.add(request.arriving);
     }

@@ -74,7 +74,7 @@ describe("POST /v1/predict", () => {
   });
 
   it("refuses what is not JSON by its type", async () => {
-    const answer = await inject("POST", "/v1/predict", "a,b", { "content-type": "text/csv" });
+    const answer = await inject("POST", "/v1/predict", "a,b", { "content-type": "application/xml" });
     expect(answer.statusCode).toBe(415);
   });
 

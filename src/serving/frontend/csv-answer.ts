@@ -43,7 +43,7 @@ const ndjson: LineFormat = {
 };
 
 /** What the caller wants to read. Throws HttpError 406. */
-export function lineFormatOf({ headers: { accept = "*/*" } }: FastifyRequest): LineFormat {
+function lineFormatOf({ headers: { accept = "*/*" } }: FastifyRequest): LineFormat {
   if (/application\/(x-ndjson|jsonl|\*)/i.test(accept)) return ndjson;
   if (/text\/(csv|\*)|\*\/\*/i.test(accept)) return csv;
   throw new HttpError(406, "NOT_ACCEPTABLE", "a table is answered as text/csv or application/x-ndjson");

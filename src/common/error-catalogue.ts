@@ -31,6 +31,7 @@ export const errorCatalogue = {
   E_MODEL_LAYER_UNKNOWN: entry(ExitCode.usage, "The model has a layer that Slipway does not know"),
   E_MODEL_UNKNOWN: entry(ExitCode.usage, "The registry has no such model or version"),
   E_MODEL_IN_USE: entry(ExitCode.usage, "The model version is in service"),
+  E_TRAINING_INVALID: entry(ExitCode.usage, "What a training is asked for, or its data, is not right"),
   E_TEMPLATE: entry(ExitCode.usage, "A cloud-init template cannot be rendered"),
   E_USERDATA_TOO_LARGE: entry(ExitCode.usage, "The user-data is larger than Nova accepts"),
   E_USERDATA_SECRET: entry(ExitCode.usage, "The user-data holds a secret"),
@@ -58,6 +59,7 @@ export const errorCatalogue = {
   E_HOST_KEY: entry(ExitCode.bootstrap, "The host does not present a key that is known"),
   E_GATE_FAILED: entry(ExitCode.gate, "The release did not pass its gate"),
   E_UNHEALTHY: entry(ExitCode.gate, "The endpoint does not serve what it should"),
+  E_TRAINING_FAILED: entry(ExitCode.gate, "The training ended without a model"),
   // locks, time, leftovers
   E_LOCKED: entry(ExitCode.locked, "Another operation holds the stack's lock"),
   E_TIMEOUT: entry(ExitCode.timeout, "A deadline passed"),

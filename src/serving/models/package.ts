@@ -15,12 +15,15 @@ const MODEL = "model.onnx";
 export const FUNCTION = "function.mjs";
 const GOLDEN = "golden.json";
 const DATA = "data.csv";
+const TRAINING = "training.json";
 
 interface PackageParts {
   card: ModelCard;
   golden: Golden;
   /** The text of the CSV file that travels with the model. */
   data: string | undefined;
+  /** The text of `training.json`: where a model comes from that Slipway trained. */
+  training?: string | undefined;
 }
 
 /** A model as it travels to a host and lies there: a few files in one folder. */
@@ -38,11 +41,12 @@ export type AnyPackage = ModelPackage | FunctionPackage;
 
 /** The package's files by name, `slipway-model.json` with the digests of the others among them. */
 function packageFiles(model: AnyPackage): Map<string, Uint8Array> {
-  const { card, golden, data } = model;
+  const { card, golden, data, training } = model;
   const content = new Map<string, Uint8Array>([
     "onnx" in model ? [MODEL, model.onnx] : [FUNCTION, model.code],
     [GOLDEN, Buffer.from(`${JSON.stringify(golden)}\n`)],
     ...(data === undefined ? [] : [[DATA, Buffer.from(data)] as const]),
+    ...(training === undefined ? [] : [[TRAINING, Buffer.from(training)] as const]),
   ]);
   const files = [...content].map(([name, bytes]) => ({ name, digest: digestOf(bytes) }));
   return content.set(CARD, Buffer.from(`${JSON.stringify({ ...card, files }, null, 2)}\n`));
@@ -77,6 +81,7 @@ export async function readPackage(folder: string): Promise<AnyPackage> {
     card,
     golden: parsed(goldenSchema, GOLDEN, await readFile(join(folder, GOLDEN), "utf8").catch(torn(GOLDEN))),
     data: await readTextIfExists(join(folder, DATA)),
+    training: await readTextIfExists(join(folder, TRAINING)),
   };
   const program = async (name: string) => readFile(join(folder, name)).catch(torn(name));
   return card.platform === "function"

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { gateSchema } from "./gate.ts";
+import type { LossName } from "./mlp/losses.ts";
 
 const fraction = z.number().min(0).max(0.9);
 const count = z.number().int().positive();
@@ -21,13 +22,13 @@ const common = {
   gate: gateSchema.default({ betterThanParent: false }),
 };
 
-const lossNames = [
+const lossNames: readonly [LossName, ...LossName[]] = [
   "binary_crossentropy",
   "categorical_crossentropy",
   "sparse_categorical_crossentropy",
   "mse",
   "mae",
-] as const;
+];
 
 const rate = z.number().positive().max(10);
 const decay = z.number().min(0).lt(1);
@@ -74,6 +75,8 @@ const fitting = {
       restoreBest: z.boolean().default(true),
     })
     .optional(),
+  /** Whether each epoch takes the rows in another order. */
+  shuffle: z.boolean().default(true),
   /** Adds l2 · Σ w² over all kernels to the loss, beside the layers' own `kernel_regularizer`. */
   l2: z.number().nonnegative().max(100).default(0),
 };
@@ -126,3 +129,5 @@ const planCostSpec = z.strictObject({
 
 /** What a user asks for. `docs/reference/training.md` lists every field; a test holds it to this. */
 export const trainingSpecSchema = z.discriminatedUnion("kind", [networkSpec, externalSpec, planCostSpec]);
+
+export type NetworkSpec = z.output<typeof networkSpec>;

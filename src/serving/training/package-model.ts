@@ -1,0 +1,94 @@
+import { messageOf } from "../../common/errors.ts";
+import { outputOfWidth } from "../models/card.ts";
+import type { ModelPackage } from "../models/package.ts";
+import { verifyGolden } from "../models/verify.ts";
+import type { NumberTable } from "./data/csv.ts";
+import { failed } from "./errors.ts";
+import { EXPORTED_INPUT, EXPORTED_OUTPUT, exportOnnx } from "./network/onnx-export.ts";
+import { type ServableNetwork, servedOutputs } from "./network/servable.ts";
+import { recordText, type TrainingRecord } from "./record.ts";
+
+/** What the outputs of a model are. */
+export type Task = "binary" | "classes" | "values";
+
+/** Rows that travel with a model as its data and as its golden rows. */
+const DATA_ROWS = 1000;
+const GOLDEN_ROWS = 7;
+
+/**
+ * The package of a network that was trained here. Its golden rows are some of the rows it is judged on and the ends of each feature's
+ * range, its golden outputs computed in float64 without ONNX; ONNX Runtime has answered them here.
+ * @param network in single precision
+ * @param rows features and target as the data has them, of the rows that the model is judged on
+ * @throws SlipwayError E_TRAINING_FAILED when single precision is too coarse for the network
+ */
+export async function packageNetwork(
+  network: ServableNetwork,
+  task: Task,
+  rows: NumberTable,
+  record: TrainingRecord,
+): Promise<ModelPackage> {
+  const { features, outputs } = network.network;
+  const golden = goldenRows(rows, features);
+  const model: ModelPackage = {
+    card: cardOf({ name: EXPORTED_INPUT, features }, { name: EXPORTED_OUTPUT, width: outputs }, task, rows.columns),
+    onnx: exportOnnx(network),
+    golden: {
+      rows: golden,
+      outputs: [...(await servedOutputs(network, Float64Array.from(golden.flat())))],
+      source: "the trainer's own forward pass in float64",
+    },
+    data: task !== "values" && rows.width === features + 1 ? csvOf(rows, DATA_ROWS) : undefined,
+    training: recordText(record),
+  };
+  await verifyGolden(model).catch((cause: unknown) => {
+    throw failed(`the trained network cannot be served: ${messageOf(cause)}`, "Standardize the features.", { cause });
+  });
+  return model;
+}
+
+/** The card of a model of rows. */
+function cardOf(
+  input: { name: string; features: number },
+  output: { name: string; width: number },
+  _task: Task,
+  columns: string[] | undefined,
+): ModelPackage["card"] {
+  return {
+    schemaVersion: 1,
+    input: { ...input, ...(columns && { columns: columns.slice(0, input.features) }) },
+    output: outputOfWidth(output.name, output.width),
+    source: { format: "onnx", files: [] },
+  };
+}
+
+function goldenRows({ values, width, rows }: NumberTable, features: number): number[][] {
+  const row = (number: number) => Array.from(values.subarray(number * width, number * width + features));
+  const first = Array.from({ length: Math.min(rows, GOLDEN_ROWS) }, (_, number) => row(number));
+  const [least, most] = [row(0), row(0)];
+  for (let number = 1; number < rows; number++) {
+    for (let i = 0; i < features; i++) {
+      const value = values[number * width + i] as number;
+      least[i] = Math.min(least[i] as number, value);
+      most[i] = Math.max(most[i] as number, value);
+    }
+  }
+  return [...first, least, most];
+}
+
+/** The first rows as a CSV file. */
+function csvOf({ columns, values, width, rows }: NumberTable, most: number): string {
+  const lines = Array.from({ length: Math.min(rows, most) }, (_, row) =>
+    Array.from(values.subarray(row * width, (row + 1) * width), shortest).join(","),
+  );
+  return `${[...(columns ? [columns.join(",")] : []), ...lines].join("\n")}\n`;
+}
+
+/** The shortest decimal number that single precision reads as this one. */
+function shortest(value: number): string {
+  for (let digits = 1; digits < 10; digits++) {
+    const text = value.toPrecision(digits);
+    if (Math.fround(Number(text)) === value) return String(Number(text));
+  }
+  return String(value);
+}

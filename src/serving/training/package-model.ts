@@ -1,5 +1,5 @@
 import { messageOf } from "../../common/errors.ts";
-import { outputOfWidth } from "../models/card.ts";
+import { classesOfWidth } from "../models/card.ts";
 import type { ModelPackage } from "../models/package.ts";
 import { verifyGolden } from "../models/verify.ts";
 import type { NumberTable } from "./data/csv.ts";
@@ -51,14 +51,20 @@ export async function packageNetwork(
 function cardOf(
   input: { name: string; features: number },
   output: { name: string; width: number },
-  _task: Task,
+  task: Task,
   columns: string[] | undefined,
 ): ModelPackage["card"] {
   return {
-    schemaVersion: 1,
-    input: { ...input, ...(columns && { columns: columns.slice(0, input.features) }) },
-    output: outputOfWidth(output.name, output.width),
-    source: { format: "onnx", files: [] },
+    schemaVersion: 2,
+    platform: "onnx",
+    inputs: [{ name: input.name, datatype: "FP32", shape: [-1, input.features] }],
+    outputs: [{ name: output.name, datatype: "FP32", shape: [-1, output.width] }],
+    batching: true,
+    rows: {
+      input: { ...input, ...(columns && { columns: columns.slice(0, input.features) }) },
+      output: task === "values" ? { kind: "values", ...output } : classesOfWidth(output.name, output.width),
+    },
+    source: { format: "trained", files: [] },
   };
 }
 

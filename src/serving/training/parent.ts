@@ -1,4 +1,4 @@
-import { type ModelPackage, parsed, readPackage } from "../models/package.ts";
+import { type AnyPackage, parsed, readPackage } from "../models/package.ts";
 import type { TrainRequest } from "./contract.ts";
 import { invalid } from "./errors.ts";
 import type { Mlp, MlpLayer } from "./mlp/network.ts";
@@ -11,7 +11,7 @@ import { type TrainingRecord, trainingRecordSchema } from "./record.ts";
 export interface Parent {
   digest: NonNullable<TrainRequest["parent"]>["digest"];
   folder: string;
-  model: ModelPackage;
+  model: AnyPackage;
   /** Where it comes from, of a model that Slipway trained. */
   record: TrainingRecord | undefined;
 }
@@ -27,6 +27,7 @@ export async function readParent(parent: TrainRequest["parent"]): Promise<Parent
 
 /** The parent's network, which a training in process can go on from. Throws SlipwayError E_TRAINING_INVALID for other models. */
 export function parentNetwork({ model }: Parent): ServableNetwork {
+  if (!("onnx" in model)) throw invalid("the parent is a function, not a network");
   return importOnnx(model.onnx);
 }
 

@@ -36,6 +36,17 @@ const runtimeGroup = z.object({
   deviceIds: z.array(z.number().int().nonnegative()).min(1).default([0]),
   /** Threads that share the computation of a batch. */
   threads: count.default(1),
+  /** When a runtime makes room for a fresh process; never while no other of its group answers. */
+  recycle: z
+    .object({
+      /** Frames that it has answered. */
+      requests: count.optional(),
+      /** Memory that it holds. */
+      memoryMiB: count.optional(),
+      /** The same, in multiples of what it held when it was ready. */
+      growth: z.number().min(1.2).optional(),
+    })
+    .optional(),
 });
 
 /** What a host's serving processes read at start: `/etc/slipway/serving.json`, written by the bootstrap from the host's roles. */

@@ -1,4 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import type { Logger } from "pino";
 import { SlipwayError } from "../common/errors.ts";
 import { limitsOf, type RuntimeGroup, runtimeSocket, type ServingConfig, servesModel } from "./config.ts";
 import { loadedVersions } from "./models/registry.ts";
@@ -6,10 +8,11 @@ import { modelFolder, readRegistry } from "./models/registry-file.ts";
 import { loadPackage } from "./models/verify.ts";
 import { runServingProcess } from "./process.ts";
 import { ModelSet } from "./runtime/model-set.ts";
+import { Recycler } from "./runtime/recycler.ts";
 import { serveRuntime } from "./runtime/server.ts";
 
 /** A model runtime, one of a group's replicas: loads the group's models, which must answer their golden rows, and computes for frontends and workers. */
-await runServingProcess("slipway-runtime", async (config, log) => {
+await runServingProcess("slipway-runtime", async (config, log, stop) => {
   const limits = limitsOf(config);
   const { group, replica } = placeOf(process.argv[2] ?? "default-0", config);
   const { threads, device, deviceIds } = group;
@@ -35,6 +38,8 @@ await runServingProcess("slipway-runtime", async (config, log) => {
     const [first] = failed;
     throw new SlipwayError(first?.code ?? "E_MODEL_UNKNOWN", first?.message ?? "the registry names no model to serve");
   }
+  for (const failure of failed) log.error(failure, "model cannot be loaded");
+  const recycler = recyclerOf(config, group, replica, stop, log);
   const server = await serveRuntime({
     socket: runtimeSocket(config, group.name, replica),
     hello: {
@@ -52,11 +57,37 @@ await runServingProcess("slipway-runtime", async (config, log) => {
       log.info({ models: models.models.map(({ model }) => model) }, "models exchanged");
       return result;
     },
+    onAnswer: () => recycler?.count(),
     log,
   });
   log.info({ models: models.models.map(({ model }) => model), provider: engine.provider, note: engine.note }, "ready");
-  return server;
+  return {
+    close: () => {
+      recycler?.close();
+      return server.close();
+    },
+  };
 });
+
+/** What has the process replaced in time, where the group wants that and is more than one. */
+function recyclerOf(
+  config: ServingConfig,
+  { name, replicas, recycle }: RuntimeGroup,
+  replica: number,
+  stop: (reason: string) => void,
+  log: Logger,
+): Recycler | undefined {
+  if (recycle === undefined) return undefined;
+  const siblings = [...Array(replicas).keys()].filter((other) => other !== replica);
+  if (siblings.length === 0) log.warn({ group: name }, "a runtime without others of its group is never recycled");
+  return new Recycler({
+    limits: recycle,
+    siblings: siblings.map((other) => runtimeSocket(config, name, other)),
+    lockFile: join(config.runtimeDir, `${name}.recycle`),
+    stop,
+    log,
+  });
+}
 
 /** Which of the configured runtimes this one is: `<group>-<replica>`. */
 function placeOf(place: string, { runtimes }: ServingConfig): { group: RuntimeGroup; replica: number } {

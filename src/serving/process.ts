@@ -15,21 +15,21 @@ const DRAIN_MS = 10_000;
 
 /**
  * Runs a serving process from start to SIGTERM (or SIGINT): reads the configuration, logs one JSON line an event to standard output,
- * drains, exits with 0. A failed start exits with the error's exit code; the unit starts it again.
+ * or a call of `stop` by the process itself, drains, exits with 0. A failed start exits with the error's exit code; the unit starts it again.
  */
 export async function runServingProcess(
   name: string,
-  start: (config: ServingConfig, log: Logger) => Promise<RunningProcess>,
+  start: (config: ServingConfig, log: Logger, stop: (reason: string) => void) => Promise<RunningProcess>,
 ): Promise<void> {
   const log = pino({ name, base: { pid: process.pid } });
   try {
     const config = await readServingConfig();
-    const running = await start(config, log);
+    let running: RunningProcess | undefined;
     let stopping = false;
-    const stop = (signal: NodeJS.Signals) => {
-      if (stopping) return;
+    const stop = (reason: string) => {
+      if (stopping || running === undefined) return;
       stopping = true;
-      log.info({ signal }, "stopping");
+      log.info({ reason }, "stopping");
       setTimeout(() => {
         log.error("did not drain in time");
         process.exit(1);
@@ -42,6 +42,7 @@ export async function runServingProcess(
         },
       );
     };
+    running = await start(config, log, stop);
     process.on("SIGTERM", stop).on("SIGINT", stop);
   } catch (error) {
     log.fatal({ err: error, code: error instanceof SlipwayError ? error.code : undefined }, "cannot start");

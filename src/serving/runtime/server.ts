@@ -1,5 +1,6 @@
 import { chmod, rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { messageOf } from "../../common/errors.ts";
 import type { RawTensor } from "../tensors/raw-tensor.ts";
@@ -22,6 +23,10 @@ import { RejectedInputError } from "./rejected-input.ts";
 /** Answers that a peer leaves unread; with more it is cut off. */
 const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
 
+/** A peer that was told of the end and has no answers to come hangs up at once; one that does not is hung up on. */
+const HANG_UP_MS = 1000;
+const LOOK_MS = 5;
+
 export interface RuntimeServerOptions {
   /** Path of the unix socket; a file left there by a dead runtime is replaced. Owner and group may connect. */
   socket: string;
@@ -30,6 +35,8 @@ export interface RuntimeServerOptions {
   models: ModelSet;
   /** Serves what the registry names now. */
   sync: () => Promise<SyncResult>;
+  /** Told of every question that was answered, well or not. */
+  onAnswer?: () => void;
   log: Logger;
 }
 
@@ -58,7 +65,10 @@ export async function serveRuntime(options: RuntimeServerOptions): Promise<Runti
       try {
         for (const frame of reader.push(chunk)) {
           const work = answer(frame, models, sync)
-            .then((reply) => send(peer, reply))
+            .then((reply) => {
+              send(peer, reply);
+              if (frame.kind === FrameKind.predict) options.onAnswer?.();
+            })
             .catch((error: unknown) => void peer.destroy(error as Error))
             .finally(() => working.delete(work));
           working.add(work);
@@ -79,8 +89,11 @@ export async function serveRuntime(options: RuntimeServerOptions): Promise<Runti
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const peer of peers) peer.write(encodeFrame(FrameKind.draining, 0));
-      // peers hang up once they have their answers; who does not is hung up on
-      while (working.size > 0) await Promise.all(working);
+      // peers hang up once they have their answers; what they sent before they heard of it is still answered
+      const patience = performance.now() + HANG_UP_MS;
+      while (working.size > 0 || (peers.size > 0 && performance.now() < patience)) {
+        await (working.size > 0 ? Promise.all(working) : sleep(LOOK_MS));
+      }
       for (const peer of peers) peer.end(() => peer.destroy());
       await closed;
     },

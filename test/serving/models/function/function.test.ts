@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { functionFormSchema } from "../../../../src/serving/models/function/form.ts";
@@ -168,7 +169,7 @@ describe("a function as a model", () => {
          if (what === "heap") for (;;) kept.push(new Array(1000).fill({}));
          if (what === "buffers") kept.push(new Uint8Array(64 * 1024 * 1024).fill(1));
          if (what === "exit") process.exit(3);
-         if (what === "late") setTimeout(() => { throw new Error("later"); });
+         if (what === "late") setTimeout(() => { throw new Error("later"); }, 500);
          return calls;
        }`,
       { memoryMiB: 32, timeoutMs: 20_000 },
@@ -179,6 +180,7 @@ describe("a function as a model", () => {
     await expect(call({ what: "exit" })).rejects.toThrow("ended its thread with 3");
     expect(await call({ what: "late" })).toEqual([1]);
     // whatever is under way when the thread ends over it fails, and then there is another thread
+    await sleep(600);
     await expect.poll(() => call({}).catch(() => undefined)).toEqual([1]);
   });
 

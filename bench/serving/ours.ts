@@ -34,6 +34,29 @@ export function inProcess(key: string, kind: "none" | "row" | "batch", name: str
   };
 }
 
+/** Our own frontend with the model in its own process (frontend-in-process.ts). */
+export function frontendInProcess(key: string, name: string): ServingPath {
+  return {
+    key,
+    name,
+    kind: "baseline",
+    start: async (net, folder) => {
+      const host = await prepareHost(folder);
+      await installModel(host.modelsDir, net.model);
+      const program = join(import.meta.dirname, "frontend-in-process.ts");
+      const server = startServer(process.execPath, [program], host.env);
+      const question = asksRow(`${host.url}/v1/predict`, net);
+      await untilAnswered(question, server);
+      return {
+        question,
+        probabilityIn: firstPrediction,
+        processes: { server: server.pid },
+        stop: () => endAll(server),
+      };
+    },
+  };
+}
+
 /** What a host runs, from the bundles that hosts get. */
 export interface RunningHost {
   host: Host;

@@ -1,5 +1,5 @@
 import { competitors } from "./competitors.ts";
-import { inProcess, ours } from "./ours.ts";
+import { frontendInProcess, inProcess, ours } from "./ours.ts";
 import { asksRow, firstPrediction, type ServingPath } from "./path.ts";
 
 /** Everything that is measured; a further way to ask is a further line. */
@@ -7,6 +7,7 @@ export const paths: ServingPath[] = [
   inProcess("fastify", "none", "Fastify without model"),
   inProcess("row", "row", "in process, row by row"),
   inProcess("batch", "batch", "in process, micro-batched"),
+  frontendInProcess("whole", "Slipway's frontend, the model in its process"),
   ours("json", "Slipway, `/v1/predict`", (net, { host }) => ({
     question: asksRow(`${host.url}/v1/predict`, net),
     probabilityIn: firstPrediction,

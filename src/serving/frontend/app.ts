@@ -60,6 +60,8 @@ export function buildFrontend(
     loggerInstance: log,
     // two lines a request would cost more than the prediction
     logController: new LogController({ disableRequestLogging: true }),
+    // nor is a logger made for each of them: whoever logs names the request
+    childLoggerFactory: (logger) => logger,
     bodyLimit: settings.bodyBytes,
     // the body's bound is ours: watchRequests
     requestTimeout: 0,

@@ -1,9 +1,10 @@
 import { Readable } from "node:stream";
 import multipart from "@fastify/multipart";
-import type { FastifyInstance, FastifyRequest, FastifySchema } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
 import { z } from "zod";
 import { decide } from "../models/card.ts";
-import { predictRows } from "../routing/rows.ts";
+import type { ModelIdentity } from "../models/registry.ts";
+import { predictRows, type RowModel } from "../routing/rows.ts";
 import { predictionsAnswer, rowsBody } from "./answers.ts";
 import { frontendSettingsOf } from "./config.ts";
 import { type FrontendContext, requireRowModel } from "./context.ts";
@@ -42,32 +43,47 @@ const schema: FastifySchema = {
   },
 };
 
+/** The text of a model's identity, which is a good part of every answer's. */
+const texts = new WeakMap<ModelIdentity, string>();
+
 /** `POST /v1/predict`: predictions for the caller's rows, with the model that made them. */
 export async function predictRoutes(app: FastifyInstance, context: FrontendContext): Promise<void> {
   const { csvBytes, requestTimeoutMs } = frontendSettingsOf(context.config);
   app.addContentTypeParser("text/csv", (_request, payload, done) => done(null, payload));
   await app.register(multipart, { limits: { fileSize: csvBytes + 1, files: 1, fields: 20 } });
 
-  app.post("/v1/predict", { config: { role: "predict" }, schema }, async (request, reply) => {
+  const answerTableIn = async (request: FastifyRequest, reply: FastifyReply, model: RowModel) => {
+    const limits = { bytes: csvBytes, chunkRows: CHUNK_ROWS, timeoutMs: requestTimeoutMs };
+    const rows = rowsOfCsv(await requireTable(request), model.card.rows.input, limits);
+    return answerTable(context, request, reply, model, rows, requestTimeoutMs);
+  };
+
+  app.post("/v1/predict", { config: { role: "predict" }, schema }, (request, reply) => {
     const model = requireRowModel(context);
-    const { input } = model.card.rows;
-    const source = await tableIn(request);
-    if (source) {
-      const limits = { bytes: csvBytes, chunkRows: CHUNK_ROWS, timeoutMs: requestTimeoutMs };
-      return answerTable(context, request, reply, model, rowsOfCsv(source, input, limits), requestTimeoutMs);
-    }
-    const { values, rows } = requireRows(request.body, input, context.limits.requestRows);
-    const { outputs, served } = await predictRows(context.router, model, values, rows);
-    return { model: served.model, predictions: decide(served.card.rows.output, outputs) };
+    if (request.body instanceof Readable || request.isMultipart()) return answerTableIn(request, reply, model);
+    const { values, rows } = requireRows(request.body, model.card.rows.input, context.limits.requestRows);
+    // promises chained by hand and an answer that is text already: this is the way of every prediction
+    return predictRows(context.router, model, values, rows).then(({ outputs, served }) => {
+      const predictions = JSON.stringify(decide(served.card.rows.output, outputs));
+      reply.type("application/json; charset=utf-8");
+      return `{"model":${textOf(served.model)},"predictions":${predictions}}`;
+    });
   });
 }
 
-/** The table that a request brings; undefined for rows in JSON. Throws HttpError 400. */
-async function tableIn(request: FastifyRequest): Promise<Readable | undefined> {
-  if (request.isMultipart()) {
-    const part = await request.file();
-    if (!part) throw new HttpError(400, "CSV_INVALID", "the form has no file");
-    return part.file;
+/** The table that a request brings. Throws HttpError 400 for a form without a file. */
+async function requireTable(request: FastifyRequest): Promise<Readable> {
+  if (request.body instanceof Readable) return request.body;
+  const part = await request.file();
+  if (!part) throw new HttpError(400, "CSV_INVALID", "the form has no file");
+  return part.file;
+}
+
+function textOf(model: ModelIdentity): string {
+  let text = texts.get(model);
+  if (text === undefined) {
+    text = JSON.stringify(model);
+    texts.set(model, text);
   }
-  return request.body instanceof Readable ? request.body : undefined;
+  return text;
 }

@@ -15,13 +15,15 @@ export interface RowAnswer {
 }
 
 /** The outputs for some rows of numbers. Rejects with RuntimeError. */
-export async function predictRows(
+export function predictRows(
   router: Pick<Router, "predict">,
   served: RowModel,
   values: Float32Array,
   rows: number,
 ): Promise<RowAnswer> {
-  const answer = await router.predict(served, [floatRows(values, rows)]);
-  // only a model with the same inputs and outputs takes another's place, so this one is read as rows, too
-  return { outputs: floatsIn(answer.outputs[0]), served: answer.served as RowModel };
+  return router.predict(served, [floatRows(values, rows)]).then((answer) => ({
+    outputs: floatsIn(answer.outputs[0]),
+    // only a model with the same inputs and outputs takes another's place, so this one is read as rows, too
+    served: answer.served as RowModel,
+  }));
 }

@@ -11,8 +11,20 @@ const servingLimits = z.object({
   requestRows: count.default(4096),
   /** Rows of one job; more is 413. */
   jobRows: count.default(100_000),
-  /** Jobs that wait; more is 503. */
+  /** Jobs that wait in a queue; more is 503. */
   waitingJobs: count.default(1000),
+  /** Bytes of files that wait for jobs or are their results; more is 503. */
+  spoolBytes: count.default(4 * 1024 ** 3),
+  /** Prediction jobs that a worker has under way at a time. */
+  predictionJobs: count.default(2),
+  /** Trainings that a worker has under way at a time. */
+  trainingJobs: count.default(1),
+  /** Trainings that begin in a minute, at most. */
+  trainingsPerMinute: count.default(60),
+  /** Memory for the JavaScript of one job's process, in MiB; a job that needs more ends its process and fails. */
+  jobHeapMiB: count.default(512),
+  /** Clients that one frontend process sends jobs' events to; more is 503. */
+  eventClients: count.default(200),
   /** From a request's arrival to the runtime's answer, in milliseconds; longer is 504. */
   deadlineMs: count.default(5000),
   /** Rows that a frontend has under way at its runtime; more is 503. */
@@ -66,7 +78,35 @@ export const servingConfig = z.object({
   /** Holds one folder per model digest (hex) and `registry.json`, which tells what serves. */
   modelsDir: z.string(),
   /** The queue; without it the job routes answer 503. */
-  queue: z.object({ host: z.string(), port: z.number().int(), passwordFile: z.string() }).optional(),
+  queue: z
+    .object({
+      host: z.string(),
+      port: z.number().int(),
+      passwordFile: z.string(),
+      /** What all of the installation's keys begin with, where several share a server. */
+      prefix: z
+        .string()
+        .regex(/^[A-Za-z0-9_-]{1,40}$/)
+        .default("bull"),
+    })
+    .optional(),
+  /** Jobs: where their files lie, and which come by themselves. */
+  jobs: z
+    .object({
+      /** Shared by frontend and worker. */
+      spoolDir: z.string().default("/var/lib/slipway/spool"),
+      /** Seconds for which finished jobs and their results are kept. */
+      keepS: count.default(3600),
+      /** Seconds for which failed jobs and dead letters are kept, and what they would be done again with. */
+      keepFailedS: count.default(7 * 24 * 3600),
+      /** Seconds between two looks at what is to be swept. */
+      sweepS: count.default(60),
+      /** Seconds between two self-checks of the model that serves; 0 for none. */
+      selfCheckS: z.number().int().nonnegative().default(60),
+      /** Milliseconds after which a client that follows a job hears that it is still connected. */
+      heartbeatMs: count.default(15_000),
+    })
+    .prefault({}),
   limits: servingLimits.partial().optional(),
 });
 

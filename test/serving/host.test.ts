@@ -226,7 +226,7 @@ describe("one file for each process", () => {
     const bundles = join(folder, "bundles");
     await build({
       absWorkingDir: root,
-      entryPoints: ["frontend", "runtime", "worker"].map((entry) => `src/serving/main-${entry}.ts`),
+      entryPoints: ["frontend", "runtime", "worker", "job"].map((entry) => `src/serving/main-${entry}.ts`),
       bundle: true,
       platform: "node",
       format: "esm",

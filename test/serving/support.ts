@@ -66,6 +66,7 @@ export async function prepareHost(folder: string, changes: Partial<ServingConfig
     frontend: { host: "127.0.0.1", port },
     runtimeDir: folder,
     modelsDir: join(folder, "models"),
+    jobs: { spoolDir: join(folder, "spool") },
     ...changes,
   };
   const config = servingConfig.parse(file);

@@ -6,6 +6,7 @@ import { type Access, requireRoles } from "./auth.ts";
 import { answerClientError } from "./client-errors.ts";
 import { frontendSettingsOf } from "./config.ts";
 import type { FrontendContext } from "./context.ts";
+import { deadLetterRoutes } from "./dead-letter-routes.ts";
 import { HttpError, httpErrorOf } from "./errors.ts";
 import { sendFailure } from "./failure-reply.ts";
 import { figureRoutes } from "./figure-routes.ts";
@@ -20,6 +21,7 @@ import { predictRoutes } from "./predict-routes.ts";
 import { type Hub, localHub } from "./processes/hub.ts";
 import { requestIdOf } from "./request-ids.ts";
 import { type RouteEntry, tableOfRoutes } from "./route-table.ts";
+import { scheduleRoutes } from "./schedule-routes.ts";
 import { useZodSchemas } from "./schemas.ts";
 import { statusRoutes } from "./status-routes.ts";
 import { v2Routes } from "./v2-routes.ts";
@@ -112,6 +114,8 @@ export function buildFrontend(
     // what it reads besides JSON, no other route does
     routes.register((scope) => predictRoutes(scope, context));
     jobRoutes(routes, context, settings.jobBodyBytes);
+    deadLetterRoutes(routes, context);
+    scheduleRoutes(routes, context, settings.jobBodyBytes);
     v2Routes(routes, context);
     figureRoutes(routes, hub);
     pageRoutes(routes, context);

@@ -20,9 +20,16 @@ export function requireRowModel({ router }: Pick<FrontendContext, "router">): Ro
   return readAsRows(router.find());
 }
 
-/** The same, or what it was when it was last there: what is asked of it later need not wait now. */
-export function requireLastRowModel({ router }: Pick<FrontendContext, "router">): RowModel {
-  return readAsRows(router.find() ?? router.findLast());
+/**
+ * The default model, or the one of this name, or what it was when it was last there: what is asked of it later need not wait now.
+ * Throws HttpError 503 while nothing serves, 404 for a name that is unknown.
+ */
+export function requireLastRowModel({ router }: Pick<FrontendContext, "router">, name?: string): RowModel {
+  const served = router.find(name) ?? router.findLast(name);
+  if (!served && name !== undefined && (router.find() ?? router.findLast())) {
+    throw new HttpError(404, "MODEL_UNKNOWN", `${name} does not serve here`);
+  }
+  return readAsRows(served);
 }
 
 function readAsRows(served: ServedModel | undefined): RowModel {

@@ -64,11 +64,13 @@ function operationsIn({ paths, components }: OpenApiDocument, routes: readonly R
   });
 }
 
-/** A schema with what it refers to put in its place. */
-function resolved(schema: unknown, known: Record<string, unknown>): unknown {
-  if (Array.isArray(schema)) return schema.map((one) => resolved(one, known));
+/** A schema with what it refers to put in its place; what refers to itself stays a reference there. */
+function resolved(schema: unknown, known: Record<string, unknown>, within: readonly string[] = []): unknown {
+  if (Array.isArray(schema)) return schema.map((one) => resolved(one, known, within));
   if (typeof schema !== "object" || schema === null) return schema;
   const { $ref } = schema as { $ref?: unknown };
-  if (typeof $ref === "string") return resolved(known[$ref.split("/").at(-1) ?? ""], known);
-  return Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, resolved(value, known)]));
+  if (typeof $ref === "string") {
+    return within.includes($ref) ? schema : resolved(known[$ref.split("/").at(-1) ?? ""], known, [...within, $ref]);
+  }
+  return Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, resolved(value, known, within)]));
 }

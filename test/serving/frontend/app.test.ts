@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { FrontendContext } from "../../../src/serving/frontend/context.ts";
-import type { JobQueue } from "../../../src/serving/jobs/queue.ts";
 import { addVersion, type ModelIdentity, rollBack, useVersion } from "../../../src/serving/models/registry.ts";
 import { updateRegistry } from "../../../src/serving/models/registry-file.ts";
 import { RuntimeError } from "../../../src/serving/routing/question.ts";
@@ -280,54 +279,10 @@ describe("the Open Inference Protocol", () => {
 });
 
 describe("jobs", () => {
-  const queue = (changes: Partial<JobQueue>): JobQueue => ({
-    add: async () => ({ id: "7", state: "waiting" }),
-    find: async () => undefined,
-    depths: async () => ({}),
-    close: async () => undefined,
-    ...changes,
-  });
-
-  it("are accepted, also while the runtime is away", async () => {
-    const keys: (string | undefined)[] = [];
-    context = contextWith(
-      { find: () => undefined },
-      queue({
-        add: async (rows, key) => {
-          keys.push(key);
-          return { id: `${rows.length}`, state: "waiting" };
-        },
-      }),
-    );
-    const answer = await inject("POST", "/v1/jobs", { rows: [row, row] }, { "idempotency-key": "mine" });
-    expect(answer.statusCode).toBe(202);
-    expect(answer.headers.location).toBe("/v1/jobs/2");
-    expect(answer.json()).toEqual({ id: "2", state: "waiting" });
-    expect(keys).toEqual(["mine"]);
-  });
-
-  it.each([
-    ["a bad row", queue({}), { rows: [[1]] }, 400, "ROWS_INVALID"],
-    ["too many rows", queue({}), { rows: new Array(6).fill(row) }, 413, "ROWS_TOO_MANY"],
-    ["a full queue", queue({ add: async () => undefined }), { rows: [row] }, 503, "QUEUE_FULL"],
-    [
-      "a queue that is away",
-      queue({ add: () => Promise.reject(new Error("no")) }),
-      { rows: [row] },
-      503,
-      "QUEUE_UNAVAILABLE",
-    ],
-    ["no queue", undefined, { rows: [row] }, 503, "QUEUE_ABSENT"],
-  ])("are refused for %s", async (_what, jobs, body, status, code) => {
-    context = contextWith({}, jobs);
-    const answer = await inject("POST", "/v1/jobs", body);
-    expect(answer.statusCode).toBe(status);
-    expect(answer.json().error.code).toBe(code);
-  });
-
-  it("are told by their id", async () => {
-    context = contextWith({}, queue({ find: async (id) => (id === "7" ? { id, state: "active" } : undefined) }));
-    expect((await inject("GET", "/v1/jobs/7")).json()).toEqual({ id: "7", state: "active" });
-    expect((await inject("GET", "/v1/jobs/8")).statusCode).toBe(404);
+  it("are refused on a host without a queue", async () => {
+    context = contextWith({}, undefined);
+    const answer = await inject("POST", "/v1/jobs", { rows: [row] });
+    expect(answer.statusCode).toBe(503);
+    expect(answer.json().error.code).toBe("QUEUE_ABSENT");
   });
 });

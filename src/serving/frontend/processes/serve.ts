@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import { openTokenStore } from "../../access/store.ts";
 import { limitsOf, runtimeSockets, type ServingConfig } from "../../config.ts";
-import { connectQueue, openJobQueue } from "../../jobs/queue.ts";
+import { openHostQueue } from "../../jobs/host-queue.ts";
 import { persistCounters } from "../../metrics/counters.ts";
 import { Meter } from "../../metrics/meter.ts";
 import { meterProcess } from "../../metrics/process-figures.ts";
@@ -104,9 +104,7 @@ async function serve(config: ServingConfig, log: Logger, meter: Meter, hub: Hub)
     inFlightRows: limits.inFlightRows,
     onChange: () => tellRuntimes(router, log),
   });
-  const connection = config.queue && (await connectQueue(config.queue, { blocking: false }));
-  connection?.on("error", (error) => log.warn({ reason: error.message }, "queue connection"));
-  const jobs = connection && openJobQueue(connection, limits.waitingJobs);
+  const jobs = await openHostQueue(config, log);
   meterProcess(meter, String(process.pid));
   const app = buildFrontend({ config, limits, router, jobs }, log, { access, meter, hub });
   await app.listen({ host, port });

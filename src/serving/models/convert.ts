@@ -6,6 +6,7 @@ import { parseKerasNetwork } from "./keras-network.ts";
 import { convertToOnnx, forward } from "./keras-onnx.ts";
 import { pairNetwork, type TrainedNetwork } from "./keras-pair.ts";
 import { readKerasFile } from "./keras-weights.ts";
+import { readOnnxFile } from "./onnx-file/check.ts";
 import { parsed } from "./package.ts";
 import type { ModelSources } from "./sources.ts";
 
@@ -22,7 +23,7 @@ export interface ConvertedModel {
 /** Reads the sources as an ONNX model, converting from Keras. Throws SlipwayError E_MODEL_INVALID, E_MODEL_LAYER_UNKNOWN, E_MODEL_MISMATCH. */
 export async function convertModel({ onnx, description, weights }: ModelSources): Promise<ConvertedModel> {
   if (onnx !== undefined) {
-    return { onnx: await readFile(onnx), format: "onnx", meaning: undefined, reference: undefined };
+    return { ...(await readOnnxFile(onnx)), format: "onnx", reference: undefined };
   }
   if (weights === undefined) throw new SlipwayError("E_MODEL_INVALID", "the model has no weights");
   const file = await readKerasFile(weights);

@@ -9,6 +9,7 @@ import { type Golden, goldenInputs, goldenSchema, requireGolden } from "./golden
 import { type OnnxModel, openOnnxModel } from "./onnx-model.ts";
 import { type ModelPackage, parsed } from "./package.ts";
 import { computesRowsAlone, goldenTensor, madeUpTensor, rowFormOf, withColumns } from "./reading.ts";
+import { asHinted, readingHintsBeside } from "./reading-hints.ts";
 import { type ModelSources, modelSources } from "./sources.ts";
 import { parseTable, type Table } from "./table.ts";
 
@@ -27,7 +28,8 @@ export async function importModel(path: string): Promise<ModelPackage> {
   const converted = await convertModel(sources);
   const model = await openOnnxModel(converted.onnx);
   try {
-    const form = rowFormOf(model, converted.meaning);
+    const hints = sources.onnx === undefined ? {} : await readingHintsBeside(sources.onnx);
+    const form = asHinted(rowFormOf(model, converted.meaning), hints);
     const { data, table } = await dataBeside(sources, form);
     const golden =
       (await goldenBeside(sources)) ??

@@ -1,8 +1,10 @@
 import type { InferenceSession, Tensor } from "onnxruntime-node";
-import { messageOf, SlipwayError } from "../../common/errors.ts";
+import { messageOf } from "../../common/errors.ts";
 import type { Datatype, NumericArray, NumericDatatype } from "../tensors/datatypes.ts";
 import { elementsOf, numbersIn, type RawTensor, tensorOf, textTensor } from "../tensors/raw-tensor.ts";
 import type { TensorSpec } from "./card.ts";
+import { requireSound } from "./onnx-file/check.ts";
+import { invalidOnnx } from "./onnx-file/invalid.ts";
 
 /** A model that is loaded and can compute. */
 export interface LoadedModel {
@@ -64,6 +66,7 @@ const datatypes = new Map(Object.entries(ortTypes).map(([datatype, type]) => [ty
 export async function openOnnxModel(file: Uint8Array, options: OnnxOptions = {}): Promise<OnnxModel> {
   // It would keep a device id and records of use in the user's cache and send them to its maker; what a user sets stays.
   process.env.ORT_DISABLE_TELEMETRY ??= "1";
+  requireSound(file);
   // Imported here: loading the native library costs what a command that touches no model should not pay.
   const { default: ort } = await import("onnxruntime-node");
   // what it says on its way out of a failure is in the error as well; on the console it would stand between our own lines
@@ -97,17 +100,17 @@ async function openSession(
   file: Uint8Array,
   { threads = 1, device = "cpu", deviceId = 0 }: OnnxOptions,
 ): Promise<Provider & { session: InferenceSession }> {
-  const base: InferenceSession.SessionOptions = { intraOpNumThreads: threads, logSeverityLevel: 3 };
+  const base: InferenceSession.SessionOptions = { intraOpNumThreads: threads, logSeverityLevel: 4 };
   const create = (options: InferenceSession.SessionOptions) =>
     sessions.create(file, options).catch((error: unknown) => {
-      throw invalid(messageOf(error), error);
+      throw invalidOnnx(messageOf(error), undefined, error);
     });
   if (device === "cpu") return { provider: "cpu", session: await create(base) };
   try {
     const session = await sessions.create(file, { ...base, executionProviders: [{ name: "cuda", deviceId }] });
     return { provider: "cuda", session };
   } catch (error) {
-    if (device === "cuda") throw invalid(`CUDA does not load: ${messageOf(error)}`, error);
+    if (device === "cuda") throw invalidOnnx(`CUDA does not load: ${messageOf(error)}`, undefined, error);
     // a file that is no model says so again
     return { provider: "cpu", note: messageOf(error), session: await create(base) };
   }
@@ -127,7 +130,7 @@ function rawOf(datatype: Datatype, { dims, data }: Tensor): RawTensor {
 function specOf(value: InferenceSession.ValueMetadata, side: "input" | "output"): TensorSpec {
   const datatype = value.isTensor ? datatypes.get(value.type) : undefined;
   if (!value.isTensor || datatype === undefined) {
-    throw invalid(
+    throw invalidOnnx(
       `its ${side} ${value.name} is ${value.isTensor ? value.type : "no tensor"}, which cannot be asked for`,
     );
   }
@@ -137,11 +140,4 @@ function specOf(value: InferenceSession.ValueMetadata, side: "input" | "output")
 function firstAxisIsShared(values: readonly InferenceSession.ValueMetadata[]): boolean {
   const names = new Set(values.map((value) => (value.isTensor ? value.shape[0] : undefined)));
   return names.size === 1 && typeof [...names][0] === "string";
-}
-
-function invalid(reason: string, cause?: unknown): SlipwayError {
-  return new SlipwayError("E_MODEL_INVALID", `the ONNX model cannot be used: ${reason}`, {
-    hint: "Export it with tensors as inputs and outputs; the first dimension of each dynamic, so that rows can be computed together.",
-    cause,
-  });
 }

@@ -27,13 +27,21 @@ export function rowFormOf(
   const [features, width] = [input.shape[1] as number, output.shape[1] as number];
   return {
     input: { name: input.name, features },
-    output: meaning === "values" ? { kind: "values", name: output.name, width } : classesOfWidth(output.name, width),
+    output: tellsClasses(meaning, width)
+      ? classesOfWidth(output.name, width)
+      : { kind: "values", name: output.name, width },
   };
 }
 
-/** With the names that the data that travels with the model has for the features. */
+/** Several sigmoids are no classes that exclude each other, and a softmax of one number tells nothing. */
+function tellsClasses(meaning: RowForm["output"]["kind"] | undefined, width: number): boolean {
+  if (meaning === undefined) return true;
+  return meaning === "binary" ? width === 1 : meaning === "classes" && width > 1;
+}
+
+/** With the names that the data that travels with the model has for the features, where nothing else names them. */
 export function withColumns(form: RowForm, columns: string[] | undefined): RowForm {
-  return columns === undefined ? form : { ...form, input: { ...form.input, columns } };
+  return columns === undefined || form.input.columns ? form : { ...form, input: { ...form.input, columns } };
 }
 
 /**

@@ -18,7 +18,7 @@ if (version === undefined) throw new Error("the registry names no model");
 const { name, version: number, digest } = version;
 const model = await loadPackage(modelFolder(config.modelsDir, digest));
 const { card, runtimeVersion: onnxruntime, provider } = model;
-const batcher = new Batcher((inputs) => model.run(inputs), limits, card.batching);
+const batcher = new Batcher((inputs) => model.run(inputs), limits, { joins: card.batching });
 const served = { model: { name, version: number, digest }, card, onnxruntime };
 
 const app = buildFrontend(

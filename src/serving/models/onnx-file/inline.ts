@@ -17,7 +17,7 @@ type Rewritten = { pieces: Uint8Array[]; length: number } | undefined;
  * The file with the data that it has in other files of its folder.
  * @param data of the external tensors, in the order of `outlineOf`
  */
-export function withData(bytes: Uint8Array, data: readonly Uint8Array[]): Uint8Array {
+function withData(bytes: Uint8Array, data: readonly Uint8Array[]): Uint8Array {
   let next = 0;
   const rewritten = visitMessage<Rewritten>(bytes, (kind, fields) => {
     const isExternal =

@@ -17,7 +17,7 @@ export type Kind =
 /**
  * Which fields hold which messages. Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
  */
-export const CHILDREN: Record<Kind, Partial<Record<number, Kind>>> = {
+const CHILDREN: Record<Kind, Partial<Record<number, Kind>>> = {
   model: { 7: "graph", 8: "opset", 20: "training", 25: "function" },
   graph: { 1: "node", 5: "tensor", 15: "sparse" },
   node: { 5: "attribute" },

@@ -71,7 +71,7 @@ export function textOf(bytes: Uint8Array, { start, end }: Field): string {
 }
 
 /** The bytes of a varint. */
-export function varintBytes(value: number): Uint8Array {
+function varintBytes(value: number): Uint8Array {
   const bytes: number[] = [];
   let rest = value;
   for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128);

@@ -42,7 +42,7 @@ export const externalTrainerSchema = z.strictObject({
     .default([]),
 });
 
-type ExternalTrainer = z.output<typeof externalTrainerSchema>;
+export type ExternalTrainer = z.output<typeof externalTrainerSchema>;
 
 /** After each epoch. Figures that a trainer does not have are left out. */
 export interface EpochProgress {

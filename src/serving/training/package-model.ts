@@ -1,5 +1,5 @@
 import { messageOf } from "../../common/errors.ts";
-import { classesOfWidth } from "../models/card.ts";
+import { classesOfWidth, type RowForm } from "../models/card.ts";
 import type { ModelPackage } from "../models/package.ts";
 import { verifyGolden } from "../models/verify.ts";
 import type { NumberTable } from "./data/csv.ts";
@@ -38,7 +38,7 @@ export async function packageNetwork(
       outputs: [...(await servedOutputs(network, Float64Array.from(golden.flat())))],
       source: "the trainer's own forward pass in float64",
     },
-    data: task !== "values" && rows.width === features + 1 ? csvOf(rows, DATA_ROWS) : undefined,
+    data: dataOf(task, rows, features),
     training: recordText(record),
   };
   await verifyGolden(model).catch((cause: unknown) => {
@@ -47,25 +47,31 @@ export async function packageNetwork(
   return model;
 }
 
-/** The card of a model of rows. */
 function cardOf(
-  input: { name: string; features: number },
+  input: RowForm["input"],
   output: { name: string; width: number },
   task: Task,
   columns: string[] | undefined,
 ): ModelPackage["card"] {
+  const tensor = (name: string, width: number) => ({ name, datatype: "FP32" as const, shape: [-1, width] });
   return {
     schemaVersion: 2,
     platform: "onnx",
-    inputs: [{ name: input.name, datatype: "FP32", shape: [-1, input.features] }],
-    outputs: [{ name: output.name, datatype: "FP32", shape: [-1, output.width] }],
+    inputs: [tensor(input.name, input.features)],
+    outputs: [tensor(output.name, output.width)],
     batching: true,
     rows: {
       input: { ...input, ...(columns && { columns: columns.slice(0, input.features) }) },
-      output: task === "values" ? { kind: "values", ...output } : classesOfWidth(output.name, output.width),
+      output: readingOf(task, output),
     },
     source: { format: "trained", files: [] },
   };
+}
+
+/** How outputs of a task are read. Several probabilities that are no distribution stand for themselves. */
+export function readingOf(task: Task, { name, width }: { name: string; width: number }): RowForm["output"] {
+  const tellsOneClass = task === "classes" || (task === "binary" && width === 1);
+  return tellsOneClass ? classesOfWidth(name, width) : { kind: "values", name, width };
 }
 
 function goldenRows({ values, width, rows }: NumberTable, features: number): number[][] {
@@ -82,16 +88,21 @@ function goldenRows({ values, width, rows }: NumberTable, features: number): num
   return [...first, least, most];
 }
 
-/** The first rows as a CSV file. */
-function csvOf({ columns, values, width, rows }: NumberTable, most: number): string {
-  const lines = Array.from({ length: Math.min(rows, most) }, (_, row) =>
+/** The CSV file that travels with a model: rows with their class; none for models that tell no class. */
+export function dataOf(
+  task: Task,
+  { columns, values, width, rows }: NumberTable,
+  features: number,
+): string | undefined {
+  if (task === "values" || width !== features + 1) return undefined;
+  const lines = Array.from({ length: Math.min(rows, DATA_ROWS) }, (_, row) =>
     Array.from(values.subarray(row * width, (row + 1) * width), shortest).join(","),
   );
   return `${[...(columns ? [columns.join(",")] : []), ...lines].join("\n")}\n`;
 }
 
 /** The shortest decimal number that single precision reads as this one. */
-function shortest(value: number): string {
+export function shortest(value: number): string {
   for (let digits = 1; digits < 10; digits++) {
     const text = value.toPrecision(digits);
     if (Math.fround(Number(text)) === value) return String(Number(text));

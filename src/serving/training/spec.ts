@@ -131,3 +131,4 @@ const planCostSpec = z.strictObject({
 export const trainingSpecSchema = z.discriminatedUnion("kind", [networkSpec, externalSpec, planCostSpec]);
 
 export type NetworkSpec = z.output<typeof networkSpec>;
+export type ExternalSpec = z.output<typeof externalSpec>;

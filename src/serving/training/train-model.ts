@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type TrainOptions, type TrainResult, trainRequestSchema } from "./contract.ts";
 import { invalid } from "./errors.ts";
+import { trainExternal } from "./external/train-external.ts";
 import { startJournal } from "./journal.ts";
 import { readParent } from "./parent.ts";
 import { trainNetwork } from "./train-network.ts";
@@ -27,6 +28,8 @@ export async function trainModel(request: unknown, options: TrainOptions = {}): 
   switch (spec.kind) {
     case "network":
       return trainNetwork(spec, data, parent, journal, options.signal);
+    case "external":
+      return trainExternal(spec, data, parent, options.trainers ?? {}, journal, options.signal);
     default:
       throw invalid(`trainings of the kind ${spec.kind} are not known here`);
   }

@@ -1,7 +1,8 @@
 import { digestOf } from "../../common/digest.ts";
 import type { TrainRequest, TrainResult } from "./contract.ts";
-import { type NumberTable, parseNumbers, readData } from "./data/csv.ts";
+import { parseNumbers, readData } from "./data/csv.ts";
 import { type Split, splitRows } from "./data/split.ts";
+import { samplesOf, tableOf } from "./data/table-rows.ts";
 import { invalid } from "./errors.ts";
 import { judge, type Metrics, verdictLines } from "./gate.ts";
 import type { Journal } from "./journal.ts";
@@ -83,27 +84,6 @@ export async function trainNetwork(
     verdict,
     parent: parent?.digest,
   };
-}
-
-/** The columns of the table as features and targets. */
-function samplesOf({ rows, width, values }: NumberTable, targets: number): Samples {
-  const features = width - targets;
-  if (features < 1) {
-    throw invalid(`the data has ${width} columns; ${targets} of them ${targets === 1 ? "is" : "are"} the target`);
-  }
-  const inputs = new Float64Array(rows * features);
-  const truth = new Float64Array(rows * targets);
-  for (let row = 0; row < rows; row++) {
-    inputs.set(values.subarray(row * width, row * width + features), row * features);
-    truth.set(values.subarray(row * width + features, (row + 1) * width), row * targets);
-  }
-  return { count: rows, width: features, inputs, targetWidth: targets, targets: truth, weights: undefined };
-}
-
-/** Some of a table's rows as they were. */
-function tableOf({ columns, width, values }: NumberTable, rows: Uint32Array): NumberTable {
-  const whole = { count: rows.length, width, inputs: values, targetWidth: 0, targets: values, weights: undefined };
-  return { columns, rows: rows.length, width, values: selectRows(whole, rows).inputs };
 }
 
 /** What is trained where the specification says nothing: what the parent was, with its dropout and penalties where they are known. */

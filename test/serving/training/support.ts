@@ -5,7 +5,9 @@ import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import { hexOf } from "../../../src/common/digest.ts";
 import { run } from "../../../src/common/process.ts";
+import { openOnnxModel } from "../../../src/serving/models/onnx-model.ts";
 import { type ModelPackage, packageTar } from "../../../src/serving/models/package.ts";
+import { floatRows, floatsIn } from "../../../src/serving/tensors/raw-tensor.ts";
 
 /** The 765 rows that come with the example model, with a header. */
 export const diabetesRows = fileURLToPath(new URL("../../../models/diabetes/development/data.csv", import.meta.url));
@@ -32,7 +34,7 @@ export const diabetesSpec = {
 };
 
 /** An empty folder that goes with the test. */
-async function temporaryFolder(): Promise<string> {
+export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "slipway-training-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   return folder;
@@ -50,4 +52,12 @@ export async function unpacked(model: ModelPackage): Promise<{ digest: `sha256:$
 /** Rows as CSV text. */
 export function csv(rows: number[][]): string {
   return `${rows.map((row) => row.join(",")).join("\n")}\n`;
+}
+
+/** What ONNX Runtime answers for some rows. */
+export async function answers(onnx: Uint8Array, rows: number[][]): Promise<number[]> {
+  const model = await openOnnxModel(onnx);
+  const [outputs] = await model.run([floatRows(Float32Array.from(rows.flat()), rows.length)]);
+  await model.close();
+  return [...floatsIn(outputs)];
 }

@@ -1,16 +1,15 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { digestOfFile } from "../../../src/common/digest.ts";
+import type { RowGolden } from "../../../src/serving/models/golden.ts";
 import { importModel } from "../../../src/serving/models/import.ts";
-import { openOnnxModel } from "../../../src/serving/models/onnx-model.ts";
-import { type ModelPackage, readPackage } from "../../../src/serving/models/package.ts";
+import { readPackage } from "../../../src/serving/models/package.ts";
 import { parseTable } from "../../../src/serving/models/table.ts";
-import { floatRows, floatsIn } from "../../../src/serving/tensors/raw-tensor.ts";
 import type { EpochProgress } from "../../../src/serving/training/contract.ts";
 import { trainingRecordSchema } from "../../../src/serving/training/record.ts";
 import { trainModel } from "../../../src/serving/training/train-model.ts";
-import { exampleModel, goldenRows } from "../support.ts";
-import { csv, diabetesRows, diabetesSpec, sequential, unpacked } from "./support.ts";
+import { exampleModel } from "../support.ts";
+import { answers, csv, diabetesRows, diabetesSpec, sequential, unpacked } from "./support.ts";
 
 interface RecordedAccuracy {
   seed: number;
@@ -24,14 +23,6 @@ const { recorded } = JSON.parse(await readFile(accuracyFile, "utf8")) as { recor
 const data = { path: diabetesRows };
 const shortSpec = { ...diabetesSpec, epochs: 3 };
 const median = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
-
-/** What ONNX Runtime answers for some rows of a package. */
-async function answers(onnx: Uint8Array, rows: number[][]): Promise<number[]> {
-  const model = await openOnnxModel(onnx);
-  const [outputs] = await model.run([floatRows(Float32Array.from(rows.flat()), rows.length)]);
-  await model.close();
-  return [...floatsIn(outputs)];
-}
 
 describe("the network 8-12-8-1", () => {
   it.each(["raw", "standardized"] as const)("is as good as Keras' after 150 epochs of %s rows", async (form) => {
@@ -51,7 +42,7 @@ describe("the network 8-12-8-1", () => {
   it("is served as it was trained: its package answers the rows with the accuracy that the training tells", async () => {
     const result = await trainModel({ spec: { ...diabetesSpec, epochs: 60, standardize: true }, data });
     const { folder } = await unpacked(result.package);
-    const { card, onnx, data: rows, training } = (await readPackage(folder)) as ModelPackage;
+    const { card, onnx, data: rows, training } = await readPackage(folder);
     const table = parseTable(rows ?? "", 8);
     expect(table.columns?.[1]).toBe("glucose (mg/dl)");
     expect(card.rows?.input.columns).toEqual(table.columns);
@@ -152,7 +143,7 @@ describe("a training", () => {
       data,
     });
     expect(result.metrics.accuracy).toBeGreaterThan(0.75);
-    const { rows, outputs } = goldenRows(result.package);
+    const { rows, outputs } = result.package.golden as RowGolden;
     const answered = await answers(result.package.onnx, rows);
     answered.forEach((answer, index) => {
       expect(answer).toBeCloseTo(outputs[index] as number, 5);
@@ -204,8 +195,8 @@ describe("a training", () => {
     };
     const { metrics, package: model } = await trainModel({ spec, data: { text: csv(rows) } });
     expect(metrics.accuracy).toBeGreaterThan(0.95);
-    const golden = goldenRows(model);
-    expect(golden.outputs).toHaveLength(golden.rows.length * 3);
+    const { rows: goldenRows, outputs } = model.golden as RowGolden;
+    expect(outputs).toHaveLength(goldenRows.length * 3);
   });
 });
 

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { frontendConfig } from "./frontend/config.ts";
+import { externalTrainerSchema } from "./training/contract.ts";
 
 const count = z.number().int().positive();
 
@@ -107,6 +108,8 @@ export const servingConfig = z.object({
       heartbeatMs: count.default(15_000),
     })
     .prefault({}),
+  /** Commands that train, by the names under which trainings ask for them. */
+  trainers: z.record(z.string().min(1).max(100), externalTrainerSchema).default({}),
   limits: servingLimits.partial().optional(),
 });
 

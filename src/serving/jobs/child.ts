@@ -4,7 +4,7 @@ import { JobFailure } from "./children.ts";
 import type { JobProgress } from "./records.ts";
 
 /** What a job has to do with the worker while it runs. */
-interface JobSurroundings {
+export interface JobSurroundings {
   signal: AbortSignal;
   onProgress: (progress: JobProgress) => void;
   onLog: (line: string) => void;

@@ -66,7 +66,13 @@ export async function openBench(options: { persistent?: boolean; waitingJobs?: n
         .filter(Boolean)
         .map((line) => ({ id: line.split(" ")[0] as string, pid: Number(line.split(" ")[1]) })),
     work: ({ concurrency = 2, child = {} } = {}) => {
-      const env = { ...process.env, NODE_COMPILE_CACHE: compileCache(), TEST_SPOOL: spoolDir, TEST_LEDGER: ledger };
+      const env = {
+        ...process.env,
+        NODE_COMPILE_CACHE: compileCache(),
+        TEST_SPOOL: spoolDir,
+        TEST_LEDGER: ledger,
+        TEST_MODELS: join(folder, "models"),
+      };
       const children = new JobChildren({ entry: testJob, heapMiB: 64, env, ...child });
       const { host, port } = server.queue;
       const blocking = new Redis({ host, port, password: server.password, maxRetriesPerRequest: null });

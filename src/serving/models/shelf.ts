@@ -1,0 +1,85 @@
+import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
+import { extract } from "tar-stream";
+import { type Digest, hexOf } from "../../common/digest.ts";
+import { SlipwayError } from "../../common/errors.ts";
+import { pathExists } from "../../common/files.ts";
+import { addVersion, type ModelIdentity, useVersion } from "./registry.ts";
+import { updateRegistry } from "./registry-file.ts";
+import { loadPackage } from "./verify.ts";
+
+/**
+ * Unpacks a model's package into an empty folder.
+ * @throws SlipwayError E_MODEL_INVALID for anything in it but plain files beside each other
+ */
+async function unpackPackage(tar: Uint8Array, folder: string): Promise<void> {
+  const entries = extract();
+  entries.on("entry", ({ name, type }, stream, next) => {
+    const write = async () => {
+      if (type !== "file" || !/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) {
+        throw new SlipwayError("E_MODEL_INVALID", `a model's package holds no ${type} ${JSON.stringify(name)}`);
+      }
+      await writeFile(join(folder, name), await buffer(stream), { mode: 0o644 });
+    };
+    write().then(() => next(), next);
+  });
+  await pipeline(Readable.from([tar]), entries);
+}
+
+/**
+ * Takes a packed model into service under a name, with the next free number as its version. The same digest under the same name is the
+ * same version, however often this is asked.
+ */
+export async function publishPackage(
+  modelsDir: string,
+  tar: Uint8Array,
+  digest: Digest,
+  name: string,
+): Promise<ModelIdentity> {
+  await addToModels(modelsDir, tar, digest);
+  let version = "";
+  await updateRegistry(modelsDir, (registry) => {
+    const versions = registry.models[name]?.versions ?? [];
+    version = versions.find((one) => one.digest === digest)?.version ?? nextVersion(versions);
+    return useVersion(addVersion(registry, { name, version, digest }), name, version);
+  });
+  return { name, version, digest };
+}
+
+/** One more than the largest number that is a version. */
+function nextVersion(versions: readonly { version: string }[]): string {
+  const numbers = versions.map(({ version }) => (/^\d{1,15}$/.test(version) ? Number(version) : 0));
+  return String(Math.max(0, ...numbers) + 1);
+}
+
+/** Puts a packed model where the host keeps its models, by its digest. Whole or not at all; what is there already stays. */
+async function addToModels(modelsDir: string, tar: Uint8Array, digest: Digest): Promise<string> {
+  const folder = join(modelsDir, hexOf(digest));
+  if (await pathExists(folder)) return folder;
+  await mkdir(modelsDir, { recursive: true });
+  const scratch = await mkdtemp(join(modelsDir, "unpack-"));
+  try {
+    await unpackPackage(tar, scratch);
+    await rename(scratch, folder);
+  } catch (error) {
+    await rm(scratch, { recursive: true, force: true });
+    if (!(await pathExists(folder))) throw error; // another job may have been faster
+  }
+  return folder;
+}
+
+/** Opens a packed model as a runtime would: complete, answering its golden questions. Throws SlipwayError for one that is not. */
+export async function verifyPackage(tar: Uint8Array): Promise<void> {
+  const scratch = await mkdtemp(join(tmpdir(), "slipway-verify-"));
+  try {
+    await unpackPackage(tar, scratch);
+    const model = await loadPackage(scratch);
+    await model.close();
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}

@@ -1,4 +1,4 @@
-import { type AnyPackage, parsed, readPackage } from "../models/package.ts";
+import { type AnyPackage, type ModelPackage, parsed, readPackage } from "../models/package.ts";
 import type { TrainRequest } from "./contract.ts";
 import { invalid } from "./errors.ts";
 import type { Mlp, MlpLayer } from "./mlp/network.ts";
@@ -27,8 +27,13 @@ export async function readParent(parent: TrainRequest["parent"]): Promise<Parent
 
 /** The parent's network, which a training in process can go on from. Throws SlipwayError E_TRAINING_INVALID for other models. */
 export function parentNetwork({ model }: Parent): ServableNetwork {
-  if (!("onnx" in model)) throw invalid("the parent is a function, not a network");
-  return importOnnx(model.onnx);
+  return importOnnx(requireNetwork(model).onnx);
+}
+
+/** The package, which is one of a network. Throws SlipwayError E_TRAINING_INVALID for a function. */
+export function requireNetwork(model: AnyPackage): ModelPackage {
+  if ("onnx" in model) return model;
+  throw invalid("the parent is a function, not a network");
 }
 
 /**

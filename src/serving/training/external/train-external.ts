@@ -18,7 +18,7 @@ import { measure } from "../measure.ts";
 import type { LossName } from "../mlp/losses.ts";
 import { type Samples, selectRows } from "../mlp/samples.ts";
 import { dataOf, readingOf } from "../package-model.ts";
-import type { Parent } from "../parent.ts";
+import { type Parent, requireNetwork } from "../parent.ts";
 import { recordText, type TrainingRecord } from "../record.ts";
 import type { ExternalSpec } from "../spec.ts";
 import { checkTargets } from "../targets.ts";
@@ -70,7 +70,7 @@ export async function trainExternal(
     const judged = selectRows(samples, judgedRows);
     const metrics = {
       ...(await figuresOf(spec, model, judged)),
-      ...(parent && prefixed("parent", await figuresOf(spec, parent.model, judged))),
+      ...(parent && prefixed("parent", await figuresOf(spec, requireNetwork(parent.model), judged))),
     };
     const verdict = judge(spec.gate, metrics);
     for (const line of verdictLines(verdict)) journal.log(line);

@@ -75,7 +75,8 @@ export function buildFrontend(
     genReqId: requestIdOf,
     trustProxy: settings.trustedProxies.length > 0 ? settings.trustedProxies : false,
     routerOptions: { ignoreTrailingSlash: true },
-    frameworkErrors: (error, request, reply) => sendFailure(context, request, reply, httpErrorOf(error)),
+    frameworkErrors: (error, request, reply) =>
+      sendFailure(context, request, reply.header("x-request-id", request.id), httpErrorOf(error)),
   });
   app.setErrorHandler<Error>((error, request, reply) => {
     const failure = httpErrorOf(error);

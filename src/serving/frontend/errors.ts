@@ -31,6 +31,9 @@ const runtimeFailures: Record<RuntimeFailure, { statusCode: number; code: string
   failed: { statusCode: 500, code: "INFERENCE_FAILED" },
 };
 
+/** The framework tells the caller's own text, however long it is. */
+const MAX_MESSAGE = 300;
+
 /** Any thrown value as an answer. What is not meant for users is told as "internal error" and stays in the log. */
 export function httpErrorOf(error: FastifyError | Error): HttpError {
   if (error instanceof HttpError) return error;
@@ -41,7 +44,7 @@ export function httpErrorOf(error: FastifyError | Error): HttpError {
   }
   const { statusCode, code } = error as Partial<FastifyError>;
   if (statusCode !== undefined && statusCode < 500)
-    return new HttpError(statusCode, code ?? "BAD_REQUEST", error.message);
+    return new HttpError(statusCode, code ?? "BAD_REQUEST", error.message.slice(0, MAX_MESSAGE));
   return new HttpError(500, "INTERNAL", "internal error");
 }
 

@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import multipart from "@fastify/multipart";
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
 import { z } from "zod";
@@ -54,7 +55,7 @@ export async function predictRoutes(app: FastifyInstance, context: FrontendConte
 
   const answerTableIn = async (request: FastifyRequest, reply: FastifyReply, model: RowModel) => {
     const limits = { bytes: csvBytes, chunkRows: CHUNK_ROWS, timeoutMs: requestTimeoutMs };
-    const rows = rowsOfCsv(await requireTable(request), model.card.rows.input, limits);
+    const rows = rowsOfCsv(await requireTable(request, reply, requestTimeoutMs), model.card.rows.input, limits);
     return answerTable(context, request, reply, model, rows, requestTimeoutMs);
   };
 
@@ -71,12 +72,24 @@ export async function predictRoutes(app: FastifyInstance, context: FrontendConte
   });
 }
 
-/** The table that a request brings. Throws HttpError 400 for a form without a file. */
-async function requireTable(request: FastifyRequest): Promise<Readable> {
+/** The table that a request brings. Throws HttpError 400, 408. */
+async function requireTable(request: FastifyRequest, reply: FastifyReply, timeoutMs: number): Promise<Readable> {
   if (request.body instanceof Readable) return request.body;
-  const part = await request.file();
-  if (!part) throw new HttpError(400, "CSV_INVALID", "the form has no file");
-  return part.file;
+  const stop = new AbortController();
+  const late = sleep(timeoutMs, "late" as const, { signal: stop.signal });
+  const file = request.file().catch((error: Error & { statusCode?: number }) => {
+    // the library has errors with a status, and plain ones for what is no form at all
+    if (error.statusCode !== undefined) throw error;
+    throw new HttpError(400, "CSV_INVALID", `the form cannot be read: ${error.message}`);
+  });
+  late.catch(() => undefined);
+  file.catch(() => undefined);
+  const part = await Promise.race([file, late]).finally(() => stop.abort());
+  if (part !== "late" && part !== undefined) return part.file;
+  reply.header("connection", "close"); // the form's rest is of no interest
+  throw part === "late"
+    ? new HttpError(408, "REQUEST_TIMEOUT", `the form's file did not come within ${timeoutMs / 1000} s`)
+    : new HttpError(400, "CSV_INVALID", "the form has no file");
 }
 
 function textOf(model: ModelIdentity): string {

@@ -62,6 +62,17 @@ const runtimeGroup = z.object({
     .optional(),
 });
 
+/** What differs for one model from what holds for all. */
+const modelSettings = z.object({
+  // without the defaults: what is not told here is as for all
+  ...z.object({ requestRows: count, deadlineMs: count, batchRows: count, queueRows: count }).partial().shape,
+  /** Of a function, in place of what its module says. */
+  function: z
+    .object({ timeoutMs: count, memoryMiB: count.min(16), concurrency: count.max(1024) })
+    .partial()
+    .optional(),
+});
+
 /** What a host's serving processes read at start: `/etc/slipway/serving.json`, written by the bootstrap from the host's roles. */
 export const servingConfig = z.object({
   /** Payload digest, shown by `GET /version`. */
@@ -111,6 +122,8 @@ export const servingConfig = z.object({
   /** Commands that train, by the names under which trainings ask for them. */
   trainers: z.record(z.string().min(1).max(100), externalTrainerSchema).default({}),
   limits: servingLimits.partial().optional(),
+  /** By the model's name. */
+  models: z.record(z.string(), modelSettings).optional(),
 });
 
 export type ServingConfig = z.infer<typeof servingConfig>;
@@ -122,6 +135,30 @@ export type ServingLimits = z.infer<typeof servingLimits>;
 /** The configuration's limits, defaults filled in. */
 export function limitsOf({ limits }: Pick<ServingConfig, "limits">): ServingLimits {
   return servingLimits.parse(limits ?? {});
+}
+
+const kept = new WeakMap<object, Map<string, ServingLimits>>();
+
+/** The limits of a model of this name. Cheap to ask again of the same configuration. */
+export function modelLimitsOf(config: Pick<ServingConfig, "limits" | "models">, model: string): ServingLimits {
+  const known = kept.get(config) ?? new Map<string, ServingLimits>();
+  kept.set(config, known);
+  const own = modelSettingsOf(config, model);
+  const key = own ? model : ""; // names come from requests: no more of them are kept than are configured
+  const limits = known.get(key) ?? servingLimits.parse({ ...config.limits, ...own });
+  known.set(key, limits);
+  return limits;
+}
+
+/** What is configured for a model of this name. */
+export function modelSettingsOf({ models }: Pick<ServingConfig, "models">, model: string) {
+  return models && Object.hasOwn(models, model) ? models[model] : undefined;
+}
+
+/** The longest that a question to any model may take, in milliseconds. */
+export function longestDeadlineOf(config: Pick<ServingConfig, "limits" | "models">): number {
+  const own = Object.values(config.models ?? {}).flatMap(({ deadlineMs }) => deadlineMs ?? []);
+  return Math.max(limitsOf(config).deadlineMs, ...own);
 }
 
 /** Path of the unix socket of a group's runtime; replicas are counted from 0. */

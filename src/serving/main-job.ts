@@ -1,4 +1,4 @@
-import { limitsOf, readServingConfig, runtimeSockets } from "./config.ts";
+import { limitsOf, modelLimitsOf, readServingConfig, runtimeSockets } from "./config.ts";
 import { type JobHandler, serveJobs } from "./jobs/child.ts";
 import { JobFailure } from "./jobs/children.ts";
 import { computePredictions } from "./jobs/predictions.ts";
@@ -19,6 +19,7 @@ const spool = await openSpool(config.jobs.spoolDir, limits.spoolBytes);
 const router = new Router({
   sockets: runtimeSockets(config),
   deadlineMs: limits.deadlineMs,
+  deadlineOf: (model) => modelLimitsOf(config, model).deadlineMs,
   inFlightRows: limits.inFlightRows,
 });
 const served = (name: string | undefined, signal: AbortSignal) => awaitModel(router, name, signal);

@@ -2,7 +2,15 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { SlipwayError } from "../common/errors.ts";
-import { limitsOf, type RuntimeGroup, runtimeSocket, type ServingConfig, servesModel } from "./config.ts";
+import {
+  limitsOf,
+  modelLimitsOf,
+  modelSettingsOf,
+  type RuntimeGroup,
+  runtimeSocket,
+  type ServingConfig,
+  servesModel,
+} from "./config.ts";
 import { loadedVersions } from "./models/registry.ts";
 import { modelFolder, readRegistry } from "./models/registry-file.ts";
 import { loadPackage } from "./models/verify.ts";
@@ -23,9 +31,10 @@ await runServingProcess("slipway-runtime", async (config, log, stop) => {
         threads,
         device,
         deviceId,
+        limits: modelSettingsOf(config, name)?.function ?? {},
         onLine: (line) => log.info({ model: name, line }, "a function prints"),
       }),
-    limits,
+    limits: (model) => modelLimitsOf(config, model),
     log,
   });
   const sync = async () => {

@@ -32,7 +32,7 @@ export async function playRuntime(
         const unused = async () => [];
         return { card, ...card, run: unused, close: async () => undefined, provider: "cpu", runtimeVersion: "none" };
       },
-      limits: { batchRows: 1, queueRows: 1 },
+      limits: () => ({ batchRows: 1, queueRows: 1 }),
       log,
     });
     let served: Digest | undefined;

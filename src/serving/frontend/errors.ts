@@ -2,6 +2,9 @@ import type { FastifyError } from "fastify";
 import { RuntimeError, type RuntimeFailure } from "../routing/question.ts";
 
 /** An error answer of the HTTP interface; docs/reference/serving-api.md lists the codes. */
+/** A message may hold what the caller sent. */
+const LONGEST_MESSAGE = 1000;
+
 export class HttpError extends Error {
   override readonly name = "HttpError";
   readonly statusCode: number;
@@ -10,7 +13,7 @@ export class HttpError extends Error {
   readonly retryAfter: number | undefined;
 
   constructor(statusCode: number, code: string, message: string, retryAfter?: number) {
-    super(message);
+    super(message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE)}…` : message);
     this.statusCode = statusCode;
     this.code = code;
     this.retryAfter = retryAfter;

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import multipart from "@fastify/multipart";
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
 import { z } from "zod";
+import { modelLimitsOf } from "../config.ts";
 import { decide } from "../models/card.ts";
 import type { ModelIdentity } from "../models/registry.ts";
 import { predictRows, type RowModel } from "../routing/rows.ts";
@@ -62,7 +63,8 @@ export async function predictRoutes(app: FastifyInstance, context: FrontendConte
   app.post("/v1/predict", { config: { role: "predict" }, schema }, (request, reply) => {
     const model = requireRowModel(context);
     if (request.body instanceof Readable || request.isMultipart()) return answerTableIn(request, reply, model);
-    const { values, rows } = requireRows(request.body, model.card.rows.input, context.limits.requestRows);
+    const { requestRows } = modelLimitsOf(context.config, model.model.name);
+    const { values, rows } = requireRows(request.body, model.card.rows.input, requestRows);
     // promises chained by hand and an answer that is text already: this is the way of every prediction
     return predictRows(context.router, model, values, rows).then(({ outputs, served }) => {
       const predictions = JSON.stringify(decide(served.card.rows.output, outputs));

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
+import { modelLimitsOf } from "../config.ts";
 import { outputWidth, type RowForm } from "../models/card.ts";
 import { predictRows, type RowModel } from "../routing/rows.ts";
 import { type FrontendContext, requireRowModel } from "./context.ts";
@@ -102,7 +103,8 @@ export function v2Routes(app: FastifyInstance, context: FrontendContext): void {
       async ({ params, body }) => {
         const model = requireModel(params);
         const { id, rows: body1 } = requireInput(body, model.card.rows);
-        const { values, rows } = requireRows({ rows: body1 }, model.card.rows.input, context.limits.requestRows);
+        const { requestRows } = modelLimitsOf(context.config, model.model.name);
+        const { values, rows } = requireRows({ rows: body1 }, model.card.rows.input, requestRows);
         const { outputs, served } = await predictRows(context.router, model, values, rows);
         const { name } = served.card.rows.output;
         return {

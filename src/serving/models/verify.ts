@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { SlipwayError } from "../../common/errors.ts";
 import { jsonElements } from "../tensors/json.ts";
 import type { ModelCard } from "./card.ts";
-import { type FunctionForm, functionFormSchema } from "./function/form.ts";
+import { functionFormSchema } from "./function/form.ts";
 import { openFunctionModel } from "./function/function-model.ts";
 import { GOLDEN_TOLERANCE, goldenInputs, requireGolden } from "./golden.ts";
 import { type LoadedModel, type OnnxOptions, openOnnxModel, type Provider } from "./onnx-model.ts";
@@ -28,7 +28,7 @@ export interface LoadOptions extends OnnxOptions {
   /** What a function prints. */
   onLine?: (line: string) => void;
   /** In place of what a function's card has. */
-  limits?: Partial<Pick<FunctionForm, "timeoutMs" | "memoryMiB" | "concurrency">>;
+  limits?: { [Limit in "timeoutMs" | "memoryMiB" | "concurrency"]?: number | undefined };
 }
 
 /** A package that can serve. */

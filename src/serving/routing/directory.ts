@@ -44,8 +44,15 @@ export class Directory {
     for (const link of links) {
       const { connected } = link;
       if (!connected) continue;
-      const { onnxruntime, batchRows } = connected.hello;
-      for (const { slot, model, card, live, default: standard } of connected.models) {
+      const { onnxruntime } = connected.hello;
+      for (const {
+        slot,
+        model,
+        card,
+        live,
+        default: standard,
+        batchRows = connected.hello.batchRows,
+      } of connected.models) {
         const entry = this.#entryOf({ model, card, onnxruntime });
         entry.places.push({ link, slot, batchRows });
         entry.seen = now;

@@ -46,6 +46,8 @@ export interface Question {
   rows: number;
   /** When it is too late to answer, in `performance.now()`'s milliseconds. */
   deadline: number;
+  /** Milliseconds from asking to the deadline. */
+  allowedMs: number;
   /** How often a runtime went away over it: one that takes every runtime down must come to an end. */
   losses: number;
   /** Whether another runtime was asked because the first was slow. */

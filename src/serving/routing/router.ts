@@ -12,6 +12,8 @@ export interface RouterOptions {
   sockets: string[];
   /** Milliseconds from asking to the answer. */
   deadlineMs: number;
+  /** The same for a model of this name. */
+  deadlineOf?: (model: string) => number;
   /** Rows under way at a time; more are refused as `overloaded`. */
   inFlightRows: number;
   /** Called when what is served, or who serves it, has changed. */
@@ -94,13 +96,16 @@ export class Router {
       return Promise.reject(new RuntimeError("overloaded", `${this.#rows} rows are under way`));
     }
     this.#rows += rows;
-    const deadline = performance.now() + this.#options.deadlineMs;
+    const { deadlineMs, deadlineOf } = this.#options;
+    const allowedMs = deadlineOf?.(served.model.name) ?? deadlineMs;
+    const deadline = performance.now() + allowedMs;
     return new Promise((resolve, reject) => {
       const question: Question = {
         served,
         inputs,
         rows,
         deadline,
+        allowedMs,
         losses: 0,
         hedged: false,
         resolve: (answer) => {
@@ -206,7 +211,6 @@ export class Router {
   /** Ends what has waited for too long; what has waited for half of that is asked of another runtime where there is one. */
   #look(): void {
     const now = performance.now();
-    const halfTime = now + this.#options.deadlineMs / 2;
     const isLate = (question: Question) => question.deadline <= now;
     for (const question of this.#waiting.filter(isLate)) question.reject(unavailable());
     this.#waiting = this.#waiting.filter((question) => !isLate(question));
@@ -216,12 +220,12 @@ export class Router {
           isLate(question) ||
           (!question.hedged &&
             isPure(question) &&
-            question.deadline <= halfTime &&
+            question.deadline <= now + question.allowedMs / 2 &&
             this.#bestPlace(question.served, link) !== undefined),
       );
       for (const question of overdue.filter(isLate)) {
         const mayHaveRun = !isPure(question);
-        question.reject(new RuntimeError("deadline", `no answer within ${this.#options.deadlineMs} ms`, mayHaveRun));
+        question.reject(new RuntimeError("deadline", `no answer within ${question.allowedMs} ms`, mayHaveRun));
       }
       const again = overdue.filter((question) => !isLate(question));
       for (const question of again) question.hedged = true;

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { joinRows, type RawTensor, splitRows } from "../tensors/raw-tensor.ts";
 import type { Timing } from "./frames.ts";
+import type { Shares } from "./shares.ts";
 
 /** Computes a model's outputs from its inputs. */
 export type Compute = (inputs: RawTensor[]) => Promise<RawTensor[]>;
@@ -17,7 +18,12 @@ export interface BatchForm {
   joins: boolean;
   /** Batches that it computes at a time, one unless told otherwise: more are of use where computing is waiting. */
   parallel?: number;
+  /** Who computes in the same thread. */
+  shares?: Shares;
 }
+
+/** How much a new measurement of a row's time counts. */
+const NEWS = 0.3;
 
 /** What is asked of a model: its inputs, and how many rows they have. */
 export interface Rows {
@@ -52,6 +58,8 @@ export class Batcher {
   readonly #form: BatchForm;
   #queue: Question[] = [];
   #queuedRows = 0;
+  /** What a row took of late; 0 before anything was computed. */
+  #microsPerRow = 0;
   readonly #working = new Set<Promise<void>>();
 
   constructor(compute: Compute, limits: BatchLimits, form: BatchForm) {
@@ -65,11 +73,17 @@ export class Batcher {
     if (this.#queuedRows + rows > this.#limits.queueRows) {
       return Promise.reject(new OverloadError(`${this.#queuedRows} rows wait for the runtime`));
     }
+    this.#form.shares?.touch(this);
     return new Promise((resolve, reject) => {
       this.#queue.push({ inputs, rows, since: performance.now(), resolve, reject });
       this.#queuedRows += rows;
       if (this.#working.size < (this.#form.parallel ?? 1)) this.#startWork();
     });
+  }
+
+  /** Takes no part in the thread's turns any more. */
+  leave(): void {
+    this.#form.shares?.leave(this);
   }
 
   /** Resolves when everything that was submitted is answered. */
@@ -96,9 +110,10 @@ export class Batcher {
     let rows = 0;
     let count = 0;
     const [first] = this.#queue;
+    const mostRows = this.#mostRows();
     for (const question of this.#queue) {
       if (count > 0) {
-        if (!this.#form.joins || rows + question.rows > this.#limits.batchRows) break;
+        if (!this.#form.joins || rows + question.rows > mostRows) break;
         if (!areJoinable(question.inputs, first?.inputs ?? [])) break;
       }
       rows += question.rows;
@@ -108,6 +123,12 @@ export class Batcher {
     return this.#queue.splice(0, count);
   }
 
+  #mostRows(): number {
+    const { shares } = this.#form;
+    if (this.#microsPerRow === 0 || !shares?.areOthersAsked(this)) return this.#limits.batchRows;
+    return Math.min(this.#limits.batchRows, Math.max(1, Math.floor(shares.turnMicros / this.#microsPerRow)));
+  }
+
   async #answer(batch: Question[]): Promise<void> {
     const start = performance.now();
     try {
@@ -115,6 +136,8 @@ export class Batcher {
       const computeMicros = Math.round((performance.now() - start) * 1000);
       const counts = batch.map(({ rows }) => rows);
       const batchRows = counts.reduce((sum, rows) => sum + rows, 0);
+      const microsPerRow = computeMicros / batchRows;
+      this.#microsPerRow += this.#microsPerRow === 0 ? microsPerRow : NEWS * (microsPerRow - this.#microsPerRow);
       const parts = outputs.map((output) => splitRows(output, counts));
       for (const [index, question] of batch.entries()) {
         const timing = { batchRows, computeMicros, queueMicros: Math.round((start - question.since) * 1000) };

@@ -12,6 +12,8 @@ const servedModelSchema = z.object({
   live: z.boolean(),
   /** Whether requests that name no model are answered by this one. */
   default: z.boolean(),
+  /** Rows that it computes in one call, where they are not the runtime's. */
+  batchRows: z.number().int().positive().optional(),
 });
 
 /** A model as a runtime serves it. */

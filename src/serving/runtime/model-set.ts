@@ -4,6 +4,7 @@ import type { LoadedVersion } from "../models/registry.ts";
 import type { ServableModel } from "../models/verify.ts";
 import { Batcher, type BatchLimits } from "./batcher.ts";
 import type { RuntimeModel, SyncResult } from "./hello.ts";
+import { Shares } from "./shares.ts";
 
 /** A model in a runtime's memory. */
 interface Slot extends RuntimeModel {
@@ -15,7 +16,8 @@ interface Slot extends RuntimeModel {
 export interface ModelSetOptions {
   /** Loads a version so that it can serve at once. */
   load: (version: LoadedVersion) => Promise<ServableModel>;
-  limits: BatchLimits;
+  /** Of a model by this name. */
+  limits: (model: string) => BatchLimits;
   log: Logger;
 }
 
@@ -28,6 +30,7 @@ const GRACE_MS = 2000;
  */
 export class ModelSet {
   readonly #options: ModelSetOptions;
+  readonly #shares = new Shares();
   readonly #slots = new Map<number, Slot>();
   #served: Slot[] = [];
   #nextSlot = 1;
@@ -39,10 +42,11 @@ export class ModelSet {
 
   /** What is served, as peers are told. */
   get models(): RuntimeModel[] {
-    return this.#served.map(({ slot, model, card, live, default: standard }) => ({
+    return this.#served.map(({ slot, model, card, live, default: standard, batchRows }) => ({
       slot,
       model,
       card,
+      ...(batchRows !== undefined && { batchRows }),
       live,
       default: standard,
     }));
@@ -102,6 +106,7 @@ export class ModelSet {
     const { live, default: standard, ...model } = version;
     const loaded = await this.#options.load(version);
     const { card } = loaded;
+    const limits = this.#options.limits(version.name);
     const slot: Slot = {
       slot: this.#nextSlot++,
       model,
@@ -109,9 +114,11 @@ export class ModelSet {
       live,
       default: standard,
       loaded,
-      batcher: new Batcher(loaded.run, this.#options.limits, {
+      batchRows: limits.batchRows,
+      batcher: new Batcher(loaded.run, limits, {
         joins: card.batching,
         parallel: card.function?.concurrency ?? 1,
+        shares: this.#shares,
       }),
     };
     this.#slots.set(slot.slot, slot);
@@ -120,6 +127,7 @@ export class ModelSet {
 
   async #letGo({ slot, batcher, loaded, model }: Slot): Promise<void> {
     this.#slots.delete(slot);
+    batcher.leave();
     await batcher.drain();
     await loaded.close();
     this.#options.log.info({ model }, "model let go");

@@ -31,6 +31,7 @@ export interface Surroundings {
 export async function prepareSurroundings(): Promise<Surroundings> {
   const folder = await mkdtemp(join(tmpdir(), "slipway-frontend-"));
   const host = await prepareHost(folder);
+  const config = { ...host.config, limits: { requestRows: 3, jobRows: 5 } };
   const served: RowModel = {
     model: await installModel(host.modelsDir, model),
     card: model.card as RowCard,
@@ -40,8 +41,8 @@ export async function prepareSurroundings(): Promise<Surroundings> {
     host,
     served,
     contextWith: (router, jobs) => ({
-      config: host.config,
-      limits: limitsOf({ limits: { requestRows: 3, jobRows: 5 } }),
+      config,
+      limits: limitsOf(config),
       router: {
         find: () => served,
         findConnected: () => served,

@@ -6,9 +6,10 @@ import { storeOf } from "../../../src/serving/access/store.ts";
 import { newToken } from "../../../src/serving/access/tokens.ts";
 import { buildFrontend } from "../../../src/serving/frontend/app.ts";
 import { localHub } from "../../../src/serving/frontend/processes/hub.ts";
-import type { JobQueue } from "../../../src/serving/jobs/queue.ts";
 import { Meter } from "../../../src/serving/metrics/meter.ts";
+import { queueAbsent } from "../../support/queue-server.ts";
 import { asJson, prepareSurroundings, row, type Surroundings } from "../frontend/injected.ts";
+import { type JobBench, openBench } from "../jobs/setup.ts";
 import type { JsonSchema } from "./from-schema.ts";
 import { type Operation, requestsTo } from "./requests.ts";
 
@@ -25,16 +26,13 @@ let document: {
   components: { schemas: Record<string, JsonSchema> };
 };
 
-const jobs: JobQueue = {
-  add: async () => ({ id: "7", state: "waiting" }),
-  find: async (id) => (id === "7" ? { id, state: "active" } : undefined),
-  depths: async () => ({ waiting: 1 }),
-  close: async () => undefined,
-};
+/** Without a queue's server the routes of jobs answer 503. */
+let bench: JobBench | undefined;
 
 beforeAll(async () => {
   surroundings = await prepareSurroundings();
-  const context = surroundings.contextWith({}, jobs);
+  bench = queueAbsent === undefined ? await openBench({ waitingJobs: 20 }) : undefined;
+  const context = surroundings.contextWith({}, bench?.jobs);
   const config = {
     ...context.config,
     frontend: { ...context.config.frontend, requestTimeoutMs: 300, csvBytes: 100_000 },
@@ -48,6 +46,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await app.close();
+  await bench?.close();
   await surroundings.remove();
 });
 

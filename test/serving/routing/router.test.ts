@@ -85,7 +85,7 @@ async function serve(
         runtimeVersion: "none",
       };
     },
-    limits,
+    limits: () => limits,
     log,
   });
   const runtime = { wanted };

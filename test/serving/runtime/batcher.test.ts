@@ -7,6 +7,7 @@ import {
   OverloadError,
   type Rows,
 } from "../../../src/serving/runtime/batcher.ts";
+import { Shares } from "../../../src/serving/runtime/shares.ts";
 import { floatRows, floatsIn, type RawTensor } from "../../../src/serving/tensors/raw-tensor.ts";
 
 const limits = { batchRows: 4, queueRows: 100 };
@@ -121,5 +122,67 @@ describe("the batcher", () => {
     await batcher.drain();
     expect(batches).toEqual([4, 2]);
     await expect(Promise.all(answers)).resolves.toHaveLength(6);
+  });
+});
+
+describe("models that share a thread", () => {
+  /** Takes half a millisecond for each row, and remembers its batches. */
+  function heavy() {
+    const batches: number[] = [];
+    const compute: Compute = async ([tensor]) => {
+      const rows = tensor?.shape[0] ?? 0;
+      batches.push(rows);
+      const end = performance.now() + rows / 2;
+      while (performance.now() < end);
+      return [tensor as RawTensor];
+    };
+    return { batches, compute };
+  }
+  const wide = { batchRows: 1000, queueRows: 100_000 };
+  const flood = (batcher: Batcher) => Array.from({ length: 300 }, () => batcher.submit(zeros(1)));
+
+  it("compute in turn: while a light one is asked a heavy one's batches are short", async () => {
+    const { batches, compute } = heavy();
+    const shares = new Shares(5);
+    const slow = new Batcher(compute, wide, { joins: true, shares });
+    const light = new Batcher(doubling().compute, wide, { joins: true, shares });
+    await slow.submit(zeros(1)); // from then on it is known how heavy it is
+    const answers = flood(slow);
+    let lightAnswers = 0;
+    let done = false;
+    void Promise.all(answers).then(() => {
+      done = true;
+    });
+    for (; !done; lightAnswers++) await light.submit(zeros(1));
+    // half a millisecond a row: ten in a turn of five; half of that where the machine is busy besides
+    expect(Math.max(...batches.slice(1))).toBeLessThanOrEqual(14);
+    expect(lightAnswers).toBeGreaterThanOrEqual(batches.length - 2);
+  });
+
+  it("let one that is asked alone have all of its rows in a batch", async () => {
+    const { batches, compute } = heavy();
+    const shares = new Shares(5);
+    const slow = new Batcher(compute, wide, { joins: true, shares });
+    const gone = new Batcher(compute, wide, { joins: true, shares });
+    await gone.submit(zeros(1));
+    gone.leave();
+    await slow.submit(zeros(1));
+    await Promise.all(flood(slow));
+    expect(batches).toEqual([1, 1, 300]);
+  });
+
+  it("computes several batches at a time where that is of use", async () => {
+    let most = 0;
+    let now = 0;
+    const compute: Compute = async (inputs) => {
+      most = Math.max(most, ++now);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      now--;
+      return inputs;
+    };
+    const batcher = new Batcher(compute, limits, { joins: false, parallel: 3 });
+    await Promise.all(Array.from({ length: 12 }, () => batcher.submit(zeros(1))));
+    expect(most).toBe(3);
+    await batcher.drain();
   });
 });

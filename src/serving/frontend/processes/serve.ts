@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { openTokenStore } from "../../access/store.ts";
-import { limitsOf, runtimeSockets, type ServingConfig } from "../../config.ts";
+import { limitsOf, longestDeadlineOf, modelLimitsOf, runtimeSockets, type ServingConfig } from "../../config.ts";
 import { openHostQueue } from "../../jobs/host-queue.ts";
 import { persistCounters } from "../../metrics/counters.ts";
 import { Meter } from "../../metrics/meter.ts";
@@ -74,7 +74,7 @@ const DRAIN_MARGIN_MS = 1000;
 /** Whoever waits waits longer than what it waits for. Throws SlipwayError E_CONFIG_INVALID. */
 export function requireFittingConfig(config: ServingConfig): void {
   const { clientTimeoutMs, requestTimeoutMs, drainMs } = frontendSettingsOf(config);
-  const { deadlineMs } = limitsOf(config);
+  const deadlineMs = longestDeadlineOf(config);
   requireFittingTimeouts([
     ["frontend.clientTimeoutMs", clientTimeoutMs],
     ["frontend.requestTimeoutMs + limits.deadlineMs", requestTimeoutMs + deadlineMs],
@@ -101,6 +101,7 @@ async function serve(config: ServingConfig, log: Logger, meter: Meter, hub: Hub)
   const router = new Router({
     sockets: runtimeSockets(config),
     deadlineMs: limits.deadlineMs,
+    deadlineOf: (model) => modelLimitsOf(config, model).deadlineMs,
     inFlightRows: limits.inFlightRows,
     onChange: () => tellRuntimes(router, log),
   });

@@ -73,6 +73,15 @@ const modelSettings = z.object({
     .optional(),
 });
 
+/** The gRPC interface. */
+const grpcConfig = z.object({
+  /** Where it listens; where the frontend does unless told otherwise. */
+  host: z.string().optional(),
+  port: z.number().int(),
+  /** Calls that one connection has under way. */
+  maxStreams: count.default(1024),
+});
+
 /** What a host's serving processes read at start: `/etc/slipway/serving.json`, written by the bootstrap from the host's roles. */
 export const servingConfig = z.object({
   /** Payload digest, shown by `GET /version`. */
@@ -81,6 +90,8 @@ export const servingConfig = z.object({
   host: z.string(),
   generation: z.string(),
   frontend: frontendConfig,
+  /** Without it no gRPC is served. */
+  grpc: grpcConfig.optional(),
   /** Holds the unix sockets of the runtime processes. */
   runtimeDir: z.string(),
   runtimes: z

@@ -13,7 +13,6 @@ import { figureRoutes } from "./figure-routes.ts";
 import { allowOrigins, boundRates } from "./guards.ts";
 import { jobRoutes } from "./job-routes.ts";
 import { loginRoutes } from "./login-routes.ts";
-import { meterModels } from "./model-figures.ts";
 import { modelRoutes } from "./model-routes.ts";
 import { openApiRoutes } from "./openapi-routes.ts";
 import { pageRoutes } from "./page-routes.ts";
@@ -24,7 +23,7 @@ import { type RouteEntry, tableOfRoutes } from "./route-table.ts";
 import { scheduleRoutes } from "./schedule-routes.ts";
 import { useZodSchemas } from "./schemas.ts";
 import { statusRoutes } from "./status-routes.ts";
-import { v2Routes } from "./v2-routes.ts";
+import { v2Routes } from "./v2/routes.ts";
 import { watchRequests } from "./watch.ts";
 
 declare module "fastify" {
@@ -52,11 +51,10 @@ const LATE_LOOK_MS = 1000;
 
 /** The HTTP interface (docs/reference/serving-api.md); listening and closing are the caller's. */
 export function buildFrontend(
-  withoutFigures: FrontendContext,
+  context: FrontendContext,
   log: FastifyBaseLogger,
   { access, meter, hub }: FrontendPlatform = plainPlatform(),
 ): FastifyInstance {
-  const context = meterModels(withoutFigures, meter);
   const settings = frontendSettingsOf(context.config);
   const app = Fastify({
     loggerInstance: log,
@@ -117,7 +115,7 @@ export function buildFrontend(
     jobRoutes(routes, context, settings.jobBodyBytes);
     deadLetterRoutes(routes, context);
     scheduleRoutes(routes, context, settings.jobBodyBytes);
-    v2Routes(routes, context);
+    v2Routes(routes, { context, hub, inferBodyBytes: settings.inferBodyBytes });
     figureRoutes(routes, hub);
     pageRoutes(routes, context);
     loginRoutes(routes, context, access);

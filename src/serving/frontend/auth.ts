@@ -48,15 +48,36 @@ export function requireRoles(app: FastifyInstance, access: Access): void {
 
 /** The caller, if it may what the role may. Throws HttpError 401, 403. */
 function requireCaller(request: FastifyRequest, reply: FastifyReply, needed: Role, access: Access): Caller {
-  const { tokens } = access;
+  try {
+    const presented = request.headers.authorization !== undefined;
+    const find = (tokens: TokenStore) => entryOfRequest(request, tokens, access.sessionKey);
+    return callerWith(access, find, presented, needed);
+  } catch (error) {
+    if (error instanceof HttpError && error.statusCode === 401) {
+      const invalid = error.code === "TOKEN_INVALID" ? ', error="invalid_token"' : "";
+      reply.header("www-authenticate", `Bearer realm="slipway"${invalid}`);
+    }
+    throw error;
+  }
+}
+
+/**
+ * Who asks, if it may what the role may, in whatever protocol.
+ * @param presented whether credentials were shown at all
+ * @throws HttpError 401, 403
+ */
+export function callerWith(
+  { tokens }: Pick<Access, "tokens">,
+  find: (tokens: TokenStore) => TokenEntry | undefined,
+  presented: boolean,
+  needed: Role,
+): Caller {
   if (!tokens) {
     if (mayAct(anyone.role, needed)) return anyone;
     throw new HttpError(403, "TOKENS_ABSENT", `this needs the role ${needed}, and this host has no tokens`);
   }
-  const entry = entryOfRequest(request, tokens, access.sessionKey);
+  const entry = find(tokens);
   if (!entry) {
-    const presented = request.headers.authorization !== undefined;
-    reply.header("www-authenticate", `Bearer realm="slipway"${presented ? ', error="invalid_token"' : ""}`);
     throw presented
       ? new HttpError(401, "TOKEN_INVALID", "the token is unknown or has expired")
       : new HttpError(401, "TOKEN_NEEDED", `this needs a token of the role ${needed}`);
@@ -67,12 +88,15 @@ function requireCaller(request: FastifyRequest, reply: FastifyReply, needed: Rol
   return { name: entry.name, role: entry.role };
 }
 
+/** The entry of an `Authorization` header's bearer token. */
+export function entryOfBearer(authorization: string, tokens: TokenStore): TokenEntry | undefined {
+  const token = /^bearer +(\S+)$/i.exec(authorization)?.[1];
+  return token === undefined ? undefined : tokens.find(token);
+}
+
 function entryOfRequest(request: FastifyRequest, tokens: TokenStore, key: Uint8Array): TokenEntry | undefined {
   const { authorization } = request.headers;
-  if (authorization !== undefined) {
-    const token = /^bearer +(\S+)$/i.exec(authorization)?.[1];
-    return token === undefined ? undefined : tokens.find(token);
-  }
+  if (authorization !== undefined) return entryOfBearer(authorization, tokens);
   const session = sessionOf(request);
   const entry = session === undefined ? undefined : openSession(session, tokens, key);
   if (entry && !isSafe(request.method)) requireSameOrigin(request);

@@ -29,6 +29,8 @@ const frontendSettings = z.object({
   bodyBytes: count.default(2 * 1024 * 1024),
   /** Bytes of a job's body. */
   jobBodyBytes: count.default(32 * 1024 * 1024),
+  /** Bytes of the body of a request for inference, unpacked. */
+  inferBodyBytes: count.default(32 * 1024 * 1024),
   /** Bytes of a table that is streamed through. */
   csvBytes: count.default(1024 ** 3),
   /** Within which a request must have arrived whole; a table that is streamed through, its next piece. Longer is 408. */

@@ -1,10 +1,10 @@
 import type { FastifyError } from "fastify";
 import { RuntimeError, type RuntimeFailure } from "../routing/question.ts";
 
-/** An error answer of the HTTP interface; docs/reference/serving-api.md lists the codes. */
 /** A message may hold what the caller sent. */
 const LONGEST_MESSAGE = 1000;
 
+/** An error answer of the HTTP interface; docs/reference/serving-api.md lists the codes. */
 export class HttpError extends Error {
   override readonly name = "HttpError";
   readonly statusCode: number;

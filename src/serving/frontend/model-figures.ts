@@ -1,5 +1,6 @@
 import { modelCountersOf } from "../metrics/counters.ts";
 import type { Cell, Meter } from "../metrics/meter.ts";
+import { modelStatsOf } from "../metrics/model-stats.ts";
 import type { ServedModel } from "../routing/question.ts";
 import { rowsIn } from "../runtime/fitting.ts";
 import type { FrontendContext } from "./context.ts";
@@ -59,6 +60,7 @@ function counted(router: FrontendContext["router"], meter: Meter): FrontendConte
     }
     return own;
   };
+  const stats = modelStatsOf(meter);
   const rows = meter.histogram({
     name: "slipway_predict_rows",
     help: "Rows that one request asks for.",
@@ -85,20 +87,23 @@ function counted(router: FrontendContext["router"], meter: Meter): FrontendConte
       return router.runtimes;
     },
     sync: () => router.sync(),
-    predict: (served, inputs) => {
+    predict: (served, inputs, withinMs) => {
       const count = rowsIn(served.card, inputs);
+      const start = performance.now();
       rows.observe(count);
-      return router.predict(served, inputs).then(
+      return router.predict(served, inputs, withinMs).then(
         (answer) => {
           const { timing } = answer;
           batchRows.observe(timing.batchRows);
           queued.observe(timing.queueMicros / 1e6);
           computed.observe(timing.computeMicros / 1e6);
           countersOf(answer.served).answered(count);
+          stats.answered(answer.served.model, count, timing, performance.now() - start);
           return answer;
         },
         (error: unknown) => {
           countersOf(served).failed();
+          stats.failed(served.model, performance.now() - start);
           throw error;
         },
       );

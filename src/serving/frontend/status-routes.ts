@@ -1,10 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { defaultModel } from "../models/registry.ts";
-import { readRegistry } from "../models/registry-file.ts";
+import { requireReady } from "../inference/readiness.ts";
 import { modelIdentity } from "./answers.ts";
 import type { FrontendContext } from "./context.ts";
-import { HttpError, runtimeAway } from "./errors.ts";
 
 const tags = ["health and identity"];
 const schemas = {
@@ -33,22 +31,12 @@ const schemas = {
 };
 
 /** `GET /v2/health/live`, `GET /v2/health/ready` and `GET /version`. */
-export function statusRoutes(app: FastifyInstance, { config, router }: FrontendContext): void {
+export function statusRoutes(app: FastifyInstance, context: FrontendContext): void {
+  const { config, router } = context;
   app.get("/v2/health/live", { config: { role: "public" }, schema: schemas.live }, () => ({ live: true }));
 
   app.get("/v2/health/ready", { config: { role: "public" }, schema: schemas.ready }, async () => {
-    const served = router.findConnected();
-    if (!served) throw runtimeAway();
-    const wanted = defaultModel(await readRegistry(config.modelsDir));
-    if (served.model.digest !== wanted?.digest) {
-      throw new HttpError(
-        503,
-        "MODEL_OUTDATED",
-        `the runtime serves ${served.model.digest}, the registry names ${wanted?.digest ?? "none"}`,
-        1,
-      );
-    }
-    return { ready: true, model: served.model };
+    return { ready: true, model: await requireReady(context) };
   });
 
   app.get("/version", { config: { role: "read" }, schema: schemas.version }, () => ({

@@ -86,7 +86,11 @@ export async function openOnnxModel(file: Uint8Array, options: OnnxOptions = {})
       const feeds: Record<string, Tensor> = {};
       for (const [index, { name }] of inputs.entries()) {
         const tensor = tensors[index] as RawTensor;
-        feeds[name] = new ort.Tensor(types[index] as OrtType, ortData(tensor) as never, tensor.shape);
+        const data = ortData(tensor);
+        const feed = new ort.Tensor(types[index] as OrtType, data as never, tensor.shape);
+        // The package's own half in JavaScript puts a Float16Array in the bits' place, which its native half takes for an empty one.
+        if (tensor.datatype === "FP16") Object.assign(feed, { cpuData: data });
+        feeds[name] = feed;
       }
       const answer = await session.run(feeds, outputNames);
       return outputs.map(({ name, datatype }) => rawOf(datatype, answer[name] as Tensor));

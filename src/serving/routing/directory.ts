@@ -35,8 +35,10 @@ export class Directory {
   /** Reads anew what the links' runtimes serve. Where two disagree on which version is live, the first one counts. */
   update(links: readonly RuntimeLink[]): void {
     const now = performance.now();
+    const before = new Map<Entry, readonly Place[]>();
     for (const entry of this.#entries.values()) {
       if (entry.places.length > 0) entry.seen = now;
+      before.set(entry, entry.places);
       entry.places = [];
     }
     this.#live = new Map();
@@ -59,6 +61,10 @@ export class Directory {
         if (live && !this.#live.has(model.name)) this.#live.set(model.name, entry.served);
         if (standard) this.#default ??= entry.served;
       }
+    }
+    for (const [entry, places] of before) {
+      // a runtime that is there and does not have it any more was told to let it go: it will not come back by itself
+      if (entry.places.length === 0 && places.some(({ link }) => link.connected)) entry.seen = UNLOADED;
     }
     for (const [name, served] of this.#live) this.#lastLive.set(name, served);
     this.#lastDefault = this.#default ?? this.#lastDefault;
@@ -128,6 +134,7 @@ export class Directory {
   }
 }
 
+const UNLOADED = Number.NEGATIVE_INFINITY;
 /** Longer than any question waits. */
 const FORGET_MS = 600_000;
 

@@ -61,7 +61,7 @@ export class Router {
     return this.#directory.find(name, version);
   }
 
-  /** The same, and the live version also while its only runtime is being restarted: questions wait for it. */
+  /** The same, and the live version also while its only runtime is being restarted, unless it was unloaded: questions wait for it. */
   find(name?: string, version?: string): ServedModel | undefined {
     const served = this.#directory.find(name, version);
     if (served !== undefined || version !== undefined) return served;
@@ -84,8 +84,11 @@ export class Router {
     return this.#links.flatMap(({ connected }) => (connected ? [connected.hello] : []));
   }
 
-  /** The model's outputs for these inputs, which must fit its card. Rejects with {@link RuntimeError}. */
-  predict(served: ServedModel, inputs: RawTensor[]): Promise<Answer> {
+  /**
+   * The model's outputs for these inputs, which must fit its card. Rejects with {@link RuntimeError}.
+   * @param withinMs how long whoever asks waits, where that is less than the router's own deadline
+   */
+  predict(served: ServedModel, inputs: RawTensor[], withinMs = Number.POSITIVE_INFINITY): Promise<Answer> {
     const rows = rowsIn(served.card, inputs);
     let bytes = 0;
     for (const input of inputs) bytes += input.bytes.length;
@@ -97,7 +100,7 @@ export class Router {
     }
     this.#rows += rows;
     const { deadlineMs, deadlineOf } = this.#options;
-    const allowedMs = deadlineOf?.(served.model.name) ?? deadlineMs;
+    const allowedMs = Math.min(withinMs, deadlineOf?.(served.model.name) ?? deadlineMs);
     const deadline = performance.now() + allowedMs;
     return new Promise((resolve, reject) => {
       const question: Question = {
@@ -144,7 +147,10 @@ export class Router {
   #flush(): void {
     const gathered = this.#gathering;
     this.#gathering = new Map();
-    for (const [served, questions] of gathered) this.#dispatch(served, questions);
+    for (const [served, questions] of gathered) {
+      if (this.#directory.places(served).length > 0) this.#dispatch(served, questions);
+      else this.#askAgain(questions); // what has taken its place in this very turn
+    }
   }
 
   /** Sends questions to the best runtime; where there is none they wait. */

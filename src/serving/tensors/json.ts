@@ -21,8 +21,8 @@ const DEEPEST = 16;
  * @throws TensorError naming the first element that does not fit, or how the number of elements differs from the shape
  */
 export function tensorFromJson(datatype: Datatype, shape: number[], data: unknown): RawTensor {
-  const elements = elementsIn(shape);
   if (!Array.isArray(data)) throw new TensorError("data is no list");
+  const elements = elementsIn(shape);
   const flat = Array.isArray(data[0]) ? flattened(data, shape) : data;
   if (flat.length !== elements) throw new TensorError(`[${shape}] has ${elements} elements, data has ${flat.length}`);
   return datatype === "BYTES"
@@ -117,10 +117,14 @@ function textElement(element: unknown, index: number): string {
 }
 
 function misfit(element: unknown, index: number, datatype: Datatype): TensorError {
+  return new TensorError(`element ${index + 1} is ${described(element)}, which is no ${datatype}`);
+}
+
+/** A value in a message. Lists and objects are not written out: they may be nested deeper than anything that walks them can follow. */
+function described(element: unknown): string {
+  if (typeof element === "object" && element !== null) return Array.isArray(element) ? "a list" : "an object";
   const text = JSON.stringify(element) ?? String(element);
-  return new TensorError(
-    `element ${index + 1} is ${text.length > 40 ? `${text.slice(0, 40)}…` : text}, which is no ${datatype}`,
-  );
+  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
 }
 
 /** Nested lists one after the other; each must be as long as the shape says. */
@@ -128,14 +132,11 @@ function flattened(data: unknown[], shape: number[]): unknown[] {
   if (shape.length > DEEPEST) throw new TensorError(`a shape of ${shape.length} dimensions is not taken`);
   const flat: unknown[] = [];
   const visit = (value: unknown, depth: number): void => {
-    if (depth === shape.length) {
-      flat.push(value);
-      return;
-    }
     if (!Array.isArray(value) || value.length !== shape[depth]) {
       throw new TensorError(`data is not nested as its shape [${shape}]`);
     }
-    for (const inner of value) visit(inner, depth + 1);
+    if (depth === shape.length - 1) for (let index = 0; index < value.length; index++) flat.push(value[index]);
+    else for (const inner of value) visit(inner, depth + 1);
   };
   visit(data, 0);
   return flat;

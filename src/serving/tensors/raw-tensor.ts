@@ -38,7 +38,7 @@ export function numbersIn({ datatype, bytes }: RawTensor): NumericArray {
   const size = type.BYTES_PER_ELEMENT;
   if (bytes.byteOffset % size === 0)
     return new type(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length / size);
-  return new type(bytes.slice().buffer);
+  return new type(new Uint8Array(bytes).buffer); // `slice` of a Buffer would be no copy
 }
 
 /** The numbers of an FP32 tensor. Throws {@link TensorError} for another. */
@@ -67,7 +67,7 @@ export function elementsOf({ bytes }: RawTensor): Uint8Array[] {
 }
 
 /** Byte strings as the bytes of a `BYTES` tensor. */
-function joinElements(elements: readonly Uint8Array[]): Uint8Array {
+export function joinElements(elements: readonly Uint8Array[]): Uint8Array {
   const joined = Buffer.allocUnsafe(elements.reduce((sum, element) => sum + 4 + element.length, 0));
   let at = 0;
   for (const element of elements) {
@@ -79,12 +79,29 @@ function joinElements(elements: readonly Uint8Array[]): Uint8Array {
 }
 
 /** Throws {@link TensorError} unless there are as many bytes as the shape has elements. */
-export function requireWhole(tensor: RawTensor): void {
-  const { datatype, shape, bytes } = tensor;
+export function requireWhole({ datatype, shape, bytes }: RawTensor): void {
   const elements = elementsIn(shape);
   const size = elementBytes(datatype);
-  const found = size === undefined ? elementsOf(tensor).length : bytes.length / size;
+  if (size !== undefined) {
+    if (bytes.length === elements * size) return;
+    throw new TensorError(`[${shape}] of ${datatype} is ${elements * size} bytes, not ${bytes.length}`);
+  }
+  const found = countElements(bytes);
   if (found !== elements) throw new TensorError(`[${shape}] of ${datatype} has ${elements} elements, not ${found}`);
+}
+
+/** How many elements `BYTES` has, without an object for each: a few bytes may claim millions. */
+function countElements(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let count = 0;
+  let at = 0;
+  while (at < bytes.length) {
+    const end = at + 4 <= bytes.length ? at + 4 + view.getUint32(at, true) : Number.POSITIVE_INFINITY;
+    if (end > bytes.length) throw new TensorError("a BYTES tensor ends within an element");
+    at = end;
+    count++;
+  }
+  return count;
 }
 
 /** Tensors one after the other along the first axis. They must agree in everything else. */

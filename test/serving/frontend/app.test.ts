@@ -219,7 +219,7 @@ describe("the Open Inference Protocol", () => {
   });
 
   it("describes the server and the model", async () => {
-    expect((await inject("GET", "/v2")).json()).toMatchObject({ name: "slipway", extensions: [] });
+    expect((await inject("GET", "/v2")).json()).toMatchObject({ name: "slipway" });
     expect((await inject("GET", "/v2/models/diabetes")).json()).toEqual({
       name: "diabetes",
       versions: ["1"],

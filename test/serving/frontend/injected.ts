@@ -37,6 +37,10 @@ export async function prepareSurroundings(): Promise<Surroundings> {
     card: model.card as RowCard,
     onnxruntime: onnx.runtimeVersion,
   };
+  const find = (name?: string, version?: string) => {
+    const { model } = served;
+    return (name ?? model.name) === model.name && (version ?? model.version) === model.version ? served : undefined;
+  };
   return {
     host,
     served,
@@ -44,8 +48,8 @@ export async function prepareSurroundings(): Promise<Surroundings> {
       config,
       limits: limitsOf(config),
       router: {
-        find: () => served,
-        findConnected: () => served,
+        find,
+        findConnected: find,
         findLast: () => served,
         models: [{ ...served, live: true, default: true }],
         runtimes: [

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { openTokenStore } from "../../access/store.ts";
 import { limitsOf, longestDeadlineOf, modelLimitsOf, runtimeSockets, type ServingConfig } from "../../config.ts";
+import type { serveGrpc } from "../../grpc/server.ts";
 import { openHostQueue } from "../../jobs/host-queue.ts";
 import { persistCounters } from "../../metrics/counters.ts";
 import { Meter } from "../../metrics/meter.ts";
@@ -12,6 +13,7 @@ import { Router } from "../../routing/router.ts";
 import { requireFittingTimeouts } from "../../timeouts.ts";
 import { buildFrontend } from "../app.ts";
 import { frontendSettingsOf, processesOf } from "../config.ts";
+import { meterModels } from "../model-figures.ts";
 import { type Hub, localHub } from "./hub.ts";
 import { startFleet } from "./primary.ts";
 import { remoteHub } from "./worker.ts";
@@ -93,6 +95,12 @@ function keptCounters(totals: Totals, { frontend }: ServingConfig, log: Logger) 
   return frontend.stateDir === undefined ? undefined : persistCounters(totals, frontend.stateDir, log);
 }
 
+/** Loads what speaks gRPC where it is served: that takes a tenth of a second. */
+async function listenGrpc(...parameters: Parameters<typeof serveGrpc>): ReturnType<typeof serveGrpc> {
+  const { serveGrpc: serve } = await import("../../grpc/server.ts");
+  return serve(...parameters);
+}
+
 async function serve(config: ServingConfig, log: Logger, meter: Meter, hub: Hub): Promise<RunningProcess> {
   const limits = limitsOf(config);
   const { tokensFile, host, port } = config.frontend;
@@ -107,11 +115,13 @@ async function serve(config: ServingConfig, log: Logger, meter: Meter, hub: Hub)
   });
   const jobs = await openHostQueue(config, log);
   meterProcess(meter, String(process.pid));
-  const app = buildFrontend({ config, limits, router, jobs }, log, { access, meter, hub });
+  const context = meterModels({ config, limits, router, jobs }, meter);
+  const app = buildFrontend(context, log, { access, meter, hub });
   await app.listen({ host, port });
+  const grpc = config.grpc && (await listenGrpc({ context, hub, access, log }, { host, ...config.grpc }));
   return {
     close: async () => {
-      await app.close();
+      await Promise.all([app.close(), grpc?.close()]);
       await jobs?.close();
       router.close();
       tokens?.close();

@@ -1,0 +1,72 @@
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+import type { Logger } from "pino";
+import type { Access } from "../frontend/auth.ts";
+import { frontendSettingsOf } from "../frontend/config.ts";
+import type { FrontendContext } from "../frontend/context.ts";
+import type { Hub } from "../frontend/processes/hub.ts";
+import { Calls } from "./calls.ts";
+import { healthHandlers, healthService } from "./health.ts";
+import { inferenceHandlers, inferenceService } from "./inference-service.ts";
+
+/** What the gRPC server works with. */
+export interface GrpcOptions {
+  context: FrontendContext;
+  hub: Pick<Hub, "figures" | "hit">;
+  access: Pick<Access, "tokens">;
+  log: Logger;
+}
+
+/** A gRPC server that listens. */
+export interface GrpcServer {
+  port: number;
+  /** Answers the calls that are under way, and ends those that take longer than the frontend's drain. */
+  close: () => Promise<void>;
+}
+
+/** A connection that says nothing for so long is asked whether it is still there. */
+const KEEPALIVE_MS = 60_000;
+
+/** Serves the Open Inference Protocol over gRPC (docs/reference/inference-protocol.md), without TLS as the HTTP interface. */
+export async function serveGrpc(
+  { context, hub, access, log }: GrpcOptions,
+  { host, port, maxStreams }: { host: string; port: number; maxStreams: number },
+): Promise<GrpcServer> {
+  const settings = frontendSettingsOf(context.config);
+  const server = new Server({
+    "grpc.max_receive_message_length": settings.inferBodyBytes,
+    "grpc.max_send_message_length": -1,
+    "grpc.max_concurrent_streams": maxStreams,
+    "grpc.keepalive_time_ms": KEEPALIVE_MS,
+  });
+  const calls = new Calls({
+    access,
+    settings,
+    hit: (key, windowMs) => hub.hit(key, windowMs),
+    onDefect: (method, error) => log.error({ method, err: error }, "call failed"),
+  });
+  server.addService(inferenceService, inferenceHandlers(context, hub, calls));
+  const health = healthHandlers(context, calls);
+  server.addService(healthService, health.handlers);
+  const bound = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(
+      `${host.includes(":") ? `[${host}]` : host}:${port}`,
+      ServerCredentials.createInsecure(),
+      (error, found) => (error ? reject(error) : resolve(found)),
+    );
+  });
+  return {
+    port: bound,
+    close: () =>
+      new Promise((resolve) => {
+        const late = setTimeout(() => server.forceShutdown(), settings.drainMs - DRAIN_MARGIN_MS);
+        health.close();
+        server.tryShutdown(() => {
+          clearTimeout(late);
+          resolve();
+        });
+      }),
+  };
+}
+
+/** Before whoever stops the process loses patience. */
+const DRAIN_MARGIN_MS = 500;

@@ -70,7 +70,7 @@ const rowLosses: Record<LossName, RowMeasure> = {
 };
 
 /** max((p+ε)/(t+ε), (t+ε)/(p+ε)) with ε = 1; a prediction below 0 counts as 0. */
-function ratioError(prediction: number, truth: number): number {
+export function ratioError(prediction: number, truth: number): number {
   const [p, t] = [Math.max(prediction, 0) + RATIO_EPSILON, truth + RATIO_EPSILON];
   return Math.max(p / t, t / p);
 }

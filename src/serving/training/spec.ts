@@ -132,3 +132,4 @@ export const trainingSpecSchema = z.discriminatedUnion("kind", [networkSpec, ext
 
 export type NetworkSpec = z.output<typeof networkSpec>;
 export type ExternalSpec = z.output<typeof externalSpec>;
+export type PlanCostSpec = z.output<typeof planCostSpec>;

@@ -4,6 +4,7 @@ import { invalid } from "./errors.ts";
 import { trainExternal } from "./external/train-external.ts";
 import { startJournal } from "./journal.ts";
 import { readParent } from "./parent.ts";
+import { trainPlanCost } from "./plan-cost/train-plan-cost.ts";
 import { trainNetwork } from "./train-network.ts";
 
 /**
@@ -30,7 +31,7 @@ export async function trainModel(request: unknown, options: TrainOptions = {}): 
       return trainNetwork(spec, data, parent, journal, options.signal);
     case "external":
       return trainExternal(spec, data, parent, options.trainers ?? {}, journal, options.signal);
-    default:
-      throw invalid(`trainings of the kind ${spec.kind} are not known here`);
+    case "plan-cost":
+      return trainPlanCost(spec, data, parent, journal, options.signal);
   }
 }

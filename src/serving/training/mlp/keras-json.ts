@@ -196,11 +196,11 @@ export function buildNetwork({ name, features: described, layers }: Blueprint, f
 /** The network's description in Keras' form, without weights. */
 export function describeNetwork({ name, features, layers }: Mlp): Record<string, unknown> {
   const described = layers.flatMap((layer, index): object[] => {
-    if (layer.kind === "dropout") return [{ class_name: "Dropout", config: { name: layer.name, rate: layer.rate } }];
+    if (layer.kind === "dropout") return [layerOf("Dropout", { name: layer.name, rate: layer.rate })];
     if (layer.kind === "activation") {
       const before = layers[index - 1];
       if (before?.kind === "dense" && layer.name === activationNameOf(before.name)) return [];
-      return [{ class_name: "Activation", config: { name: layer.name, activation: layer.activation } }];
+      return [layerOf("Activation", { name: layer.name, activation: layer.activation })];
     }
     const next = layers[index + 1];
     const own = next?.kind === "activation" && next.name === activationNameOf(layer.name) ? next.activation : "linear";
@@ -209,15 +209,32 @@ export function describeNetwork({ name, features, layers }: Mlp): Record<string,
       units: layer.outputs,
       activation: own,
       use_bias: layer.bias !== undefined,
-      ...(layer.l2 > 0 && { kernel_regularizer: { class_name: "L2", config: { l2: layer.l2 } } }),
+      ...(layer.l2 > 0 && {
+        kernel_regularizer: {
+          module: "keras.regularizers",
+          class_name: "L2",
+          config: { l2: layer.l2 },
+          registered_name: null,
+        },
+      }),
     };
-    return [{ class_name: "Dense", config }];
+    return [layerOf("Dense", config)];
   });
   const input = {
     class_name: "InputLayer",
     config: { name: "input", batch_shape: [null, features], dtype: "float32" },
   };
-  return { class_name: "Sequential", config: { name, layers: [input, ...described] } };
+  return {
+    module: "keras",
+    class_name: "Sequential",
+    config: { name, layers: [input, ...described] },
+    registered_name: null,
+  };
+}
+
+/** A layer as Keras 3 describes it. */
+export function layerOf(kind: string, config: Record<string, unknown>): Record<string, unknown> {
+  return { module: "keras.layers", class_name: kind, config, registered_name: null };
 }
 
 function invalid(reason: string): SlipwayError {

@@ -1,6 +1,6 @@
 import type { Breather } from "../mlp/breather.ts";
 import { outputsFor } from "../mlp/evaluate.ts";
-import { describeNetwork } from "../mlp/keras-json.ts";
+import { describeNetwork, layerOf } from "../mlp/keras-json.ts";
 import { type Mlp, roundedToSingle } from "../mlp/network.ts";
 import { type Scaling, scaled } from "./scaling.ts";
 
@@ -31,14 +31,11 @@ export function describeServable({ scaling, network }: ServableNetwork): Record<
   const description = describeNetwork(network);
   if (scaling === undefined) return description;
   const { layers, ...config } = description.config as { layers: object[] };
-  const normalization = {
-    class_name: "Normalization",
-    config: {
-      name: "normalization",
-      axis: -1,
-      mean: Array.from(scaling.means),
-      variance: Array.from(scaling.deviations, (deviation) => deviation * deviation),
-    },
-  };
+  const normalization = layerOf("Normalization", {
+    name: "normalization",
+    axis: -1,
+    mean: Array.from(scaling.means),
+    variance: Array.from(scaling.deviations, (deviation) => deviation * deviation),
+  });
   return { ...description, config: { ...config, layers: [layers[0], normalization, ...layers.slice(1)] } };
 }

@@ -34,7 +34,7 @@ const rate = z.number().positive().max(10);
 const decay = z.number().min(0).lt(1);
 
 /** The update rules are Keras': see docs/reference/training.md. */
-const optimizerSchema = z.discriminatedUnion("name", [
+export const optimizerSchema = z.discriminatedUnion("name", [
   z.strictObject({
     name: z.literal("adam"),
     learningRate: rate.default(0.001),

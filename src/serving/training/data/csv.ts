@@ -3,7 +3,7 @@ import { isErrno } from "../../../common/errors.ts";
 import { invalid } from "../errors.ts";
 
 /** What one training may take. */
-const dataBounds = { bytes: 256 * 2 ** 20, rows: 1_000_000, cells: 20_000_000 };
+export const dataBounds = { bytes: 256 * 2 ** 20, rows: 1_000_000, cells: 20_000_000 };
 
 /** A CSV file's numbers, row-major, as single precision holds them: what a served model will see. */
 export interface NumberTable {

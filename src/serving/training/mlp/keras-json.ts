@@ -6,7 +6,7 @@ import type { Mlp, MlpLayer } from "./network.ts";
 import { Random } from "./random.ts";
 
 /** What a network that is trained here may be at most: its training must end some day, and be cancelled at once. */
-const networkBounds = { layers: 64, units: 4096, parameters: 2_000_000 };
+export const networkBounds = { layers: 64, units: 4096, parameters: 2_000_000 };
 
 /** A network that is described and not built. */
 export interface Blueprint {

@@ -17,7 +17,7 @@ export interface PlanNode {
 }
 
 /** What one file may hold. */
-const planBounds = { nodes: 500_000, encoding: 4096, cells: 20_000_000 };
+export const planBounds = { nodes: 500_000, encoding: 4096, cells: 20_000_000 };
 
 const COLUMNS = 8;
 

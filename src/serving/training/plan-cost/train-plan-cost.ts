@@ -38,6 +38,10 @@ export async function trainPlanCost(
   journal: Journal,
   signal: AbortSignal | undefined,
 ): Promise<TrainResult> {
+  const { minAccuracy, maxLoss, betterThanParent } = spec.gate;
+  if (minAccuracy !== undefined || maxLoss !== undefined || betterThanParent) {
+    throw invalid("gate: a plan-cost model is judged by maxMeanRatioError alone");
+  }
   const text = await readData(data);
   const nodes = parsePlans(text);
   const labels = orderedLabels(spec.labels);

@@ -49,3 +49,9 @@ it("plans whose costs were not measured train nothing", async () => {
   const text = "1,1,0,1 2,-1,-1,5,-1\n1,2,1,1 2,3,4,5,6\n";
   await expect(trainModel({ spec, data: { text } })).rejects.toThrow("node 1 of query 1 has the S -1");
 });
+
+it("a gate that has no meaning for plan costs is refused", async () => {
+  await expect(trainModel({ spec: { ...spec, gate: { maxLoss: 1 } }, data })).rejects.toThrow(
+    "maxMeanRatioError alone",
+  );
+});

@@ -26,7 +26,7 @@ it.each([-1, 0.9])(
     const { rows, values } = planRows(options, asked.replace(/(, \d+){4}$/gm, ", -1, -1, -1, -1"));
     const width = values.length / rows;
     const table = Array.from({ length: rows }, (_, row) => [...values.subarray(row * width, (row + 1) * width)]);
-    const reply = planCostReply(options, await answers(stored.onnx, table));
+    const reply = planCostReply(options, await answers(model.onnx, table));
     const predicted = reply.pred_total?.split(", ").map(Number) ?? [];
     const errors = parsePlans(asked).map(({ costs: { T } }, node) => {
       const [p, t] = [(predicted[node] as number) + 1, T + 1];

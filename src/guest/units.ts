@@ -87,8 +87,8 @@ export function unitText(service: Service, host: HostConfig, queueServer: string
     case "frontend":
       return unit("Slipway frontend", `network-online.target slipway-queue.service ${unitNames("runtime").join(" ")}`, [
         ...nodeService("frontend"),
-        // the counters that outlast a restart
-        "StateDirectory=slipway/frontend",
+        // the counters that outlast a restart, and what jobs begin with and leave
+        "StateDirectory=slipway/frontend slipway/spool",
         "StateDirectoryMode=0750",
         ...(lowPort(host) ? unprivileged.filter((line) => line !== "CapabilityBoundingSet=") : unprivileged),
         ...(lowPort(host)
@@ -98,6 +98,10 @@ export function unitText(service: Service, host: HostConfig, queueServer: string
     case "worker":
       return unit("Slipway worker", `network-online.target slipway-queue.service ${unitNames("runtime").join(" ")}`, [
         ...nodeService("worker"),
+        "StateDirectory=slipway/spool",
+        "StateDirectoryMode=0750",
+        // a training that is published
+        "ReadWritePaths=-/var/lib/slipway/models",
         ...unprivileged,
       ]);
     case "agent":

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { z } from "zod";
 import { pathExists } from "../../common/files.ts";
 import type { PredictRequest, TrainJobRequest } from "../jobs/requests.ts";
@@ -41,9 +42,8 @@ export async function csvRequest(
 ): Promise<PredictRequest> {
   requireLastRowModel(context, query.model);
   termsOf(query, context.config.jobs.keepFailedS, ""); // before the file is read
-  // a stream that is destroyed takes the connection along, and with it the answer
-  const parts = stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
-  const { file, digest } = await spooled(spool.put(parts, frontendSettingsOf(context.config).csvBytes));
+  const { csvBytes, requestTimeoutMs } = frontendSettingsOf(context.config);
+  const { file, digest } = await spooled(spool.put(timelyPieces(stream, requestTimeoutMs), csvBytes));
   const terms = termsOf(query, context.config.jobs.keepFailedS, JSON.stringify([query, digest]));
   const { model } = query;
   return { kind: "predict", ...terms, ...(model !== undefined && { model }), spooled: { file, format: "csv" } };
@@ -70,6 +70,26 @@ export async function trainRequest(
     spooled: file,
     ...(publish && { publish }),
   };
+}
+
+/** What a stream brings, as long as the next piece comes in time. Throws HttpError 408. */
+async function* timelyPieces(stream: Readable, timeoutMs: number): AsyncGenerator<Uint8Array> {
+  // a stream that is destroyed takes the connection along, and with it the answer
+  const pieces = stream.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array>;
+  for (;;) {
+    const late = new AbortController();
+    const alarm = sleep(timeoutMs, undefined, { signal: late.signal }).then(() => {
+      throw new HttpError(408, "REQUEST_TIMEOUT", `nothing of the body arrived within ${timeoutMs / 1000} s`);
+    });
+    alarm.catch(() => undefined); // the race may be over
+    try {
+      const { value, done } = await Promise.race([pieces.next(), alarm]);
+      if (done) return;
+      yield value;
+    } finally {
+      late.abort();
+    }
+  }
 }
 
 /** What the spool answers; its refusals are the caller's matter. */

@@ -1,6 +1,7 @@
+import { once } from "node:events";
 import { connect } from "node:net";
 import { pino } from "pino";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { waitFor } from "../../../src/common/wait.ts";
 import { storeOf } from "../../../src/serving/access/store.ts";
 import { newToken } from "../../../src/serving/access/tokens.ts";
@@ -45,7 +46,7 @@ describe.skipIf(queueAbsent)(`the routes of jobs${queueAbsent ? ` (${queueAbsent
     const config = {
       ...context.config,
       jobs: { ...context.config.jobs, heartbeatMs: 200 },
-      frontend: { ...context.config.frontend, csvBytes: 1000 },
+      frontend: { ...context.config.frontend, csvBytes: 1000, requestTimeoutMs: 1000 },
     };
     app = buildFrontend({ ...context, limits, config }, pino({ enabled: false }), platform());
     url = await app.listen({ host: "127.0.0.1", port: 0 });
@@ -147,6 +148,22 @@ describe.skipIf(queueAbsent)(`the routes of jobs${queueAbsent ? ` (${queueAbsent
     expect([odd.status, odd.body.error.code]).toEqual([400, "JOB_INVALID"]);
     await ask("asker", "DELETE", `/v1/jobs/${made.body.id}`);
     expect(await bench.spool.size(data.spooled.file)).toBeUndefined();
+  });
+
+  it("do not wait for a file that stops coming", async () => {
+    const socket = connect({ host: "127.0.0.1", port: Number(new URL(url).port) });
+    onTestFinished(() => void socket.destroy());
+    const head = [
+      "POST /v1/jobs HTTP/1.1",
+      "host: x",
+      `authorization: Bearer ${tokens.asker.token}`,
+      "content-type: text/csv",
+    ];
+    socket.write(`${[...head, "content-length: 1000"].join("\r\n")}\r\n\r\n1,2`);
+    const [answer] = (await once(socket, "data")) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 408 [^]*REQUEST_TIMEOUT/);
+    await once(socket, "close");
+    expect(await bench.queues.work.predictions.count()).toBe(0);
   });
 
   it("keep to one job for a key, also of many rows, and keep one file for it", async () => {

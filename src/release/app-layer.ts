@@ -11,7 +11,9 @@ const inputs = ["src/guest", "src/serving", "src/common", "package-lock.json"];
 /** Folders with entry points `main-<name>.ts`; each becomes `<name>.mjs`. */
 const entryFolders = ["src/guest", "src/serving"];
 const webFolder = "src/serving/web";
-const LAYOUT = 2;
+/** The files of Bull Board's page, which are read from beside the bundles. */
+const boardFolder = "node_modules/@bull-board/ui/dist";
+const LAYOUT = 3;
 
 /** CommonJS packages in an ES module bundle still call `require` for Node's own modules. */
 const banner =
@@ -68,7 +70,13 @@ export async function appEntries(projectRoot: string): Promise<ArchiveEntry[]> {
       name: join("web", relative(webFolder, file)),
       content: { file: join(projectRoot, file) },
     }));
-  return [...bundles, ...assets];
+  const board = (await filesAt(projectRoot, boardFolder))
+    .filter((file) => !file.endsWith(".map"))
+    .map((file) => ({
+      name: join("bull-board", "dist", relative(boardFolder, file)),
+      content: { file: join(projectRoot, file) },
+    }));
+  return [...bundles, ...assets, ...board];
 }
 
 async function entryPoints(projectRoot: string): Promise<{ in: string; out: string }[]> {

@@ -3,6 +3,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { Meter } from "../metrics/meter.ts";
 import { allowedMethods } from "./allowed-methods.ts";
 import { type Access, requireRoles } from "./auth.ts";
+import { boardRoutes } from "./board-routes.ts";
 import { answerClientError } from "./client-errors.ts";
 import { frontendSettingsOf } from "./config.ts";
 import type { FrontendContext } from "./context.ts";
@@ -114,6 +115,7 @@ export function buildFrontend(
     routes.register((scope) => predictRoutes(scope, context));
     jobRoutes(routes, context, settings.jobBodyBytes);
     deadLetterRoutes(routes, context);
+    boardRoutes(routes, context);
     scheduleRoutes(routes, context, settings.jobBodyBytes);
     v2Routes(routes, { context, hub, inferBodyBytes: settings.inferBodyBytes });
     figureRoutes(routes, hub);

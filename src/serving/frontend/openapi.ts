@@ -76,7 +76,9 @@ function operationOf({ method, path, role, schema }: RouteEntry, schemas: Json):
     ...parametersIn("header", headers, schemas),
   ];
   return {
-    operationId: `${method.toLowerCase()} ${path}`.replace(/[^A-Za-z0-9]+/g, "_").replace(/_$/, ""),
+    operationId: `${method.toLowerCase()} ${path.replace("*", "below")}`
+      .replace(/[^A-Za-z0-9]+/g, "_")
+      .replace(/_$/, ""),
     summary,
     ...(description !== undefined && { description }),
     tags,

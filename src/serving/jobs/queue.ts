@@ -51,6 +51,8 @@ export interface JobQueue {
   events: JobEvents;
   deadLetters: DeadLetterBox;
   schedules: JobSchedules;
+  /** The queues themselves, for who shows them. */
+  open(): Promise<Queues>;
   /** Where what jobs begin with and leave lies. */
   spool: Spool;
   close(): Promise<void>;
@@ -207,6 +209,7 @@ export function openJobQueue(connection: Redis, options: JobQueueOptions): JobQu
     deadLetters,
     schedules,
     spool: options.spool,
+    open: queues,
     close: async () => {
       await events.close();
       await (await opened?.catch(() => undefined))?.close();

@@ -355,6 +355,35 @@ describe.skipIf(queueAbsent)(`the routes of jobs${queueAbsent ? ` (${queueAbsent
     });
   });
 
+  it("show the queues to administrators alone, with nothing from elsewhere", async () => {
+    await create();
+    expect((await ask("deploy", "GET", "/admin/queues")).status).toBe(403);
+    const page = await ask("admin", "GET", "/admin/queues");
+    expect(page.status).toBe(200);
+    expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
+    expect(page.text).not.toMatch(/(src|href)="(https?:)?\/\/|<%/);
+    expect(page.text).toContain('<base href="/admin/queues/"');
+    const files = [...page.text.matchAll(/(?:src|href)="(static\/[^"]+)"/g)].map(([, file]) => file);
+    expect(files.length).toBeGreaterThan(3);
+    for (const file of files) expect((await ask("admin", "GET", `/admin/queues/${file}`)).status).toBe(200);
+    expect((await ask("deploy", "GET", `/admin/queues/${files[0]}`)).status).toBe(403);
+    for (const path of ["static/../index.ejs", "static/..%2f..%2fpackage.json", "static/nothing.js", "nothing"]) {
+      expect((await ask("admin", "GET", `/admin/queues/${path}`)).status).toBe(404);
+    }
+    const { status, body } = await ask(
+      "admin",
+      "GET",
+      "/admin/queues/api/queues?activeQueue=predictions&page=1&jobsPerPage=10",
+    );
+    expect(status).toBe(200);
+    const queues = (body.queues as { name: string; counts: Record<string, number> }[]).map(({ name }) => name);
+    expect(queues.sort()).toEqual(["dead-letters", "maintenance", "predictions", "training"]);
+    expect(body.queues.find(({ name }: { name: string }) => name === "predictions").counts.prioritized).toBe(1);
+    expect((await ask("admin", "PUT", "/admin/queues/api/queues/predictions/pause", {})).status).toBe(200);
+    expect(await bench.queues.work.predictions.isPaused()).toBe(true);
+    await bench.queues.work.predictions.resume();
+  });
+
   it("answer 503 while the queue's server is away, and go on by themselves", async () => {
     const other = await openBench({ persistent: true });
     const context = surroundings.contextWith({}, other.jobs);

@@ -231,7 +231,9 @@ describe("one file for each process", () => {
       platform: "node",
       format: "esm",
       external: ["onnxruntime-node"],
-      banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+      banner: {
+        js: 'import { createRequire as __require } from "node:module"; const require = __require(import.meta.url);',
+      },
       outExtension: { ".js": ".mjs" },
       outdir: bundles,
     });

@@ -37,9 +37,8 @@ const actionSchema = { ...schema, body: z.unknown() };
 
 /** `/admin/queues`: Bull Board, for administrators. */
 export function boardRoutes(app: FastifyInstance, context: FrontendContext): void {
-  const assets = boardAssets();
   let opened: Promise<Board> | undefined;
-  const board = (): Promise<Board> => {
+  const board = (assets: string): Promise<Board> => {
     const { open } = requireQueue(context);
     opened ??= open()
       .then((queues) => openBoard(queues, assets))
@@ -51,9 +50,11 @@ export function boardRoutes(app: FastifyInstance, context: FrontendContext): voi
   };
 
   const answer = async (request: FastifyRequest, reply: FastifyReply) => {
+    const assets = boardAssets();
+    if (assets === undefined) throw new HttpError(404, "NOT_FOUND", "Bull Board's files are not on this host");
     const path = (request.url.split("?")[0] as string).slice(PATH.length) || "/";
     if (path.startsWith("/static/")) return sendFile(reply, join(assets, "dist"), path);
-    const shown = await board();
+    const shown = await board(assets);
     const page = request.method === "GET" ? shown.page(path.replace(/(.)\/$/, "$1"), PATH) : undefined;
     if (page) {
       return reply
@@ -90,11 +91,15 @@ export function boardRoutes(app: FastifyInstance, context: FrontendContext): voi
   });
 }
 
-/** Bull Board's page: beside the bundle on a host, else in its package. Its folder `dist` holds the files. */
-function boardAssets(): string {
+/** Where the page lies: beside the bundle on a host, else in its package; its folder `dist` holds the files. */
+function boardAssets(): string | undefined {
   const beside = join(dirname(fileURLToPath(import.meta.url)), "bull-board");
   if (existsSync(beside)) return beside;
-  return dirname(createRequire(import.meta.url).resolve("@bull-board/ui/package.json"));
+  try {
+    return dirname(createRequire(import.meta.url).resolve("@bull-board/ui/package.json"));
+  } catch {
+    return undefined; // a bundle without it
+  }
 }
 
 async function sendFile(reply: FastifyReply, folder: string, path: string): Promise<FastifyReply> {

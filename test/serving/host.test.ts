@@ -232,7 +232,7 @@ describe("one file for each process", () => {
       format: "esm",
       external: ["onnxruntime-node"],
       banner: {
-        js: 'import { createRequire as __require } from "node:module"; const require = __require(import.meta.url);',
+        js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
       },
       outExtension: { ".js": ".mjs" },
       outdir: bundles,

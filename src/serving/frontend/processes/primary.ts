@@ -114,6 +114,12 @@ export async function startFleet({ processes, totals, log }: PrimaryOptions): Pr
     cluster.on("exit", again);
   };
 
+  // Some may serve already while others start: whoever stops the frontend now must not cut them off.
+  let interrupted: NodeJS.Signals | undefined;
+  const remember = (signal: NodeJS.Signals) => {
+    interrupted = signal;
+  };
+  process.on("SIGTERM", remember).on("SIGINT", remember);
   const first = Array.from({ length: processes }, start);
   try {
     await Promise.all(first);
@@ -122,8 +128,14 @@ export async function startFleet({ processes, totals, log }: PrimaryOptions): Pr
     await Promise.allSettled(first);
     for (const worker of ends.keys()) worker.process.kill("SIGTERM");
     await Promise.all(ends.values());
+    if (interrupted) process.exit(0);
     throw error;
   }
+  // by then the caller listens for signals itself
+  setImmediate(() => {
+    process.off("SIGTERM", remember).off("SIGINT", remember);
+    if (interrupted) process.kill(process.pid, interrupted);
+  });
   keepUp();
   log.info({ processes }, "started");
   return {

@@ -79,11 +79,11 @@ function encodeDense(layers: Dense[]): Uint8Array {
   const tensorAfter = (index: number) => (index < 0 ? "input" : index === last ? "output" : `layer${index}`);
   return encodeOnnx({
     name: "heavy",
-    input: { name: "input", width: layers[0]?.inputs ?? 0 },
-    output: { name: "output", width: layers[last]?.outputs ?? 0 },
+    inputs: [{ name: "input", type: "FP32", shape: [layers[0]?.inputs ?? 0] }],
+    outputs: [{ name: "output", type: "FP32", shape: [layers[last]?.outputs ?? 0] }],
     nodes: layers.flatMap((_, index) => [
-      { op: "Gemm", inputs: [tensorAfter(index - 1), `kernel${index}`, `bias${index}`], output: `sum${index}` },
-      { op: index === last ? "Sigmoid" : "Relu", inputs: [`sum${index}`], output: tensorAfter(index) },
+      { op: "Gemm", inputs: [tensorAfter(index - 1), `kernel${index}`, `bias${index}`], outputs: [`sum${index}`] },
+      { op: index === last ? "Sigmoid" : "Relu", inputs: [`sum${index}`], outputs: [tensorAfter(index)] },
     ]),
     constants: layers.flatMap(({ inputs, outputs, kernel, bias }, index) => [
       { name: `kernel${index}`, dims: [inputs, outputs], values: kernel },

@@ -1,13 +1,16 @@
 import { readFile } from "node:fs/promises";
-import { z } from "zod";
+import { basename } from "node:path";
 import { SlipwayError } from "../../common/errors.ts";
 import type { ModelCard, RowForm } from "./card.ts";
-import { parseKerasNetwork } from "./keras-network.ts";
-import { convertToOnnx, forward } from "./keras-onnx.ts";
-import { pairNetwork, type TrainedNetwork } from "./keras-pair.ts";
-import { readKerasFile } from "./keras-weights.ts";
+import { readKerasArchive } from "./keras/archive.ts";
+import { type ConvertedNetwork, convertNetwork } from "./keras/convert.ts";
+import { parseKerasModel } from "./keras/description.ts";
+import { forward } from "./keras/forward.ts";
+import { parsedJson } from "./keras/json.ts";
+import type { Row } from "./keras/layer-kind.ts";
+import { readKerasHdf5 } from "./keras/weights/hdf5-thread.ts";
+import type { KerasHdf5 } from "./keras/weights/keras-hdf5.ts";
 import { readOnnxFile } from "./onnx-file/check.ts";
-import { parsed } from "./package.ts";
 import type { ModelSources } from "./sources.ts";
 
 /** A model in the form that serves. */
@@ -16,43 +19,50 @@ export interface ConvertedModel {
   format: ModelCard["source"]["format"];
   /** What the numbers that it answers for a row mean, where that is known. */
   meaning: RowForm["output"]["kind"] | undefined;
-  /** A row's outputs computed without ONNX: what the conversion is compared with. None where there was no conversion. */
-  reference: ((row: number[]) => number[]) | undefined;
+  /**
+   * The outputs for a row of each input, computed without ONNX: what the conversion is compared with. None where there was no
+   * conversion; undefined for a network with a layer that only ONNX computes.
+   */
+  reference: ((inputs: Row[]) => Row[] | undefined) | undefined;
 }
 
 /** Reads the sources as an ONNX model, converting from Keras. Throws SlipwayError E_MODEL_INVALID, E_MODEL_LAYER_UNKNOWN, E_MODEL_MISMATCH. */
-export async function convertModel({ onnx, description, weights }: ModelSources): Promise<ConvertedModel> {
+export async function convertModel(sources: ModelSources): Promise<ConvertedModel> {
+  const { onnx, archive, weights, description } = sources;
   if (onnx !== undefined) {
     return { ...(await readOnnxFile(onnx)), format: "onnx", reference: undefined };
   }
+  if (archive !== undefined) return converted(await readKerasArchive(archive, basename(archive)), "keras-zip");
   if (weights === undefined) throw new SlipwayError("E_MODEL_INVALID", "the model has no weights");
-  const file = await readKerasFile(weights);
-  const network = pairNetwork(
-    parseKerasNetwork(
-      description === undefined
-        ? requireDescription(file.description)
-        : parsed(z.unknown(), "model.json", await readFile(description, "utf8")),
-    ),
-    file.weights,
-  );
+  const file = await readKerasHdf5(weights);
+  if (description === undefined)
+    return converted({ ...file, description: requireDescription(file, weights) }, "keras-h5");
+  const text = await readFile(description, "utf8");
+  return converted({ ...file, description: parsedJson(basename(description), text) }, "keras-json+h5");
+}
+
+function converted({ description, version, weights }: KerasHdf5, format: ConvertedModel["format"]): ConvertedModel {
+  const network = convertNetwork(parseKerasModel(description, version), weights);
   return {
-    onnx: convertToOnnx(network),
-    format: description === undefined ? "keras-h5" : "keras-json+h5",
+    onnx: network.onnx,
+    format,
     meaning: meaningOf(network),
-    reference: (row) => forward(network, row),
+    reference: (inputs) => forward(network.network, inputs),
   };
 }
 
-/** What the last layer's activation makes of its numbers. */
-function meaningOf({ layers, outputs }: TrainedNetwork): RowForm["output"]["kind"] {
-  const activation = layers.at(-1)?.activation;
-  if (activation === "sigmoid" && outputs === 1) return "binary";
-  return activation === "softmax" && outputs > 1 ? "classes" : "values";
+/** What the first output's activation makes of its numbers. */
+function meaningOf({ outputs: [first] }: ConvertedNetwork): RowForm["output"]["kind"] {
+  const [width = 0] = first?.shape ?? [];
+  if (first?.meaning === "sigmoid" && width === 1) return "binary";
+  return first?.meaning === "softmax" && (width ?? 0) > 1 ? "classes" : "values";
 }
 
-function requireDescription(description: unknown): unknown {
+function requireDescription({ description }: KerasHdf5, weights: string): unknown {
   if (description !== undefined) return description;
-  throw new SlipwayError("E_MODEL_INVALID", "model.h5 holds weights alone and there is no model.json beside it", {
-    hint: "Write the description with Keras' model.to_json(), or the whole model with model.save('model.h5').",
-  });
+  throw new SlipwayError(
+    "E_MODEL_INVALID",
+    `${basename(weights)} holds weights alone and there is no model.json beside it`,
+    { hint: "Write the description with Keras' model.to_json(), or the whole model with model.save('model.keras')." },
+  );
 }

@@ -1,11 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { digestOfFile } from "../../common/digest.ts";
-import { SlipwayError } from "../../common/errors.ts";
-import { floatRows, floatsIn, type RawTensor } from "../tensors/raw-tensor.ts";
+import { messageOf, SlipwayError } from "../../common/errors.ts";
+import { floatRows, floatsIn, numbersIn, type RawTensor } from "../tensors/raw-tensor.ts";
 import type { ModelCard, RowForm } from "./card.ts";
 import { type ConvertedModel, convertModel } from "./convert.ts";
 import { type Golden, goldenInputs, goldenSchema, requireGolden } from "./golden.ts";
+import type { Row } from "./keras/layer-kind.ts";
 import { type OnnxModel, openOnnxModel } from "./onnx-model.ts";
 import { type ModelPackage, parsed } from "./package.ts";
 import { computesRowsAlone, goldenTensor, madeUpTensor, rowFormOf, withColumns } from "./reading.ts";
@@ -18,15 +19,15 @@ export type { ModelPackage } from "./package.ts";
 const GOLDEN_ROWS = 7;
 
 /**
- * Makes a package of a model: a folder with Keras' `model.json` and weights-only `model.h5`, with a whole `model.h5`, or with an ONNX
- * file; or the path of an ONNX file. `golden.json` and a CSV file beside the model come along. The result has answered its golden
- * rows on this machine.
+ * Makes a package of a model: a folder with Keras' `model.json` and weights-only `model.h5`, with a whole `model.h5`, a `model.keras`
+ * or an ONNX file; or the path of such a file. `golden.json` and a CSV file beside the model come along. The result has answered its
+ * golden rows on this machine.
  * @throws SlipwayError E_MODEL_INVALID, E_MODEL_LAYER_UNKNOWN, E_MODEL_MISMATCH
  */
 export async function importModel(path: string): Promise<ModelPackage> {
   const sources = await modelSources(path);
   const converted = await convertModel(sources);
-  const model = await openOnnxModel(converted.onnx);
+  const model = saidToFail(await openOnnxModel(converted.onnx));
   try {
     const hints = sources.onnx === undefined ? {} : await readingHintsBeside(sources.onnx);
     const form = asHinted(rowFormOf(model, converted.meaning), hints);
@@ -71,8 +72,8 @@ async function goldenBeside({ golden }: ModelSources): Promise<Golden | undefine
 }
 
 /**
- * Golden rows for a model that brings none. Those of a converted model are computed without ONNX, so that they check the conversion;
- * an ONNX model's own answers still show on a host that it arrived whole and computes there as here.
+ * Golden rows for a model that brings none. Those of a converted model are computed without ONNX where its layers are simple, so that
+ * they check the conversion; ONNX Runtime's own answers still show on a host that the model arrived whole and computes there as here.
  */
 async function computeGolden(
   { reference }: ConvertedModel,
@@ -82,27 +83,66 @@ async function computeGolden(
 ): Promise<Golden> {
   const computedBy = `onnxruntime ${model.runtimeVersion} at import`;
   if (form === undefined) {
-    const inputs = model.inputs.map(madeUpTensor);
-    const outputs = await model.run(inputs);
+    const { inputs, outputs } = await answeredMadeUp(model);
+    const computed = reference?.(inputs.map(rowIn));
     return {
       inputs: model.inputs.map((spec, index) => goldenTensor(spec, inputs[index] as RawTensor)),
-      outputs: model.outputs.map((spec, index) => goldenTensor(spec, outputs[index] as RawTensor)),
-      source: `${computedBy}, made-up tensors`,
+      outputs: model.outputs.map((spec, index) => {
+        const tensor = goldenTensor(spec, outputs[index] as RawTensor);
+        return { ...tensor, data: computed?.[index]?.values ?? tensor.data };
+      }),
+      source: computed ? "computed at import in float64, made-up tensors" : `${computedBy}, made-up tensors`,
     };
   }
   const { features } = form.input;
   const rows = known.length > 0 ? known : [new Array<number>(features).fill(0), new Array<number>(features).fill(1)];
   const origin = known.length > 0 ? "the first rows of the CSV file" : "made-up rows";
-  if (reference) return { rows, outputs: rows.flatMap(reference), source: `computed at import in float64, ${origin}` };
+  const computed = rows.map((values) => reference?.([{ shape: [features], values }])?.[0]?.values);
+  if (computed.every((values) => values !== undefined)) {
+    return { rows, outputs: computed.flat(), source: `computed at import in float64, ${origin}` };
+  }
   const [outputs] = await model.run([floatRows(Float32Array.from(rows.flat()), rows.length)]);
   return { rows, outputs: [...floatsIn(outputs)], source: `${computedBy}, ${origin}` };
 }
 
+/** Lengths of open axes, tried in turn: a window wants a sequence that it fits into. */
+const OPEN_LENGTHS = [1, 16, 128] as const;
+
+/** Made-up tensors of one row that the model can answer, and its answers. */
+async function answeredMadeUp(model: OnnxModel): Promise<{ inputs: RawTensor[]; outputs: RawTensor[] }> {
+  let failure: unknown;
+  for (const length of OPEN_LENGTHS) {
+    const inputs = model.inputs.map((spec) => madeUpTensor(spec, length));
+    try {
+      return { inputs, outputs: await model.run(inputs) };
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  throw failure;
+}
+
+/** The model, whose failures to compute are said as what they are while it is imported. */
+function saidToFail(model: OnnxModel): OnnxModel {
+  return {
+    ...model,
+    run: (inputs) =>
+      model.run(inputs).catch((cause: unknown) => {
+        throw new SlipwayError("E_MODEL_INVALID", `the model cannot compute: ${messageOf(cause)}`, { cause });
+      }),
+  };
+}
+
+/** The first row of a tensor of numbers. */
+function rowIn(tensor: RawTensor): Row {
+  return { shape: tensor.shape.slice(1), values: Array.from(numbersIn(tensor), Number) };
+}
+
 async function sourceOf(
   { format }: ConvertedModel,
-  { description, weights, onnx }: ModelSources,
+  { description, weights, archive, onnx }: ModelSources,
 ): Promise<ModelCard["source"]> {
-  const files = [description, weights, onnx].filter((file) => file !== undefined);
+  const files = [description, weights, archive, onnx].filter((file) => file !== undefined);
   return {
     format,
     files: await Promise.all(files.map(async (file) => ({ name: basename(file), digest: await digestOfFile(file) }))),

@@ -64,11 +64,18 @@ export async function computesRowsAlone(model: LoadedModel, inputs: RawTensor[])
   return true;
 }
 
-/** A tensor of a spec, free dimensions being 1, whose elements are all 0, or empty. */
-export function madeUpTensor({ datatype, shape }: TensorSpec): RawTensor {
-  const sizes = shape.map((size) => (size === -1 ? 1 : size));
+/**
+ * A tensor of a spec with one row, whose float32 elements are eighths below 1, and other elements 0 or empty: an index that a model
+ * looks up is there for all of them.
+ * @param open the length of the other axes that are free
+ */
+export function madeUpTensor({ datatype, shape }: TensorSpec, open = 1): RawTensor {
+  const sizes = shape.map((size, axis) => (size !== -1 ? size : axis === 0 ? 1 : open));
   const element = datatype === "BYTES" ? "" : datatype === "BOOL" ? false : 0;
-  return tensorFromJson(datatype, sizes, new Array(elementsIn(sizes)).fill(element));
+  const elements = Array.from({ length: elementsIn(sizes) }, (_, index) =>
+    datatype === "FP32" ? (index % 8) / 8 : element,
+  );
+  return tensorFromJson(datatype, sizes, elements);
 }
 
 /** A tensor as `golden.json` holds it. */

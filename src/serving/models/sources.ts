@@ -1,12 +1,14 @@
 import { readdir, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import { isErrno, SlipwayError } from "../../common/errors.ts";
 
 /** The files that a model is made of, by what they are for. */
 export interface ModelSources {
-  /** Either an ONNX file … */
+  /** Either an ONNX file, … */
   onnx: string | undefined;
-  /** … or Keras' weights, perhaps with the description inside, … */
+  /** … or a `.keras` file, … */
+  archive: string | undefined;
+  /** … or Keras' weights as HDF5, perhaps with the description inside, … */
   weights: string | undefined;
   /** … and the description, where it is a file of its own. */
   description: string | undefined;
@@ -14,8 +16,11 @@ export interface ModelSources {
   data: string | undefined;
 }
 
+/** Weights with a description beside them; Keras 3 writes them under the second name only. */
+const WEIGHTS = ["model.h5", "model.weights.h5"];
+
 /**
- * Finds a model's files in a folder, or beside an ONNX file.
+ * Finds a model's files in a folder, or beside one of them.
  * @throws SlipwayError E_MODEL_INVALID when there is none, half of one, or more than one
  */
 export async function modelSources(path: string): Promise<ModelSources> {
@@ -23,19 +28,50 @@ export async function modelSources(path: string): Promise<ModelSources> {
   const folder = isFile ? dirname(path) : path;
   const names = (await readdir(folder)).sort();
   const find = (name: string) => (names.includes(name) ? join(folder, name) : undefined);
-  const beside = { golden: find("golden.json"), data: dataFile(folder, names) };
-  if (isFile) {
-    if (!path.endsWith(".onnx")) throw invalid(`${basename(path)} is no ONNX file`);
-    return { onnx: path, weights: undefined, description: undefined, ...beside };
+  const none = { onnx: undefined, archive: undefined, weights: undefined, description: undefined };
+  const model = isFile ? modelFile(path, find) : modelIn(folder, names, find);
+  return { ...none, ...model, golden: find("golden.json"), data: dataFile(folder, names) };
+}
+
+type Find = (name: string) => string | undefined;
+
+function modelFile(path: string, find: Find): Partial<ModelSources> {
+  switch (extname(path)) {
+    case ".onnx":
+      return { onnx: path };
+    case ".keras":
+      return { archive: path };
+    case ".h5":
+    case ".hdf5":
+      return { weights: path, description: WEIGHTS.includes(basename(path)) ? find("model.json") : undefined };
+    default:
+      throw invalid(`${basename(path)} is no ONNX file, and no .keras or .h5 file`);
   }
-  const [description, weights] = [find("model.json"), find("model.h5")];
-  if (weights) return { onnx: undefined, weights, description, ...beside };
+}
+
+function modelIn(folder: string, names: string[], find: Find): Partial<ModelSources> {
+  const description = find("model.json");
+  const candidates = [...WEIGHTS, ...names.filter((name) => name.endsWith(".keras"))].filter((name) => find(name));
+  const [found, ...others] = candidates;
+  if (found !== undefined && others.length > 0 && find("model.keras") === undefined) {
+    throw invalid(`${folder} holds ${candidates.join(", ")}: which?`);
+  }
+  const archive = find("model.keras") ?? (found?.endsWith(".keras") ? join(folder, found) : undefined);
+  if (archive && candidates.some((name) => WEIGHTS.includes(name))) {
+    throw invalid(`${folder} holds ${candidates.join(", ")}: which?`);
+  }
+  if (archive) return { archive };
+  if (found) return { weights: join(folder, found), description };
   if (description) throw invalid(`${folder} has model.json and no weights (model.h5)`);
+  return { onnx: join(folder, onnxFile(folder, names)) };
+}
+
+function onnxFile(folder: string, names: string[]): string {
   const candidates = names.filter((name) => name.endsWith(".onnx"));
   const onnx = candidates.includes("model.onnx") ? "model.onnx" : candidates[0];
   if (onnx === undefined) throw invalid(`${folder} holds no model`);
   if (onnx !== "model.onnx" && candidates.length > 1) throw invalid(`${folder} holds ${candidates.join(", ")}: which?`);
-  return { onnx: join(folder, onnx), weights: undefined, description: undefined, ...beside };
+  return onnx;
 }
 
 function dataFile(folder: string, names: string[]): string | undefined {
@@ -58,6 +94,6 @@ async function statOf(path: string) {
 
 function invalid(reason: string): SlipwayError {
   return new SlipwayError("E_MODEL_INVALID", reason, {
-    hint: "Name a folder with model.json and model.h5 (Keras), a whole model.h5, or model.onnx.",
+    hint: "Name a folder with model.keras, with model.json and model.h5, with a whole model.h5, or with model.onnx; or such a file.",
   });
 }

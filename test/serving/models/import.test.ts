@@ -167,11 +167,15 @@ describe("what does not belong together is refused", () => {
 
 describe("what cannot be converted is named", () => {
   it.each([
-    ["layer", (json: string) => json.replace('"class_name": "Dense"', '"class_name": "LSTM"'), /dense_1 is a LSTM/],
+    [
+      "layer",
+      (json: string) => json.replace('"class_name": "Dense"', '"class_name": "ConvLSTM2D"'),
+      /dense_1 is a ConvLSTM2D/,
+    ],
     [
       "activation",
-      (json: string) => json.replace('"activation": "sigmoid"', '"activation": "mish"'),
-      /dense_1 .*"mish"/,
+      (json: string) => json.replace('"activation": "sigmoid"', '"activation": "sparsemax"'),
+      /dense_1 .*"sparsemax"/,
     ],
   ])("an unknown %s", async (what, change, message) => {
     const path = await copyOf("production", `unknown-${what}`);

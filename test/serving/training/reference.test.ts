@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
-import { activations } from "../../../src/serving/models/activations.ts";
+import { activations } from "../../../src/serving/models/keras/activations.ts";
 import { externalTrainerSchema, trainRequestSchema } from "../../../src/serving/training/contract.ts";
 import { dataBounds } from "../../../src/serving/training/data/csv.ts";
 import { gateSchema } from "../../../src/serving/training/gate.ts";

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { importModel } from "../../../src/serving/models/import.ts";
-import { convertToOnnx } from "../../../src/serving/models/keras-onnx.ts";
+import { convertNetwork } from "../../../src/serving/models/keras/convert.ts";
+import { parseKerasModel } from "../../../src/serving/models/keras/description.ts";
 import { ask, exampleModel, goldenRows, startServing, untilReady } from "../support.ts";
 import { accessibilityProblems, browserPath, openPage, overflow, tabTo } from "./browser.ts";
 import { type ServedPages, servePages } from "./served-pages.ts";
@@ -161,11 +162,20 @@ describe.skipIf(!browserPath)(`a model with awkward names and many classes${skip
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "slipway-awkward-"));
     const weights = (count: number) => Float32Array.from({ length: count }, (_, index) => Math.sin(index));
-    const layer = { name: "a", inputs: 3, outputs: 12, kernel: weights(36), bias: weights(12), activation: "softmax" };
-    const network = { name: "awkward", features: 3, outputs: 12, layers: [{ kind: "dense" as const, ...layer }] };
+    const layers = [
+      { class_name: "Dense", config: { name: "a", units: 12, activation: "softmax", batch_input_shape: [null, 3] } },
+    ];
+    const network = parseKerasModel({ class_name: "Sequential", config: { name: "awkward", layers } });
+    const tensors = [
+      { name: "kernel", shape: [3, 12], values: weights(36) },
+      { name: "bias", shape: [12], values: weights(12) },
+    ];
     const names = `<script>alert(1)</script>,${"long".repeat(30)},"><img src=x onerror=alert(2)>,class`;
     const data = Array.from({ length: 60 }, (_, row) => `${row % 7},${-row},${row / 60},${row % 12}`);
-    await writeFile(join(folder, "model.onnx"), convertToOnnx(network));
+    await writeFile(
+      join(folder, "model.onnx"),
+      convertNetwork(network, { layout: "by-layer", layers: [{ layer: "a", tensors }] }).onnx,
+    );
     await writeFile(join(folder, "data.csv"), [names, ...data].join("\n"));
     served = await servePages(await importModel(folder));
   });

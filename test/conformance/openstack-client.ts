@@ -1,11 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { messageOf } from "../../src/common/errors.ts";
-import { cacheHome } from "../../src/common/home.ts";
-import { run } from "../../src/common/process.ts";
+import { ensurePythonEnvironment } from "./python-environment.ts";
 
 /** The version that is tested with. */
 const requirement = "python-openstackclient==10.5.0";
@@ -36,30 +31,9 @@ export interface Outcome {
   stderr: string;
 }
 
-/**
- * Python's own OpenStack client in a virtual environment of the cache, made where it is missing.
- * @returns the environment's Python, or why there is none: no python3, no venv module, or a package index that is not reached
- */
-export async function ensureOpenstackClient(): Promise<{ python: string } | { reason: string }> {
-  const folder = join(cacheHome(), "test-clients", requirement);
-  const python = join(folder, "bin/python");
-  if (existsSync(python)) return { python };
-  const building = `${folder}.${process.pid}`;
-  try {
-    await mkdir(join(folder, ".."), { recursive: true });
-    await run("python3", ["-m", "venv", building]);
-    const install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement];
-    await run(join(building, "bin/python"), install, { timeoutMs: 300_000 });
-    // the interpreter finds its packages by its own place, so a finished environment may be moved
-    await rename(building, folder).catch((error: unknown) => {
-      if (!existsSync(python)) throw error; // another run was faster
-    });
-    return { python };
-  } catch (error) {
-    return { reason: `python-openstackclient could not be installed: ${messageOf(error).split("\n")[0]}` };
-  } finally {
-    await rm(building, { recursive: true, force: true });
-  }
+/** Python's own OpenStack client, or why there is none. */
+export function ensureOpenstackClient(): Promise<{ python: string } | { reason: string }> {
+  return ensurePythonEnvironment(requirement, [requirement]);
 }
 
 /** A running client with its credentials in the environment, as `openstack` has them. */

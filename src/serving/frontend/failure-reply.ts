@@ -14,7 +14,10 @@ export function sendFailure(
   const { statusCode, code, message, retryAfter } = failure;
   reply.code(statusCode);
   if (retryAfter !== undefined) reply.header("retry-after", retryAfter);
-  if (request.url.startsWith("/v2")) return reply.send({ error: message });
+  if (request.url.startsWith("/v2")) {
+    // as bytes, which get no charset: KServe's client reads the message of "application/json" alone
+    return reply.type("application/json").send(Buffer.from(JSON.stringify({ error: message })));
+  }
   if (request.headers.accept?.includes("text/html") && !wantsJson(request)) {
     if (statusCode === 401) return sendPage(context, request, reply, loginForm(request.url, message));
     return sendFailurePage(context, request, reply, failure);

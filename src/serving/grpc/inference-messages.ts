@@ -28,6 +28,7 @@ export function readInferMessage(asked: InferQuestionMessage): GrpcQuestion {
   requireFewTensors(inputs.length, "inputs");
   requireFewTensors(outputs.length, "outputs");
   const timeout = readParameters(asked.parameters);
+  for (const { parameters = new Map() } of inputs) refuseParameters(parameters.keys());
   const raw = rawInputContents.length > 0;
   if (raw && rawInputContents.length !== inputs.length) {
     throw invalidRequest(`${inputs.length} inputs and ${rawInputContents.length} raw_input_contents`);
@@ -64,8 +65,7 @@ export function writeInferMessage({ served, id = "", outputs }: InferAnswer, raw
 }
 
 function readInput(input: InferQuestionMessage["inputs"][number], bytes: Uint8Array | undefined): NamedTensor {
-  const { name = "", parameters = new Map(), contents } = input;
-  refuseParameters(parameters.keys());
+  const { name = "", contents } = input;
   const datatype = requireDatatype(name, input.datatype);
   const shape = requireShape(name, input.shape);
   try {

@@ -33,24 +33,40 @@ export interface RestQuestion extends InferQuestion {
  * @throws HttpError 400 naming the tensor that is wrong
  */
 export function readInferBody(body: Buffer, header: string | undefined, card: ModelCard): RestQuestion {
-  if (header === undefined) return readQuestion(parseJson(body), Buffer.alloc(0));
+  if (header === undefined) return readQuestion(body, Buffer.alloc(0));
   const length = /^\d{1,15}$/.test(header) ? Number(header) : Number.NaN;
   if (!(length <= body.length)) {
     throw invalidRequest(`Inference-Header-Content-Length is "${excerpt(header)}", the body has ${body.length} bytes`);
   }
   if (length === 0) return { inputs: [bareInput(body, card)], binaryOutputs: true };
-  return readQuestion(parseJson(body.subarray(0, length)), body.subarray(length));
+  return readQuestion(body.subarray(0, length), body.subarray(length));
 }
 
-function parseJson(bytes: Buffer): unknown {
+function parseJson(text: string, reviver?: Reviver): unknown {
   try {
-    return JSON.parse(bytes.toString("utf8"));
+    return JSON.parse(text, reviver);
   } catch (error) {
     throw invalidRequest(`the request is not JSON: ${excerpt(messageOf(error))}`);
   }
 }
 
-function readQuestion(request: unknown, binary: Buffer): RestQuestion {
+type Reviver = (key: string, value: unknown, context?: { source?: string }) => unknown;
+
+/** Whole numbers that JavaScript's have no room for, as texts. */
+const exactly: Reviver = (_key, value, context) => {
+  const isLong = typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "");
+  return isLong ? context?.source : value;
+};
+
+function readQuestion(json: Buffer, binary: Buffer): RestQuestion {
+  const text = json.toString("utf8");
+  const request = parseJson(text);
+  // read once more, and more slowly, only for whole numbers beyond 2⁵³
+  let again: { inputs: { data: unknown }[] } | undefined;
+  const exactData = (place: number) => {
+    again ??= parseJson(text, exactly) as NonNullable<typeof again>;
+    return again.inputs[place]?.data;
+  };
   if (!isObject(request)) throw invalidRequest("the request is no JSON object");
   const { id, inputs, outputs } = request;
   if (id !== undefined && typeof id !== "string") throw invalidRequest("the id is no text");
@@ -71,7 +87,7 @@ function readQuestion(request: unknown, binary: Buffer): RestQuestion {
     at += size;
     return binary.subarray(at - size, at);
   };
-  const tensors = inputs.map((input) => readInput(input, take));
+  const tensors = inputs.map((input, place) => readInput(input, take, () => exactData(place)));
   if (at !== binary.length) throw invalidRequest(`${binary.length - at} bytes belong to no input`);
   return {
     ...(id !== undefined && { id }),
@@ -82,7 +98,11 @@ function readQuestion(request: unknown, binary: Buffer): RestQuestion {
   };
 }
 
-function readInput(input: unknown, take: (size: number, name: string) => Buffer): NamedTensor {
+function readInput(
+  input: unknown,
+  take: (size: number, name: string) => Buffer,
+  exactData: () => unknown,
+): NamedTensor {
   if (!isObject(input)) throw invalidRequest("an input is no JSON object");
   const { name, data } = input;
   if (typeof name !== "string") throw invalidRequest("an input has no name");
@@ -91,7 +111,8 @@ function readInput(input: unknown, take: (size: number, name: string) => Buffer)
   const size = parametersOf(input, `input "${excerpt(name)}"`).binary_data_size;
   try {
     if (size === undefined) {
-      const { bytes } = tensorFromJson(datatype, shape, data);
+      const isLong = datatype === "INT64" || datatype === "UINT64";
+      const { bytes } = tensorFromJson(datatype, shape, isLong && hasLongNumbers(data) ? exactData() : data);
       return { name, datatype, shape, bytes };
     }
     if (data !== undefined) throw invalidRequest(`input "${excerpt(name)}" has data and binary_data_size`);
@@ -104,6 +125,16 @@ function readInput(input: unknown, take: (size: number, name: string) => Buffer)
     throw asInvalid(name, error);
   }
 }
+
+function hasLongNumbers(data: unknown, depth = 0): boolean {
+  if (!Array.isArray(data)) return typeof data === "number" && Number.isInteger(data) && !Number.isSafeInteger(data);
+  if (depth > DEEPEST) return false;
+  for (const inner of data) if (hasLongNumbers(inner, depth + 1)) return true;
+  return false;
+}
+
+/** Dimensions that any tensor has. */
+const DEEPEST = 16;
 
 function readOutputs(outputs: unknown): WantedOutput[] {
   if (!Array.isArray(outputs)) throw invalidRequest("the outputs are no list");

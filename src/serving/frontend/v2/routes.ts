@@ -92,7 +92,7 @@ function inferRoutes(app: FastifyInstance, { context, inferBodyBytes }: V2Option
         const header = headers[JSON_LENGTH_HEADER] as string | undefined;
         const question = readInferBody(body ?? Buffer.alloc(0), header, served.card);
         const answer = writeInferAnswer(await infer(context, served, question), question.binaryOutputs);
-        if (answer.jsonLength === undefined) return reply.type("application/json; charset=utf-8").send(answer.body);
+        if (answer.jsonLength === undefined) return reply.type("application/json").send(answer.body);
         return reply.header(JSON_LENGTH_HEADER, answer.jsonLength).type("application/octet-stream").send(answer.body);
       },
     );

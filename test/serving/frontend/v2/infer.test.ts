@@ -1,4 +1,5 @@
 import { gzipSync } from "node:zlib";
+import fc from "fast-check";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildFrontend } from "../../../../src/serving/frontend/app.ts";
@@ -109,6 +110,8 @@ function written(values: unknown[], size: number, write: (buffer: Buffer, value:
   for (const [index, value] of values.entries()) write(buffer, value, index * size);
   return buffer;
 }
+/** JSON with whole numbers beyond 2⁵³ as texts. */
+const exact = (json: string) => JSON.parse(json.replace(/(?<=[[,])-?\d{17,}(?=[\],])/g, '"$&"'));
 const backwards = (list: unknown[]) => [...list].reverse();
 
 describe("metadata", () => {
@@ -160,8 +163,9 @@ describe("metadata", () => {
 describe("inference", () => {
   it("takes and answers every datatype as JSON", async () => {
     const answer = await post("/v2/models/every/infer", { id: "7", inputs: everyInput });
-    expect(answer.headers["content-type"]).toContain("application/json");
-    expect(answer.json()).toEqual({
+    expect(answer.headers["content-type"]).toBe("application/json");
+    expect(answer.body).toContain("[18446744073709551615,7,0]");
+    expect(exact(answer.body)).toEqual({
       model_name: "every",
       model_version: "1",
       id: "7",
@@ -172,6 +176,15 @@ describe("inference", () => {
         data: backwards(samples[datatype]),
       })),
     });
+  });
+
+  it("reads whole numbers with all their digits", async () => {
+    const body = JSON.stringify({ inputs: everyInput }).replace(/"(-?\d+)"/g, "$1");
+    expect(body).toContain("[0,7,18446744073709551615]");
+    const answer = await post("/v2/models/every/infer", body.replace("0.5", "100000000000000000000"));
+    expect(answer.body).toContain("[18446744073709551615,7,0]");
+    expect(answer.body).toContain("[9223372036854775807,7,-9223372036854775808]");
+    expect(answer.body).toContain("[100000002004087730000,0,-1.5]"); // the float32 next to it
   });
 
   it("takes and answers every datatype as bytes", async () => {
@@ -402,5 +415,115 @@ describe("what is wrong is said in the protocol's form, and names the tensor", (
     const answer = await post("/v2/models/product/infer", product({}), { "inference-header-content-length": length });
     expect(answer.statusCode).toBe(400);
     expect(answer.json()).toEqual({ error: expect.stringMatching(/Inference-Header-Content-Length/) });
+  });
+});
+
+describe("any request", () => {
+  const scalar = fc.oneof(
+    fc.integer(),
+    fc.double(),
+    fc.string(),
+    fc.boolean(),
+    fc.constant(null),
+    fc.constantFrom(
+      -1,
+      0,
+      1,
+      2,
+      2 ** 31,
+      2 ** 53,
+      1e300,
+      "__proto__",
+      "constructor",
+      "a",
+      "b",
+      "c",
+      "FP32",
+      "BYTES",
+      "INT64",
+    ),
+  );
+  const keys = fc.constantFrom(
+    "id",
+    "inputs",
+    "outputs",
+    "parameters",
+    "name",
+    "shape",
+    "datatype",
+    "data",
+    "binary_data_size",
+    "__proto__",
+    "toString",
+  );
+  const { tree } = fc.letrec((tie) => ({
+    tree: fc.oneof(
+      { maxDepth: 6 },
+      scalar,
+      fc.array(tie("tree"), { maxLength: 4 }),
+      fc.array(fc.tuple(keys, tie("tree")), { maxLength: 5 }).map((entries) => Object.fromEntries(entries)),
+    ),
+  }));
+  const valid = { inputs: [bare, other], outputs: [{ name: "c", parameters: { binary_data: true } }], parameters: {} };
+  /** A valid request with one value exchanged for another. */
+  const changed = fc.tuple(fc.nat(30), tree).map(([place, value]) => {
+    let at = 0;
+    return JSON.stringify(valid, (_key, old) => (at++ === place ? value : old)) ?? "null";
+  });
+  const bodies = fc.oneof(
+    fc.tuple(changed, fc.uint8Array({ maxLength: 40 })).map(([json, bytes]) => ({ json: Buffer.from(json), bytes })),
+    fc
+      .tuple(fc.uint8Array({ maxLength: 60 }), fc.uint8Array({ maxLength: 40 }))
+      .map(([json, bytes]) => ({ json: Buffer.from(json), bytes })),
+  );
+  const lengths = fc.option(
+    fc.oneof(
+      fc.constant("right"),
+      fc.nat(300).map(String),
+      fc.string({ unit: "binary-ascii", maxLength: 5 }).filter((text) => /^[ -~]*$/.test(text)),
+    ),
+  );
+
+  it("is answered, or refused as the caller's mistake", async () => {
+    const statuses = new Set<number>();
+    await fc.assert(
+      fc.asyncProperty(bodies, lengths, async ({ json, bytes }, length) => {
+        const headers: Record<string, string> =
+          length === null
+            ? {}
+            : { "inference-header-content-length": length === "right" ? String(json.length) : length };
+        const answer = await post("/v2/models/product/infer", Buffer.concat([json, bytes]), headers);
+        statuses.add(answer.statusCode);
+        expect(answer.statusCode === 200 || (answer.statusCode >= 400 && answer.statusCode < 500), answer.body).toBe(
+          true,
+        );
+      }),
+      { numRuns: 1500 },
+    );
+    expect([...statuses].sort()).toEqual([200, 400]);
+  });
+
+  it("takes no more room than its bytes do, whatever it claims", async () => {
+    const elements = Buffer.alloc(16 * 1024 * 1024 - 64); // four million texts of nothing
+    const request = {
+      inputs: [
+        {
+          name: "a",
+          datatype: "BYTES",
+          shape: [elements.length / 4],
+          parameters: { binary_data_size: elements.length },
+        },
+        other,
+      ],
+    };
+    const claims = product({ shape: [2 ** 31 - 1, 2 ** 31 - 1] });
+    await post("/v2/models/product/infer", claims);
+    const before = process.memoryUsage();
+    const [body, headers] = withBytes(request, elements);
+    expect((await post("/v2/models/product/infer", body, headers)).statusCode).toBe(400);
+    for (let one = 0; one < 20; one++) expect((await post("/v2/models/product/infer", claims)).statusCode).toBe(400);
+    const after = process.memoryUsage();
+    expect(after.heapUsed - before.heapUsed).toBeLessThan(64 * 1024 * 1024);
+    expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(96 * 1024 * 1024);
   });
 });

@@ -1,0 +1,36 @@
+import { existsSync } from "node:fs";
+import { mkdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { messageOf } from "../../src/common/errors.ts";
+import { cacheHome } from "../../src/common/home.ts";
+import { run } from "../../src/common/process.ts";
+
+/**
+ * Python packages in a virtual environment of the cache, made where it is missing.
+ * @param name of the environment; another for other versions
+ * @returns the environment's Python, or why there is none: no python3, no venv module, or a package index that is not reached
+ */
+export async function ensurePythonEnvironment(
+  name: string,
+  requirements: string[],
+): Promise<{ python: string } | { reason: string }> {
+  const folder = join(cacheHome(), "test-clients", name);
+  const python = join(folder, "bin/python");
+  if (existsSync(python)) return { python };
+  const building = `${folder}.${process.pid}`;
+  try {
+    await mkdir(join(folder, ".."), { recursive: true });
+    await run("python3", ["-m", "venv", building]);
+    const install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...requirements];
+    await run(join(building, "bin/python"), install, { timeoutMs: 300_000 });
+    // the interpreter finds its packages by its own place, so a finished environment may be moved
+    await rename(building, folder).catch((error: unknown) => {
+      if (!existsSync(python)) throw error; // another run was faster
+    });
+    return { python };
+  } catch (error) {
+    return { reason: `${requirements.join(", ")} could not be installed: ${messageOf(error).split("\n")[0]}` };
+  } finally {
+    await rm(building, { recursive: true, force: true });
+  }
+}

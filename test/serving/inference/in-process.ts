@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { pino } from "pino";
 import { hexOf } from "../../../src/common/digest.ts";
 import { run } from "../../../src/common/process.ts";
-import { limitsOf } from "../../../src/serving/config.ts";
+import { limitsOf, modelLimitsOf } from "../../../src/serving/config.ts";
 import type { FrontendContext } from "../../../src/serving/frontend/context.ts";
 import { importModel } from "../../../src/serving/models/import.ts";
 import { type ModelPackage, packageTar } from "../../../src/serving/models/package.ts";
@@ -57,15 +57,16 @@ export interface InProcess {
   close(): Promise<void>;
 }
 
-/** Prepares one that serves what `fill` puts into the registry. At most 8 rows a request. */
+/** Prepares one that serves what `fill` puts into the registry. At most 8 rows a request, of `affine` 4. */
 export async function inProcess(fill: (modelsDir: string) => Promise<unknown>): Promise<InProcess> {
   const folder = await mkdtemp(join(tmpdir(), "slipway-inference-"));
-  const host = await prepareHost(folder, { limits: { requestRows: 8, deadlineMs: 1000 } });
+  const bounds = { requestRows: 8, deadlineMs: 1000 };
+  const host = await prepareHost(folder, { limits: bounds, models: { affine: { requestRows: 4 } } });
   await fill(host.modelsDir);
-  const limits = limitsOf(host.config);
+  const limits = limitsOf({ limits: bounds });
   const set = new ModelSet({
     load: ({ digest }) => loadPackage(modelFolder(host.modelsDir, digest)),
-    limits: () => limits,
+    limits: (model) => modelLimitsOf(host.config, model),
     log: pino({ enabled: false }),
   });
   const sync = async () => set.sync(loadedVersions(await readRegistry(host.modelsDir)));

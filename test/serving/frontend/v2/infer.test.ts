@@ -138,7 +138,7 @@ describe("metadata", () => {
   it("has a configuration as Triton's clients read it", async () => {
     expect((await get("/v2/models/affine/config")).json()).toMatchObject({
       name: "affine",
-      max_batch_size: 8,
+      max_batch_size: 4,
       input: [{ name: "x_INT32", data_type: "TYPE_INT32", dims: [2] }, {}, {}, {}],
     });
     expect((await get("/v2/models/product/config")).json()).toMatchObject({

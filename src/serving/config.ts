@@ -64,6 +64,8 @@ const runtimeGroup = z.object({
 
 /** What differs for one model from what holds for all. */
 const modelSettings = z.object({
+  /** Whether questions go by way of the queue's server, so that what was taken outlasts every process; needs a queue that writes at once. */
+  durable: z.boolean().default(false),
   // without the defaults: what is not told here is as for all
   ...z.object({ requestRows: count, deadlineMs: count, batchRows: count, queueRows: count }).partial().shape,
   /** Of a function, in place of what its module says. */
@@ -80,6 +82,15 @@ const grpcConfig = z.object({
   port: z.number().int(),
   /** Calls that one connection has under way. */
   maxStreams: count.default(1024),
+});
+
+const durableSettings = z.object({
+  /** Frames of a model that are under way at a time; more is 503. */
+  streamFrames: count.default(2000),
+  /** How long the answer for an `Idempotency-Key` is kept, in seconds. */
+  keepAnswersS: count.default(3600),
+  /** A frame that no runtime has worked at for so long is taken over by another, in milliseconds. */
+  claimMs: count.min(100).default(500),
 });
 
 /** What a host's serving processes read at start: `/etc/slipway/serving.json`, written by the bootstrap from the host's roles. */
@@ -133,6 +144,8 @@ export const servingConfig = z.object({
   /** Commands that train, by the names under which trainings ask for them. */
   trainers: z.record(z.string().min(1).max(100), externalTrainerSchema).default({}),
   limits: servingLimits.partial().optional(),
+  /** Of the models that are durable. */
+  durable: durableSettings.partial().optional(),
   /** By the model's name. */
   models: z.record(z.string(), modelSettings).optional(),
 });
@@ -164,6 +177,16 @@ export function modelLimitsOf(config: Pick<ServingConfig, "limits" | "models">, 
 /** What is configured for a model of this name. */
 export function modelSettingsOf({ models }: Pick<ServingConfig, "models">, model: string) {
   return models && Object.hasOwn(models, model) ? models[model] : undefined;
+}
+
+/** The settings of durable models, defaults filled in. */
+export function durableSettingsOf({ durable }: Pick<ServingConfig, "durable">): z.output<typeof durableSettings> {
+  return durableSettings.parse(durable ?? {});
+}
+
+/** The names of the models that are durable. */
+export function durableModels({ models }: Pick<ServingConfig, "models">): string[] {
+  return Object.entries(models ?? {}).flatMap(([name, { durable }]) => (durable ? [name] : []));
 }
 
 /** The longest that a question to any model may take, in milliseconds. */

@@ -11,6 +11,7 @@ import {
   type ServingConfig,
   servesModel,
 } from "./config.ts";
+import { takeDurably } from "./durable/connect.ts";
 import { loadedVersions } from "./models/registry.ts";
 import { modelFolder, readRegistry } from "./models/registry-file.ts";
 import { loadPackage } from "./models/verify.ts";
@@ -69,11 +70,12 @@ await runServingProcess("slipway-runtime", async (config, log, stop) => {
     onAnswer: () => recycler?.count(),
     log,
   });
+  const consumer = await takeDurably(models, (model) => servesModel(config, group, model), config, log);
   log.info({ models: models.models.map(({ model }) => model), provider: engine.provider, note: engine.note }, "ready");
   return {
-    close: () => {
+    close: async () => {
       recycler?.close();
-      return server.close();
+      await Promise.all([consumer?.close(), server.close()]);
     },
   };
 });

@@ -102,9 +102,12 @@ export interface QueueServer {
 /**
  * Starts a server with a password on a free port; the test must stop it, and the kernel does when the test's process is killed.
  * @param folder for its files, one server each
- * @param persistent whether it writes each change to a log on disk once a second, as a host's does, and reads it at a restart
+ * @param persistent whether it writes each change to a log on disk once a second, as a host's does, or at once, and reads it at a restart
  */
-export async function startQueueServer(folder: string, { persistent = false } = {}): Promise<QueueServer> {
+export async function startQueueServer(
+  folder: string,
+  { persistent = false }: { persistent?: boolean | "always" } = {},
+): Promise<QueueServer> {
   const password = randomBytes(12).toString("hex");
   const passwordFile = join(folder, "queue-password");
   await writeFile(passwordFile, `${password}\n`);
@@ -117,7 +120,7 @@ export async function startQueueServer(folder: string, { persistent = false } = 
       `dir ${folder}`,
       "daemonize no",
       `appendonly ${persistent ? "yes" : "no"}`,
-      "appendfsync everysec",
+      `appendfsync ${persistent === "always" ? "always" : "everysec"}`,
       'save ""',
       "maxmemory-policy noeviction",
     ];

@@ -7,12 +7,13 @@ import type { JobReport } from "../jobs/records.ts";
 import { filesOf, type JobRequest } from "../jobs/requests.ts";
 import type { FrontendContext } from "./context.ts";
 import { HttpError } from "./errors.ts";
+import { idempotencyKeyOf } from "./idempotency.ts";
 import { fromQueue, maySee, QUEUE_RETRY_S, requireQueue, seesAll } from "./job-access.ts";
 import { sendResult, shownReport } from "./job-answers.ts";
 import { csvQuery, parsedJob, parsedJobBody } from "./job-body.ts";
 import { placeOf, sendJobEvents } from "./job-events.ts";
 import { csvRequest, predictRequest, trainRequest } from "./job-requests.ts";
-import { type listQuery, type logQuery, MAX_KEY_LENGTH, jobSchemas as schemas } from "./job-schemas.ts";
+import { type listQuery, type logQuery, jobSchemas as schemas } from "./job-schemas.ts";
 
 interface ById {
   Params: { id: string };
@@ -32,7 +33,7 @@ export function jobRoutes(app: FastifyInstance, context: FrontendContext, maxBod
       { bodyLimit: maxBodyBytes, config: { role: "predict" }, schema: schemas.add },
       async (request, reply) => {
         const jobs = requireQueue(context);
-        const key = keyOf(request);
+        const key = idempotencyKeyOf(request);
         const wanted = await jobRequest(jobs, request, key).catch((error: unknown) => {
           if (isCsv(request)) dropRest(request, reply);
           throw error;
@@ -165,14 +166,6 @@ export function jobRoutes(app: FastifyInstance, context: FrontendContext, maxBod
     if (job && maySee(caller, job.owner)) return job;
     throw new HttpError(404, "JOB_UNKNOWN", "there is no such job, or its result was kept long enough");
   }
-}
-
-function keyOf({ headers }: FastifyRequest): string | undefined {
-  const key = headers["idempotency-key"];
-  if (Array.isArray(key) || (key !== undefined && key.length > MAX_KEY_LENGTH)) {
-    throw new HttpError(400, "KEY_INVALID", `Idempotency-Key is one text of at most ${MAX_KEY_LENGTH} characters`);
-  }
-  return key;
 }
 
 function isCsv({ headers }: FastifyRequest): boolean {

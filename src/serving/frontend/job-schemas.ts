@@ -1,11 +1,10 @@
 import { z } from "zod";
 import { jobStates } from "../jobs/records.ts";
 import { modelIdentity, prediction, predictionsAnswer } from "./answers.ts";
+import { MAX_KEY_LENGTH } from "./idempotency.ts";
 import { csvQuery, jobBody, scheduleBody } from "./job-body.ts";
 import { response } from "./openapi.ts";
 import { describing } from "./schemas.ts";
-
-export const MAX_KEY_LENGTH = 200;
 
 const state = z.enum(jobStates as [(typeof jobStates)[number], ...(typeof jobStates)[number][]]);
 const kind = z.enum(["predict", "train"]);

@@ -87,11 +87,11 @@ function counted(router: FrontendContext["router"], meter: Meter): FrontendConte
       return router.runtimes;
     },
     sync: () => router.sync(),
-    predict: (served, inputs, withinMs) => {
+    predict: (served, inputs, terms) => {
       const count = rowsIn(served.card, inputs);
       const start = performance.now();
       rows.observe(count);
-      return router.predict(served, inputs, withinMs).then(
+      return router.predict(served, inputs, terms).then(
         (answer) => {
           const { timing } = answer;
           batchRows.observe(timing.batchRows);

@@ -13,6 +13,7 @@ import { type FrontendContext, requireRowModel } from "./context.ts";
 import { answerTable } from "./csv-answer.ts";
 import { rowsOfCsv } from "./csv-rows.ts";
 import { HttpError } from "./errors.ts";
+import { idempotencyKeyOf } from "./idempotency.ts";
 import { requireRows } from "./rows.ts";
 import { describing } from "./schemas.ts";
 
@@ -66,11 +67,13 @@ export async function predictRoutes(app: FastifyInstance, context: FrontendConte
     const { requestRows } = modelLimitsOf(context.config, model.model.name);
     const { values, rows } = requireRows(request.body, model.card.rows.input, requestRows);
     // promises chained by hand and an answer that is text already: this is the way of every prediction
-    return predictRows(context.router, model, values, rows).then(({ outputs, served }) => {
-      const predictions = JSON.stringify(decide(served.card.rows.output, outputs));
-      reply.type("application/json; charset=utf-8");
-      return `{"model":${textOf(served.model)},"predictions":${predictions}}`;
-    });
+    return predictRows(context.router, model, values, rows, { key: idempotencyKeyOf(request) }).then(
+      ({ outputs, served }) => {
+        const predictions = JSON.stringify(decide(served.card.rows.output, outputs));
+        reply.type("application/json; charset=utf-8");
+        return `{"model":${textOf(served.model)},"predictions":${predictions}}`;
+      },
+    );
   });
 }
 

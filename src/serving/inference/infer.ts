@@ -30,7 +30,7 @@ export async function infer(
 ): Promise<InferAnswer> {
   const arranged = arrangeInputs(served.card, inputs, modelLimitsOf(config, served.model.name).requestRows);
   const places = placesOf(served.card, outputs);
-  const answer = await router.predict(served, arranged, timeoutMs);
+  const answer = await router.predict(served, arranged, { withinMs: timeoutMs });
   const { card } = answer.served;
   return {
     served: answer.served,

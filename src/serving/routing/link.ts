@@ -21,8 +21,9 @@ import {
   type SyncResult,
   syncResultSchema,
 } from "../runtime/hello.ts";
-import { type RawTensor, splitRows } from "../tensors/raw-tensor.ts";
-import { type Question, RuntimeError, rowsOf } from "./question.ts";
+import type { RawTensor } from "../tensors/raw-tensor.ts";
+import { answersOf } from "./gathering.ts";
+import { type Answer, type Question, RuntimeError, rowsOf } from "./question.ts";
 
 /** A runtime that is there: who it is, and what it serves now. */
 export interface Connected {
@@ -181,11 +182,9 @@ export class RuntimeLink {
     const flight = this.#flights.get(id);
     if (!flight) return; // it was taken back
     // Before anything is settled: an answer that makes no sense ends the connection, and the questions must still be there to be returned.
-    const parts = partsOf(outputs, flight.questions);
+    const answers = answersOf(outputs, flight.questions, timing);
     this.#land(id);
-    for (const [index, { served, resolve }] of flight.questions.entries()) {
-      resolve({ outputs: parts.map((part) => part[index] as RawTensor), served, timing });
-    }
+    for (const [index, { resolve }] of flight.questions.entries()) resolve(answers[index] as Answer);
   }
 
   #refuse(id: number, { reason, message }: Refusal): void {
@@ -195,7 +194,8 @@ export class RuntimeLink {
       this.#options.onReturn(flight.questions, false);
       return;
     }
-    for (const { reject } of flight.questions) reject(new RuntimeError(reason, message));
+    const failure = reason === "lost" ? "unavailable" : reason;
+    for (const { reject } of flight.questions) reject(new RuntimeError(failure, message, reason === "lost"));
   }
 
   #land(id: number): Flight | undefined {
@@ -242,18 +242,4 @@ export class RuntimeLink {
     this.#options.onChange();
     if (returned.length > 0) this.#options.onReturn(returned, true);
   }
-}
-
-/** Output by output the parts that belong to the questions. Throws {@link FrameError} for outputs that are not the model's, or not of so many rows. */
-function partsOf(outputs: RawTensor[], questions: readonly Question[]): RawTensor[][] {
-  const card = questions[0]?.served.card;
-  const counts = questions.map(({ rows }) => rows);
-  const rows = rowsOf(questions);
-  return (card?.outputs ?? []).map(({ name, datatype }, index) => {
-    const output = outputs[index];
-    if (output?.datatype !== datatype) throw new FrameError(`output ${name} is not of ${datatype}`);
-    if (!card?.batching) return [output];
-    if (output.shape[0] !== rows) throw new FrameError(`output ${name} has ${output.shape[0]} rows for ${rows}`);
-    return splitRows(output, counts);
-  });
 }

@@ -23,7 +23,7 @@ export interface Answer {
  * `unavailable`: no runtime serves the model. `deadline`: none answered in time. `changed`: the model was exchanged for one that takes
  * something else. Others: see {@link Refusal}.
  */
-export type RuntimeFailure = "unavailable" | "deadline" | "changed" | Exclude<Refusal["reason"], "gone">;
+export type RuntimeFailure = "unavailable" | "deadline" | "changed" | Exclude<Refusal["reason"], "gone" | "lost">;
 
 /** Why there is no prediction. Asking again is safe unless the model does something besides answering and may have done it. */
 export class RuntimeError extends Error {
@@ -37,6 +37,14 @@ export class RuntimeError extends Error {
     this.reason = reason;
     this.mayHaveRun = mayHaveRun;
   }
+}
+
+/** Terms of a question. */
+export interface Terms {
+  /** How long whoever asks waits, where that is less than the router's own deadline, in milliseconds. */
+  withinMs?: number | undefined;
+  /** Names the question for good: asked again of a durable model, the same answer comes. */
+  key?: string | undefined;
 }
 
 /** What one caller asks, on its way. */

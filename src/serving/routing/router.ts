@@ -1,11 +1,10 @@
-import { areJoinable } from "../runtime/batcher.ts";
 import { rowsIn } from "../runtime/fitting.ts";
-import { MAX_FRAME_BYTES } from "../runtime/frames.ts";
 import type { Hello, SyncResult } from "../runtime/hello.ts";
 import type { RawTensor } from "../tensors/raw-tensor.ts";
 import { Directory, type ListedModel, type Place } from "./directory.ts";
+import { FULL_FRAME_BYTES, framesOf } from "./gathering.ts";
 import { RuntimeLink } from "./link.ts";
-import { type Answer, isPure, type Question, RuntimeError, type ServedModel } from "./question.ts";
+import { type Answer, isPure, type Question, RuntimeError, type ServedModel, type Terms } from "./question.ts";
 
 export interface RouterOptions {
   /** Paths of the runtimes' unix sockets, in the order in which they are preferred. */
@@ -20,8 +19,6 @@ export interface RouterOptions {
   onChange?: () => void;
 }
 
-/** A frame takes further questions up to here; a quarter of what a runtime accepts. */
-const FULL_FRAME_BYTES = MAX_FRAME_BYTES / 4;
 /** Between two looks at questions that have waited for too long. */
 const LOOK_MS = 50;
 /** A model that was there so short a time ago is being restarted: questions wait for it. */
@@ -84,11 +81,12 @@ export class Router {
     return this.#links.flatMap(({ connected }) => (connected ? [connected.hello] : []));
   }
 
-  /**
-   * The model's outputs for these inputs, which must fit its card. Rejects with {@link RuntimeError}.
-   * @param withinMs how long whoever asks waits, where that is less than the router's own deadline
-   */
-  predict(served: ServedModel, inputs: RawTensor[], withinMs = Number.POSITIVE_INFINITY): Promise<Answer> {
+  /** The model's outputs for these inputs, which must fit its card. Rejects with {@link RuntimeError}. A key counts for durable models. */
+  predict(
+    served: ServedModel,
+    inputs: RawTensor[],
+    { withinMs = Number.POSITIVE_INFINITY }: Terms = {},
+  ): Promise<Answer> {
     const rows = rowsIn(served.card, inputs);
     let bytes = 0;
     for (const input of inputs) bytes += input.bytes.length;
@@ -238,24 +236,6 @@ export class Router {
       this.#askAgain(again, link);
     }
   }
-}
-
-/** Shares a turn's questions out to as few frames as their lengths and shapes allow. */
-function framesOf({ card }: ServedModel, questions: Question[]): Question[][] {
-  const frames: Question[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
-  for (const question of questions) {
-    const length = question.inputs.reduce((sum, input) => sum + input.bytes.length, 0);
-    const frame = frames.at(-1);
-    bytes += length;
-    if (frame && card.batching && bytes <= FULL_FRAME_BYTES && areJoinable(question.inputs, frame[0]?.inputs ?? [])) {
-      frame.push(question);
-    } else {
-      frames.push([question]);
-      bytes = length;
-    }
-  }
-  return frames;
 }
 
 function unavailable(): RuntimeError {

@@ -1,6 +1,6 @@
 import type { RowCard } from "../models/card.ts";
 import { floatRows, floatsIn } from "../tensors/raw-tensor.ts";
-import type { ServedModel } from "./question.ts";
+import type { ServedModel, Terms } from "./question.ts";
 import type { Router } from "./router.ts";
 
 /** A model that takes rows of numbers, as it serves. */
@@ -20,8 +20,9 @@ export function predictRows(
   served: RowModel,
   values: Float32Array,
   rows: number,
+  terms?: Terms,
 ): Promise<RowAnswer> {
-  return router.predict(served, [floatRows(values, rows)]).then((answer) => ({
+  return router.predict(served, [floatRows(values, rows)], terms).then((answer) => ({
     outputs: floatsIn(answer.outputs[0]),
     // only a model with the same inputs and outputs takes another's place, so this one is read as rows, too
     served: answer.served as RowModel,

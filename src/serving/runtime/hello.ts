@@ -43,10 +43,11 @@ export type Hello = z.infer<typeof helloSchema>;
 /** Why a runtime gave no answer. */
 export const refusalSchema = z.object({
   /**
-   * `overloaded`: too many rows wait. `gone`: no model has this slot (any more). `invalid`: the tensors do not fit the model.
+   * `overloaded`: too many rows wait. `gone`: no model has this slot (any more). `lost`: who was asked before
+   * went away, and the model may have run. `invalid`: the tensors do not fit the model.
    * `rejected`: the model itself says that what it was asked makes no sense. `failed`: the computation broke.
    */
-  reason: z.enum(["overloaded", "gone", "invalid", "rejected", "failed"]),
+  reason: z.enum(["overloaded", "gone", "lost", "invalid", "rejected", "failed"]),
   message: z.string(),
 });
 

@@ -110,7 +110,11 @@ async function answer(frame: Frame, models: ModelSet, sync: () => Promise<SyncRe
   throw new FrameError(`a runtime does not answer frames of kind ${kind}`);
 }
 
-async function predict({ id, slot, body }: Frame, models: ModelSet): Promise<Buffer> {
+/** The frame that answers a question: the outputs, or why there are none. */
+export async function predict(
+  { id, slot, body }: Pick<Frame, "id" | "slot" | "body">,
+  models: ModelSet,
+): Promise<Buffer> {
   const refuse = (refusal: Refusal) => encodeFrame(FrameKind.failure, id, refusal);
   const model = models.find(slot);
   if (model === undefined) return refuse({ reason: "gone", message: "the model was exchanged" });

@@ -297,8 +297,8 @@ describe("a call's status", () => {
 
   it("honours the caller's deadline, and tells the runtime of it", async () => {
     const within: (number | undefined)[] = [];
-    const predict: FrontendContext["router"]["predict"] = (_served, _inputs, withinMs) => {
-      within.push(withinMs);
+    const predict: FrontendContext["router"]["predict"] = (_served, _inputs, terms) => {
+      within.push(terms?.withinMs);
       return new Promise(() => undefined);
     };
     const { client } = await serve({ router: { predict }, frontend: { drainMs: 600 } });

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { openTokenStore } from "../../access/store.ts";
 import { limitsOf, longestDeadlineOf, modelLimitsOf, runtimeSockets, type ServingConfig } from "../../config.ts";
+import { durably } from "../../durable/connect.ts";
 import type { serveGrpc } from "../../grpc/server.ts";
 import { openHostQueue } from "../../jobs/host-queue.ts";
 import { persistCounters } from "../../metrics/counters.ts";
@@ -113,9 +114,10 @@ async function serve(config: ServingConfig, log: Logger, meter: Meter, hub: Hub)
     inFlightRows: limits.inFlightRows,
     onChange: () => tellRuntimes(router, log),
   });
+  const durable = await durably(router, config, log);
   const jobs = await openHostQueue(config, log);
   meterProcess(meter, String(process.pid));
-  const context = meterModels({ config, limits, router, jobs }, meter);
+  const context = meterModels({ config, limits, router: durable.router, jobs }, meter);
   const app = buildFrontend(context, log, { access, meter, hub });
   await app.listen({ host, port });
   const grpc = config.grpc && (await listenGrpc({ context, hub, access, log }, { host, ...config.grpc }));
@@ -123,6 +125,7 @@ async function serve(config: ServingConfig, log: Logger, meter: Meter, hub: Hub)
     close: async () => {
       await Promise.all([app.close(), grpc?.close()]);
       await jobs?.close();
+      durable.close();
       router.close();
       tokens?.close();
     },

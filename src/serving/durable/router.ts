@@ -1,0 +1,249 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Redis } from "ioredis";
+import { messageOf } from "../../common/errors.ts";
+import { answersOf, framesOf } from "../routing/gathering.ts";
+import {
+  type Answer,
+  isPure,
+  type Question,
+  RuntimeError,
+  rowsOf,
+  type ServedModel,
+  type Terms,
+} from "../routing/question.ts";
+import { joined } from "../runtime/batcher.ts";
+import { rowsIn } from "../runtime/fitting.ts";
+import { encodeTensors, FrameKind, jsonIn, tensorsIn } from "../runtime/frames.ts";
+import { refusalSchema } from "../runtime/hello.ts";
+import type { RawTensor } from "../tensors/raw-tensor.ts";
+import { ACCEPT, answerKey, entriesByStream, framesStream, openEnvelope, PENDING, repliesStream } from "./protocol.ts";
+
+export interface DurableOptions {
+  /** Waits for replies; nothing else is asked of it. Waits for a server that is away. */
+  waiting: Redis;
+  /** Takes frames; fails at once while the server is away. */
+  commands: Redis;
+  deadlineOf: (model: string) => number;
+  /** Rows under way at a time; more are refused as `overloaded`. */
+  inFlightRows: number;
+  /** Frames of a model that are under way, of all frontends; more are refused. */
+  streamFrames: number;
+  keepAnswersS: number;
+}
+
+interface Keyed extends Question {
+  key: string | undefined;
+}
+
+const LOOK_MS = 50;
+const WAIT_MS = 250;
+/** Between the frame and its bytes there is Redis' protocol, not ours: the head is for whoever reads it. */
+const HEADER_BYTES = 32;
+
+/**
+ * Has questions answered by way of streams in Redis that outlast every process: what was taken is answered although the runtime, or Redis,
+ * is killed meanwhile. What is asked in one turn for the same model is one entry. A question with a key is computed once: who asks again
+ * with it gets the answer that was given.
+ */
+export class DurableRouter {
+  readonly #options: DurableOptions;
+  readonly #id = randomUUID();
+  readonly #flights = new Map<number, Keyed[]>();
+  readonly #watch: NodeJS.Timeout;
+  #gathering = new Map<ServedModel, Keyed[]>();
+  #rows = 0;
+  #nextId = 1;
+  #closed = false;
+
+  constructor(options: DurableOptions) {
+    this.#options = options;
+    this.#watch = setInterval(() => this.#look(), LOOK_MS).unref();
+    void this.#read();
+  }
+
+  /** As {@link Router.predict}. */
+  predict(
+    served: ServedModel,
+    inputs: RawTensor[],
+    { key, withinMs = Number.POSITIVE_INFINITY }: Terms = {},
+  ): Promise<Answer> {
+    const rows = rowsIn(served.card, inputs);
+    if (this.#rows + rows > this.#options.inFlightRows) {
+      return Promise.reject(new RuntimeError("overloaded", `${this.#rows} rows are under way`));
+    }
+    this.#rows += rows;
+    const allowedMs = Math.min(withinMs, this.#options.deadlineOf(served.model.name));
+    return new Promise<Answer>((resolve, reject) => {
+      const deadline = performance.now() + allowedMs;
+      this.#gather({ served, inputs, rows, deadline, allowedMs, losses: 0, hedged: false, resolve, reject, key });
+    }).finally(() => {
+      this.#rows -= rows;
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#watch);
+    this.#options.waiting.disconnect();
+    this.#options.commands.disconnect();
+    for (const questions of [...this.#flights.values(), ...this.#gathering.values()]) {
+      for (const question of questions)
+        question.reject(new RuntimeError("unavailable", "the frontend is stopped", !isSafe(question)));
+    }
+    this.#flights.clear();
+    this.#gathering.clear();
+  }
+
+  #gather(question: Keyed): void {
+    const gathered = this.#gathering.get(question.served);
+    if (gathered) gathered.push(question);
+    else {
+      if (this.#gathering.size === 0) setImmediate(() => this.#flush());
+      this.#gathering.set(question.served, [question]);
+    }
+  }
+
+  #flush(): void {
+    const gathered = this.#gathering;
+    this.#gathering = new Map();
+    for (const [served, questions] of gathered) {
+      for (const question of questions) if (question.key !== undefined) void this.#sendKeyed(question, question.key);
+      const others = questions.filter(({ key }) => key === undefined);
+      for (const part of framesOf(served, others)) void this.#send(part as Keyed[]);
+    }
+  }
+
+  async #send(questions: Keyed[]): Promise<void> {
+    const id = this.#takeId();
+    this.#flights.set(id, questions);
+    try {
+      const taken = await this.#accept(id, questions);
+      if (String(taken) !== "taken") this.#fail(id, overloaded());
+    } catch (error) {
+      this.#retry(id, error);
+    }
+  }
+
+  async #sendKeyed(question: Keyed, key: string): Promise<void> {
+    const id = this.#takeId();
+    this.#flights.set(id, [question]);
+    try {
+      const known = answerKey(question.served.model.name, key);
+      let taken: Buffer | null = await this.#accept(id, [question], known);
+      if (String(taken) === "taken") return;
+      if (String(taken) === "full") return this.#fail(id, overloaded());
+      // somebody has asked before: the answer is there, or comes
+      while (taken !== null && String(taken) === PENDING && this.#flights.has(id)) {
+        await sleep(LOOK_MS);
+        taken = await this.#options.commands.getBuffer(known);
+      }
+      if (!this.#flights.has(id)) return;
+      if (taken === null) this.#retry(id, new Error("the key was forgotten"));
+      else this.#settle(id, taken);
+    } catch (error) {
+      this.#retry(id, error);
+    }
+  }
+
+  #accept(id: number, questions: Keyed[], known?: string): Promise<Buffer> {
+    const [{ served }] = questions as [Keyed];
+    const { streamFrames, keepAnswersS, commands } = this.#options;
+    const body = encodeTensors(FrameKind.predict, id, 0, joined(questions)).subarray(HEADER_BYTES);
+    const keys = [framesStream(served.model.name), ...(known === undefined ? [] : [known])];
+    // a version is not named: whatever is live when the frame is computed answers, as with a runtime that is asked directly
+    const values = [streamFrames, this.#id, id, "", body, keepAnswersS];
+    return commands.callBuffer("EVAL", ACCEPT, keys.length, ...keys, ...values) as Promise<Buffer>;
+  }
+
+  /** Asks again what Redis may not have taken, while there is time; what may be there twice then must bear it. */
+  #retry(id: number, cause: unknown): void {
+    const questions = this.#flights.get(id);
+    this.#flights.delete(id);
+    const wasSent = this.#options.commands.status === "ready";
+    for (const question of questions ?? []) {
+      if (wasSent && !isSafe(question)) {
+        question.reject(new RuntimeError("unavailable", `the queue went away: ${messageOf(cause)}`, true));
+      } else if (this.#closed || question.deadline <= performance.now() + LOOK_MS) {
+        question.reject(new RuntimeError("unavailable", `the queue is away: ${messageOf(cause)}`));
+      } else setTimeout(() => this.#gather(question), LOOK_MS);
+    }
+  }
+
+  async #read(): Promise<void> {
+    let last = "0-0";
+    const stream = repliesStream(this.#id);
+    while (!this.#closed) {
+      try {
+        const { waiting } = this.#options;
+        const reply = await waiting.callBuffer("XREAD", "COUNT", 100, "BLOCK", WAIT_MS, "STREAMS", stream, last);
+        for (const [, entries] of entriesByStream(reply)) {
+          for (const { id, fields } of entries) {
+            last = id;
+            const envelope = fields.get("b");
+            if (envelope) this.#settle(Number(String(fields.get("i"))), envelope);
+          }
+        }
+      } catch {
+        if (!this.#closed) await sleep(WAIT_MS);
+      }
+    }
+  }
+
+  #settle(id: number, envelope: Buffer): void {
+    const questions = this.#flights.get(id);
+    if (!questions) return; // it was too late
+    this.#flights.delete(id);
+    try {
+      const { model, frame } = openEnvelope(envelope);
+      if (frame.kind === FrameKind.predictions) {
+        const answers = answersOf(tensorsIn(frame.body), questions, frame.timing);
+        for (const [index, { served, resolve }] of questions.entries()) {
+          const answer = answers[index] as Answer;
+          resolve({ ...answer, served: model ? { ...served, model } : served });
+        }
+        return;
+      }
+      const { reason, message } = refusalSchema.parse(jsonIn(frame.body));
+      const failure = reason === "gone" || reason === "lost" ? "unavailable" : reason;
+      for (const { reject } of questions) reject(new RuntimeError(failure, message, reason === "lost"));
+    } catch (error) {
+      for (const { reject } of questions) reject(new RuntimeError("failed", messageOf(error)));
+    }
+  }
+
+  #fail(id: number, error: RuntimeError): void {
+    const questions = this.#flights.get(id) ?? [];
+    this.#flights.delete(id);
+    for (const { reject } of questions) reject(error);
+  }
+
+  #look(): void {
+    const now = performance.now();
+    for (const [id, questions] of this.#flights) {
+      if (!questions.some(({ deadline }) => deadline <= now)) continue;
+      for (const question of questions) {
+        if (question.deadline > now) continue;
+        const { allowedMs } = question;
+        question.reject(new RuntimeError("deadline", `no answer within ${allowedMs} ms`, !isSafe(question)));
+      }
+      const left = questions.filter(({ deadline }) => deadline > now);
+      if (rowsOf(left) === 0) this.#flights.delete(id);
+    }
+  }
+
+  #takeId(): number {
+    const id = this.#nextId;
+    this.#nextId = (id % 0xffff_ffff) + 1;
+    return id;
+  }
+}
+
+/** Whether a question may be taken twice without harm. */
+function isSafe(question: Keyed): boolean {
+  return question.key !== undefined || isPure(question);
+}
+
+function overloaded(): RuntimeError {
+  return new RuntimeError("overloaded", "as many durable questions as may be are under way");
+}

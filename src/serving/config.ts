@@ -36,6 +36,8 @@ const servingLimits = z.object({
   queueRows: count.default(131_072),
 });
 
+const identityFiles = z.object({ cert: z.string(), key: z.string(), ca: z.string() });
+
 /** Runtime processes that serve the same models. */
 const runtimeGroup = z.object({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,30}$/),
@@ -49,6 +51,15 @@ const runtimeGroup = z.object({
   deviceIds: z.array(z.number().int().nonnegative()).min(1).default([0]),
   /** Threads that share the computation of a batch. */
   threads: count.default(1),
+  /** Where the runtimes listen besides their sockets, one replica after the other gets the next port; beyond loopback with TLS alone. */
+  tcp: z
+    .object({
+      host: z.string(),
+      port: z.number().int().min(1).max(65_535),
+      /** Paths of PEM files; peers must have a certificate of the same authority. */
+      tls: identityFiles.optional(),
+    })
+    .optional(),
   /** When a runtime makes room for a fresh process; never while no other of its group answers. */
   recycle: z
     .object({
@@ -109,6 +120,17 @@ export const servingConfig = z.object({
     .array(runtimeGroup)
     .min(1)
     .default(() => [runtimeGroup.parse({ name: "default" })]),
+  /** Runtimes of other hosts, asked like the host's own. */
+  remoteRuntimes: z
+    .array(
+      z.object({
+        host: z.string(),
+        port: z.number().int().min(1).max(65_535),
+        /** Needed for a host that is not this one. `serverName`: the name in the runtime's certificate, where it is not `host`. */
+        tls: identityFiles.extend({ serverName: z.string().optional() }).optional(),
+      }),
+    )
+    .default([]),
   /** Holds one folder per model digest (hex) and `registry.json`, which tells what serves. */
   modelsDir: z.string(),
   /** The queue; without it the job routes answer 503. */

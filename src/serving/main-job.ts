@@ -1,4 +1,4 @@
-import { limitsOf, modelLimitsOf, readServingConfig, runtimeSockets } from "./config.ts";
+import { limitsOf, modelLimitsOf, readServingConfig } from "./config.ts";
 import { type JobHandler, serveJobs } from "./jobs/child.ts";
 import { JobFailure } from "./jobs/children.ts";
 import { computePredictions } from "./jobs/predictions.ts";
@@ -8,6 +8,7 @@ import { maintenanceTasks } from "./jobs/schedules.ts";
 import { selfCheck } from "./jobs/self-check.ts";
 import { openSpool } from "./jobs/spool.ts";
 import { publishStep, type TrainingTools, trainStep, validateStep } from "./jobs/training-steps.ts";
+import { runtimeAddresses } from "./routing/addresses.ts";
 import { Router } from "./routing/router.ts";
 import { predictRows, type RowModel } from "./routing/rows.ts";
 
@@ -17,7 +18,7 @@ const limits = limitsOf(config);
 const { modelsDir } = config;
 const spool = await openSpool(config.jobs.spoolDir, limits.spoolBytes);
 const router = new Router({
-  sockets: runtimeSockets(config),
+  sockets: await runtimeAddresses(config),
   deadlineMs: limits.deadlineMs,
   deadlineOf: (model) => modelLimitsOf(config, model).deadlineMs,
   inFlightRows: limits.inFlightRows,

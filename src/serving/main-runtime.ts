@@ -16,6 +16,7 @@ import { loadedVersions } from "./models/registry.ts";
 import { modelFolder, readRegistry } from "./models/registry-file.ts";
 import { loadPackage } from "./models/verify.ts";
 import { runServingProcess } from "./process.ts";
+import { identityFor } from "./runtime/identity.ts";
 import { ModelSet } from "./runtime/model-set.ts";
 import { Recycler } from "./runtime/recycler.ts";
 import { serveRuntime } from "./runtime/server.ts";
@@ -49,9 +50,11 @@ await runServingProcess("slipway-runtime", async (config, log, stop) => {
     throw new SlipwayError(first?.code ?? "E_MODEL_UNKNOWN", first?.message ?? "the registry names no model to serve");
   }
   for (const failure of failed) log.error(failure, "model cannot be loaded");
+  const tcp = await portOf(group, replica);
   const recycler = recyclerOf(config, group, replica, stop, log);
   const server = await serveRuntime({
     socket: runtimeSocket(config, group.name, replica),
+    ...(tcp && { tcp }),
     hello: {
       id: randomUUID(),
       group: group.name,
@@ -79,6 +82,13 @@ await runServingProcess("slipway-runtime", async (config, log, stop) => {
     },
   };
 });
+
+/** Where a replica listens on the network. Throws SlipwayError E_CONFIG_INVALID. */
+async function portOf({ tcp }: RuntimeGroup, replica: number) {
+  if (tcp === undefined) return undefined;
+  const tls = await identityFor(tcp.host, tcp.tls, "runtimes.tcp");
+  return { host: tcp.host, port: tcp.port + replica, ...(tls && { tls }) };
+}
 
 /** What has the process replaced in time, where the group wants that and is more than one. */
 function recyclerOf(

@@ -1,4 +1,4 @@
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { joined } from "../runtime/batcher.ts";
 import {
   encodeFrame,
@@ -22,6 +22,7 @@ import {
   syncResultSchema,
 } from "../runtime/hello.ts";
 import type { RawTensor } from "../tensors/raw-tensor.ts";
+import { openSocket, type RuntimeAddress } from "./address.ts";
 import { answersOf } from "./gathering.ts";
 import { type Answer, type Question, RuntimeError, rowsOf } from "./question.ts";
 
@@ -32,8 +33,8 @@ export interface Connected {
 }
 
 export interface LinkOptions {
-  /** Path of the runtime's unix socket. */
-  socket: string;
+  /** Where the runtime is asked. */
+  socket: RuntimeAddress;
   /** Called when a runtime is connected, when it serves something else, when it takes no more questions, and when it is lost. */
   onChange: () => void;
   /**
@@ -124,7 +125,7 @@ export class RuntimeLink {
   }
 
   #connect(): void {
-    const socket = connect(this.#options.socket);
+    const socket = openSocket(this.#options.socket);
     const reader = new FrameReader();
     this.#socket = socket;
     const greeting = setTimeout(() => socket.destroy(), GREETING_MS);

@@ -1,14 +1,15 @@
 import { rowsIn } from "../runtime/fitting.ts";
 import type { Hello, SyncResult } from "../runtime/hello.ts";
 import type { RawTensor } from "../tensors/raw-tensor.ts";
+import type { RuntimeAddress } from "./address.ts";
 import { Directory, type ListedModel, type Place } from "./directory.ts";
 import { FULL_FRAME_BYTES, framesOf } from "./gathering.ts";
 import { RuntimeLink } from "./link.ts";
 import { type Answer, isPure, type Question, RuntimeError, type ServedModel, type Terms } from "./question.ts";
 
 export interface RouterOptions {
-  /** Paths of the runtimes' unix sockets, in the order in which they are preferred. */
-  sockets: string[];
+  /** Where the runtimes are asked, in the order in which they are preferred. */
+  sockets: RuntimeAddress[];
   /** Milliseconds from asking to the answer. */
   deadlineMs: number;
   /** The same for a model of this name. */

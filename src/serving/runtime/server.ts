@@ -1,6 +1,7 @@
 import { chmod, rm } from "node:fs/promises";
-import { createServer, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { createServer as createTlsServer } from "node:tls";
 import type { Logger } from "pino";
 import { messageOf } from "../../common/errors.ts";
 import type { RawTensor } from "../tensors/raw-tensor.ts";
@@ -17,6 +18,7 @@ import {
   tensorsIn,
 } from "./frames.ts";
 import { commandSchema, type Hello, type Refusal, type SyncResult } from "./hello.ts";
+import type { Identity } from "./identity.ts";
 import type { ModelSet } from "./model-set.ts";
 import { RejectedInputError } from "./rejected-input.ts";
 
@@ -26,10 +28,15 @@ const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
 /** A peer that was told of the end and has no answers to come hangs up at once; one that does not is hung up on. */
 const HANG_UP_MS = 1000;
 const LOOK_MS = 5;
+/** Peers at one time, on each of the ways; a host has a few processes. */
+const MOST_PEERS = 512;
+const HANDSHAKE_MS = 5000;
 
 export interface RuntimeServerOptions {
   /** Path of the unix socket; a file left there by a dead runtime is replaced. Owner and group may connect. */
   socket: string;
+  /** Where else it listens: with an identity for those who have one of the same authority, else in the clear. */
+  tcp?: { host: string; port: number; tls?: Identity };
   /** Who the runtime is, but for its models. */
   hello: Omit<Hello, "models">;
   models: ModelSet;
@@ -46,7 +53,7 @@ export interface RuntimeServer {
   close: () => Promise<void>;
 }
 
-/** Serves models on a unix socket (frames.ts) until `close`. */
+/** Serves models on a unix socket, and on a port where one is named (frames.ts), until `close`. */
 export async function serveRuntime(options: RuntimeServerOptions): Promise<RuntimeServer> {
   const { socket: path, models, log } = options;
   const peers = new Set<Socket>();
@@ -56,7 +63,7 @@ export async function serveRuntime(options: RuntimeServerOptions): Promise<Runti
     for (const peer of peers) peer.write(encodeFrame(FrameKind.models, 0, models.models));
     return result;
   };
-  const server = createServer((peer) => {
+  const accept = (peer: Socket) => {
     peers.add(peer.on("close", () => peers.delete(peer)));
     peer.on("error", (error) => log.warn({ err: error }, "connection broke"));
     peer.write(encodeFrame(FrameKind.hello, 0, { ...options.hello, models: models.models } satisfies Hello));
@@ -77,17 +84,20 @@ export async function serveRuntime(options: RuntimeServerOptions): Promise<Runti
         peer.destroy(error as Error);
       }
     });
-  });
+  };
+  const servers = [createServer(accept)];
+  if (options.tcp) servers.push(networkServer(options.tcp, accept, log));
   await rm(path, { force: true });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(path, () => resolve());
-  });
-  server.on("error", (error) => log.error({ err: error }, "cannot accept connections"));
+  await Promise.all(
+    servers.map((server, index) => listening(server, index === 0 ? { path } : (options.tcp as object))),
+  );
+  for (const server of servers) server.on("error", (error) => log.error({ err: error }, "cannot accept connections"));
   await chmod(path, 0o660);
   return {
     close: async () => {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      const closed = Promise.all(
+        servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))),
+      );
       for (const peer of peers) peer.write(encodeFrame(FrameKind.draining, 0));
       // peers hang up once they have their answers; what they sent before they heard of it is still answered
       const patience = performance.now() + HANG_UP_MS;
@@ -98,6 +108,34 @@ export async function serveRuntime(options: RuntimeServerOptions): Promise<Runti
       await closed;
     },
   };
+}
+
+/** A server on the network. Whoever is not of the same authority does not get to say anything. */
+function networkServer(
+  { tls }: NonNullable<RuntimeServerOptions["tcp"]>,
+  accept: (peer: Socket) => void,
+  log: Logger,
+): Server {
+  const server = tls
+    ? createTlsServer(
+        { ...tls, requestCert: true, rejectUnauthorized: true, minVersion: "TLSv1.3", handshakeTimeout: HANDSHAKE_MS },
+        accept,
+      )
+    : createServer(accept);
+  server.maxConnections = MOST_PEERS;
+  return server
+    .on("connection", (peer: Socket) => peer.setNoDelay(true))
+    .on("tlsClientError", (error: Error) => log.warn({ reason: error.message }, "a peer was turned away"));
+}
+
+function listening(server: Server, where: object): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(where, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
 }
 
 async function answer(frame: Frame, models: ModelSet, sync: () => Promise<SyncResult>): Promise<Buffer> {

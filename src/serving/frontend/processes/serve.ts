@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { openTokenStore } from "../../access/store.ts";
-import { limitsOf, longestDeadlineOf, modelLimitsOf, runtimeSockets, type ServingConfig } from "../../config.ts";
+import { limitsOf, longestDeadlineOf, modelLimitsOf, type ServingConfig } from "../../config.ts";
 import { durably } from "../../durable/connect.ts";
 import type { serveGrpc } from "../../grpc/server.ts";
 import { openHostQueue } from "../../jobs/host-queue.ts";
@@ -9,6 +9,7 @@ import { Meter } from "../../metrics/meter.ts";
 import { meterProcess } from "../../metrics/process-figures.ts";
 import { Totals } from "../../metrics/totals.ts";
 import type { RunningProcess } from "../../process.ts";
+import { runtimeAddresses } from "../../routing/addresses.ts";
 import { tellRuntimes } from "../../routing/log.ts";
 import { Router } from "../../routing/router.ts";
 import { requireFittingTimeouts } from "../../timeouts.ts";
@@ -108,7 +109,7 @@ async function serve(config: ServingConfig, log: Logger, meter: Meter, hub: Hub)
   const tokens = tokensFile === undefined ? undefined : await openTokenStore(tokensFile, log);
   const access = { tokens, sessionKey: await hub.sessionKey() };
   const router = new Router({
-    sockets: runtimeSockets(config),
+    sockets: await runtimeAddresses(config),
     deadlineMs: limits.deadlineMs,
     deadlineOf: (model) => modelLimitsOf(config, model).deadlineMs,
     inFlightRows: limits.inFlightRows,

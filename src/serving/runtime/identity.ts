@@ -1,0 +1,42 @@
+import { readFile } from "node:fs/promises";
+import { isIP } from "node:net";
+import { messageOf, SlipwayError } from "../../common/errors.ts";
+
+/** Who one is between runtimes and frontends, as PEM texts: a certificate, its key, and the authority whose certificates count. */
+export interface Identity {
+  cert: string;
+  key: string;
+  ca: string;
+}
+
+/** Paths of the files that hold them. */
+export type IdentityFiles = Identity;
+
+/** Whether only this host can reach, or be, the address. */
+export function isLoopback(host: string): boolean {
+  if (host === "localhost" || host === "::1") return true;
+  return isIP(host) === 4 && host.startsWith("127.");
+}
+
+/**
+ * Reads an identity's files; undefined where there are none.
+ * @throws SlipwayError E_CONFIG_INVALID when there are none for an address of the network, or one cannot be read
+ */
+export async function identityFor(
+  host: string,
+  files: IdentityFiles | undefined,
+  setting: string,
+): Promise<Identity | undefined> {
+  if (files === undefined) {
+    if (isLoopback(host)) return undefined;
+    throw new SlipwayError("E_CONFIG_INVALID", `serving.json: ${setting} is at ${host} and has no tls`, {
+      hint: "Between hosts runtimes speak mutual TLS alone: give cert, key and ca.",
+    });
+  }
+  const read = (path: string) =>
+    readFile(path, "utf8").catch((cause: unknown) => {
+      throw new SlipwayError("E_CONFIG_INVALID", `serving.json: ${setting}: ${messageOf(cause)}`, { cause });
+    });
+  const [cert, key, ca] = await Promise.all([read(files.cert), read(files.key), read(files.ca)]);
+  return { cert, key, ca };
+}

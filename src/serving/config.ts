@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { frontendConfig } from "./frontend/config.ts";
 import { externalTrainerSchema } from "./training/contract.ts";
+import { workersConfig } from "./workers/settings.ts";
 
 const count = z.number().int().positive();
 
@@ -170,6 +171,8 @@ export const servingConfig = z.object({
   durable: durableSettings.partial().optional(),
   /** By the model's name. */
   models: z.record(z.string(), modelSettings).optional(),
+  /** Workers on other hosts, and external ones; see docs/reference/workers.md. */
+  workers: workersConfig.prefault({}),
 });
 
 export type ServingConfig = z.infer<typeof servingConfig>;
@@ -231,6 +234,23 @@ export function runtimeSockets(config: Pick<ServingConfig, "runtimeDir" | "runti
   return config.runtimes.flatMap(({ name, replicas }) =>
     Array.from({ length: replicas }, (_, replica) => runtimeSocket(config, name, replica)),
   );
+}
+
+/** The host's runtimes as workers: their ids, and where they are asked. */
+export function ownRuntimes(
+  config: Pick<ServingConfig, "host" | "runtimeDir" | "runtimes">,
+): { id: string; address: string }[] {
+  return config.runtimes.flatMap(({ name, replicas }) =>
+    Array.from({ length: replicas }, (_, replica) => ({
+      id: runtimeId(config, name, replica),
+      address: runtimeSocket(config, name, replica),
+    })),
+  );
+}
+
+/** The id of a group's runtime among all hosts' workers. */
+function runtimeId({ host }: Pick<ServingConfig, "host">, group: string, replica: number): string {
+  return `${host}-${group}-${replica}`;
 }
 
 /** Whether a group's runtimes serve a model of this name. */

@@ -1,8 +1,10 @@
 import { randomBytes } from "node:crypto";
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
 import { Meter } from "../metrics/meter.ts";
+import { aiModelRoutes } from "./ai-model-routes.ts";
 import { allowedMethods } from "./allowed-methods.ts";
 import { type Access, requireRoles } from "./auth.ts";
+import { balancerRoutes } from "./balancer-routes.ts";
 import { boardRoutes } from "./board-routes.ts";
 import { answerClientError } from "./client-errors.ts";
 import { frontendSettingsOf } from "./config.ts";
@@ -26,6 +28,7 @@ import { useZodSchemas } from "./schemas.ts";
 import { statusRoutes } from "./status-routes.ts";
 import { v2Routes } from "./v2/routes.ts";
 import { watchRequests } from "./watch.ts";
+import { workerRoutes } from "./worker-routes.ts";
 
 declare module "fastify" {
   interface FastifyInstance {
@@ -118,6 +121,9 @@ export function buildFrontend(
     boardRoutes(routes, context);
     scheduleRoutes(routes, context, settings.jobBodyBytes);
     v2Routes(routes, { context, hub, inferBodyBytes: settings.inferBodyBytes });
+    aiModelRoutes(routes, context);
+    workerRoutes(routes, context.workers);
+    balancerRoutes(routes, context.workers, hub);
     figureRoutes(routes, hub);
     pageRoutes(routes, context);
     loginRoutes(routes, context, access);

@@ -4,6 +4,7 @@ import { takesRows } from "../models/card.ts";
 import type { ServedModel } from "../routing/question.ts";
 import type { Router } from "../routing/router.ts";
 import type { RowModel } from "../routing/rows.ts";
+import type { Workers } from "../workers/workers.ts";
 import { HttpError, runtimeAway } from "./errors.ts";
 
 /** What the routes work with. */
@@ -13,6 +14,7 @@ export interface FrontendContext {
   router: Pick<Router, "find" | "findConnected" | "findLast" | "models" | "runtimes" | "predict" | "sync">;
   /** Absent on a host without a queue. */
   jobs: JobQueue | undefined;
+  workers: Workers;
 }
 
 /** The default model as it serves now. Throws HttpError 503 while there is none, 404 for one that takes no rows of numbers. */

@@ -26,6 +26,7 @@ const schemas = {
             ok: count.describe("requests that were answered"),
             failed: count,
             rows: count.describe("rows that were answered"),
+            milliseconds: z.number().min(0).describe("from asking to the answer or the failure, all together"),
           }),
         ),
       }),

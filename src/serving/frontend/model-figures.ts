@@ -97,13 +97,15 @@ function counted(router: FrontendContext["router"], meter: Meter): FrontendConte
           batchRows.observe(timing.batchRows);
           queued.observe(timing.queueMicros / 1e6);
           computed.observe(timing.computeMicros / 1e6);
-          countersOf(answer.served).answered(count);
-          stats.answered(answer.served.model, count, timing, performance.now() - start);
+          const milliseconds = performance.now() - start;
+          countersOf(answer.served).answered(count, milliseconds);
+          stats.answered(answer.served.model, count, timing, milliseconds);
           return answer;
         },
         (error: unknown) => {
-          countersOf(served).failed();
-          stats.failed(served.model, performance.now() - start);
+          const milliseconds = performance.now() - start;
+          countersOf(served).failed(milliseconds);
+          stats.failed(served.model, milliseconds);
           throw error;
         },
       );

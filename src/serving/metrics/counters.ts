@@ -16,16 +16,19 @@ export interface ModelCount {
   failed: number;
   /** Rows that were answered. */
   rows: number;
+  /** From asking to the answer, or the failure, of all requests together. */
+  milliseconds: number;
 }
 
 const LABELS = ["model", "version", "worker"];
 const REQUESTS = "slipway_model_requests_total";
 const ROWS = "slipway_model_rows_total";
+const TIME = "slipway_model_milliseconds_total";
 
 /** Counts what a runtime answers for a model. */
 export interface ModelCounters {
-  answered(rows: number): void;
-  failed(): void;
+  answered(rows: number, milliseconds: number): void;
+  failed(milliseconds: number): void;
 }
 
 /** Counters by model and runtime; right under concurrency, since each process counts for itself and one adds up. */
@@ -39,16 +42,27 @@ export function modelCountersOf(
     lasting: true,
   });
   const rows = meter.counter({ name: ROWS, help: "Rows that runtimes answered.", labels: LABELS, lasting: true });
+  const times = meter.counter({
+    name: TIME,
+    help: "Milliseconds from asking to the answer or the failure.",
+    labels: LABELS,
+    lasting: true,
+  });
   return ({ name, version }, worker) => {
     const ok = requests(name, version, worker, "ok");
     const failed = requests(name, version, worker, "failed");
     const answered = rows(name, version, worker);
+    const time = times(name, version, worker);
     return {
-      answered: (count) => {
+      answered: (count, milliseconds) => {
         ok.add(1);
         answered.add(count);
+        time.add(milliseconds);
       },
-      failed: () => failed.add(1),
+      failed: (milliseconds) => {
+        failed.add(1);
+        time.add(milliseconds);
+      },
     };
   };
 }
@@ -57,13 +71,15 @@ export function modelCountersOf(
 export function modelCountsIn(readings: readonly Reading[]): ModelCount[] {
   const counts = new Map<string, ModelCount>();
   for (const { family, cells } of readings) {
-    if (family.name !== REQUESTS && family.name !== ROWS) continue;
+    if (family.name !== REQUESTS && family.name !== ROWS && family.name !== TIME) continue;
     for (const { labels, value } of cells) {
       const [model = "", version = "", worker = "", outcome] = labels;
       const key = [model, version, worker].join("\0");
-      const count = counts.get(key) ?? { model, version, worker, ok: 0, failed: 0, rows: 0 };
+      const count = counts.get(key) ?? { model, version, worker, ok: 0, failed: 0, rows: 0, milliseconds: 0 };
       counts.set(key, count);
-      count[outcome === "ok" ? "ok" : outcome === "failed" ? "failed" : "rows"] += value as number;
+      const figure =
+        family.name === TIME ? "milliseconds" : family.name === ROWS ? "rows" : outcome === "ok" ? "ok" : "failed";
+      count[figure] += value as number;
     }
   }
   return [...counts.values()];

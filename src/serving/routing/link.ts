@@ -71,9 +71,11 @@ export class RuntimeLink {
   #pauseMs = FIRST_PAUSE_MS;
   #reconnect: NodeJS.Timeout | undefined;
   #closed = false;
+  readonly address: RuntimeAddress;
 
   constructor(options: LinkOptions) {
     this.#options = options;
+    this.address = options.socket;
     this.#connect();
   }
 
@@ -117,6 +119,20 @@ export class RuntimeLink {
     });
   }
 
+  /** Whether the connection has ended for good. */
+  get closed(): boolean {
+    return this.#closed && this.#socket === undefined;
+  }
+
+  /** Takes no more questions and ends once those that it has are answered. */
+  retire(): void {
+    this.#closed = true;
+    clearTimeout(this.#reconnect);
+    if (this.#connected === undefined) this.#socket?.destroy();
+    this.#draining = true;
+    this.#hangUpWhenAnswered();
+  }
+
   /** Ends the connection; what is under way is returned. */
   close(): void {
     this.#closed = true;
@@ -125,7 +141,7 @@ export class RuntimeLink {
   }
 
   #connect(): void {
-    const socket = openSocket(this.#options.socket);
+    const socket = openSocket(this.address);
     const reader = new FrameReader();
     this.#socket = socket;
     const greeting = setTimeout(() => socket.destroy(), GREETING_MS);

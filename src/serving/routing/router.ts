@@ -2,9 +2,10 @@ import { rowsIn } from "../runtime/fitting.ts";
 import type { Hello, SyncResult } from "../runtime/hello.ts";
 import type { RawTensor } from "../tensors/raw-tensor.ts";
 import type { RuntimeAddress } from "./address.ts";
+import { addressText } from "./address-text.ts";
 import { Directory, type ListedModel, type Place } from "./directory.ts";
 import { FULL_FRAME_BYTES, framesOf } from "./gathering.ts";
-import { RuntimeLink } from "./link.ts";
+import { type Connected, RuntimeLink } from "./link.ts";
 import { type Answer, isPure, type Question, RuntimeError, type ServedModel, type Terms } from "./question.ts";
 
 export interface RouterOptions {
@@ -35,7 +36,11 @@ const MOST_LOSSES = 2;
 export class Router {
   readonly #options: RouterOptions;
   readonly #directory = new Directory();
-  readonly #links: RuntimeLink[];
+  readonly #own: ReadonlySet<string>;
+  #links: RuntimeLink[];
+  /** Those that take nothing new and have not answered all yet. */
+  #leaving: RuntimeLink[] = [];
+  #resting: ReadonlySet<string> = new Set();
   readonly #watch: NodeJS.Timeout;
   #gathering = new Map<ServedModel, Question[]>();
   #waiting: Question[] = [];
@@ -43,14 +48,8 @@ export class Router {
 
   constructor(options: RouterOptions) {
     this.#options = options;
-    this.#links = options.sockets.map(
-      (socket) =>
-        new RuntimeLink({
-          socket,
-          onChange: () => this.#refresh(),
-          onReturn: (questions, lost) => this.#takeReturned(questions, lost),
-        }),
-    );
+    this.#own = new Set(options.sockets.map(addressText));
+    this.#links = options.sockets.map((socket) => this.#linkTo(socket));
     this.#watch = setInterval(() => this.#look(), LOOK_MS).unref();
   }
 
@@ -79,7 +78,30 @@ export class Router {
 
   /** The runtimes that take questions now. */
   get runtimes(): Omit<Hello, "models">[] {
-    return this.#links.flatMap(({ connected }) => (connected ? [connected.hello] : []));
+    return this.#taking.flatMap(({ connected }) => (connected ? [connected.hello] : []));
+  }
+
+  /** All runtimes that are followed, there or not: where they are, what they said of themselves, and rows under way. */
+  get links(): { address: RuntimeAddress; connected: Connected | undefined; rows: number }[] {
+    return this.#links.map(({ address, connected, rows }) => ({ address, connected, rows }));
+  }
+
+  /**
+   * Asks these runtimes besides those of its own sockets, and no others any more. A runtime that is not named again answers what it has.
+   * @param resting addresses, its own included, that get nothing new: they are connected still
+   */
+  follow(addresses: readonly RuntimeAddress[], resting: readonly RuntimeAddress[] = []): void {
+    const wanted = new Map(addresses.map((address) => [addressText(address), address]));
+    const stay = ({ address }: RuntimeLink) => this.#own.has(addressText(address)) || wanted.has(addressText(address));
+    const left = this.#links.filter((link) => !stay(link));
+    const kept = this.#links.filter(stay);
+    const known = new Set(kept.map(({ address }) => addressText(address)));
+    const added = [...wanted].flatMap(([text, address]) => (known.has(text) ? [] : [address]));
+    this.#resting = new Set(resting.map(addressText));
+    this.#links = [...kept, ...added.map((address) => this.#linkTo(address))];
+    this.#leaving = [...this.#leaving.filter(({ closed }) => !closed), ...left];
+    for (const link of left) link.retire();
+    this.#refresh();
   }
 
   /** The model's outputs for these inputs, which must fit its card. Rejects with {@link RuntimeError}. A key counts for durable models. */
@@ -138,9 +160,23 @@ export class Router {
   /** Ends all connections; what is under way fails as `unavailable`. */
   close(): void {
     clearInterval(this.#watch);
-    for (const link of this.#links) link.close();
+    for (const link of [...this.#links, ...this.#leaving]) link.close();
     for (const question of this.#waiting) question.reject(unavailable());
     this.#waiting = [];
+  }
+
+  /** Those that get new questions. */
+  get #taking(): RuntimeLink[] {
+    if (this.#resting.size === 0) return this.#links;
+    return this.#links.filter(({ address }) => !this.#resting.has(addressText(address)));
+  }
+
+  #linkTo(address: RuntimeAddress): RuntimeLink {
+    return new RuntimeLink({
+      socket: address,
+      onChange: () => this.#refresh(),
+      onReturn: (questions, lost) => this.#takeReturned(questions, lost),
+    });
   }
 
   #flush(): void {
@@ -206,7 +242,7 @@ export class Router {
   }
 
   #refresh(): void {
-    this.#directory.update(this.#links);
+    this.#directory.update(this.#taking);
     this.#options.onChange?.();
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -219,7 +255,7 @@ export class Router {
     const isLate = (question: Question) => question.deadline <= now;
     for (const question of this.#waiting.filter(isLate)) question.reject(unavailable());
     this.#waiting = this.#waiting.filter((question) => !isLate(question));
-    for (const link of this.#links) {
+    for (const link of [...this.#links, ...this.#leaving]) {
       const overdue = link.takeBack(
         (question) =>
           isLate(question) ||

@@ -21,6 +21,7 @@ import { loadPackage } from "../../../src/serving/models/verify.ts";
 import type { ServedModel } from "../../../src/serving/routing/question.ts";
 import { rowsIn } from "../../../src/serving/runtime/fitting.ts";
 import { ModelSet } from "../../../src/serving/runtime/model-set.ts";
+import { openWorkers } from "../../../src/serving/workers/workers.ts";
 import { type Host, prepareHost } from "../support.ts";
 
 const fixtures = fileURLToPath(new URL("../fixtures/inference", import.meta.url));
@@ -90,6 +91,13 @@ export async function inProcess(fill: (modelsDir: string) => Promise<unknown>): 
     context: {
       config: host.config,
       limits,
+      workers: openWorkers({
+        settings: host.config.workers,
+        own: [],
+        router: { follow: () => undefined, links: [] },
+        queue: undefined,
+        log: pino({ enabled: false }),
+      }),
       jobs: undefined,
       router: {
         find,

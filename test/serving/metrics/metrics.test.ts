@@ -124,12 +124,12 @@ describe("the models' counters", () => {
       const kept = await persistCounters(totals, folder, quiet);
       const meter = new Meter();
       const counters = modelCountersOf(meter)(model, "local");
-      counters.answered(7);
-      counters.failed();
+      counters.answered(7, 1.5);
+      counters.failed(2);
       totals.absorb(meter.takeCounts());
       await kept.close();
       expect(modelCountsIn(totals.readings())).toEqual([
-        { model: "m", version: "2", worker: "local", ok: run, failed: run, rows: 7 * run },
+        { model: "m", version: "2", worker: "local", ok: run, failed: run, rows: 7 * run, milliseconds: 3.5 * run },
       ]);
     }
   });

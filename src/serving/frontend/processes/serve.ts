@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { openTokenStore } from "../../access/store.ts";
-import { limitsOf, longestDeadlineOf, modelLimitsOf, type ServingConfig } from "../../config.ts";
+import { limitsOf, longestDeadlineOf, modelLimitsOf, ownRuntimes, type ServingConfig } from "../../config.ts";
 import { durably } from "../../durable/connect.ts";
 import type { serveGrpc } from "../../grpc/server.ts";
 import { openHostQueue } from "../../jobs/host-queue.ts";
@@ -13,9 +13,12 @@ import { runtimeAddresses } from "../../routing/addresses.ts";
 import { tellRuntimes } from "../../routing/log.ts";
 import { Router } from "../../routing/router.ts";
 import { requireFittingTimeouts } from "../../timeouts.ts";
+import { registryConnections } from "../../workers/connections.ts";
+import { openWorkers } from "../../workers/workers.ts";
 import { buildFrontend } from "../app.ts";
 import { frontendSettingsOf, processesOf } from "../config.ts";
 import { meterModels } from "../model-figures.ts";
+import { meterWorkers } from "../worker-figures.ts";
 import { type Hub, localHub } from "./hub.ts";
 import { startFleet } from "./primary.ts";
 import { remoteHub } from "./worker.ts";
@@ -79,6 +82,7 @@ const DRAIN_MARGIN_MS = 1000;
 export function requireFittingConfig(config: ServingConfig): void {
   const { clientTimeoutMs, requestTimeoutMs, drainMs } = frontendSettingsOf(config);
   const deadlineMs = longestDeadlineOf(config);
+  const workersMs = config.workers.deadlineMs;
   requireFittingTimeouts([
     ["frontend.clientTimeoutMs", clientTimeoutMs],
     ["frontend.requestTimeoutMs + limits.deadlineMs", requestTimeoutMs + deadlineMs],
@@ -90,6 +94,19 @@ export function requireFittingConfig(config: ServingConfig): void {
   requireFittingTimeouts([
     ["frontend.drainMs", drainMs],
     ["limits.deadlineMs", deadlineMs],
+  ]);
+  requireFittingTimeouts([
+    ["frontend.clientTimeoutMs", clientTimeoutMs],
+    ["frontend.requestTimeoutMs + workers.deadlineMs", requestTimeoutMs + workersMs],
+  ]);
+  requireFittingTimeouts([
+    ["frontend.drainMs", drainMs],
+    ["workers.deadlineMs", workersMs],
+    ["workers.connectMs", config.workers.connectMs],
+  ]);
+  requireFittingTimeouts([
+    ["workers.ttlMs", config.workers.ttlMs],
+    ["workers.heartbeatMs", config.workers.heartbeatMs],
   ]);
 }
 
@@ -117,14 +134,25 @@ async function serve(config: ServingConfig, log: Logger, meter: Meter, hub: Hub)
   });
   const durable = await durably(router, config, log);
   const jobs = await openHostQueue(config, log);
+  const workers = openWorkers({
+    settings: config.workers,
+    own: ownRuntimes(config),
+    router,
+    queue: config.queue && (await registryConnections(config.queue, log)),
+    log,
+    ...meterWorkers(meter, () => workers.pool),
+  });
   meterProcess(meter, String(process.pid));
-  const context = meterModels({ config, limits, router: durable.router, jobs }, meter);
+  const context = meterModels({ config, limits, router: durable.router, jobs, workers }, meter);
   const app = buildFrontend(context, log, { access, meter, hub });
+  // else the first requests would ask for models that nobody is known to have
+  await workers.settle();
   await app.listen({ host, port });
   const grpc = config.grpc && (await listenGrpc({ context, hub, access, log }, { host, ...config.grpc }));
   return {
     close: async () => {
       await Promise.all([app.close(), grpc?.close()]);
+      await workers.close();
       await jobs?.close();
       durable.close();
       router.close();

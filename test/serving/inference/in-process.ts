@@ -8,7 +8,8 @@ import { run } from "../../../src/common/process.ts";
 import { limitsOf, modelLimitsOf } from "../../../src/serving/config.ts";
 import type { FrontendContext } from "../../../src/serving/frontend/context.ts";
 import { importModel } from "../../../src/serving/models/import.ts";
-import { type ModelPackage, packageTar } from "../../../src/serving/models/package.ts";
+import { importAnyModel } from "../../../src/serving/models/import-any.ts";
+import { type AnyPackage, packageTar } from "../../../src/serving/models/package.ts";
 import {
   addVersion,
   loadedVersions,
@@ -18,9 +19,10 @@ import {
 } from "../../../src/serving/models/registry.ts";
 import { modelFolder, readRegistry, updateRegistry } from "../../../src/serving/models/registry-file.ts";
 import { loadPackage } from "../../../src/serving/models/verify.ts";
-import type { ServedModel } from "../../../src/serving/routing/question.ts";
+import { RuntimeError, type ServedModel } from "../../../src/serving/routing/question.ts";
 import { rowsIn } from "../../../src/serving/runtime/fitting.ts";
 import { ModelSet } from "../../../src/serving/runtime/model-set.ts";
+import { RejectedInputError } from "../../../src/serving/runtime/rejected-input.ts";
 import { openWorkers } from "../../../src/serving/workers/workers.ts";
 import { type Host, prepareHost } from "../support.ts";
 
@@ -30,12 +32,15 @@ const fixtures = fileURLToPath(new URL("../fixtures/inference", import.meta.url)
 export const fixtureModel = (file: "every" | "affine" | "affine-2" | "product") =>
   importModel(join(fixtures, `${file}.onnx`));
 
+/** The function that comes with the project. */
+export const fibModel = () => importAnyModel(fileURLToPath(new URL("../../../models/fib", import.meta.url)));
+
 /** Brings a model onto a host, as a release does; the first version of a model goes into service. */
 export async function addModel(
   modelsDir: string,
   name: string,
   version: string,
-  model: ModelPackage,
+  model: AnyPackage,
   as: "live" | "loaded" | "known" = "live",
 ): Promise<ModelIdentity> {
   const { bytes, digest } = await packageTar(model);
@@ -109,9 +114,14 @@ export async function inProcess(fill: (modelsDir: string) => Promise<unknown>): 
         runtimes: [{ id: "test", group: "default", onnxruntime: "test", provider: "cpu", batchRows: 1024 }],
         predict: async (served, inputs) => {
           const slot = set.models.find(({ model }) => model.digest === served.model.digest)?.slot ?? 0;
-          const computed = await set.find(slot)?.batcher.submit({ inputs, rows: rowsIn(served.card, inputs) });
-          if (!computed) throw new Error("the model is gone");
-          return { ...computed, served };
+          try {
+            const computed = await set.find(slot)?.batcher.submit({ inputs, rows: rowsIn(served.card, inputs) });
+            if (!computed) throw new Error("the model is gone");
+            return { ...computed, served };
+          } catch (error) {
+            // as a runtime's refusal arrives
+            throw error instanceof RejectedInputError ? new RuntimeError("rejected", error.message) : error;
+          }
         },
         sync,
       },

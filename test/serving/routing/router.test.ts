@@ -329,6 +329,34 @@ describe("a version that is exchanged", () => {
   });
 });
 
+describe("a model that is unloaded", () => {
+  it("is not waited for as one is whose runtime restarts, and is there again when it is loaded", async () => {
+    const runtime = await serve();
+    const { router, model } = await connected();
+    runtime.wanted = [];
+    await router.sync();
+    expect(router.find("sum")).toBeUndefined();
+    const start = performance.now();
+    await expect(ask(router, model, 1, 2)).rejects.toMatchObject({ reason: "unavailable" });
+    expect(performance.now() - start).toBeLessThan(1000); // the deadline is 2000
+    runtime.wanted = [version(1)];
+    await router.sync();
+    expect(await ask(router, router.find("sum") as ServedModel, 1, 2)).toEqual([3]);
+  });
+
+  it("is answered within what whoever asks has time for", async () => {
+    await serve(async (values) => {
+      await sleep(1500);
+      return sum(values);
+    });
+    const { router, model } = await connected();
+    const start = performance.now();
+    const asked = router.predict(model, [floatRows(Float32Array.of(1, 2), 1)], 200);
+    await expect(asked).rejects.toMatchObject({ reason: "deadline" });
+    expect(performance.now() - start).toBeLessThan(1200);
+  });
+});
+
 describe("a runtime that is asked to stop", () => {
   it("answers what it has taken, and gets nothing more", async () => {
     const server = await serve(async (values) => {

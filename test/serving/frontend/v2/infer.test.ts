@@ -4,7 +4,7 @@ import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildFrontend } from "../../../../src/serving/frontend/app.ts";
 import { DATATYPES, type Datatype } from "../../../../src/serving/tensors/datatypes.ts";
-import { addModel, fixtureModel, type InProcess, inProcess } from "../../inference/in-process.ts";
+import { addModel, fibModel, fixtureModel, type InProcess, inProcess } from "../../inference/in-process.ts";
 
 let host: InProcess;
 let app: ReturnType<typeof buildFrontend>;
@@ -15,6 +15,7 @@ beforeAll(async () => {
     await addModel(modelsDir, "affine", "1", await fixtureModel("affine"));
     await addModel(modelsDir, "affine", "2", await fixtureModel("affine-2"), "loaded");
     await addModel(modelsDir, "product", "1", await fixtureModel("product"));
+    await addModel(modelsDir, "fib", "1", await fibModel());
   });
   app = buildFrontend(host.context, pino({ enabled: false }));
 });
@@ -257,6 +258,24 @@ describe("inference", () => {
       { name: "c", datatype: "FP32", shape: [2, 1], data: [321, 654] },
       { name: "total", datatype: "FP32", shape: [], data: [975] },
     ]);
+  });
+
+  it("calls functions: each element is the JSON of a call's arguments, or the body is", async () => {
+    expect((await get("/v2/models/fib")).json()).toMatchObject({
+      platform: "slipway_function",
+      inputs: [{ name: "arguments", datatype: "BYTES", shape: [-1] }],
+      outputs: [{ name: "result", datatype: "BYTES", shape: [-1] }],
+    });
+    const inputs = [{ name: "arguments", datatype: "BYTES", shape: [2], data: ['{"n":10}', '{"n":20}'] }];
+    const answer = await post("/v2/models/fib/infer", { inputs });
+    expect(answer.json().outputs, answer.body).toMatchObject([{ name: "result", shape: [2] }]);
+    expect(answer.json().outputs[0].data.map(JSON.parse)).toEqual([55, 6765]);
+    const bare = parts(await post("/v2/models/fib/infer", '{"n":10}', { "inference-header-content-length": "0" }));
+    expect(bare.bytes.result?.subarray(4).toString()).toBe("55");
+    expect(bare.json.outputs[0].shape).toEqual([1]);
+    const refused = await post("/v2/models/fib/infer", '{"n":-1}', { "inference-header-content-length": "0" });
+    expect(refused.statusCode).toBe(422);
+    expect(refused.json()).toEqual({ error: expect.stringMatching(/arguments\/n must be >= 0/) });
   });
 
   it("answers the largest values with their places", async () => {

@@ -35,6 +35,7 @@ export const errorCatalogue = {
   E_TEMPLATE: entry(ExitCode.usage, "A cloud-init template cannot be rendered"),
   E_USERDATA_TOO_LARGE: entry(ExitCode.usage, "The user-data is larger than Nova accepts"),
   E_USERDATA_SECRET: entry(ExitCode.usage, "The user-data holds a secret"),
+  E_DEVICE_MISSING: entry(ExitCode.preflight, "The host lacks the device that a runtime is to compute on"),
   E_UNSUPPORTED: entry(ExitCode.usage, "The embedded engine or cloud does not do this"),
   // preflight
   E_CREDENTIALS_MISSING: entry(ExitCode.preflight, "No credentials for a cloud were found"),

@@ -25,6 +25,7 @@ const schemas = {
         node: z.string(),
         onnxruntime: z.string().nullable(),
         provider: z.enum(["cpu", "cuda"]).nullable().describe("what computes"),
+        providerNote: z.string().nullable().describe("why it is not CUDA although that was asked for"),
       }),
     },
   },
@@ -48,5 +49,6 @@ export function statusRoutes(app: FastifyInstance, context: FrontendContext): vo
     node: process.version,
     onnxruntime: router.runtimes[0]?.onnxruntime ?? null,
     provider: router.runtimes[0]?.provider ?? null,
+    providerNote: router.runtimes[0]?.providerNote ?? null,
   }));
 }

@@ -1,8 +1,9 @@
 import type { InferenceSession, Tensor } from "onnxruntime-node";
-import { messageOf } from "../../common/errors.ts";
+import { messageOf, SlipwayError } from "../../common/errors.ts";
 import type { Datatype, NumericArray, NumericDatatype } from "../tensors/datatypes.ts";
 import { elementsOf, numbersIn, type RawTensor, tensorOf, textTensor } from "../tensors/raw-tensor.ts";
 import type { TensorSpec } from "./card.ts";
+import { cudaSurroundings, missingForCuda, providerLoadError } from "./cuda.ts";
 import { requireSound } from "./onnx-file/check.ts";
 import { invalidOnnx } from "./onnx-file/invalid.ts";
 
@@ -39,6 +40,9 @@ export interface OnnxOptions {
   /** Of the CUDA device. */
   deviceId?: number;
 }
+
+/** Of what ONNX Runtime says when CUDA does not load, for logs and pages. */
+const LONGEST_NOTE = 500;
 
 type OrtType = Tensor.Type;
 
@@ -105,18 +109,35 @@ async function openSession(
   { threads = 1, device = "cpu", deviceId = 0 }: OnnxOptions,
 ): Promise<Provider & { session: InferenceSession }> {
   const base: InferenceSession.SessionOptions = { intraOpNumThreads: threads, logSeverityLevel: 4 };
+  let session: InferenceSession | undefined;
   const create = (options: InferenceSession.SessionOptions) =>
     sessions.create(file, options).catch((error: unknown) => {
       throw invalidOnnx(messageOf(error), undefined, error);
     });
   if (device === "cpu") return { provider: "cpu", session: await create(base) };
+  const note = await whyNoCuda(async () => {
+    session = await sessions.create(file, { ...base, executionProviders: [{ name: "cuda", deviceId }] });
+  });
+  if (session) return { provider: "cuda", session };
+  // a file that is no model says so again
+  if (device === "auto") return { provider: "cpu", note, session: await create(base) };
+  throw new SlipwayError("E_DEVICE_MISSING", `CUDA is asked for and cannot be used: ${note}`, {
+    hint: "Prepare the host as docs/how-to/gpu.md says, or let the runtimes' device be auto or cpu.",
+  });
+}
+
+/** Why CUDA cannot be used; empty where the try succeeds. What is known to be missing is told all at once, and nothing is tried. */
+async function whyNoCuda(attempt: () => Promise<void>): Promise<string> {
+  const surroundings = cudaSurroundings();
+  const missing = missingForCuda(surroundings);
+  if (missing.length > 0) return missing.join("; ");
   try {
-    const session = await sessions.create(file, { ...base, executionProviders: [{ name: "cuda", deviceId }] });
-    return { provider: "cuda", session };
+    await attempt();
+    return "";
   } catch (error) {
-    if (device === "cuda") throw invalidOnnx(`CUDA does not load: ${messageOf(error)}`, undefined, error);
-    // a file that is no model says so again
-    return { provider: "cpu", note: messageOf(error), session: await create(base) };
+    // ONNX Runtime tells which library it lacks on its console alone
+    const reason = providerLoadError(surroundings) ?? messageOf(error);
+    return reason.replace(/\s+/g, " ").slice(0, LONGEST_NOTE);
   }
 }
 

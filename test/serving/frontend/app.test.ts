@@ -137,6 +137,7 @@ describe("health and version", () => {
       node: process.version,
       onnxruntime: "1.30.0",
       provider: "cpu",
+      providerNote: null,
     });
   });
 });

@@ -37,6 +37,8 @@ interface Keyed extends Question {
 }
 
 const LOOK_MS = 50;
+/** More frames on their way to the server make its writes no faster. */
+const MOST_ACCEPTING = 2;
 const WAIT_MS = 250;
 /** Between the frame and its bytes there is Redis' protocol, not ours: the head is for whoever reads it. */
 const HEADER_BYTES = 32;
@@ -52,6 +54,9 @@ export class DurableRouter {
   readonly #flights = new Map<number, Keyed[]>();
   readonly #watch: NodeJS.Timeout;
   #gathering = new Map<ServedModel, Keyed[]>();
+  #flushes = false;
+  /** Frames that the server has not confirmed yet. */
+  #accepting = 0;
   #rows = 0;
   #nextId = 1;
   #closed = false;
@@ -98,10 +103,18 @@ export class DurableRouter {
   #gather(question: Keyed): void {
     const gathered = this.#gathering.get(question.served);
     if (gathered) gathered.push(question);
-    else {
-      if (this.#gathering.size === 0) setImmediate(() => this.#flush());
-      this.#gathering.set(question.served, [question]);
-    }
+    else this.#gathering.set(question.served, [question]);
+    this.#scheduleFlush();
+  }
+
+  /** At the end of the turn; while the server writes what it was sent, the next frame grows instead. */
+  #scheduleFlush(): void {
+    if (this.#flushes || this.#accepting >= MOST_ACCEPTING || this.#gathering.size === 0) return;
+    this.#flushes = true;
+    setImmediate(() => {
+      this.#flushes = false;
+      this.#flush();
+    });
   }
 
   #flush(): void {
@@ -146,14 +159,20 @@ export class DurableRouter {
     }
   }
 
-  #accept(id: number, questions: Keyed[], known?: string): Promise<Buffer> {
+  async #accept(id: number, questions: Keyed[], known?: string): Promise<Buffer> {
     const [{ served }] = questions as [Keyed];
     const { streamFrames, keepAnswersS, commands } = this.#options;
     const body = encodeTensors(FrameKind.predict, id, 0, joined(questions)).subarray(HEADER_BYTES);
     const keys = [framesStream(served.model.name), ...(known === undefined ? [] : [known])];
     // a version is not named: whatever is live when the frame is computed answers, as with a runtime that is asked directly
     const values = [streamFrames, this.#id, id, "", body, keepAnswersS];
-    return commands.callBuffer("EVAL", ACCEPT, keys.length, ...keys, ...values) as Promise<Buffer>;
+    this.#accepting++;
+    try {
+      return (await commands.callBuffer("EVAL", ACCEPT, keys.length, ...keys, ...values)) as Buffer;
+    } finally {
+      this.#accepting--;
+      this.#scheduleFlush();
+    }
   }
 
   /** Asks again what Redis may not have taken, while there is time; what may be there twice then must bear it. */
@@ -229,6 +248,17 @@ export class DurableRouter {
       }
       const left = questions.filter(({ deadline }) => deadline > now);
       if (rowsOf(left) === 0) this.#flights.delete(id);
+    }
+    for (const [served, questions] of this.#gathering) {
+      const isLate = ({ deadline }: Keyed) => deadline <= now;
+      if (!questions.some(isLate)) continue;
+      for (const question of questions.filter(isLate)) {
+        question.reject(new RuntimeError("unavailable", "the queue does not answer"));
+      }
+      this.#gathering.set(
+        served,
+        questions.filter((question) => !isLate(question)),
+      );
     }
   }
 

@@ -35,7 +35,6 @@ export const errorCatalogue = {
   E_TEMPLATE: entry(ExitCode.usage, "A cloud-init template cannot be rendered"),
   E_USERDATA_TOO_LARGE: entry(ExitCode.usage, "The user-data is larger than Nova accepts"),
   E_USERDATA_SECRET: entry(ExitCode.usage, "The user-data holds a secret"),
-  E_DEVICE_MISSING: entry(ExitCode.preflight, "The host lacks the device that a runtime is to compute on"),
   E_UNSUPPORTED: entry(ExitCode.usage, "The embedded engine or cloud does not do this"),
   // preflight
   E_CREDENTIALS_MISSING: entry(ExitCode.preflight, "No credentials for a cloud were found"),
@@ -47,6 +46,7 @@ export const errorCatalogue = {
   E_ENGINE_MISSING: entry(ExitCode.preflight, "The official engine is not installed here"),
   E_PLUGIN: entry(ExitCode.preflight, "A provider plugin is missing or does not work"),
   E_HOST_PACKAGES: entry(ExitCode.preflight, "This machine lacks what real guests need"),
+  E_DEVICE_MISSING: entry(ExitCode.preflight, "The host lacks the device that a runtime is to compute on"),
   E_ADDRESS_RANGE: entry(ExitCode.preflight, "The external address range clashes with the machine's own"),
   // provisioning
   E_PROGRAM_FAILED: entry(ExitCode.provisioning, "The Pulumi program failed"),

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
+import nodeModule from "node:module";
 import { dirname, join } from "node:path";
 import { messageOf } from "../../common/errors.ts";
 
@@ -61,7 +61,7 @@ export function providerLoadError({ libraries, exists }: CudaSurroundings): stri
 function librariesFolder(): string | undefined {
   for (const from of [import.meta.url, process.execPath]) {
     try {
-      const entry = createRequire(from).resolve("onnxruntime-node");
+      const entry = nodeModule.createRequire(from).resolve("onnxruntime-node");
       const { platform, arch } = process;
       return join(dirname(entry), "..", "bin", "napi-v6", platform, arch);
     } catch {

@@ -351,7 +351,7 @@ describe("a model that is unloaded", () => {
     });
     const { router, model } = await connected();
     const start = performance.now();
-    const asked = router.predict(model, [floatRows(Float32Array.of(1, 2), 1)], 200);
+    const asked = router.predict(model, [floatRows(Float32Array.of(1, 2), 1)], { withinMs: 200 });
     await expect(asked).rejects.toMatchObject({ reason: "deadline" });
     expect(performance.now() - start).toBeLessThan(1200);
   });

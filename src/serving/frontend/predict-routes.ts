@@ -1,6 +1,5 @@
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import multipart from "@fastify/multipart";
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
 import { z } from "zod";
 import { modelLimitsOf } from "../config.ts";
@@ -13,6 +12,7 @@ import { type FrontendContext, requireRowModel } from "./context.ts";
 import { answerTable } from "./csv-answer.ts";
 import { rowsOfCsv } from "./csv-rows.ts";
 import { HttpError } from "./errors.ts";
+import { fileOfForm } from "./form-file.ts";
 import { idempotencyKeyOf } from "./idempotency.ts";
 import { requireRows } from "./rows.ts";
 import { describing } from "./schemas.ts";
@@ -50,20 +50,21 @@ const schema: FastifySchema = {
 const texts = new WeakMap<ModelIdentity, string>();
 
 /** `POST /v1/predict`: predictions for the caller's rows, with the model that made them. */
-export async function predictRoutes(app: FastifyInstance, context: FrontendContext): Promise<void> {
+export function predictRoutes(app: FastifyInstance, context: FrontendContext): void {
   const { csvBytes, requestTimeoutMs } = frontendSettingsOf(context.config);
-  app.addContentTypeParser("text/csv", (_request, payload, done) => done(null, payload));
-  await app.register(multipart, { limits: { fileSize: csvBytes + 1, files: 1, fields: 20 } });
+  app.addContentTypeParser(["text/csv", "multipart/form-data"], (_request, payload, done) => done(null, payload));
 
-  const answerTableIn = async (request: FastifyRequest, reply: FastifyReply, model: RowModel) => {
+  const answerTableIn = async (request: FastifyRequest, body: Readable, reply: FastifyReply, model: RowModel) => {
     const limits = { bytes: csvBytes, chunkRows: CHUNK_ROWS, timeoutMs: requestTimeoutMs };
-    const rows = rowsOfCsv(await requireTable(request, reply, requestTimeoutMs), model.card.rows.input, limits);
+    const isForm = /^multipart\//i.test(request.headers["content-type"] ?? "");
+    const file = isForm ? fileOfForm(request.headers, body, csvBytes) : Promise.resolve(body);
+    const rows = rowsOfCsv(await inTime(file, reply, requestTimeoutMs), model.card.rows.input, limits);
     return answerTable(context, request, reply, model, rows, requestTimeoutMs);
   };
 
   app.post("/v1/predict", { config: { role: "predict" }, schema }, (request, reply) => {
     const model = requireRowModel(context);
-    if (request.body instanceof Readable || request.isMultipart()) return answerTableIn(request, reply, model);
+    if (request.body instanceof Readable) return answerTableIn(request, request.body, reply, model);
     const { requestRows } = modelLimitsOf(context.config, model.model.name);
     const { values, rows } = requireRows(request.body, model.card.rows.input, requestRows);
     // promises chained by hand and an answer that is text already: this is the way of every prediction
@@ -77,24 +78,22 @@ export async function predictRoutes(app: FastifyInstance, context: FrontendConte
   });
 }
 
-/** The table that a request brings. Throws HttpError 400, 408. */
-async function requireTable(request: FastifyRequest, reply: FastifyReply, timeoutMs: number): Promise<Readable> {
-  if (request.body instanceof Readable) return request.body;
+/** A table that begins to arrive. What is left of a form that does not hold one is of no interest. Rejects with HttpError 400, 408. */
+async function inTime(table: Promise<Readable>, reply: FastifyReply, timeoutMs: number): Promise<Readable> {
   const stop = new AbortController();
   const late = sleep(timeoutMs, "late" as const, { signal: stop.signal });
-  const file = request.file().catch((error: Error & { statusCode?: number }) => {
-    // the library has errors with a status, and plain ones for what is no form at all
-    if (error.statusCode !== undefined) throw error;
-    throw new HttpError(400, "CSV_INVALID", `the form cannot be read: ${error.message}`);
-  });
   late.catch(() => undefined);
-  file.catch(() => undefined);
-  const part = await Promise.race([file, late]).finally(() => stop.abort());
-  if (part !== "late" && part !== undefined) return part.file;
-  reply.header("connection", "close"); // the form's rest is of no interest
-  throw part === "late"
-    ? new HttpError(408, "REQUEST_TIMEOUT", `the form's file did not come within ${timeoutMs / 1000} s`)
-    : new HttpError(400, "CSV_INVALID", "the form has no file");
+  try {
+    const found = await Promise.race([table, late]);
+    if (found !== "late") return found;
+    table.catch(() => undefined);
+    throw new HttpError(408, "REQUEST_TIMEOUT", `the form's file did not come within ${timeoutMs / 1000} s`);
+  } catch (error) {
+    reply.header("connection", "close");
+    throw error;
+  } finally {
+    stop.abort();
+  }
 }
 
 function textOf(model: ModelIdentity): string {

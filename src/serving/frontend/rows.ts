@@ -45,6 +45,8 @@ function invalid(reason: string): HttpError {
 
 /** A value in a message, cut short: it is the caller's own text. */
 export function quoted(value: unknown): string {
+  // a list or an object may be nested deeper than can be written
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "an object";
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 40 ? `${text.slice(0, 40)}…` : text;
 }

@@ -168,6 +168,31 @@ describe("a form's file", () => {
       expect(none.statusCode).toBe(400);
       expect(none.json().error.message).toBe("the form has no file");
     }));
+
+  it.each([
+    [
+      "a form without a boundary",
+      { "content-type": "multipart/form-data" },
+      form("file", "1\n"),
+      /the form cannot be read/,
+    ],
+    ["a form that ends before its file", headers, form("file", "1\n").slice(0, 60), /the form/],
+    ["no form at all", headers, "1,2,3\n", /the form/],
+  ])("is not to be had of %s", (_what, sent, text, message) =>
+    withApp(async (app) => {
+      const answer = await post(app, text, sent);
+      expect(answer.statusCode).toBe(400);
+      expect(answer.json().error).toMatchObject({ code: "CSV_INVALID", message: expect.stringMatching(message) });
+    }),
+  );
+
+  it("that ends before its form does is not answered as a whole one", () =>
+    withApp(async (app) => {
+      const whole = form("file", csvOf(golden.rows));
+      const answer = await post(app, whole.slice(0, whole.length - 30), headers);
+      expect(answer.statusCode).toBe(400);
+      expect(answer.json().error.code).toBe("REQUEST_ABORTED");
+    }));
 });
 
 describe("a long table over a connection", () => {

@@ -156,7 +156,7 @@ const plain = (value: unknown) => (typeof value === "string" ? value : (JSON.str
 
 /** What HTTP lets into a header. */
 const visible = (value: unknown) =>
-  String(value)
+  plain(value)
     .replace(/[^\x20-\x7e]/g, "?")
     .slice(0, 1000);
 

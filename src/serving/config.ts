@@ -249,7 +249,7 @@ export function ownRuntimes(
 }
 
 /** The id of a group's runtime among all hosts' workers. */
-function runtimeId({ host }: Pick<ServingConfig, "host">, group: string, replica: number): string {
+export function runtimeId({ host }: Pick<ServingConfig, "host">, group: string, replica: number): string {
   return `${host}-${group}-${replica}`;
 }
 

@@ -20,6 +20,7 @@ import { identityFor } from "./runtime/identity.ts";
 import { ModelSet } from "./runtime/model-set.ts";
 import { Recycler } from "./runtime/recycler.ts";
 import { serveRuntime } from "./runtime/server.ts";
+import { registerRuntime } from "./workers/own-runtime.ts";
 
 /** A model runtime, one of a group's replicas: loads the group's models, which must answer their golden rows, and computes for frontends and workers. */
 await runServingProcess("slipway-runtime", async (config, log, stop) => {
@@ -52,6 +53,8 @@ await runServingProcess("slipway-runtime", async (config, log, stop) => {
   for (const failure of failed) log.error(failure, "model cannot be loaded");
   const tcp = await portOf(group, replica);
   const recycler = recyclerOf(config, group, replica, stop, log);
+  const { batchRows } = limits;
+  let registered: Awaited<ReturnType<typeof registerRuntime>>;
   const server = await serveRuntime({
     socket: runtimeSocket(config, group.name, replica),
     ...(tcp && { tcp }),
@@ -61,23 +64,27 @@ await runServingProcess("slipway-runtime", async (config, log, stop) => {
       onnxruntime: engine.runtimeVersion,
       provider: engine.provider,
       ...(engine.note !== undefined && { providerNote: engine.note }),
-      batchRows: limits.batchRows,
+      batchRows,
     },
     models,
     sync: async () => {
       const result = await sync();
       for (const failure of result.failed) log.error(failure, "model cannot be loaded");
       log.info({ models: models.models.map(({ model }) => model) }, "models exchanged");
+      registered?.renew();
       return result;
     },
     onAnswer: () => recycler?.count(),
     log,
   });
+  registered = tcp && (await registerRuntime({ config, group, replica, tcp, models, engine, batchRows, log }));
   const consumer = await takeDurably(models, (model) => servesModel(config, group, model), config, log);
   log.info({ models: models.models.map(({ model }) => model), provider: engine.provider, note: engine.note }, "ready");
   return {
     close: async () => {
       recycler?.close();
+      // first: nobody is to come any more
+      await registered?.close();
       await Promise.all([consumer?.close(), server.close()]);
     },
   };

@@ -4,7 +4,7 @@ import { exchangeModels } from "./exchange.ts";
 import { passGate } from "./gate.ts";
 import type { Host } from "./host.ts";
 import type { Manifest } from "./manifest.ts";
-import { activateModel, defaultModel, ensureModel, readProbe } from "./model.ts";
+import { activateModel, defaultModel, ensureModel, readProbe, shareRegistry } from "./model.ts";
 import { activatePayload, ensurePayload } from "./payload.ts";
 import { ensureQueueConfig, ensureQueueServer } from "./queue.ts";
 import { collapsedService, ensureRunning, ensureUnits } from "./services.ts";
@@ -35,6 +35,7 @@ export async function converge(host: Host, manifest: Manifest, restart: Service[
   await journal.step("model", async () => {
     await ensureModel(paths, config.sourceUrl, model);
     await activateModel(paths, model);
+    await shareRegistry(host);
   });
   const changed = await journal.step("units", async () => {
     await writeFileAtomic(paths.serving, `${JSON.stringify(servingConfigOf(host, manifest), null, 2)}\n`, 0o644);

@@ -1,11 +1,14 @@
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { readPackage } from "../serving/models/package.ts";
 import { type Probe, probeOf } from "../serving/models/probe.ts";
 import { addVersion, useAsDefault, useVersion } from "../serving/models/registry.ts";
 import { modelFolder, updateRegistry } from "../serving/models/registry-file.ts";
+import type { Host } from "./host.ts";
 import type { Manifest } from "./manifest.ts";
 import type { GuestPaths } from "./paths.ts";
 import { ensureUnpacked } from "./source.ts";
+import { SERVICE_USER } from "./units.ts";
 
 type Model = Manifest["models"][number];
 
@@ -27,6 +30,12 @@ export async function activateModel(paths: GuestPaths, { name, version, digest }
   await updateRegistry(paths.models, (registry) =>
     useAsDefault(useVersion(addVersion(registry, { name, version, digest }), name, version), name),
   );
+}
+
+/** The services add models of their own, those that they trained: folder and registry are theirs, what is packed stays as it was delivered. */
+export async function shareRegistry({ paths, run }: Host): Promise<void> {
+  const registry = ["registry.json", "registry.lock"].map((name) => join(paths.models, name));
+  await run("chown", [`${SERVICE_USER}:${SERVICE_USER}`, paths.models, ...registry]);
 }
 
 /** The golden question that travels with the model, as the host's frontend is asked it. */

@@ -43,6 +43,7 @@ describe("converge", () => {
     expect(statSync(unit).mtimeMs).toBe(before);
     expect(commands).toEqual([
       "getent passwd slipway",
+      `chown slipway:slipway ${paths.models} ${join(paths.models, "registry.json")} ${join(paths.models, "registry.lock")}`,
       "systemctl start slipway-runtime@default-0.service slipway-runtime@default-1.service slipway-frontend.service",
       "systemctl reset-failed slipway-runtime@default-0.service slipway-runtime@default-1.service slipway-frontend.service",
     ]);

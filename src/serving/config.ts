@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { aiEngineConfig } from "./aiengine/settings.ts";
 import { frontendConfig } from "./frontend/config.ts";
 import { externalTrainerSchema } from "./training/contract.ts";
 import { workersConfig } from "./workers/settings.ts";
@@ -115,6 +116,8 @@ export const servingConfig = z.object({
   frontend: frontendConfig,
   /** Without it no gRPC is served. */
   grpc: grpcConfig.optional(),
+  /** Without it there is no listener for openGauss. */
+  aiengine: aiEngineConfig.optional(),
   /** Holds the unix sockets of the runtime processes. */
   runtimeDir: z.string(),
   runtimes: z

@@ -9,8 +9,14 @@ const MOST_FIELDS = 20;
 /**
  * The first file of a form, as it arrives; no more than `maxBytes` and one of it. By the parser alone: as a plugin it has something to do for
  * every request, forms or not. Rejects with HttpError 400 where there is no file, or no form.
+ * @param field what the file's field must be called; any name without it
  */
-export function fileOfForm(headers: IncomingHttpHeaders, body: Readable, maxBytes: number): Promise<Readable> {
+export function fileOfForm(
+  headers: IncomingHttpHeaders,
+  body: Readable,
+  maxBytes: number,
+  field?: string,
+): Promise<Readable> {
   return new Promise((resolve, reject) => {
     let file: Readable | undefined;
     const fail = (reason: string) => {
@@ -20,9 +26,10 @@ export function fileOfForm(headers: IncomingHttpHeaders, body: Readable, maxByte
     };
     const parser = parserOf(headers as BusboyConfig["headers"], maxBytes, fail);
     if (!parser) return;
-    parser.once("file", (_field: string, stream: Readable) => {
+    parser.once("file", (name: string, stream: Readable) => {
       file = stream;
       stream.on("error", () => undefined); // whoever reads it is told
+      if (field !== undefined && name !== field) return fail(`the form's file is not named ${field}`);
       // the form goes on when whoever waits for the file listens: its end, or its failure, is told once
       body.unpipe(parser);
       resolve(stream);

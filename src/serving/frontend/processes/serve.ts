@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import { openTokenStore } from "../../access/store.ts";
+import type { serveAiEngine } from "../../aiengine/server.ts";
 import { limitsOf, longestDeadlineOf, modelLimitsOf, ownRuntimes, type ServingConfig } from "../../config.ts";
 import { durably } from "../../durable/connect.ts";
 import type { serveGrpc } from "../../grpc/server.ts";
@@ -120,6 +121,12 @@ async function listenGrpc(...parameters: Parameters<typeof serveGrpc>): ReturnTy
   return serve(...parameters);
 }
 
+/** Loads what speaks with openGauss where it is served. */
+async function listenAiEngine(...parameters: Parameters<typeof serveAiEngine>): ReturnType<typeof serveAiEngine> {
+  const { serveAiEngine: serve } = await import("../../aiengine/server.ts");
+  return serve(...parameters);
+}
+
 async function serve(config: ServingConfig, log: Logger, meter: Meter, hub: Hub): Promise<RunningProcess> {
   const limits = limitsOf(config);
   const { tokensFile, host, port } = config.frontend;
@@ -149,9 +156,10 @@ async function serve(config: ServingConfig, log: Logger, meter: Meter, hub: Hub)
   await workers.settle();
   await app.listen({ host, port });
   const grpc = config.grpc && (await listenGrpc({ context, hub, access, log }, { host, ...config.grpc }));
+  const aiengine = config.aiengine && (await listenAiEngine({ context, settings: config.aiengine, log }));
   return {
     close: async () => {
-      await Promise.all([app.close(), grpc?.close()]);
+      await Promise.all([app.close(), grpc?.close(), aiengine?.close()]);
       await workers.close();
       await jobs?.close();
       durable.close();

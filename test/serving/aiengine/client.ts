@@ -17,12 +17,12 @@ export interface EngineClient {
   close(): void;
 }
 
-/** A database: asks over one connection, as long as it asks one thing after the other. */
+/** A database: asks over one connection, as long as it asks one thing after the other; without `keepAlive` over a new one each time. */
 export function engineClient(
   port: number,
-  { ca, certificate }: { ca: string; certificate?: Certificate },
+  { ca, certificate, keepAlive = true }: { ca: string; certificate?: Certificate; keepAlive?: boolean },
 ): EngineClient {
-  const agent = new Agent({ keepAlive: true, ca, ...certificate });
+  const agent = new Agent({ keepAlive, ca, ...certificate });
   const post: EngineClient["post"] = (path, body, headers = {}) =>
     new Promise((resolve, reject) => {
       const sent = request(

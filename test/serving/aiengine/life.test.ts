@@ -1,6 +1,8 @@
+import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect } from "node:tls";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { waitFor } from "../../../src/common/wait.ts";
@@ -202,6 +204,33 @@ describe("a model's life", () => {
     expect(await answered(client("database-2"))).toMatchObject({ pred_startup: null });
   });
 
+  it("is twelve callers' at once, who set up and ask in turn, and none is told to wait", async () => {
+    const twelve = Array.from({ length: 12 }, (_, i) => ({ one: client(), name: i % 2 === 0 ? "left" : "right" }));
+    await Promise.all(
+      twelve.map(async ({ one, name }) => {
+        for (let time = 0; time < 5; time++) {
+          expect((await one.ask("/model_setup", { model_name: name })).body).toBe("0");
+          const answer = JSON.parse((await one.send("/predict", asked)).body) as Record<string, string | null>;
+          expect([answer.pred_startup !== null, answer.pred_rows !== null]).toEqual([
+            name === "left",
+            name === "right",
+          ]);
+        }
+      }),
+    );
+  });
+
+  it("goes by the certificate where each request has a connection of its own, whose session is resumed", async () => {
+    const certificate = certificates.get("database-2") as Certificate;
+    const one = engineClient(port, { ca, certificate, keepAlive: false });
+    clients.push(one);
+    expect((await one.ask("/setup", { model_name: "left" })).body).toBe("0");
+    for (let time = 0; time < 4; time++) {
+      expect(JSON.parse((await one.send("/predict", asked)).body)).toMatchObject({ pred_rows: null });
+    }
+    expect((await one.ask("/setup", { model_name: "right" })).body).toBe("0");
+  });
+
   it("has one training at a time, while everything else is answered", async () => {
     const slow = client();
     const other = client("database-2");
@@ -332,6 +361,19 @@ describe("whatever it is sent", () => {
     expect((await one.send("/predict", "1, 1, 0, 1 2 3, -1, -1, -1, -1\n")).reason).toContain("the model takes 8");
     expect(await readdir(join(folder, "aiengine", "uploads"))).toEqual([]);
     expect((await readRegistry(host.modelsDir)).models.bad).toBeUndefined();
+  });
+
+  it("of a form that ends early nothing is kept", async () => {
+    const uploads = () => readdir(join(folder, "aiengine", "uploads"));
+    const socket = connect({ host: "127.0.0.1", port, ca, ...certificates.get("database") });
+    await once(socket, "secureConnect");
+    const part = `--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n${plans.slice(0, 5000)}`;
+    const head = "POST /train HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n";
+    socket.write(`${head}Content-Length: 100000\r\n\r\n${part}`);
+    const until = (count: number) => async () => ((await uploads()).length === count ? true : undefined);
+    expect(await waitFor("the upload", until(1), { timeoutMs: 10_000 })).toBe(true);
+    socket.destroy();
+    expect(await waitFor("its end", until(0), { timeoutMs: 10_000 })).toBe(true);
   });
 
   it("is answered with less than 500 and few characters", async () => {

@@ -1,4 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { connect, createServer } from "node:tls";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { isAllowed, namesOf } from "../../../src/serving/aiengine/caller.ts";
 import { judgeCertificates } from "../../../src/serving/aiengine/certificates.ts";
 import { makeCertificate } from "../../support/certificates.ts";
@@ -54,6 +57,23 @@ describe("a server's certificates", () => {
     expect(refusals).toEqual([expect.stringContaining("is no authority (CA:TRUE is missing)")]);
     expect(warnings).toEqual([expect.stringContaining("authority is in neither file")]);
   });
+});
+
+it("a server with the source's certificate is refused by Node's client, one with alternative names is not", async () => {
+  const folder = temporaryFolder();
+  const { cert: ca } = makeCertificate(folder, "ca");
+  const codeFor = async (options: { san?: string }) => {
+    const server = createServer(makeCertificate(folder, "server", { issuer: "ca", cn: "127.0.0.1", ...options }));
+    onTestFinished(() => void server.close());
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const { port } = server.address() as AddressInfo;
+    const client = connect({ host: "127.0.0.1", port, ca });
+    const [error] = await Promise.race([once(client, "secureConnect"), once(client, "error")]).catch((e) => [e]);
+    client.destroy();
+    return (error as NodeJS.ErrnoException | undefined)?.code;
+  };
+  expect(await codeFor({})).toBe("ERR_TLS_CERT_ALTNAME_INVALID");
+  expect(await codeFor({ san })).toBeUndefined();
 });
 
 describe("a client's names", () => {

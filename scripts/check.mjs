@@ -7,6 +7,7 @@ await ensurePackages();
 const modules = (path) => join(root, "node_modules", path);
 const checks = [
   ["types", modules("typescript/bin/tsc"), ["-p", "."]],
+  ["types of pages' scripts", modules("typescript/bin/tsc"), ["-p", "src/serving/web/client"]],
   ["Biome", modules("@biomejs/biome/bin/biome"), ["check", "--error-on-warnings", "."]],
   ["import rules", modules("dependency-cruiser/bin/dependency-cruise.mjs"), ["src", "stacks", "test"]],
   ["unused code", modules("knip/bin/knip.js"), []],

@@ -39,7 +39,7 @@ const app = buildFrontend(
       findConnected: () => served,
       findLast: () => served,
       models: [{ ...served, live: true, default: true }],
-      runtimes: [{ id: "own", group: "default", onnxruntime, provider, batchRows: limits.batchRows }],
+      runtimes: [{ id: "own", group: "default", onnxruntime, provider, batchRows: limits.batchRows, rows: 0 }],
       predict: async (_served, inputs) => ({
         ...(await batcher.submit({ inputs, rows: rowsIn(card, inputs) })),
         served,

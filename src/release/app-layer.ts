@@ -65,7 +65,7 @@ export async function appEntries(projectRoot: string): Promise<ArchiveEntry[]> {
   });
   const bundles = outputFiles.map(({ path, contents }) => ({ name: basename(path), content: { bytes: contents } }));
   const assets = (await filesAt(projectRoot, webFolder))
-    .filter((file) => !file.endsWith(".ts"))
+    .filter((file) => !/\.ts$|tsconfig\.json$/.test(file))
     .map((file) => ({
       name: join("web", relative(webFolder, file)),
       content: { file: join(projectRoot, file) },

@@ -15,6 +15,7 @@ import { sendFailure } from "./failure-reply.ts";
 import { figureRoutes } from "./figure-routes.ts";
 import { allowOrigins, boundRates } from "./guards.ts";
 import { jobRoutes } from "./job-routes.ts";
+import { liveRoutes } from "./live-routes.ts";
 import { loginRoutes } from "./login-routes.ts";
 import { modelRoutes } from "./model-routes.ts";
 import { openApiRoutes } from "./openapi-routes.ts";
@@ -125,6 +126,7 @@ export function buildFrontend(
     workerRoutes(routes, context.workers);
     balancerRoutes(routes, context.workers, hub);
     figureRoutes(routes, hub);
+    liveRoutes(routes, context, hub);
     pageRoutes(routes, context);
     loginRoutes(routes, context, access);
   });

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { CONTENT_SECURITY_POLICY, page, type View } from "../web/layout.ts";
+import { contentSecurityPolicy, page, type View } from "../web/layout.ts";
 import { failure } from "../web/notices.ts";
 import type { FrontendContext } from "./context.ts";
 import type { HttpError } from "./errors.ts";
@@ -19,7 +19,7 @@ export function sendPage(
   return reply
     .type("text/html; charset=utf-8")
     .headers({
-      "content-security-policy": CONTENT_SECURITY_POLICY,
+      "content-security-policy": contentSecurityPolicy(view),
       "cross-origin-resource-policy": "same-origin",
       "referrer-policy": "no-referrer",
       "x-frame-options": "DENY",

@@ -5,6 +5,7 @@ import { type DeadLetterBox, deadLetterBox } from "./dead-letters.ts";
 import { drainRate, retryAfter } from "./drain-rate.ts";
 import { type JobEvents, openJobEvents } from "./events.ts";
 import { jobIndex } from "./job-index.ts";
+import { type QueueLoad, queueLoads } from "./queue-loads.ts";
 import { type Keeping, openQueues, ownKey, type Queues } from "./queues.ts";
 import { CANCELLED, type JobKind, type JobReport, type JobState, priorities, queueOfId } from "./records.ts";
 import { findReport } from "./reports.ts";
@@ -48,6 +49,8 @@ export interface JobQueue {
   log(id: string, from: number, count?: number): Promise<{ lines: string[]; total: number }>;
   /** How many jobs there are in each state, in all queues. */
   depths(): Promise<Record<string, number>>;
+  /** The same queue by queue, and how many workers take from each. */
+  loads(): Promise<QueueLoad[]>;
   events: JobEvents;
   deadLetters: DeadLetterBox;
   schedules: JobSchedules;
@@ -198,10 +201,15 @@ export function openJobQueue(connection: Redis, options: JobQueueOptions): JobQu
     return sums;
   }
 
+  async function loads(): Promise<QueueLoad[]> {
+    return queueLoads((await queues()).work);
+  }
+
   return {
     submit,
     find,
     depths,
+    loads,
     list,
     cancel,
     log,

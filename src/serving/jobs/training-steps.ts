@@ -9,6 +9,7 @@ import type { Metrics, Verdict } from "../training/gate.ts";
 import type { JobSurroundings } from "./child.ts";
 import type { ChildTask } from "./child-messages.ts";
 import { JobFailure } from "./children.ts";
+import { epochLine } from "./epoch-lines.ts";
 import type { PublishOrder, TrainingJob } from "./requests.ts";
 import type { Spool } from "./spool.ts";
 
@@ -59,7 +60,11 @@ export async function trainStep(task: ChildTask, tools: TrainingTools, around: J
     result = await tools.train(request, {
       signal: around.signal,
       ...(tools.trainers && { trainers: tools.trainers }),
-      onProgress: ({ epoch, epochs, ...figures }) => around.onProgress({ done: epoch, total: epochs, ...figures }),
+      onProgress: (progress) => {
+        const { epoch, epochs, ...figures } = progress;
+        around.onLog(epochLine(progress, new Date()));
+        around.onProgress({ done: epoch, total: epochs, ...figures });
+      },
       onLog: (line) => around.onLog(plainLine(line)),
     });
   } catch (error) {

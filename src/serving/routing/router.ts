@@ -21,6 +21,12 @@ export interface RouterOptions {
   onChange?: () => void;
 }
 
+/** A runtime that is there. */
+export interface ConnectedRuntime extends Omit<Hello, "models"> {
+  /** Rows that this router asked it for and that it has not answered. */
+  rows: number;
+}
+
 /** Between two looks at questions that have waited for too long. */
 const LOOK_MS = 50;
 /** A model that was there so short a time ago is being restarted: questions wait for it. */
@@ -77,8 +83,8 @@ export class Router {
   }
 
   /** The runtimes that take questions now. */
-  get runtimes(): Omit<Hello, "models">[] {
-    return this.#taking.flatMap(({ connected }) => (connected ? [connected.hello] : []));
+  get runtimes(): ConnectedRuntime[] {
+    return this.#taking.flatMap(({ connected, rows }) => (connected ? [{ ...connected.hello, rows }] : []));
   }
 
   /** All runtimes that are followed, there or not: where they are, what they said of themselves, and rows under way. */

@@ -3,8 +3,7 @@ import type { ServingConfig } from "../config.ts";
 import { Html, html } from "./html.ts";
 import { STYLE } from "./style.ts";
 
-/** Pages load nothing from anywhere, run no script and post to their own server alone. */
-export const CONTENT_SECURITY_POLICY = [
+const policy = [
   "default-src 'none'",
   `style-src 'sha256-${createHash("sha256").update(STYLE).digest("base64")}'`,
   "img-src data:",
@@ -13,10 +12,19 @@ export const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
+/** Pages load nothing from anywhere, run no script and post to their own server alone; one with a script runs that and asks its own server. */
+export function contentSecurityPolicy({ script }: View): string {
+  return script === undefined ? policy : `${policy}; script-src 'self'; connect-src 'self'`;
+}
+
 /** What a page shows, without what all of them have. */
 export interface View {
   title: string;
   body: Html;
+  /** The path of the page's module, where it has one. */
+  script?: string;
+  /** What else is in its head. */
+  head?: Html;
 }
 
 const places = [
@@ -24,6 +32,7 @@ const places = [
   { path: "/predictions", name: "Predictions" },
   { path: "/accuracy", name: "Accuracy" },
   { path: "/model", name: "Model" },
+  { path: "/live", name: "Live" },
 ];
 
 const BOAT = "M13 2v13h8zM11 6v9H4zM2 17h20l-3 5H5z";
@@ -33,7 +42,7 @@ const ICON = `data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewB
 export function page(
   { stack, host, generation }: Pick<ServingConfig, "stack" | "host" | "generation">,
   path: string,
-  { title, body }: View,
+  { title, body, script, head }: View,
 ): string {
   const links = places.map(
     (place) =>
@@ -47,6 +56,7 @@ export function page(
 <title>${title} · ${stack}</title>
 <link rel="icon" href="${ICON}">
 <style>${new Html(STYLE)}</style>
+${script === undefined ? undefined : html`<script type="module" src="${script}"></script>`}${head}
 </head>
 <body>
 <a class="skip" href="#content">Skip to the content</a>

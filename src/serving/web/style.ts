@@ -3,12 +3,12 @@ export const STYLE = `
 :root {
   color-scheme: light dark;
   --ink: #17212b; --soft: #55626e; --paper: #f6f7f6; --card: #fff; --line: #d9dfe2; --edge: #77858f;
-  --accent: #0b6b7f; --tint: #e2f0f2; --on-accent: #fff; --bad: #b0261c; --bad-tint: #fcebe9;
+  --second: #b4540a; --accent: #0b6b7f; --tint: #e2f0f2; --on-accent: #fff; --bad: #b0261c; --bad-tint: #fcebe9;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --ink: #e6ebee; --soft: #a2afb9; --paper: #0f151a; --card: #171f26; --line: #2b3741; --edge: #74838f;
-    --accent: #62c6da; --tint: #14323a; --on-accent: #07222a; --bad: #ff9c92; --bad-tint: #3a1c1a;
+    --second: #f0a35c; --accent: #62c6da; --tint: #14323a; --on-accent: #07222a; --bad: #ff9c92; --bad-tint: #3a1c1a;
   }
 }
 *, ::before, ::after { box-sizing: border-box; }
@@ -109,11 +109,57 @@ td.wrong span { font-size: .84rem; font-weight: 400; }
 .figure { margin: .1rem 0 .7rem; font-size: 2.4rem; font-weight: 650; line-height: 1.15; letter-spacing: -.02em; }
 .caution { padding: .6rem .8rem; background: var(--tint); border-radius: .4rem; font-size: .92rem; }
 
+[hidden] { display: none !important; }
+.live-head { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: .6rem 1.5rem; margin-bottom: 1.2rem; }
+.live-head h1 { margin: 0; }
+.controls { display: flex; flex-wrap: wrap; align-items: center; gap: .6rem .8rem; }
+.quiet { padding: .42rem .95rem; border: 1px solid var(--edge); background: var(--card); color: var(--ink); font-size: .92rem; font-weight: 500; }
+.quiet:hover { background: var(--tint); }
+.status { display: inline-flex; align-items: center; gap: .5rem; padding-right: .4rem; color: var(--soft); font-size: .92rem; font-weight: 600; }
+.status::before { content: ""; width: .62rem; height: .62rem; border-radius: 50%; background: var(--edge); }
+.status[data-state="live"] { color: var(--accent); }
+.status[data-state="live"]::before { background: var(--accent); }
+.status[data-state="lost"] { color: var(--bad); }
+.status[data-state="lost"]::before { border-radius: 0; background: var(--bad); }
+.status[data-state="paused"]::before { width: .5rem; border-inline: .16rem solid var(--edge); border-radius: 0; background: none; }
+h2.first { margin-top: 0; }
+#live-spoken:empty { display: none; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1rem; }
+.chart { min-width: 0; margin: 0; padding: .85rem 1rem .55rem; background: var(--card); border: 1px solid var(--line); border-radius: .6rem; }
+.chart figcaption { margin-bottom: .6rem; }
+.chart h3, section h3 { margin: 0; font-size: .98rem; }
+section h3 { margin-bottom: .5rem; }
+.chart h3 small { color: var(--soft); font-size: .86em; font-weight: 400; }
+.chart ul { display: flex; flex-wrap: wrap; gap: 0 1.1rem; margin: 0; padding: 0; color: var(--soft); font-size: .9rem; list-style: none; }
+.chart strong { display: inline-block; min-width: 2.6rem; color: var(--ink); font-variant-numeric: tabular-nums; }
+.key { width: 1.4rem; height: .5rem; margin-right: .4rem; vertical-align: .12em; }
+.plot { display: block; width: 100%; height: 10.5rem; }
+.plot text { fill: var(--soft); font-size: .75rem; font-variant-numeric: tabular-nums; }
+.plot .grid { stroke: var(--line); }
+.plot .axis { stroke: var(--edge); }
+.line { fill: none; stroke: var(--accent); stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; }
+.dot { fill: var(--accent); }
+.dot-2 { fill: var(--second); }
+.line-2 { stroke: var(--second); stroke-dasharray: 5 4; }
+.stale .plot .line { opacity: .55; }
+.totals { grid-template-columns: repeat(auto-fit, minmax(max(8rem, 22%), 1fr)); gap: .9rem 1.4rem; }
+.totals dt { font-size: .86rem; }
+.totals dd { margin: 0; font-size: 1.25rem; font-weight: 600; font-variant-numeric: tabular-nums; }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 0 1.5rem; }
+.pair section { min-width: 0; }
+.live-table th.text { overflow-wrap: break-word; }
+.live-table th, .live-table td { vertical-align: top; }
+.live-table td { overflow-wrap: break-word; }
+.live-table small { display: block; color: var(--soft); font-size: .84em; }
+.live-table .bar { min-width: 4rem; margin-top: .25rem; }
+.live-table tbody tr { height: 2.4rem; }
+
 footer { margin-top: 3rem; padding-block: 1.2rem 2.5rem; color: var(--soft); font-size: .86rem; overflow-wrap: anywhere; }
 
 @media (forced-colors: active) {
   [aria-current] { outline: 2px solid; }
   .bar .fill { fill: CanvasText; }
+  .line { stroke: CanvasText; }
 }
 @media (min-width: 60rem) {
   .rows .feature { display: table-cell; }
@@ -125,7 +171,10 @@ footer { margin-top: 3rem; padding-block: 1.2rem 2.5rem; color: var(--soft); fon
 }
 @media (max-width: 30rem) {
   header nav { width: 100%; justify-content: space-between; }
-  header nav a { padding-top: .2rem; }
+  header nav { gap: .5rem; }
+  header nav a { padding-top: .2rem; font-size: .92rem; white-space: nowrap; }
+  .totals { grid-template-columns: 1fr 1fr; }
+  .live-table th, .live-table td { padding-inline: .38rem; font-size: .92rem; }
   .brand { padding-bottom: .4rem; }
   main { padding-top: 1.5rem; }
   th, td { padding-inline: .45rem; }

@@ -54,7 +54,7 @@ export async function prepareSurroundings(): Promise<Surroundings> {
         findLast: () => served,
         models: [{ ...served, live: true, default: true }],
         runtimes: [
-          { id: "test", group: "default", onnxruntime: onnx.runtimeVersion, provider: "cpu", batchRows: 1024 },
+          { id: "test", group: "default", onnxruntime: onnx.runtimeVersion, provider: "cpu", batchRows: 1024, rows: 0 },
         ],
         predict: async (_served, inputs) => ({
           outputs: await onnx.run(inputs),

@@ -111,7 +111,7 @@ export async function inProcess(fill: (modelsDir: string) => Promise<unknown>): 
         get models() {
           return set.models.map((one) => ({ ...servedOf(one), live: one.live, default: one.default }));
         },
-        runtimes: [{ id: "test", group: "default", onnxruntime: "test", provider: "cpu", batchRows: 1024 }],
+        runtimes: [{ id: "test", group: "default", onnxruntime: "test", provider: "cpu", batchRows: 1024, rows: 0 }],
         predict: async (served, inputs) => {
           const slot = set.models.find(({ model }) => model.digest === served.model.digest)?.slot ?? 0;
           try {

@@ -3,6 +3,7 @@ import { digestOf } from "../../../src/common/digest.ts";
 import { pathExists } from "../../../src/common/files.ts";
 import { waitFor } from "../../../src/common/wait.ts";
 import type { TrainJobRequest } from "../../../src/serving/jobs/requests.ts";
+import { trainingCurves } from "../../../src/serving/jobs/training-curve.ts";
 import { readRegistry } from "../../../src/serving/models/registry-file.ts";
 import { queueAbsent } from "../../support/queue-server.ts";
 import { type JobBench, openBench, taken, until } from "./setup.ts";
@@ -50,7 +51,12 @@ describe.skipIf(queueAbsent)(`a training${queueAbsent ? ` (${queueAbsent})` : ""
       result: { metrics: { accuracy: 0.75 }, model: { name: "trained", version: "1" } },
     });
     const { lines } = await bench.jobs.log(id, 0);
-    expect(lines.slice(1)).toEqual([1, 2, 3].map((epoch) => `2026-01-01T00:00:00.000Z epoch ${epoch}`));
+    expect(lines.slice(1).filter((line) => line.startsWith("2026-01-01"))).toEqual(
+      [1, 2, 3].map((epoch) => `2026-01-01T00:00:00.000Z epoch ${epoch}`),
+    );
+    expect(await trainingCurves(bench.jobs)(id)).toEqual(
+      [1, 2, 3].map((epoch) => ({ epoch, epochs: 3, loss: 1 / epoch })),
+    );
     const registry = await readRegistry(modelsDir());
     expect(registry.models.trained).toMatchObject({ live: "1", versions: [{ version: "1" }] });
     await waitFor("its rows to go", async () => !(await pathExists(bench.spool.path(file))) || undefined, {

@@ -28,6 +28,10 @@ const views: { name: string; open: (page: Page) => Promise<unknown>; says?: stri
   { name: "accuracy-asked", open: (page) => page.goto("/accuracy") },
   { name: "accuracy", open: (page) => page.goto("/accuracy").then(() => press(page, "Compute the accuracy")) },
   {
+    name: "live",
+    open: (page) => page.goto("/live").then(() => page.locator('#live-status[data-state="live"]').waitFor()),
+  },
+  {
     name: "failure",
     open: (page) => page.goto("/nowhere"),
     says: "console error: Failed to load resource: the server responded with a status of 404 (Not Found)",

@@ -154,9 +154,10 @@ async function serve(config: ServingConfig, log: Logger, meter: Meter, hub: Hub)
   const app = buildFrontend(context, log, { access, meter, hub });
   // else the first requests would ask for models that nobody is known to have
   await workers.settle();
+  // before HTTP, where readiness is asked for: a host that is ready answers databases, too
+  const aiengine = config.aiengine && (await listenAiEngine({ context, settings: config.aiengine, log }));
   await app.listen({ host, port });
   const grpc = config.grpc && (await listenGrpc({ context, hub, access, log }, { host, ...config.grpc }));
-  const aiengine = config.aiengine && (await listenAiEngine({ context, settings: config.aiengine, log }));
   return {
     close: async () => {
       await Promise.all([app.close(), grpc?.close(), aiengine?.close()]);

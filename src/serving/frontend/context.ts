@@ -17,6 +17,24 @@ export interface FrontendContext {
   workers: Workers;
 }
 
+/** The default model, or the live one of this name. Throws HttpError 503 while nothing serves, 404 for a name that is unknown. */
+export function requireModel({ router }: Pick<FrontendContext, "router">, name?: string): ServedModel {
+  const served = router.find(name);
+  if (served) return served;
+  if (name !== undefined && router.find()) throw new HttpError(404, "MODEL_UNKNOWN", `${name} does not serve here`);
+  throw runtimeAway();
+}
+
+/** The same, or what it was when it was last there: what is asked of it later need not wait now. */
+export function requireLastModel({ router }: Pick<FrontendContext, "router">, name?: string): ServedModel {
+  const served = router.find(name) ?? router.findLast(name);
+  if (served) return served;
+  if (name !== undefined && (router.find() ?? router.findLast())) {
+    throw new HttpError(404, "MODEL_UNKNOWN", `${name} does not serve here`);
+  }
+  throw runtimeAway();
+}
+
 /** The default model as it serves now. Throws HttpError 503 while there is none, 404 for one that takes no rows of numbers. */
 export function requireRowModel({ router }: Pick<FrontendContext, "router">): RowModel {
   return readAsRows(router.find());
@@ -26,12 +44,8 @@ export function requireRowModel({ router }: Pick<FrontendContext, "router">): Ro
  * The default model, or the one of this name, or what it was when it was last there: what is asked of it later need not wait now.
  * Throws HttpError 503 while nothing serves, 404 for a name that is unknown.
  */
-export function requireLastRowModel({ router }: Pick<FrontendContext, "router">, name?: string): RowModel {
-  const served = router.find(name) ?? router.findLast(name);
-  if (!served && name !== undefined && (router.find() ?? router.findLast())) {
-    throw new HttpError(404, "MODEL_UNKNOWN", `${name} does not serve here`);
-  }
-  return readAsRows(served);
+export function requireLastRowModel(context: Pick<FrontendContext, "router">, name?: string): RowModel {
+  return readAsRows(requireLastModel(context, name));
 }
 
 function readAsRows(served: ServedModel | undefined): RowModel {

@@ -1,12 +1,15 @@
 import type { ServingConfig } from "../config.ts";
+import type { GoldenResult } from "../frontend/golden-check.ts";
 import type { ModelData } from "../frontend/model-data.ts";
-import { featureNames, type ModelCard, type RowCard } from "../models/card.ts";
-import { goldenQuestions } from "../models/golden.ts";
-import type { RowModel } from "../routing/rows.ts";
-import { answers } from "./answer.ts";
-import { counted, plain } from "./figures.ts";
+import { featureNames, type ModelCard, type RowCard, takesRows } from "../models/card.ts";
+import { GOLDEN_TOLERANCE, goldenQuestions } from "../models/golden.ts";
+import type { ServedModel } from "../routing/question.ts";
+import type { TrainingRecord } from "../training/record.ts";
+import { modelAddress, modelChoices } from "./addresses.ts";
+import { bar, counted, percent, plain } from "./figures.ts";
 import { type Html, html } from "./html.ts";
 import type { View } from "./layout.ts";
+import { does } from "./welcome.ts";
 
 const formats: Record<ModelCard["source"]["format"], string> = {
   "keras-json+h5": "Keras, description and weights",
@@ -17,24 +20,39 @@ const formats: Record<ModelCard["source"]["format"], string> = {
   trained: "Trained by Slipway",
 };
 
+/** What is known of a model beside its package. */
+interface Known {
+  /** How it answers its golden questions now; undefined where that is not known. */
+  golden: GoldenResult | undefined;
+  /** Whether the pages of predictions and accuracy are this model's. */
+  isDefault: boolean;
+  /** All that serve. */
+  models: readonly ServedModel[];
+}
+
 /** The model card: what the model takes and answers, where it comes from, how it was proven, what serves it. */
-export function modelCard(config: ServingConfig, { model, card, onnxruntime }: RowModel, data: ModelData): View {
-  const { golden, table } = data;
+export function modelCard(config: ServingConfig, served: ServedModel, data: ModelData, known: Known): View {
+  const { model, card, onnxruntime } = served;
+  const { golden, table, training } = data;
   return {
     title: "Model",
-    body: html`<h1>${model.name} <small>version ${model.version}</small></h1>
-<p class="lead">Takes ${counted(card.rows.input.features, "number")}, answers ${answers(card.rows.output)}.</p>
-<h2 id="takes">What it takes</h2>
-${features(card, data)}
+    body: html`${modelChoices("/model", known.models, served)}<h1>${model.name} <small>version ${model.version}</small></h1>
+<p class="lead">${capital(does(served))}.</p>
+<p class="actions"><a class="button" href="${modelAddress("/predict", model)}">Try it</a></p>
+${takesRows(card) ? html`<h2 id="takes">What it takes</h2>\n${features(card, data)}` : undefined}
+<h2 id="tensors">Its tensors</h2>
+${tensors(card)}
 <h2>Where it comes from</h2>
 <dl>
 <dt>Format</dt><dd>${formats[card.source.format]}</dd>
 ${card.source.files.map(({ name, digest }) => html`<dt>${name}</dt><dd><code>${digest}</code></dd>`)}
 <dt>Package</dt><dd><code>${model.digest}</code></dd>
 </dl>
+${training && trainingOf(training)}
 <h2>How it was proven</h2>
 <p>Before it served it repeated the outputs of ${counted(goldenQuestions(golden), "golden row")} on this host. They come from: ${golden.source}.</p>
-<p>${table.rows.length === 0 ? "No rows travel with it." : html`<a href="/predictions">${counted(table.rows.length, "row")}</a> travel with it${table.labels ? html`, with their true classes: its <a href="/accuracy">accuracy</a>` : undefined}.`}</p>
+${known.golden && goldenWords(known.golden)}
+<p>${travelling(table, known.isDefault)}</p>
 <h2>What serves it</h2>
 <dl>
 <dt>Stack</dt><dd>${config.stack}</dd>
@@ -43,6 +61,67 @@ ${card.source.files.map(({ name, digest }) => html`<dt>${name}</dt><dd><code>${d
 <dt>Payload</dt><dd><code>${config.payload}</code></dd>
 </dl>`,
   };
+}
+
+function travelling({ rows, labels }: ModelData["table"], isDefault: boolean): Html {
+  if (rows.length === 0) return html`No rows travel with it.`;
+  const count = counted(rows.length, "row");
+  const truth = labels ? ", with their true classes" : "";
+  if (!isDefault) return html`${count} travel with it${truth}.`;
+  return html`<a href="/predictions">${count}</a> travel with it${truth}${labels ? html`: its <a href="/accuracy">accuracy</a>` : undefined}.`;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function goldenWords({ classes, deviation }: GoldenResult): Html {
+  return html`<dl>
+${classes && html`<dt>Accuracy on the golden rows</dt><dd><span class="measure">${percent(classes.right / classes.rows)}${bar(classes.right / classes.rows)}</span> ${classes.right} of ${classes.rows} in the known class</dd>`}
+${deviation === undefined ? html`<dt>Answers</dt><dd>as they are known</dd>` : html`<dt>Largest deviation</dt><dd>${deviation === 0 ? "0" : deviation.toExponential(1)}, at most ${GOLDEN_TOLERANCE} is let through</dd>`}
+</dl>`;
+}
+
+function tensors({ inputs, outputs, batching }: ModelCard): Html {
+  const lines = (side: string, specs: ModelCard["inputs"]) =>
+    specs.map(
+      ({ name, datatype, shape }) =>
+        html`<tr><th scope="row" class="text">${name}</th><td>${side}</td><td>${datatype}</td><td>${shape.length === 0 ? "one" : shape.map((size) => (size === -1 ? "any" : String(size))).join(" × ")}</td></tr>
+`,
+    );
+  return html`<div class="scroll" role="region" aria-labelledby="tensors" tabindex="0"><table>
+<caption>${batching ? "Rows do not know of each other: requests are computed together" : "Requests are computed one by one"}</caption>
+<thead><tr><th scope="col" class="text">Name</th><th scope="col">Side</th><th scope="col">Datatype</th><th scope="col">Shape</th></tr></thead>
+<tbody>
+${lines("input", inputs)}${lines("output", outputs)}</tbody>
+</table></div>`;
+}
+
+/** Where a trained model comes from, and what it reached. */
+function trainingOf({
+  kind,
+  trainer,
+  seed,
+  epochs,
+  epoch,
+  seconds,
+  rows,
+  metrics,
+  parent,
+  verdict,
+  dataDigest,
+}: TrainingRecord): Html {
+  return html`<h2>How it was trained</h2>
+<dl>
+<dt>Kind</dt><dd>${kind}${trainer === undefined ? undefined : `, by ${trainer}`}</dd>
+<dt>Seed</dt><dd>${seed}</dd>
+${epochs === undefined ? undefined : html`<dt>Epochs</dt><dd>${epochs}${epoch === undefined ? undefined : `, the weights are those of epoch ${epoch}`}, ${plain(seconds)} s</dd>`}
+<dt>Rows</dt><dd>${rows.training} to train on, ${rows.validation} to validate, ${rows.holdOut} held out</dd>
+<dt>Data</dt><dd><code>${dataDigest}</code></dd>
+<dt>Parent</dt><dd>${parent === undefined ? "none" : html`<code>${parent}</code>`}</dd>
+${Object.entries(metrics).map(([name, value]) => html`<dt>${name}</dt><dd>${plain(value)}</dd>`)}
+<dt>Gate</dt><dd>${verdict.passed ? "passed" : "not passed"}${verdict.checks.map(({ metric, bound, limit }) => html`; ${metric} ${bound} ${limit ?? "unknown"}`)}</dd>
+</dl>`;
 }
 
 function features({ rows: { input } }: RowCard, { ranges, table }: ModelData): Html {

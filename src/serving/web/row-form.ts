@@ -2,15 +2,22 @@ import type { FormRow } from "../frontend/form-row.ts";
 import type { ModelData } from "../frontend/model-data.ts";
 import { featureNames } from "../models/card.ts";
 import type { RowModel } from "../routing/rows.ts";
+import { modelAddress } from "./addresses.ts";
 import { type Answer, answerPanel, answers } from "./answer.ts";
 import { counted, plain } from "./figures.ts";
 import { type Html, html } from "./html.ts";
 import type { View } from "./layout.ts";
 
-/** The form for one row, with the answer or with what is wrong. `example` is the row of the table that it was filled in from, counted from 1. */
-export function rowForm(served: RowModel, data: ModelData, row: FormRow, answer?: Answer, example?: number): View {
+/** The form for one row, with the answer or with what is wrong. `example` is the row of the table that it was filled in from, counted from 1; `name` the model's, where it was asked for by name. */
+export function rowForm(
+  served: RowModel,
+  data: ModelData,
+  row: FormRow,
+  { answer, example, name }: { answer?: Answer | undefined; example?: number | undefined; name?: string | undefined },
+): View {
   const { model, card } = served;
   const names = featureNames(card.rows.input);
+  const address = name === undefined ? "/predict" : modelAddress("/predict", { name });
   const wrong = row.problem !== undefined || row.problems.some((problem) => problem !== undefined);
   return {
     title: wrong ? "Error: try it" : "Try it",
@@ -18,11 +25,11 @@ export function rowForm(served: RowModel, data: ModelData, row: FormRow, answer?
 <p class="lead">${model.name}, version ${model.version}, takes ${counted(names.length, "number")} and answers ${answers(card.rows.output)}.</p>
 <div class="columns">
 ${wrong ? problems(names, row) : answer ? answerPanel(served, data, row.values, answer) : advice(data)}
-<form method="post" action="/predict" autocomplete="off" novalidate>
+<form method="post" action="${address}" autocomplete="off" novalidate>
 <div class="fields">
 ${names.map((name, column) => field(name, column, data, row))}
 </div>
-<p class="actions"><button>Predict</button>${exampleLink(data, example)}<a href="/predict">Clear</a></p>
+<p class="actions"><button>Predict</button>${exampleLink(data, name, example)}<a href="${address}">Clear</a></p>
 </form>
 </div>`,
   };
@@ -44,10 +51,10 @@ ${problem === undefined ? undefined : html`<p class="problem" id="${id}-problem"
 `;
 }
 
-function exampleLink({ table: { rows } }: ModelData, example = 0): Html | undefined {
+function exampleLink({ table: { rows } }: ModelData, name: string | undefined, example = 0): Html | undefined {
   if (rows.length === 0) return undefined;
   const next = (example % rows.length) + 1;
-  return html`<a href="/predict?row=${next}">Fill in row ${next} of ${rows.length}</a>`;
+  return html`<a href="${name === undefined ? "/predict?" : `${modelAddress("/predict", { name })}&`}row=${next}">Fill in row ${next} of ${rows.length}</a>`;
 }
 
 function advice({ table: { rows } }: ModelData): Html {

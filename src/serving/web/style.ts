@@ -64,6 +64,7 @@ thead th { border-top: 0; color: var(--soft); font-size: .84rem; font-weight: 60
 th.text, th.name { text-align: left; overflow-wrap: anywhere; }
 tbody tr:hover { background: var(--tint); }
 .name::first-letter, .field label::first-letter, .feature::first-letter, .panel li a::first-letter, .message::first-letter { text-transform: uppercase; }
+.field.exact label::first-letter { text-transform: none; }
 .rows .feature { display: none; color: var(--soft); font-size: .92rem; }
 td.wrong { color: var(--bad); font-weight: 600; }
 td.wrong span { font-size: .84rem; font-weight: 400; }
@@ -92,8 +93,11 @@ td.wrong span { font-size: .84rem; font-weight: 400; }
 .columns { display: grid; gap: 1.5rem; align-items: start; }
 .fields { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 13.5rem), 1fr)); gap: 1.1rem 1.4rem; }
 .field label { display: inline-block; font-weight: 600; font-size: .95rem; }
-.field input { width: 100%; padding: .5rem .7rem; border: 1px solid var(--edge); border-radius: .4rem; background: var(--card); color: inherit; font: inherit; font-variant-numeric: tabular-nums; }
-.field input[aria-invalid] { border-color: var(--bad); box-shadow: inset 0 0 0 1px var(--bad); }
+.field input, .field select, .field textarea { width: 100%; padding: .5rem .7rem; border: 1px solid var(--edge); border-radius: .4rem; background: var(--card); color: inherit; font: inherit; font-variant-numeric: tabular-nums; }
+.field textarea { font: .84rem/1.5 ui-monospace, "Cascadia Mono", Menlo, Consolas, monospace; resize: vertical; }
+form > .field + .field { margin-top: 1.1rem; }
+.models { margin-bottom: 1.2rem; }
+.field input[aria-invalid], .field select[aria-invalid], .field textarea[aria-invalid] { border-color: var(--bad); box-shadow: inset 0 0 0 1px var(--bad); }
 .field p { margin: .2rem 0 0; }
 .problem { color: var(--bad); font-size: .9rem; overflow-wrap: anywhere; }
 .panel { padding: 1.1rem 1.3rem 1.2rem; background: var(--card); border: 1px solid var(--line); border-left: .3rem solid var(--accent); border-radius: .6rem; overflow-wrap: anywhere; }
@@ -145,10 +149,11 @@ section h3 { margin-bottom: .5rem; }
 .totals { grid-template-columns: repeat(auto-fit, minmax(max(8rem, 22%), 1fr)); gap: .9rem 1.4rem; }
 .totals dt { font-size: .86rem; }
 .totals dd { margin: 0; font-size: 1.25rem; font-weight: 600; font-variant-numeric: tabular-nums; }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 0 1.5rem; }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1.2rem 1.5rem; }
 .pair section { min-width: 0; }
 .live-table th.text { overflow-wrap: break-word; }
-.live-table th, .live-table td { vertical-align: top; }
+.live-table th, .live-table td { padding-inline: .5rem; font-size: .92rem; vertical-align: top; }
+.live-table td small { overflow-wrap: anywhere; }
 .live-table td { overflow-wrap: break-word; }
 .live-table small { display: block; color: var(--soft); font-size: .84em; }
 .live-table .bar { min-width: 4rem; margin-top: .25rem; }

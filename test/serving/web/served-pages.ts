@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
-import type { ModelPackage } from "../../../src/serving/models/package.ts";
+import type { AnyPackage } from "../../../src/serving/models/package.ts";
 import { assemble } from "../../support/assemble.ts";
 import { type Host, installModel, prepareHost, startServing, type TestProcess, untilReady } from "../support.ts";
 import { startBrowser } from "./browser.ts";
@@ -15,13 +15,18 @@ export interface ServedPages {
   end(): Promise<void>;
 }
 
-/** Serves a model; the test must end it. */
-export async function servePages(model: ModelPackage): Promise<ServedPages> {
+/** Serves a model, and others by their names; the test must end it. */
+export async function servePages(
+  model: AnyPackage,
+  others: Record<string, AnyPackage> = {},
+  name = "diabetes",
+): Promise<ServedPages> {
   const { built, end } = await assemble(async (undo) => {
     const folder = await mkdtemp(join(tmpdir(), "slipway-pages-"));
     undo(() => rm(folder, { recursive: true }));
     const host = await prepareHost(folder);
-    await installModel(host.modelsDir, model);
+    await installModel(host.modelsDir, model, "1", name);
+    for (const [other, own] of Object.entries(others)) await installModel(host.modelsDir, own, "1", other);
     const [frontend, runtime] = [startServing("frontend", host), startServing("runtime", host)];
     undo(() => Promise.all([frontend.end("SIGKILL"), runtime.end("SIGKILL")]));
     const browser = await startBrowser();

@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { waitFor } from "../../src/common/wait.ts";
+import { appEntries } from "../../src/release/app-layer.ts";
 import { importModel } from "../../src/serving/models/import.ts";
 import { type QueueServer, queueAbsent, startQueueServer } from "../support/queue-server.ts";
 import {
@@ -222,29 +223,17 @@ describe.skipIf(queueAbsent)(`jobs${queueAbsent ? ` (${queueAbsent})` : ""}`, ()
 
 describe("one file for each process", () => {
   it("is all that a host needs besides ONNX Runtime", async () => {
-    const { build } = await import("esbuild");
     const bundles = join(folder, "bundles");
-    await build({
-      absWorkingDir: root,
-      entryPoints: ["frontend", "runtime", "worker", "job"].map((entry) => `src/serving/main-${entry}.ts`),
-      bundle: true,
-      platform: "node",
-      format: "esm",
-      external: ["onnxruntime-node"],
-      banner: {
-        js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
-      },
-      outExtension: { ".js": ".mjs" },
-      outdir: bundles,
-    });
-    await mkdir(join(bundles, "node_modules"));
-    const onnxRuntime = join("node_modules", "onnxruntime-node");
-    await symlink(join(root, onnxRuntime), join(bundles, onnxRuntime));
+    for (const { name, content } of await appEntries(root)) {
+      const file = join(bundles, name);
+      await mkdir(dirname(file), { recursive: true });
+      await ("bytes" in content ? writeFile(file, content.bytes) : cp(content.file, file));
+    }
     const server = queueAbsent ? undefined : await startQueueServer(bundles);
     if (server) onTestFinished(() => server.stop());
     const host = await newHost("bundled", server && { queue: server.queue });
     const bundle = (entry: string) =>
-      started(startProcess(process.execPath, [join(bundles, `main-${entry}.mjs`)], host.env));
+      started(startProcess(process.execPath, [join(bundles, `${entry}.mjs`)], host.env));
     bundle("frontend");
     bundle("runtime");
     await untilReady(host);

@@ -13,7 +13,11 @@ const unread = [
   /^node-linux-[^/]+\/include$/,
   // builds for browsers and bundlers
   /^h5wasm\/dist\/(?:esm|iife)$/,
+  /^csv-parse\/dist\/(?:iife|umd)$/,
+  /^handlebars\/dist\/(?:amd|handlebars[^/]*\.js)$/,
   /^@opentelemetry\/[^/]+\/build\/(?:esm|esnext)$/,
+  // a framework's own tests and pages
+  /^fastify\/(?:test|docs|examples)$/,
   // TypeScript's messages in other languages
   /^typescript\/lib\/[a-z]{2}(?:-[a-z]{2})?$/,
   // the TypeScript inside Pulumi's SDK, for programs that have none

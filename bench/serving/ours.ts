@@ -1,5 +1,5 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { cp, mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { appEntries } from "../../src/release/app-layer.ts";
 import { type Host, installModel, prepareHost, type TestProcess } from "../../test/serving/support.ts";
 import { freePort } from "../../test/support/tcp.ts";
@@ -72,9 +72,10 @@ const REPLICAS = [0, 1];
 /** Starts a host's frontend and runtimes. */
 export async function startHost(net: Net, folder: string): Promise<RunningHost> {
   const app = join(folder, "app");
-  await mkdir(app, { recursive: true });
   for (const { name, content } of await appEntries(root)) {
-    if (name.endsWith(".mjs") && "bytes" in content) await writeFile(join(app, name), content.bytes);
+    const file = join(app, name);
+    await mkdir(dirname(file), { recursive: true });
+    await ("bytes" in content ? writeFile(file, content.bytes) : cp(content.file, file));
   }
   const host = await prepareHost(folder);
   await installModel(host.modelsDir, net.model);

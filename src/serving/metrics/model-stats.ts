@@ -50,10 +50,19 @@ const BATCH_COUNT = "slipway_model_batches_total";
 const BATCH_SECONDS = "slipway_model_batch_seconds_total";
 const LAST = "slipway_model_last_inference_timestamp_seconds";
 
+interface Pair {
+  count: Counter;
+  seconds: Counter;
+}
+
+/** A model's counters, looked up once: every prediction counts. */
 interface Recorder {
   inferences: Counter;
   executions: Counter;
-  stages: Record<Stage, { count: Counter; seconds: Counter }>;
+  stages: Record<Stage, Pair>;
+  /** By the batch's size. */
+  batches: Map<number, Pair>;
+  last: { labels: string[]; value: number };
 }
 
 /**
@@ -84,18 +93,32 @@ export function modelStatsOf(meter: Meter): ModelStats {
     const labels = [model.name, model.version];
     const stage = (name: Stage) => ({ count: count(...labels, name), seconds: seconds(...labels, name) });
     const stages = { success: stage("success"), fail: stage("fail"), queue: stage("queue"), compute: stage("compute") };
-    const recorder = { inferences: inferences(...labels), executions: executions(...labels), stages };
+    const key = labels.join("\0");
+    const touched = last.get(key) ?? { labels, value: 0 };
+    last.set(key, touched);
+    const recorder: Recorder = {
+      inferences: inferences(...labels),
+      executions: executions(...labels),
+      stages,
+      batches: new Map(),
+      last: touched,
+    };
     recorders.set(model, recorder);
     return recorder;
   };
-  const touch = ({ name, version }: Model) => {
-    const key = `${name}\0${version}`;
-    const value = Date.now() / 1000;
-    const cell = last.get(key);
-    if (cell) cell.value = value;
-    else last.set(key, { labels: [name, version], value });
+  const batchesOf = ({ batches: known }: Recorder, { name, version }: Model, size: number): Pair => {
+    let pair = known.get(size);
+    if (!pair) {
+      const labels = [name, version, String(size)];
+      pair = { count: batches(...labels), seconds: batchSeconds(...labels) };
+      known.set(size, pair);
+    }
+    return pair;
   };
-  const add = ({ count, seconds }: { count: Counter; seconds: Counter }, time: number, times = 1) => {
+  const touch = ({ last }: Recorder) => {
+    last.value = Date.now() / 1000;
+  };
+  const add = ({ count, seconds }: Pair, time: number, times = 1) => {
     count.add(times);
     seconds.add(time);
   };
@@ -109,13 +132,13 @@ export function modelStatsOf(meter: Meter): ModelStats {
       add(recorder.stages.success, elapsedMs / 1000);
       add(recorder.stages.queue, queueMicros / 1e6);
       add(recorder.stages.compute, compute);
-      const size = [model.name, model.version, String(batchSizeOf(Math.max(rows, batchRows)))];
-      add({ count: batches(...size), seconds: batchSeconds(...size) }, compute * share, share);
-      touch(model);
+      add(batchesOf(recorder, model, batchSizeOf(Math.max(rows, batchRows))), compute * share, share);
+      touch(recorder);
     },
     failed: (model, elapsedMs) => {
-      add(recorderOf(model).stages.fail, elapsedMs / 1000);
-      touch(model);
+      const recorder = recorderOf(model);
+      add(recorder.stages.fail, elapsedMs / 1000);
+      touch(recorder);
     },
   };
 }

@@ -3,16 +3,11 @@ import type { Logger } from "pino";
 import { SlipwayError } from "../../common/errors.ts";
 import { durableModels, durableSettingsOf, limitsOf, modelLimitsOf, type ServingConfig } from "../config.ts";
 import { connectQueue } from "../jobs/connection.ts";
+import { type AskedRouter, withPredict } from "../routing/asked-router.ts";
 import type { Router } from "../routing/router.ts";
 import type { ModelSet } from "../runtime/model-set.ts";
 import { type Consumer, consumeFrames } from "./consumer.ts";
 import { DurableRouter } from "./router.ts";
-
-/** What routes ask of a router. */
-export type AskedRouter = Pick<
-  Router,
-  "find" | "findConnected" | "findLast" | "models" | "runtimes" | "predict" | "sync"
->;
 
 /**
  * The router of a frontend: questions to durable models go by way of the queue's server, all others to the runtimes themselves.
@@ -43,20 +38,9 @@ export async function durably(
     keepAnswersS,
   });
   return {
-    router: {
-      find: (...asked) => router.find(...asked),
-      findConnected: (...asked) => router.findConnected(...asked),
-      findLast: (...asked) => router.findLast(...asked),
-      get models() {
-        return router.models;
-      },
-      get runtimes() {
-        return router.runtimes;
-      },
-      sync: () => router.sync(),
-      predict: (served, inputs, terms) =>
-        names.has(served.model.name) ? durable.predict(served, inputs, terms) : router.predict(served, inputs, terms),
-    },
+    router: withPredict(router, (served, inputs, terms) =>
+      names.has(served.model.name) ? durable.predict(served, inputs, terms) : router.predict(served, inputs, terms),
+    ),
     close: () => durable.close(),
   };
 }

@@ -14,7 +14,7 @@ import {
 } from "../routing/question.ts";
 import { joined } from "../runtime/batcher.ts";
 import { rowsIn } from "../runtime/fitting.ts";
-import { encodeTensors, FrameKind, jsonIn, tensorsIn } from "../runtime/frames.ts";
+import { encodeTensors, FrameKind, HEADER_BYTES, jsonIn, tensorsIn } from "../runtime/frames.ts";
 import { refusalSchema } from "../runtime/hello.ts";
 import type { RawTensor } from "../tensors/raw-tensor.ts";
 import { ACCEPT, answerKey, entriesByStream, framesStream, openEnvelope, PENDING, repliesStream } from "./protocol.ts";
@@ -40,8 +40,6 @@ const LOOK_MS = 50;
 /** More frames on their way to the server make its writes no faster. */
 const MOST_ACCEPTING = 2;
 const WAIT_MS = 250;
-/** Between the frame and its bytes there is Redis' protocol, not ours: the head is for whoever reads it. */
-const HEADER_BYTES = 32;
 
 /**
  * Has questions answered by way of streams in Redis that outlast every process: what was taken is answered although the runtime, or Redis,
@@ -162,6 +160,7 @@ export class DurableRouter {
   async #accept(id: number, questions: Keyed[], known?: string): Promise<Buffer> {
     const [{ served }] = questions as [Keyed];
     const { streamFrames, keepAnswersS, commands } = this.#options;
+    // between the frame and its bytes there is Redis' protocol, not ours
     const body = encodeTensors(FrameKind.predict, id, 0, joined(questions)).subarray(HEADER_BYTES);
     const keys = [framesStream(served.model.name), ...(known === undefined ? [] : [known])];
     // a version is not named: whatever is live when the frame is computed answers, as with a runtime that is asked directly

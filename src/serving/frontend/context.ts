@@ -1,8 +1,8 @@
 import type { ServingConfig, ServingLimits } from "../config.ts";
 import type { JobQueue } from "../jobs/queue.ts";
 import { takesRows } from "../models/card.ts";
+import type { AskedRouter } from "../routing/asked-router.ts";
 import type { ServedModel } from "../routing/question.ts";
-import type { Router } from "../routing/router.ts";
 import type { RowModel } from "../routing/rows.ts";
 import type { Workers } from "../workers/workers.ts";
 import { HttpError, runtimeAway } from "./errors.ts";
@@ -11,7 +11,7 @@ import { HttpError, runtimeAway } from "./errors.ts";
 export interface FrontendContext {
   config: ServingConfig;
   limits: ServingLimits;
-  router: Pick<Router, "find" | "findConnected" | "findLast" | "models" | "runtimes" | "predict" | "sync">;
+  router: AskedRouter;
   /** Absent on a host without a queue. */
   jobs: JobQueue | undefined;
   workers: Workers;

@@ -1,6 +1,7 @@
 import { modelCountersOf } from "../metrics/counters.ts";
 import type { Cell, Meter } from "../metrics/meter.ts";
 import { modelStatsOf } from "../metrics/model-stats.ts";
+import { type AskedRouter, withPredict } from "../routing/asked-router.ts";
 import type { ServedModel } from "../routing/question.ts";
 import { rowsIn } from "../runtime/fitting.ts";
 import type { FrontendContext } from "./context.ts";
@@ -34,7 +35,7 @@ export function meterModels(context: FrontendContext, meter: Meter): FrontendCon
   return { ...context, router: counted(router, meter) };
 }
 
-function meterWhatServes(router: FrontendContext["router"], meter: Meter): void {
+function meterWhatServes(router: AskedRouter, meter: Meter): void {
   // each process sees the same
   const combine = "max";
   meter.gauge(
@@ -70,7 +71,7 @@ function meterWhatServes(router: FrontendContext["router"], meter: Meter): void 
   );
 }
 
-function counted(router: FrontendContext["router"], meter: Meter): FrontendContext["router"] {
+function counted(router: AskedRouter, meter: Meter): AskedRouter {
   const counters = modelCountersOf(meter);
   const known = new WeakMap<ServedModel, ReturnType<typeof counters>>();
   const countersOf = (served: ServedModel) => {
@@ -114,42 +115,30 @@ function counted(router: FrontendContext["router"], meter: Meter): FrontendConte
     latency.observe(elapsedMs / 1000);
     return elapsedMs;
   };
-  return {
-    find: (name, version) => router.find(name, version),
-    findConnected: (name, version) => router.findConnected(name, version),
-    findLast: (name) => router.findLast(name),
-    get models() {
-      return router.models;
-    },
-    get runtimes() {
-      return router.runtimes;
-    },
-    sync: () => router.sync(),
-    predict: (served, inputs, terms) => {
-      const count = rowsIn(served.card, inputs);
-      const start = performance.now();
-      rows.observe(count);
-      inFlight++;
-      return router.predict(served, inputs, terms).then(
-        (answer) => {
-          const { timing } = answer;
-          batchRows.observe(timing.batchRows);
-          queued.observe(timing.queueMicros / 1e6);
-          computed.observe(timing.computeMicros / 1e6);
-          const milliseconds = finish(start);
-          countersOf(answer.served).answered(count, milliseconds);
-          stats.answered(answer.served.model, count, timing, milliseconds);
-          return answer;
-        },
-        (error: unknown) => {
-          const milliseconds = finish(start);
-          countersOf(served).failed(milliseconds);
-          stats.failed(served.model, milliseconds);
-          throw error;
-        },
-      );
-    },
-  };
+  return withPredict(router, (served, inputs, terms) => {
+    const count = rowsIn(served.card, inputs);
+    const start = performance.now();
+    rows.observe(count);
+    inFlight++;
+    return router.predict(served, inputs, terms).then(
+      (answer) => {
+        const { timing } = answer;
+        batchRows.observe(timing.batchRows);
+        queued.observe(timing.queueMicros / 1e6);
+        computed.observe(timing.computeMicros / 1e6);
+        const milliseconds = finish(start);
+        countersOf(answer.served).answered(count, milliseconds);
+        stats.answered(answer.served.model, count, timing, milliseconds);
+        return answer;
+      },
+      (error: unknown) => {
+        const milliseconds = finish(start);
+        countersOf(served).failed(milliseconds);
+        stats.failed(served.model, milliseconds);
+        throw error;
+      },
+    );
+  });
 }
 
 /** The runtimes of this host. */

@@ -46,7 +46,8 @@ export interface Frame {
 }
 
 const LENGTH_BYTES = 4;
-const HEADER_BYTES = 32;
+/** What stands before the body. */
+export const HEADER_BYTES = 32;
 /** Tensors begin at multiples of it, so that numbers of any size can be read where they lie. */
 const ALIGNMENT = 8;
 const MOST_TENSORS = 256;

@@ -5,6 +5,7 @@ import {
   FrameError,
   FrameKind,
   FrameReader,
+  HEADER_BYTES,
   jsonIn,
   MAX_FRAME_BYTES,
   tensorsIn,
@@ -51,7 +52,7 @@ describe("frames", () => {
   it("lay tensors so that their numbers can be read where they lie", () => {
     fc.assert(
       fc.property(tensors, fc.integer({ min: 0, max: 7 }), (sent, offset) => {
-        const frame = encodeTensors(FrameKind.predict, 1, 1, sent).subarray(32);
+        const frame = encodeTensors(FrameKind.predict, 1, 1, sent).subarray(HEADER_BYTES);
         const shifted = new Uint8Array(frame.length + offset);
         shifted.set(frame, offset);
         for (const { bytes } of tensorsIn(shifted.subarray(offset))) expect(bytes.byteOffset % 8).toBe(0);
@@ -62,7 +63,7 @@ describe("frames", () => {
   it("of tensors that are none are refused, whatever they hold", () => {
     fc.assert(
       fc.property(tensors, fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { minLength: 1 }), (sent, changes) => {
-        const body = encodeTensors(FrameKind.predict, 1, 1, sent).subarray(32);
+        const body = encodeTensors(FrameKind.predict, 1, 1, sent).subarray(HEADER_BYTES);
         for (const [place, value] of changes) body[place % body.length] = value;
         try {
           for (const { shape, bytes } of tensorsIn(body))

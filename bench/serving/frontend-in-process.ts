@@ -10,7 +10,7 @@ import { modelFolder, readRegistry } from "../../src/serving/models/registry-fil
 import { loadPackage } from "../../src/serving/models/verify.ts";
 import { Batcher } from "../../src/serving/runtime/batcher.ts";
 import { rowsIn } from "../../src/serving/runtime/fitting.ts";
-import { openWorkers } from "../../src/serving/workers/workers.ts";
+import { noWorkers } from "../../test/serving/no-workers.ts";
 
 const config = await readServingConfig();
 const limits = limitsOf(config);
@@ -27,13 +27,7 @@ const app = buildFrontend(
     config,
     limits,
     jobs: undefined,
-    workers: openWorkers({
-      settings: config.workers,
-      own: [],
-      router: { follow: () => undefined, links: [] },
-      queue: undefined,
-      log: pino({ enabled: false }),
-    }),
+    workers: noWorkers(config),
     router: {
       find: () => served,
       findConnected: () => served,

@@ -10,7 +10,7 @@ import type { RowCard } from "../../../src/serving/models/card.ts";
 import { importModel } from "../../../src/serving/models/import.ts";
 import { openOnnxModel } from "../../../src/serving/models/onnx-model.ts";
 import type { RowModel } from "../../../src/serving/routing/rows.ts";
-import { openWorkers } from "../../../src/serving/workers/workers.ts";
+import { noWorkers } from "../no-workers.ts";
 import { exampleModel, goldenRows, type Host, installModel, prepareHost } from "../support.ts";
 
 export const model = await importModel(exampleModel("production"));
@@ -65,13 +65,7 @@ export async function prepareSurroundings(): Promise<Surroundings> {
         ...router,
       },
       jobs,
-      workers: openWorkers({
-        settings: host.config.workers,
-        own: [],
-        router: { follow: () => undefined, links: [] },
-        queue: undefined,
-        log: pino({ enabled: false }),
-      }),
+      workers: noWorkers(host.config),
     }),
     remove: () => rm(folder, { recursive: true }),
   };

@@ -23,7 +23,7 @@ import { RuntimeError, type ServedModel } from "../../../src/serving/routing/que
 import { rowsIn } from "../../../src/serving/runtime/fitting.ts";
 import { ModelSet } from "../../../src/serving/runtime/model-set.ts";
 import { RejectedInputError } from "../../../src/serving/runtime/rejected-input.ts";
-import { openWorkers } from "../../../src/serving/workers/workers.ts";
+import { noWorkers } from "../no-workers.ts";
 import { type Host, prepareHost } from "../support.ts";
 
 const fixtures = fileURLToPath(new URL("../fixtures/inference", import.meta.url));
@@ -96,13 +96,7 @@ export async function inProcess(fill: (modelsDir: string) => Promise<unknown>): 
     context: {
       config: host.config,
       limits,
-      workers: openWorkers({
-        settings: host.config.workers,
-        own: [],
-        router: { follow: () => undefined, links: [] },
-        queue: undefined,
-        log: pino({ enabled: false }),
-      }),
+      workers: noWorkers(host.config),
       jobs: undefined,
       router: {
         find,

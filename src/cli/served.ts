@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { shortened } from "../common/text.ts";
 import type { Served } from "./bring-up.ts";
 import { hostObject } from "./stack-outputs.ts";
 import { seconds } from "./ui/reporter.ts";
@@ -55,8 +56,7 @@ const classes = z.array(z.object({ probability: z.number(), class: z.number() })
 function predictionText(prediction: unknown[]): string {
   const told = classes.safeParse(prediction);
   if (!told.success) {
-    const text = JSON.stringify(prediction);
-    return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+    return shortened(JSON.stringify(prediction), 200);
   }
   const probabilities = told.data.map(({ probability }) => probability.toFixed(5));
   return `classes ${told.data.map((one) => one.class).join(" ")} (probabilities ${probabilities.join(" ")})`;

@@ -1,6 +1,6 @@
-import { networkInterfaces } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { ownAddress } from "../common/own-address.ts";
 import { GOLDEN_TOLERANCE } from "../serving/models/golden.ts";
 import { differenceOf, elementsIn, type Probe } from "../serving/models/probe.ts";
 import { causeOf } from "./source.ts";
@@ -40,8 +40,7 @@ const jobAnswer = z.object({
 
 /** Base URL of this host's frontend on its first address that others can reach. */
 export function frontendUrl(port: number): string {
-  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  const own = addresses.find(({ family, internal }) => family === "IPv4" && !internal)?.address;
+  const own = ownAddress();
   if (own === undefined) throw new Error("the host has no IPv4 address");
   return `http://${own}:${port}`;
 }

@@ -1,3 +1,4 @@
+import { shortened } from "../../common/text.ts";
 import { infer } from "../inference/infer.ts";
 import type { ServedModel } from "../routing/question.ts";
 import { jsonElements } from "../tensors/json.ts";
@@ -22,7 +23,7 @@ export async function askQuestion(
   const text = await (served.card.platform === "function"
     ? call(context, served, values)
     : tensors(context, served, values));
-  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+  return shortened(text, LONGEST);
 }
 
 async function call(

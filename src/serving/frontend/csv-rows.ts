@@ -1,8 +1,9 @@
 import type { Readable } from "node:stream";
 import { CsvError, type Parser, parse } from "csv-parse";
+import { described } from "../../common/text.ts";
 import type { RowForm } from "../models/card.ts";
 import { HttpError } from "./errors.ts";
-import { quoted, type Rows } from "./rows.ts";
+import type { Rows } from "./rows.ts";
 
 /** A line that is longer is no row of numbers. */
 const MAX_LINE_BYTES = 1_000_000;
@@ -124,7 +125,7 @@ function placesIn(header: string[], { columns, features }: RowForm["input"]): nu
     if (names.length === features) return undefined;
     throw invalid(`the header has ${names.length} columns, the model takes ${features}`);
   }
-  if (missing.length > 0) throw invalid(`the header has no column ${quoted(missing[0])}`);
+  if (missing.length > 0) throw invalid(`the header has no column ${described(missing[0])}`);
   return columns.map((name) => names.indexOf(name));
 }
 
@@ -144,7 +145,7 @@ function takeRow(
     const value = Math.fround(numberIn(cell));
     if (!Number.isFinite(value)) {
       const name = columns?.[feature] === undefined ? "" : ` for ${columns[feature]}`;
-      throw invalid(`line ${lines}, column ${column + 1}: ${quoted(cell)} is not a float32 number${name}`);
+      throw invalid(`line ${lines}, column ${column + 1}: ${described(cell)} is not a float32 number${name}`);
     }
     values[start + feature] = value;
   }

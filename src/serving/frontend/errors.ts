@@ -1,4 +1,5 @@
 import type { FastifyError } from "fastify";
+import { shortened } from "../../common/text.ts";
 import { RuntimeError, type RuntimeFailure } from "../routing/question.ts";
 
 /** A message may hold what the caller sent. */
@@ -13,7 +14,7 @@ export class HttpError extends Error {
   readonly retryAfter: number | undefined;
 
   constructor(statusCode: number, code: string, message: string, retryAfter?: number) {
-    super(message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE)}…` : message);
+    super(shortened(message, LONGEST_MESSAGE));
     this.statusCode = statusCode;
     this.code = code;
     this.retryAfter = retryAfter;

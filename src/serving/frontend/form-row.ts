@@ -1,4 +1,4 @@
-import { quoted } from "./rows.ts";
+import { described } from "../../common/text.ts";
 
 /** A row as a form sent it: what was typed, and what it says. */
 export interface FormRow {
@@ -40,9 +40,9 @@ function problemOf(text: string): string | undefined {
   if (DECIMAL.test(text)) {
     return Number.isFinite(Math.fround(Number(text)))
       ? undefined
-      : `${quoted(text)} is beyond what the model can take.`;
+      : `${described(text)} is beyond what the model can take.`;
   }
   const withPoint = text.replace(",", ".");
   const hint = DECIMAL.test(withPoint) ? `: write ${withPoint}` : "";
-  return `${quoted(text)} is not a number${hint}.`;
+  return `${described(text)} is not a number${hint}.`;
 }

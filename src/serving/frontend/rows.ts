@@ -1,3 +1,4 @@
+import { described } from "../../common/text.ts";
 import type { RowForm } from "../models/card.ts";
 import { HttpError } from "./errors.ts";
 
@@ -27,7 +28,7 @@ export function requireRows(body: unknown, { features, columns }: RowForm["input
       const value = typeof cell === "number" ? Math.fround(cell) : Number.NaN;
       if (!Number.isFinite(value)) {
         const name = columns?.[column] === undefined ? "" : ` for ${columns[column]}`;
-        throw invalid(`row ${index + 1}, column ${column + 1}: ${quoted(cell)} is not a float32 number${name}`);
+        throw invalid(`row ${index + 1}, column ${column + 1}: ${described(cell)} is not a float32 number${name}`);
       }
       values[index * features + column] = value;
     }
@@ -41,12 +42,4 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 function invalid(reason: string): HttpError {
   return new HttpError(400, "ROWS_INVALID", reason);
-}
-
-/** A value in a message, cut short: it is the caller's own text. */
-export function quoted(value: unknown): string {
-  // a list or an object may be nested deeper than can be written
-  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "an object";
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
 }

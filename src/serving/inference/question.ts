@@ -1,3 +1,4 @@
+import { shortened } from "../../common/text.ts";
 import { HttpError } from "../frontend/errors.ts";
 import { DATATYPES, type Datatype } from "../tensors/datatypes.ts";
 import type { RawTensor } from "../tensors/raw-tensor.ts";
@@ -73,5 +74,5 @@ export function refuseParameters(names: Iterable<string>): void {
 
 /** The caller's own text in a message, cut short. */
 export function excerpt(text: string): string {
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+  return shortened(text, 60);
 }

@@ -1,3 +1,4 @@
+import { described } from "../../common/text.ts";
 import { arrayOf, type Datatype, type NumericArray, type NumericDatatype } from "./datatypes.ts";
 import { elementsIn, elementsOf, numbersIn, type RawTensor, TensorError, tensorOf, textTensor } from "./raw-tensor.ts";
 
@@ -118,13 +119,6 @@ function textElement(element: unknown, index: number): string {
 
 function misfit(element: unknown, index: number, datatype: Datatype): TensorError {
   return new TensorError(`element ${index + 1} is ${described(element)}, which is no ${datatype}`);
-}
-
-/** A value in a message. Lists and objects are not written out: they may be nested deeper than anything that walks them can follow. */
-function described(element: unknown): string {
-  if (typeof element === "object" && element !== null) return Array.isArray(element) ? "a list" : "an object";
-  const text = JSON.stringify(element) ?? String(element);
-  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
 }
 
 /** Nested lists one after the other; each must be as long as the shape says. */

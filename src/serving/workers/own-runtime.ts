@@ -1,5 +1,6 @@
-import { cpus, networkInterfaces } from "node:os";
+import { cpus } from "node:os";
 import type { Logger } from "pino";
+import { ownAddress } from "../../common/own-address.ts";
 import { type RuntimeGroup, runtimeId, type ServingConfig } from "../config.ts";
 import { connectQueue } from "../jobs/connection.ts";
 import type { ServableModel } from "../models/verify.ts";
@@ -63,6 +64,5 @@ function workerOf({ config, group, replica, tcp, models, engine, batchRows }: Ow
 /** An address that others reach: a runtime that listens on all has the host's first one. */
 function reachable(host: string): string {
   if (host !== "0.0.0.0" && host !== "::") return host;
-  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  return addresses.find(({ family, internal }) => family === "IPv4" && !internal)?.address ?? "127.0.0.1";
+  return ownAddress() ?? "127.0.0.1";
 }

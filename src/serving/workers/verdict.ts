@@ -1,3 +1,4 @@
+import { shortened } from "../../common/text.ts";
 import { CallError, type RawAnswer } from "./call.ts";
 
 /**
@@ -94,5 +95,5 @@ function messageIn(text: string): string | undefined {
 /** A worker's text in a message or a log: no control characters, and not too long. */
 function cleaned(text: string, most: number): string {
   const plain = text.replace(/\p{C}+/gu, " ").trim();
-  return plain.length > most ? `${plain.slice(0, most)}…` : plain;
+  return shortened(plain, most);
 }

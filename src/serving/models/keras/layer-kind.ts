@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { shortened } from "../../../common/text.ts";
 import type { GraphBuilder, Shape, Value } from "./builder.ts";
 import { invalid, mismatch, unknown } from "./errors.ts";
 import type { Generation, WeightArray } from "./graph.ts";
@@ -160,8 +161,7 @@ function form(arrays: { name: string; shape: number[] }[]): string {
 }
 
 function brief(value: unknown): string {
-  const text = JSON.stringify(value) ?? "nothing";
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+  return shortened(JSON.stringify(value) ?? "nothing", 60);
 }
 
 /** An axis as Keras names it, the rows being axis 0 and -1 the last, as an index of a shape without the rows. */

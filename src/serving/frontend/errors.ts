@@ -1,6 +1,7 @@
 import type { FastifyError } from "fastify";
 import { shortened } from "../../common/text.ts";
 import { RuntimeError, type RuntimeFailure } from "../routing/question.ts";
+import { TableError, type TableFailure } from "../tables/table-error.ts";
 
 /** A message may hold what the caller sent. */
 const LONGEST_MESSAGE = 1000;
@@ -35,6 +36,13 @@ const runtimeFailures: Record<RuntimeFailure, { statusCode: number; code: string
   failed: { statusCode: 500, code: "INFERENCE_FAILED" },
 };
 
+const tableFailures: Record<TableFailure, { statusCode: number; code: string }> = {
+  invalid: { statusCode: 400, code: "CSV_INVALID" },
+  torn: { statusCode: 400, code: "REQUEST_ABORTED" },
+  late: { statusCode: 408, code: "REQUEST_TIMEOUT" },
+  "too-large": { statusCode: 413, code: "CSV_TOO_LARGE" },
+};
+
 /** The framework tells the caller's own text, however long it is. */
 const MAX_MESSAGE = 300;
 
@@ -45,6 +53,10 @@ export function httpErrorOf(error: FastifyError | Error): HttpError {
     const { statusCode, code, retryAfter } = runtimeFailures[error.reason];
     if (error.mayHaveRun) return new HttpError(statusCode, "OUTCOME_UNKNOWN", error.message);
     return new HttpError(statusCode, code, error.message, retryAfter);
+  }
+  if (error instanceof TableError) {
+    const { statusCode, code } = tableFailures[error.reason];
+    return new HttpError(statusCode, code, error.message);
   }
   const { statusCode, code } = error as Partial<FastifyError>;
   if (statusCode !== undefined && statusCode < 500)

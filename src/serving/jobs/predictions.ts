@@ -3,9 +3,10 @@ import { decide, type Prediction, takesRows } from "../models/card.ts";
 import type { ModelIdentity } from "../models/registry.ts";
 import { RuntimeError, type ServedModel } from "../routing/question.ts";
 import type { RowAnswer, RowModel } from "../routing/rows.ts";
+import type { RowChunk } from "../tables/csv-rows.ts";
 import { JobFailure } from "./children.ts";
 import type { JobProgress, PredictionJob, PredictionResult } from "./records.ts";
-import { type RowChunk, RowsError, rowChunks } from "./row-chunks.ts";
+import { RowsError, rowChunks } from "./row-chunks.ts";
 import type { Spool } from "./spool.ts";
 
 /** Rows that travel to the runtime at a time: synchronous requests get their turn between two of them. */
@@ -73,7 +74,7 @@ async function* predictionPieces(
   const total = job.rows?.length;
   let done = 0;
   try {
-    for await (const chunk of rowChunks(job, tools.spool, card.rows.input.features, CHUNK_ROWS)) {
+    for await (const chunk of rowChunks(job, tools.spool, card.rows.input, CHUNK_ROWS)) {
       const answer = await answered(served, chunk, tools);
       if (answer.served.model.digest !== model.digest) {
         throw new JobFailure("the model was exchanged while the job ran", false);

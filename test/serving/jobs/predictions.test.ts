@@ -117,7 +117,13 @@ describe("a job's rows", () => {
 });
 
 describe("rows in a file", () => {
-  const read = async (content: string | Uint8Array, format: "csv" | "f32", features = 2, cut = 7) => {
+  const read = async (
+    content: string | Uint8Array,
+    format: "csv" | "f32",
+    features = 2,
+    cut = 7,
+    columns?: string[],
+  ) => {
     const bytes = Buffer.from(content as Uint8Array);
     // streams cut wherever they like
     const parts = Array.from({ length: Math.ceil(bytes.length / cut) }, (_, at) =>
@@ -125,7 +131,8 @@ describe("rows in a file", () => {
     );
     const spool = { get: () => Readable.from(parts) };
     const found: number[][] = [];
-    for await (const { values, rows: count } of rowChunks({ spooled: { file: "in-1", format } }, spool, features, 3)) {
+    const input = { name: "input", features, ...(columns && { columns }) };
+    for await (const { values, rows: count } of rowChunks({ spooled: { file: "in-1", format } }, spool, input, 3)) {
       for (let row = 0; row < count; row++) found.push([...values.subarray(row * features, (row + 1) * features)]);
     }
     return found;
@@ -168,6 +175,13 @@ describe("rows in a file", () => {
   ])("are refused with the place where they are wrong: %.20s", async (csv, reason) => {
     await expect(read(csv, "csv", 2, 65_536)).rejects.toThrow(reason);
     await expect(read(csv, "csv", 2, 65_536)).rejects.toThrow(RowsError);
+  });
+
+  it("of a file whose header names the columns are taken by name, as where they are asked for at once", async () => {
+    expect(await read("b,more,a\n1,9,2\n3,9,4\n", "csv", 2, 7, ["a", "b"])).toEqual([
+      [2, 1],
+      [4, 3],
+    ]);
   });
 
   it("are refused when their bytes are not those of whole rows", async () => {

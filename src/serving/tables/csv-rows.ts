@@ -2,11 +2,16 @@ import type { Readable } from "node:stream";
 import { CsvError, type Parser, parse } from "csv-parse";
 import { described } from "../../common/text.ts";
 import type { RowForm } from "../models/card.ts";
-import { HttpError } from "./errors.ts";
-import type { Rows } from "./rows.ts";
+import { TableError } from "./table-error.ts";
 
 /** A line that is longer is no row of numbers. */
 const MAX_LINE_BYTES = 1_000_000;
+
+/** Rows of numbers, one after the other. */
+export interface RowChunk {
+  values: Float32Array;
+  rows: number;
+}
 
 export interface CsvLimits {
   /** Of the whole table. */
@@ -26,9 +31,13 @@ interface Line {
 /**
  * Reads a table of comma-separated numbers as rows that the model takes, some at a time, as they come. A first line without numbers is a
  * header: where it has the names of all the model's columns, columns are taken by name and others are left out.
- * @throws HttpError 400 naming the first line that does not fit, 408, 413
+ * @throws TableError naming the first line that does not fit
  */
-export async function* rowsOfCsv(source: Readable, input: RowForm["input"], limits: CsvLimits): AsyncGenerator<Rows> {
+export async function* rowsOfCsv(
+  source: Readable,
+  input: RowForm["input"],
+  limits: CsvLimits,
+): AsyncGenerator<RowChunk> {
   const parser = parse({
     bom: true,
     info: true,
@@ -42,7 +51,7 @@ export async function* rowsOfCsv(source: Readable, input: RowForm["input"], limi
     bytes += chunk.length;
     if (bytes > limits.bytes) parser.destroy(tooLarge(limits.bytes));
   });
-  source.on("error", () => parser.destroy(endedEarly()));
+  source.on("error", (cause) => parser.destroy(endedEarly(cause)));
   source.pipe(parser);
   try {
     yield* chunksOf(parser, input, limits);
@@ -58,7 +67,7 @@ async function* chunksOf(
   parser: Parser,
   input: RowForm["input"],
   { chunkRows, timeoutMs }: CsvLimits,
-): AsyncGenerator<Rows> {
+): AsyncGenerator<RowChunk> {
   const { features } = input;
   let places: number[] | undefined;
   let isFirst = true;
@@ -87,10 +96,10 @@ async function* chunksOf(
     rows = 0;
   }
   if (rows > 0) yield { values: values.subarray(0, rows * features), rows };
-  if (!any) throw new HttpError(400, "CSV_INVALID", "there are no rows");
+  if (!any) throw invalid("there are no rows");
 }
 
-/** Waits for another line; false at the end. Rejects with the parser's failure, or HttpError 408. */
+/** Waits for another line; false at the end. Rejects with the parser's failure, or TableError `late`. */
 function hasMore(parser: Parser, timeoutMs: number): Promise<boolean> {
   if (parser.readableEnded) return Promise.resolve(false);
   return new Promise((resolve, reject) => {
@@ -103,10 +112,7 @@ function hasMore(parser: Parser, timeoutMs: number): Promise<boolean> {
     const end = () => settle(() => resolve(false));
     const fail = (error: Error) => settle(() => reject(error));
     const closed = () => settle(() => reject(parser.errored ?? endedEarly()));
-    const timer = setTimeout(
-      () => fail(new HttpError(408, "REQUEST_TIMEOUT", `no row came within ${timeoutMs / 1000} s`)),
-      timeoutMs,
-    );
+    const timer = setTimeout(() => fail(new TableError("late", `no row came within ${timeoutMs / 1000} s`)), timeoutMs);
     parser.on("readable", readable).on("end", end).on("error", fail).on("close", closed);
     if (parser.errored) fail(parser.errored);
     else if (parser.destroyed) closed();
@@ -117,7 +123,7 @@ function isHeader(record: string[]): boolean {
   return record.every((cell) => Number.isNaN(numberIn(cell)));
 }
 
-/** Where a line has the model's columns; undefined where they are in order. Throws HttpError 400. */
+/** Where a line has the model's columns; undefined where they are in order. Throws TableError. */
 function placesIn(header: string[], { columns, features }: RowForm["input"]): number[] | undefined {
   const names = header.map((name) => name.trim());
   const missing = columns?.filter((name) => !names.includes(name)) ?? [];
@@ -158,16 +164,16 @@ function numberIn(cell: string): number {
   return DECIMAL.test(cell) ? Number(cell) : Number.NaN;
 }
 
-function invalid(reason: string): HttpError {
-  return new HttpError(400, "CSV_INVALID", reason);
+function invalid(reason: string): TableError {
+  return new TableError("invalid", reason);
 }
 
-function endedEarly(): HttpError {
-  return new HttpError(400, "REQUEST_ABORTED", "the table ended early");
+function endedEarly(cause?: unknown): TableError {
+  return new TableError("torn", "the table ended early", { cause });
 }
 
-function tooLarge(bytes: number): HttpError {
-  return new HttpError(413, "CSV_TOO_LARGE", `the table has more than ${bytes} bytes`);
+function tooLarge(bytes: number): TableError {
+  return new TableError("too-large", `the table has more than ${bytes} bytes`);
 }
 
 /** The library's own failures are the table's. */
@@ -175,7 +181,7 @@ function failureOf(error: unknown): unknown {
   if (!(error instanceof CsvError)) return error;
   const reasons: Record<string, string> = {
     CSV_QUOTE_NOT_CLOSED: "a quote is not closed",
-    CSV_MAX_RECORD_SIZE: "it is too long",
+    CSV_MAX_RECORD_SIZE: `it is too long: a line has more than ${MAX_LINE_BYTES} bytes`,
     INVALID_OPENING_QUOTE: "a quote stands within a cell",
     CSV_INVALID_CLOSING_QUOTE: "something follows a closing quote",
   };

@@ -2,7 +2,7 @@ import { Readable } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { messageOf } from "../../common/errors.ts";
-import { fileOfForm } from "../frontend/form-file.ts";
+import { fileOfForm } from "../frontend/pages/form-file.ts";
 import { readRegistry } from "../models/registry-file.ts";
 import { callerOf } from "./caller.ts";
 import { readConfiguration, readName, readObject } from "./configuration.ts";

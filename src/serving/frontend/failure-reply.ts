@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { loginForm } from "../web/login.ts";
 import type { FrontendContext } from "./context.ts";
 import type { HttpError } from "./errors.ts";
-import { sendFailurePage, sendPage, wantsJson } from "./page-reply.ts";
+import { sendFailurePage, sendPage, wantsJson } from "./pages/page-reply.ts";
 
 /** Sends an error in the form that the route's protocol has for it. */
 export function sendFailure(

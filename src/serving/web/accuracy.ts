@@ -1,4 +1,4 @@
-import type { Evaluation } from "../frontend/evaluation.ts";
+import type { Evaluation } from "../frontend/models/evaluation.ts";
 import { type ClassScore, classScores } from "../models/scores.ts";
 import { bar, counted, percent } from "./figures.ts";
 import { type Html, html } from "./html.ts";

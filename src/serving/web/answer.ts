@@ -1,4 +1,4 @@
-import type { ModelData } from "../frontend/model-data.ts";
+import type { ModelData } from "../frontend/models/model-data.ts";
 import { type ClassPrediction, featureNames, type Prediction, type RowForm, thresholdOf } from "../models/card.ts";
 import { outsideColumns } from "../models/columns.ts";
 import type { RowModel } from "../routing/rows.ts";

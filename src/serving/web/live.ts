@@ -1,4 +1,4 @@
-import type { LiveSnapshot } from "../frontend/live-snapshot.ts";
+import type { LiveSnapshot } from "../frontend/pages/live-snapshot.ts";
 import { type Cell, tables, totals, trainingWords } from "./client/words.js";
 import { bar } from "./figures.ts";
 import { type Html, html } from "./html.ts";

@@ -1,6 +1,6 @@
 import type { ServingConfig } from "../config.ts";
-import type { GoldenResult } from "../frontend/golden-check.ts";
-import type { ModelData } from "../frontend/model-data.ts";
+import type { GoldenResult } from "../frontend/models/golden-check.ts";
+import type { ModelData } from "../frontend/models/model-data.ts";
 import { featureNames, type ModelCard, type RowCard, takesRows } from "../models/card.ts";
 import { GOLDEN_TOLERANCE, goldenQuestions } from "../models/golden.ts";
 import type { ServedModel } from "../routing/question.ts";

@@ -1,5 +1,5 @@
-import type { Evaluation } from "../frontend/evaluation.ts";
-import { type Filter, rowsMatching, type Selection } from "../frontend/selection.ts";
+import type { Evaluation } from "../frontend/models/evaluation.ts";
+import { type Filter, rowsMatching, type Selection } from "../frontend/pages/selection.ts";
 import { classOf, featureNames, numbersOf, type RowForm, thresholdOf } from "../models/card.ts";
 import { bar, counted, plain } from "./figures.ts";
 import { type Html, html } from "./html.ts";

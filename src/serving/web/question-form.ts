@@ -1,4 +1,4 @@
-import type { QuestionField, TypedQuestion } from "../frontend/question-form.ts";
+import type { QuestionField, TypedQuestion } from "../frontend/pages/question-form.ts";
 import type { ServedModel } from "../routing/question.ts";
 import { modelAddress } from "./addresses.ts";
 import { type Html, html } from "./html.ts";

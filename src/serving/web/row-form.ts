@@ -1,5 +1,5 @@
-import type { FormRow } from "../frontend/form-row.ts";
-import type { ModelData } from "../frontend/model-data.ts";
+import type { ModelData } from "../frontend/models/model-data.ts";
+import type { FormRow } from "../frontend/pages/form-row.ts";
 import { featureNames } from "../models/card.ts";
 import type { RowModel } from "../routing/rows.ts";
 import { modelAddress } from "./addresses.ts";

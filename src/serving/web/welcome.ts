@@ -1,4 +1,4 @@
-import type { ModelData } from "../frontend/model-data.ts";
+import type { ModelData } from "../frontend/models/model-data.ts";
 import { takesRows } from "../models/card.ts";
 import { hasGoldenRows } from "../models/golden.ts";
 import type { ServedModel } from "../routing/question.ts";

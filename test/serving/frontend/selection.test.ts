@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Evaluation } from "../../../src/serving/frontend/evaluation.ts";
-import { parsePageQuery, select } from "../../../src/serving/frontend/selection.ts";
+import type { Evaluation } from "../../../src/serving/frontend/models/evaluation.ts";
+import { parsePageQuery, select } from "../../../src/serving/frontend/pages/selection.ts";
 import { binaryCard } from "../cards.ts";
 
 /** 60 rows: class 1 for every third, right for the even ones. */

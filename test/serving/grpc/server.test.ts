@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { storeOf } from "../../../src/serving/access/store.ts";
 import { newToken } from "../../../src/serving/access/tokens.ts";
 import type { FrontendContext } from "../../../src/serving/frontend/context.ts";
-import { meterModels } from "../../../src/serving/frontend/model-figures.ts";
+import { meterModels } from "../../../src/serving/frontend/models/model-figures.ts";
 import { localHub } from "../../../src/serving/frontend/processes/hub.ts";
 import type { Fields, Message, Values } from "../../../src/serving/grpc/codec.ts";
 import { contentsOf } from "../../../src/serving/grpc/contents.ts";

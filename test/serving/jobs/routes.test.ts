@@ -6,7 +6,7 @@ import { waitFor } from "../../../src/common/wait.ts";
 import { storeOf } from "../../../src/serving/access/store.ts";
 import { newToken } from "../../../src/serving/access/tokens.ts";
 import { buildFrontend } from "../../../src/serving/frontend/app.ts";
-import { placeOf } from "../../../src/serving/frontend/job-events.ts";
+import { placeOf } from "../../../src/serving/frontend/jobs/job-events.ts";
 import { localHub } from "../../../src/serving/frontend/processes/hub.ts";
 import { Meter } from "../../../src/serving/metrics/meter.ts";
 import { queueAbsent } from "../../support/queue-server.ts";

@@ -1,0 +1,67 @@
+import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import { modelCard } from "../../web/model-card.ts";
+import { welcome } from "../../web/welcome.ts";
+import { type FrontendContext, requireModel } from "../context.ts";
+import { goldenChecker } from "../models/golden-check.ts";
+import { modelDataReader } from "../models/model-data.ts";
+import { pageResponse } from "../openapi/openapi.ts";
+import { describing } from "../schemas.ts";
+import { evaluationRoutes } from "./evaluation-routes.ts";
+import { formRoutes } from "./form-routes.ts";
+import { sendPage } from "./page-reply.ts";
+
+const cardQuery = z.object({ name: z.string().optional().catch(undefined) });
+const schemas = {
+  welcome: {
+    summary: "Which model is ready, and the ways to ask it",
+    tags: ["pages"],
+    response: { 200: pageResponse() },
+  },
+  card: {
+    summary: "The model card",
+    tags: ["pages"],
+    querystring: describing(z.object({ name: z.string().optional().describe("the default model without it") })),
+    response: { 200: pageResponse() },
+  },
+};
+
+/** The pages for people: `/` and `/model` here, `/predict`, `/predictions` and `/accuracy` in files of their own. */
+export function pageRoutes(app: FastifyInstance, context: FrontendContext): void {
+  const read = modelDataReader(context);
+  const checkGolden = goldenChecker(context);
+
+  app.addContentTypeParser("application/x-www-form-urlencoded", { parseAs: "string" }, (_request, body, done) => {
+    done(null, new URLSearchParams(body as string));
+  });
+
+  app.get("/", { config: { role: "read" }, schema: schemas.welcome }, async (request, reply) => {
+    const served = requireModel(context);
+    return sendPage(
+      context,
+      request,
+      reply,
+      welcome(served, context.router.models, await read(served), `${request.protocol}://${request.host}`),
+    );
+  });
+
+  app.get("/model", { config: { role: "read" }, schema: schemas.card }, async (request, reply) => {
+    const { name } = cardQuery.parse(request.query);
+    const served = requireModel(context, name);
+    const data = await read(served);
+    const golden = await checkGolden(served, data.golden);
+    return sendPage(
+      context,
+      request,
+      reply,
+      modelCard(context.config, served, data, {
+        golden,
+        isDefault: context.router.find()?.model.name === served.model.name,
+        models: context.router.models,
+      }),
+    );
+  });
+
+  formRoutes(app, context, read);
+  evaluationRoutes(app, context, read);
+}

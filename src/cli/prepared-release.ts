@@ -4,7 +4,6 @@ import type { Expectation } from "../health/check-endpoint.ts";
 import { buildPayload } from "../release/payload.ts";
 import { type StagedRelease, stageRelease } from "../release/publication.ts";
 import { ensureLoginKey } from "../remote/login-key.ts";
-import { GOLDEN_TOLERANCE } from "../serving/models/golden.ts";
 import { importAnyModel } from "../serving/models/import-any.ts";
 import { packageTar } from "../serving/models/package.ts";
 import { probeOf } from "../serving/models/probe.ts";
@@ -55,11 +54,7 @@ export async function prepareRelease(
 export async function readyModel(name: string, directory: string): Promise<ReadyModel> {
   const model = await importAnyModel(directory);
   const { bytes, digest } = await packageTar(model);
-  const expectation = {
-    digest,
-    ...probeOf(name, model.card, model.golden),
-    tolerance: GOLDEN_TOLERANCE,
-  };
+  const expectation = { digest, ...probeOf(name, model.card, model.golden) };
   return { name, bytes, digest, expectation };
 }
 

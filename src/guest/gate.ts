@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { ownAddress } from "../common/own-address.ts";
-import { GOLDEN_TOLERANCE } from "../serving/models/golden.ts";
 import { differenceOf, elementsIn, type Probe } from "../serving/models/probe.ts";
 import { causeOf } from "./source.ts";
 
@@ -64,7 +63,7 @@ export async function passGate(url: string, expected: Expectation, options: Gate
 function requireAnswer(probe: Probe, answer: unknown): ReturnType<typeof elementsIn> & object {
   const elements = elementsIn(answer);
   if (elements === undefined) throw new Error(`${probe.path} answers what is no prediction`);
-  const difference = differenceOf(probe, elements, GOLDEN_TOLERANCE);
+  const difference = differenceOf(probe, elements);
   if (difference !== undefined) throw new Error(`the golden question: ${difference}`);
   return elements;
 }

@@ -7,8 +7,6 @@ import { differenceOf, elementsIn, type Probe } from "../serving/models/probe.ts
 export interface Expectation extends Probe {
   /** Digest of the model that shall serve. */
   digest: string;
-  /** Absolute, and relative for outputs above 1. */
-  tolerance: number;
 }
 
 /** What a healthy endpoint answered. */
@@ -49,7 +47,7 @@ export async function checkEndpoint(url: string, expected: Expectation, timeoutM
   const answer = status === 200 ? parsed(text) : undefined;
   const elements = elementsIn(answer);
   if (elements === undefined) throw unhealthy(`${url} does not predict: it answers ${status} ${text.slice(0, 200)}`);
-  const difference = differenceOf(expected, elements, expected.tolerance);
+  const difference = differenceOf(expected, elements);
   if (difference !== undefined) throw unhealthy(`${url} predicts otherwise than the golden rows: ${difference}`);
   return { model, prediction: predictAnswer.parse(answer), latencyMs };
 }

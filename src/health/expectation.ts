@@ -6,7 +6,7 @@ import type { Expectation } from "./check-endpoint.ts";
 
 const FILE = "expectation.json";
 
-const schema = probeSchema.extend({ digest: z.string(), tolerance: z.number() });
+const schema = probeSchema.extend({ digest: z.string() });
 
 /** Remembers what a stack's endpoint must answer since its last good release, so that `check` needs no model at hand. */
 export async function rememberExpectation(stackHome: string, expectation: Expectation): Promise<void> {

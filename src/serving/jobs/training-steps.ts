@@ -41,6 +41,8 @@ interface Trained {
   digest: Digest;
   metrics: Metrics;
   verdict: Verdict;
+  /** How long the training took. */
+  seconds: number;
   parent?: Digest;
 }
 
@@ -74,8 +76,8 @@ export async function trainStep(task: ChildTask, tools: TrainingTools, around: J
   }
   const { bytes, digest } = await packageTar(result.package);
   const { file } = await tools.spool.publish(`${data.root}-model`, pieces(bytes));
-  const { metrics, verdict, parent } = result;
-  const trained: Trained = { step: "train", file, digest, metrics, verdict, ...(parent && { parent }) };
+  const { metrics, verdict, parent, seconds } = result;
+  const trained: Trained = { step: "train", file, digest, metrics, verdict, seconds, ...(parent && { parent }) };
   await tools.spool.publish(`${data.root}-trained`, pieces(Buffer.from(JSON.stringify(trained))));
   return (await trainedBefore(data.root, tools.spool)) ?? trained; // an earlier run's stands
 }
@@ -105,9 +107,9 @@ export async function publishStep(task: ChildTask, tools: TrainingTools): Promis
   const validated = task.before.validate as Validated | undefined;
   if (!validated) throw new JobFailure("there is no validated model to publish", true);
   const { name } = (task.data as TrainingJob).publish as PublishOrder;
-  const { digest, metrics, verdict, parent } = validated;
+  const { digest, metrics, verdict, seconds, parent } = validated;
   const model = await tools.shelf.publish(await packedModel(validated, tools), digest, name);
-  return { step: "publish", model, metrics, verdict, ...(parent && { parent }) };
+  return { step: "publish", model, metrics, verdict, seconds, ...(parent && { parent }) };
 }
 
 async function packedModel(

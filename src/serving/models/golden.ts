@@ -5,6 +5,14 @@ import { jsonElements, tensorFromJson } from "../tensors/json.ts";
 import { floatRows, type RawTensor } from "../tensors/raw-tensor.ts";
 import { decide, type ModelCard, numbersOf, type RowForm, type TensorSpec } from "./card.ts";
 
+/** How far float32 inference may be from what the model's own framework computed: absolute, and relative for outputs above 1. */
+export const GOLDEN_TOLERANCE = 1e-5;
+/** The most that a `golden.json` may let through: half precision stays below, and another model's answers do not. */
+const MOST_TOLERANCE = 1e-2;
+
+/** In place of {@link GOLDEN_TOLERANCE}, for a model that computes less exactly or must do so more exactly. */
+export const goldenTolerance = z.number().positive().max(MOST_TOLERANCE).optional();
+
 /** Rows whose outputs are known from elsewhere. */
 const rowGoldenSchema = z.object({
   rows: z.array(z.array(z.number())).min(1),
@@ -12,6 +20,7 @@ const rowGoldenSchema = z.object({
   outputs: z.array(z.union([z.number(), z.array(z.number())])).transform((outputs) => outputs.flat()),
   /** What computed the outputs, e.g. `keras 2.21.0`. */
   source: z.string(),
+  tolerance: goldenTolerance,
 });
 
 const tensorSchema = z.object({
@@ -27,6 +36,7 @@ const tensorGoldenSchema = z.object({
   inputs: z.array(tensorSchema).min(1),
   outputs: z.array(tensorSchema).min(1),
   source: z.string(),
+  tolerance: goldenTolerance,
 });
 
 /** `golden.json`: questions to a model, and their answers as something else computed them. */
@@ -37,16 +47,18 @@ type TensorGolden = z.infer<typeof tensorGoldenSchema>;
 export type RowGolden = z.infer<typeof rowGoldenSchema>;
 type GoldenTensor = z.infer<typeof tensorSchema>;
 
-/** How far float32 inference may be from what the model's own framework computed: absolute, and relative for outputs above 1. */
-export const GOLDEN_TOLERANCE = 1e-5;
+/** How far answers may be from the golden ones: absolute, and relative for outputs above 1. */
+export function toleranceOf(golden: Golden): number {
+  return golden.tolerance ?? GOLDEN_TOLERANCE;
+}
 
 /** What is asked of a model: its tensors, and the computation. */
 export interface GoldenSubject {
   inputs: TensorSpec[];
   outputs: TensorSpec[];
   run(inputs: RawTensor[]): Promise<RawTensor[]>;
-  /** Whether two texts say the same; those that are equal do, where nothing else is told. */
-  areAlike?(found: unknown, wanted: unknown): boolean;
+  /** Whether two texts say the same, numbers in them within the tolerance; those that are equal do, where nothing else is told. */
+  areAlike?(found: unknown, wanted: unknown, tolerance: number): boolean;
 }
 
 /** Whether the golden questions are rows of numbers. */
@@ -64,14 +76,10 @@ export function goldenQuestions(golden: Golden): number {
  * @returns the computed outputs
  * @throws SlipwayError E_MODEL_MISMATCH naming the row or the output that differs most
  */
-export async function requireGolden(
-  model: GoldenSubject,
-  golden: Golden,
-  tolerance = GOLDEN_TOLERANCE,
-): Promise<RawTensor[]> {
+export async function requireGolden(model: GoldenSubject, golden: Golden): Promise<RawTensor[]> {
   const outputs = await model.run(goldenInputs(model, golden));
-  if (hasGoldenRows(golden)) compareRows(outputs[0] as RawTensor, golden, tolerance);
-  else compareTensors(model, outputs, golden, tolerance);
+  if (hasGoldenRows(golden)) compareRows(outputs[0] as RawTensor, golden);
+  else compareTensors(model, outputs, golden);
   return outputs;
 }
 
@@ -96,7 +104,9 @@ export function deviation(output: number, expected: number): number {
   return Math.abs(output - expected) / Math.max(1, Math.abs(expected));
 }
 
-function compareRows(answered: RawTensor, { rows, outputs: expected, source }: RowGolden, tolerance: number): void {
+function compareRows(answered: RawTensor, golden: RowGolden): void {
+  const { rows, outputs: expected, source } = golden;
+  const tolerance = toleranceOf(golden);
   const outputs = jsonElements(answered) as number[];
   if (outputs.length !== expected.length) {
     throw mismatch(`the model answers ${outputs.length} numbers for the golden rows, ${expected.length} are expected`);
@@ -109,12 +119,8 @@ function compareRows(answered: RawTensor, { rows, outputs: expected, source }: R
   );
 }
 
-function compareTensors(
-  { outputs: specs, areAlike }: GoldenSubject,
-  outputs: RawTensor[],
-  { outputs: expected, source }: TensorGolden,
-  tolerance: number,
-): void {
+function compareTensors({ outputs: specs, areAlike }: GoldenSubject, outputs: RawTensor[], golden: TensorGolden): void {
+  const { outputs: expected, source } = golden;
   for (const [index, { name }] of specs.entries()) {
     if (!expected.some((tensor) => tensor.name === name)) continue; // not every output need be known
     const answered = outputs[index] as RawTensor;
@@ -123,7 +129,7 @@ function compareTensors(
       throw mismatch(`output ${name} has the shape [${answered.shape}], ${source} says [${known.shape}]`);
     }
     const [found, wanted] = [jsonElements(answered), jsonElements(known)];
-    const worst = worstOf(found, wanted, tolerance, areAlike);
+    const worst = worstOf(found, wanted, toleranceOf(golden), areAlike);
     if (worst !== undefined) {
       throw mismatch(
         `output ${name}, element ${worst + 1}: the model answers ${found[worst]}, ${source} says ${wanted[worst]}`,
@@ -137,7 +143,7 @@ function worstOf(
   found: unknown[],
   wanted: unknown[],
   tolerance: number,
-  areAlike: (found: unknown, wanted: unknown) => boolean = Object.is,
+  areAlike: NonNullable<GoldenSubject["areAlike"]> = Object.is,
 ): number | undefined {
   let worst: number | undefined;
   let most = tolerance;
@@ -146,7 +152,7 @@ function worstOf(
     const far =
       typeof value === "number" && typeof known === "number"
         ? deviation(value, known)
-        : areAlike(value, known)
+        : areAlike(value, known, tolerance)
           ? 0
           : Number.POSITIVE_INFINITY;
     if (far <= most) continue; // false for NaN

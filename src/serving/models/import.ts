@@ -5,12 +5,13 @@ import { messageOf, SlipwayError } from "../../common/errors.ts";
 import { floatRows, floatsIn, numbersIn, type RawTensor } from "../tensors/raw-tensor.ts";
 import type { ModelCard, RowForm } from "./card.ts";
 import { type ConvertedModel, convertModel } from "./convert.ts";
-import { type Golden, goldenInputs, goldenSchema, requireGolden } from "./golden.ts";
+import { type Golden, goldenInputs, goldenSchema, requireGolden, toleranceOf } from "./golden.ts";
 import type { Row } from "./keras/layer-kind.ts";
 import { type OnnxModel, openOnnxModel } from "./onnx-model.ts";
 import { type ModelPackage, parsed } from "./package.ts";
-import { computesRowsAlone, goldenTensor, madeUpTensor, rowFormOf, withColumns } from "./reading.ts";
+import { goldenTensor, madeUpTensor, rowFormOf, withColumns } from "./reading.ts";
 import { asHinted, readingHintsBeside } from "./reading-hints.ts";
+import { computesRowsAlone } from "./rows-alone.ts";
 import { type ModelSources, modelSources } from "./sources.ts";
 import { parseTable, type Table } from "./table.ts";
 
@@ -36,7 +37,8 @@ export async function importModel(path: string): Promise<ModelPackage> {
       (await goldenBeside(sources)) ??
       (await computeGolden(converted, model, form, table?.rows.slice(0, GOLDEN_ROWS) ?? []));
     await requireGolden(model, golden);
-    const batching = model.mayBatch && (await computesRowsAlone(model, goldenInputs(model, golden)));
+    const batching =
+      model.mayBatch && (await computesRowsAlone(model, goldenInputs(model, golden), toleranceOf(golden)));
     const card: ModelCard = {
       schemaVersion: 2,
       platform: "onnx",

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { jsonElements } from "../tensors/json.ts";
 import type { RawTensor } from "../tensors/raw-tensor.ts";
 import { type ModelCard, numbersOf } from "./card.ts";
-import { deviation, type Golden, goldenInputs, goldenNumbers, hasGoldenRows } from "./golden.ts";
+import { deviation, type Golden, goldenInputs, goldenNumbers, hasGoldenRows, toleranceOf } from "./golden.ts";
 
 const elementSchema = z.union([z.number(), z.string(), z.boolean(), z.null()]);
 
@@ -12,6 +12,8 @@ export const probeSchema = z.object({
   body: z.unknown(),
   /** The elements of the answer, one output after the other. */
   expected: z.array(elementSchema),
+  /** How far numbers may be from them: absolute, and relative for those above 1. */
+  tolerance: z.number(),
 });
 
 /** A golden question as an endpoint is asked it over HTTP, and what it must answer. */
@@ -32,6 +34,7 @@ export function probeOf(name: string, card: ModelCard, golden: Golden): Probe {
       path: "/v1/predict",
       body: { rows: golden.rows },
       expected: goldenNumbers(card.rows.output, golden),
+      tolerance: toleranceOf(golden),
     };
   }
   const inputs = goldenInputs(card, golden);
@@ -48,6 +51,7 @@ export function probeOf(name: string, card: ModelCard, golden: Golden): Probe {
       outputs: known.map(({ name }) => ({ name })),
     },
     expected: known.flatMap(({ data }) => data.flat(Number.POSITIVE_INFINITY) as Element[]),
+    tolerance: toleranceOf(golden),
   };
 }
 
@@ -60,7 +64,7 @@ export function elementsIn(answer: unknown): Element[] | undefined {
 }
 
 /** How an answer differs from what is expected, in words; undefined where numbers are within the tolerance and all else is equal. */
-export function differenceOf({ expected }: Probe, answered: readonly Element[], tolerance: number): string | undefined {
+export function differenceOf({ expected, tolerance }: Probe, answered: readonly Element[]): string | undefined {
   if (answered.length !== expected.length) return `${answered.length} elements came, ${expected.length} are expected`;
   const place = expected.findIndex((value, index) => {
     const other = answered[index];

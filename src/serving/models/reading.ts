@@ -1,7 +1,6 @@
 import { jsonElements, tensorFromJson } from "../tensors/json.ts";
-import { elementsIn, joinRows, type RawTensor, splitRows } from "../tensors/raw-tensor.ts";
+import { elementsIn, type RawTensor } from "../tensors/raw-tensor.ts";
 import { classesOfWidth, type RowForm, type TensorSpec } from "./card.ts";
-import { deviation, GOLDEN_TOLERANCE } from "./golden.ts";
 import type { LoadedModel } from "./onnx-model.ts";
 
 /**
@@ -45,26 +44,6 @@ export function withColumns(form: RowForm, columns: string[] | undefined): RowFo
 }
 
 /**
- * Whether rows that are computed together come out as they do alone: asked of the model itself, with these inputs. False for inputs of
- * one row, which tell nothing.
- */
-export async function computesRowsAlone(model: LoadedModel, inputs: RawTensor[]): Promise<boolean> {
-  const rows = inputs[0]?.shape[0] ?? 0;
-  if (inputs.some(({ shape }) => shape[0] !== rows)) return false;
-  const together = rows > 1 ? inputs : inputs.map((tensor) => joinRows([tensor, tensor]));
-  const counts = new Array<number>(together[0]?.shape[0] ?? 0).fill(1);
-  const cut = together.map((tensor) => splitRows(tensor, counts));
-  const all = await model.run(together);
-  if (all.some(({ shape }) => shape[0] !== counts.length)) return false;
-  const parts = all.map((tensor) => splitRows(tensor, counts));
-  for (const row of counts.keys()) {
-    const alone = await model.run(cut.map((tensors) => tensors[row] as RawTensor));
-    if (!alone.every((tensor, index) => areClose(tensor, parts[index]?.[row] as RawTensor))) return false;
-  }
-  return true;
-}
-
-/**
  * A tensor of a spec with one row, whose float32 elements are eighths below 1, and other elements 0 or empty: an index that a model
  * looks up is there for all of them.
  * @param open the length of the other axes that are free
@@ -86,16 +65,4 @@ export function goldenTensor({ name, datatype }: TensorSpec, tensor: RawTensor) 
 function isRowMatrix({ datatype, shape }: TensorSpec): boolean {
   const [rows, width, ...more] = shape;
   return datatype === "FP32" && rows === -1 && width !== undefined && width > 0 && more.length === 0;
-}
-
-function areClose(a: RawTensor, b: RawTensor): boolean {
-  const [left, right] = [jsonElements(a), jsonElements(b)];
-  return (
-    `${a.shape}` === `${b.shape}` &&
-    left.every((value, index) => {
-      const other = right[index];
-      if (typeof value !== "number" || typeof other !== "number") return value === other;
-      return deviation(value, other) <= GOLDEN_TOLERANCE || (Number.isNaN(value) && Number.isNaN(other));
-    })
-  );
 }

@@ -4,7 +4,7 @@ import { jsonElements } from "../tensors/json.ts";
 import type { ModelCard } from "./card.ts";
 import { functionFormSchema } from "./function/form.ts";
 import { openFunctionModel } from "./function/function-model.ts";
-import { GOLDEN_TOLERANCE, goldenInputs, requireGolden } from "./golden.ts";
+import { goldenInputs, requireGolden } from "./golden.ts";
 import { type LoadedModel, type OnnxOptions, openOnnxModel, type Provider } from "./onnx-model.ts";
 import { FUNCTION, type ModelPackage, readPackage } from "./package.ts";
 
@@ -13,10 +13,10 @@ import { FUNCTION, type ModelPackage, readPackage } from "./package.ts";
  * @returns the numbers of the first output, row after row
  * @throws SlipwayError E_MODEL_MISMATCH when an output is farther from its golden one than the tolerance
  */
-export async function verifyGolden(model: ModelPackage, tolerance = GOLDEN_TOLERANCE): Promise<number[]> {
+export async function verifyGolden(model: ModelPackage): Promise<number[]> {
   const loaded = await openOnnxModel(model.onnx);
   try {
-    const [first] = await requireGolden(loaded, model.golden, tolerance);
+    const [first] = await requireGolden(loaded, model.golden);
     return first === undefined ? [] : jsonElements(first).filter((value) => typeof value === "number");
   } finally {
     await loaded.close();

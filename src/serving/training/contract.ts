@@ -88,4 +88,6 @@ export interface TrainResult {
   metrics: Metrics;
   verdict: Verdict;
   parent: Digest | undefined;
+  /** How long it took. */
+  seconds: number;
 }

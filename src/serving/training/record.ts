@@ -3,7 +3,10 @@ import { z } from "zod";
 const digest = z.templateLiteral([z.literal("sha256:"), z.string()]);
 const metrics = z.record(z.string(), z.number());
 
-/** Where a trained model comes from: `training.json` of its package. */
+/**
+ * Where a trained model comes from: `training.json` of its package. Nothing of the run itself (times, machines): equal trainings make equal
+ * packages.
+ */
 export const trainingRecordSchema = z.object({
   schemaVersion: z.literal(1),
   kind: z.enum(["network", "external", "plan-cost"]),
@@ -18,7 +21,6 @@ export const trainingRecordSchema = z.object({
   epochs: z.number().optional(),
   /** The epoch whose weights these are. */
   epoch: z.number().optional(),
-  seconds: z.number(),
   /** Over the hold-out, or over the training rows where nothing was held out. */
   metrics,
   verdict: z.object({

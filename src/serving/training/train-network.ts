@@ -72,7 +72,6 @@ export async function trainNetwork(
     ...(parent && { parent: parent.digest }),
     epochs: fitted.epochs,
     epoch: fitted.figures.epoch,
-    seconds: journal.seconds(),
     metrics,
     verdict,
     spec: hyperParameters(spec),
@@ -83,6 +82,7 @@ export async function trainNetwork(
     metrics,
     verdict,
     parent: parent?.digest,
+    seconds: journal.seconds(),
   };
 }
 

@@ -2,7 +2,7 @@ import type { ServingConfig } from "../config.ts";
 import type { GoldenResult } from "../frontend/models/golden-check.ts";
 import type { ModelData } from "../frontend/models/model-data.ts";
 import { featureNames, type ModelCard, type RowCard, takesRows } from "../models/card.ts";
-import { GOLDEN_TOLERANCE, goldenQuestions } from "../models/golden.ts";
+import { goldenQuestions, toleranceOf } from "../models/golden.ts";
 import type { ServedModel } from "../routing/question.ts";
 import type { TrainingRecord } from "../training/record.ts";
 import { modelAddress, modelChoices } from "./addresses.ts";
@@ -51,7 +51,7 @@ ${card.source.files.map(({ name, digest }) => html`<dt>${name}</dt><dd><code>${d
 ${training && trainingOf(training)}
 <h2>How it was proven</h2>
 <p>Before it served it repeated the outputs of ${counted(goldenQuestions(golden), "golden row")} on this host. They come from: ${golden.source}.</p>
-${known.golden && goldenWords(known.golden)}
+${known.golden && goldenWords(known.golden, toleranceOf(golden))}
 <p>${travelling(table, known.isDefault)}</p>
 <h2>What serves it</h2>
 <dl>
@@ -75,10 +75,10 @@ function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-function goldenWords({ classes, deviation }: GoldenResult): Html {
+function goldenWords({ classes, deviation }: GoldenResult, tolerance: number): Html {
   return html`<dl>
 ${classes && html`<dt>Accuracy on the golden rows</dt><dd><span class="measure">${percent(classes.right / classes.rows)}${bar(classes.right / classes.rows)}</span> ${classes.right} of ${classes.rows} in the known class</dd>`}
-${deviation === undefined ? html`<dt>Answers</dt><dd>as they are known</dd>` : html`<dt>Largest deviation</dt><dd>${deviation === 0 ? "0" : deviation.toExponential(1)}, at most ${GOLDEN_TOLERANCE} is let through</dd>`}
+${deviation === undefined ? html`<dt>Answers</dt><dd>as they are known</dd>` : html`<dt>Largest deviation</dt><dd>${deviation === 0 ? "0" : deviation.toExponential(1)}, at most ${tolerance} is let through</dd>`}
 </dl>`;
 }
 
@@ -104,7 +104,6 @@ function trainingOf({
   seed,
   epochs,
   epoch,
-  seconds,
   rows,
   metrics,
   parent,
@@ -115,7 +114,7 @@ function trainingOf({
 <dl>
 <dt>Kind</dt><dd>${kind}${trainer === undefined ? undefined : `, by ${trainer}`}</dd>
 <dt>Seed</dt><dd>${seed}</dd>
-${epochs === undefined ? undefined : html`<dt>Epochs</dt><dd>${epochs}${epoch === undefined ? undefined : `, the weights are those of epoch ${epoch}`}, ${plain(seconds)} s</dd>`}
+${epochs === undefined ? undefined : html`<dt>Epochs</dt><dd>${epochs}${epoch === undefined ? undefined : `, the weights are those of epoch ${epoch}`}</dd>`}
 <dt>Rows</dt><dd>${rows.training} to train on, ${rows.validation} to validate, ${rows.holdOut} held out</dd>
 <dt>Data</dt><dd><code>${dataDigest}</code></dd>
 <dt>Parent</dt><dd>${parent === undefined ? "none" : html`<code>${parent}</code>`}</dd>

@@ -7,6 +7,7 @@ import { type ClassPrediction, decide, type RowForm } from "../../../src/serving
 import { importModel } from "../../../src/serving/models/import.ts";
 import { openOnnxModel } from "../../../src/serving/models/onnx-model.ts";
 import type { ModelPackage } from "../../../src/serving/models/package.ts";
+import { differenceOf, probeOf } from "../../../src/serving/models/probe.ts";
 import { parseTable } from "../../../src/serving/models/table.ts";
 import { verifyGolden } from "../../../src/serving/models/verify.ts";
 import { floatRows, floatsIn } from "../../../src/serving/tensors/raw-tensor.ts";
@@ -155,6 +156,28 @@ describe("what does not belong together is refused", () => {
     await expect(importModel(path)).rejects.toMatchObject({
       code: "E_MODEL_MISMATCH",
       message: expect.stringMatching(message),
+    });
+  });
+
+  it("golden rows that are farther off than golden.json lets through", async () => {
+    const path = await copyOf("production", "tolerance");
+    const golden = JSON.parse(await readFile(join(path, "golden.json"), "utf8"));
+    const outputs = golden.outputs.map((output: number) => output + 5e-4);
+    const told = (tolerance?: number) => JSON.stringify({ ...golden, outputs, tolerance });
+    await writeFile(join(path, "golden.json"), told());
+    await expect(importModel(path)).rejects.toMatchObject({ code: "E_MODEL_MISMATCH" });
+    await writeFile(join(path, "golden.json"), told(1e-3));
+    const model = await importModel(path);
+    await expect(verifyGolden(model)).resolves.toHaveLength(golden.rows.length);
+    const probe = probeOf("diabetes", model.card, model.golden);
+    expect(probe.tolerance).toBe(1e-3);
+    const served = (off: number) => probe.expected.map((value) => (value as number) + off);
+    expect(differenceOf(probe, served(9e-4))).toBeUndefined();
+    expect(differenceOf(probe, served(1.1e-3))).toMatch(/is served/);
+    await writeFile(join(path, "golden.json"), told(0.5));
+    await expect(importModel(path)).rejects.toMatchObject({
+      code: "E_MODEL_INVALID",
+      message: expect.stringMatching(/golden\.json.*tolerance/s),
     });
   });
 

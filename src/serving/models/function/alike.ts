@@ -1,18 +1,18 @@
 import { isDeepStrictEqual } from "node:util";
-import { deviation, GOLDEN_TOLERANCE } from "../golden.ts";
+import { deviation } from "../golden.ts";
 
 /** Whether two JSON texts say the same, numbers within the tolerance. */
-export function areAlike(found: unknown, wanted: unknown): boolean {
+export function areAlike(found: unknown, wanted: unknown, tolerance: number): boolean {
   if (typeof found !== "string" || typeof wanted !== "string") return found === wanted;
   try {
-    return isClose(JSON.parse(found), JSON.parse(wanted));
+    return isClose(JSON.parse(found), JSON.parse(wanted), tolerance);
   } catch {
     return found === wanted;
   }
 }
 
-function isClose(found: unknown, wanted: unknown): boolean {
-  if (typeof found === "number" && typeof wanted === "number") return deviation(found, wanted) <= GOLDEN_TOLERANCE;
+function isClose(found: unknown, wanted: unknown, tolerance: number): boolean {
+  if (typeof found === "number" && typeof wanted === "number") return deviation(found, wanted) <= tolerance;
   if (typeof found !== "object" || typeof wanted !== "object" || found === null || wanted === null) {
     return isDeepStrictEqual(found, wanted);
   }
@@ -20,6 +20,9 @@ function isClose(found: unknown, wanted: unknown): boolean {
   return (
     Array.isArray(found) === Array.isArray(wanted) &&
     left.length === right.length &&
-    left.every(([key, value]) => Object.hasOwn(wanted, key) && isClose(value, (wanted as Record<string, unknown>)[key]))
+    left.every(
+      ([key, value]) =>
+        Object.hasOwn(wanted, key) && isClose(value, (wanted as Record<string, unknown>)[key], tolerance),
+    )
   );
 }

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { digestOfFile } from "../../../common/digest.ts";
 import { isErrno } from "../../../common/errors.ts";
 import { textTensor } from "../../tensors/raw-tensor.ts";
-import { type Golden, requireGolden } from "../golden.ts";
+import { type Golden, goldenTolerance, requireGolden } from "../golden.ts";
 import { type FunctionPackage, parsed } from "../package.ts";
 import { goldenTensor } from "../reading.ts";
 import { bundleFunction } from "./bundle.ts";
@@ -15,7 +15,10 @@ import { openFunctionModel } from "./function-model.ts";
 type Calls = z.infer<typeof callsSchema>;
 
 /** `golden.json` beside a function: calls with their results, and who says so. */
-const goldenFileSchema = z.union([callsSchema, z.object({ calls: callsSchema, source: z.string() })]);
+const goldenFileSchema = z.union([
+  callsSchema,
+  z.object({ calls: callsSchema, source: z.string(), tolerance: goldenTolerance }),
+]);
 
 /**
  * Makes a package of a module that exports a function. Calls whose results it names, in its export `golden` or in `golden.json` beside
@@ -65,7 +68,9 @@ async function goldenBeside(file: string): Promise<Golden | undefined> {
   });
   if (text === undefined) return undefined;
   const found = parsed(goldenFileSchema, "golden.json", text);
-  return Array.isArray(found) ? goldenOf(found, "golden.json") : goldenOf(found.calls, found.source);
+  if (Array.isArray(found)) return goldenOf(found, "golden.json");
+  const { calls, source, tolerance } = found;
+  return { ...goldenOf(calls, source), ...(tolerance !== undefined && { tolerance }) };
 }
 
 /** Calls as the tensors that they are. */

@@ -83,13 +83,18 @@ export async function trainExternal(
       rows: { training: split.training.length, validation: 0, holdOut: split.holdOut.length },
       ...(parent && { parent: parent.digest }),
       ...(told && { epochs: told.epoch }),
-      seconds: journal.seconds(),
       metrics,
       verdict,
       ...(reported && { reported }),
       spec,
     };
-    return { package: withRecord(model, spec, table, record), metrics, verdict, parent: parent?.digest };
+    return {
+      package: withRecord(model, spec, table, record),
+      metrics,
+      verdict,
+      parent: parent?.digest,
+      seconds: journal.seconds(),
+    };
   } finally {
     await work.remove();
   }

@@ -121,7 +121,6 @@ export async function trainPlanCost(
     ...(parent && { parent: parent.digest }),
     epochs: fitted.epochs,
     epoch: fitted.figures.epoch,
-    seconds: journal.seconds(),
     metrics,
     verdict,
     spec,
@@ -129,7 +128,13 @@ export async function trainPlanCost(
     options,
   };
   const rows = { columns: undefined, rows: judged.count, width: judged.width, values: judged.inputs };
-  return { package: await packageNetwork(trained, "values", rows, record), metrics, verdict, parent: parent?.digest };
+  return {
+    package: await packageNetwork(trained, "values", rows, record),
+    metrics,
+    verdict,
+    parent: parent?.digest,
+    seconds: journal.seconds(),
+  };
 }
 
 /** What comes before the trained layers: computed from the data, or the parent's. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { aiEngineConfig } from "./aiengine/settings.ts";
 import { frontendConfig } from "./frontend/config.ts";
+import { askingIdentityFiles, identityFiles } from "./runtime/identity-files.ts";
 import { externalTrainerSchema } from "./training/contract.ts";
 import { workersConfig } from "./workers/settings.ts";
 
@@ -37,8 +38,6 @@ const servingLimits = z.object({
   /** Rows that wait in the runtime; more is refused. */
   queueRows: count.default(131_072),
 });
-
-const identityFiles = z.object({ cert: z.string(), key: z.string(), ca: z.string() });
 
 /** Runtime processes that serve the same models. */
 const runtimeGroup = z.object({
@@ -130,8 +129,8 @@ export const servingConfig = z.object({
       z.object({
         host: z.string(),
         port: z.number().int().min(1).max(65_535),
-        /** Needed for a host that is not this one. `serverName`: the name in the runtime's certificate, where it is not `host`. */
-        tls: identityFiles.extend({ serverName: z.string().optional() }).optional(),
+        /** Needed for a host that is not this one. */
+        tls: askingIdentityFiles.optional(),
       }),
     )
     .default([]),

@@ -76,7 +76,7 @@ export async function prepareHost(folder: string, changes: Partial<ServingConfig
     config,
     env: { ...process.env, SLIPWAY_SERVING_CONFIG: join(folder, "serving.json") },
     modelsDir: config.modelsDir,
-    url: `http://127.0.0.1:${port}`,
+    url: `http://127.0.0.1:${config.frontend.port}`,
   };
 }
 

@@ -1,16 +1,13 @@
 import { connect, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import type { Identity } from "../runtime/identity.ts";
+import type { AskingIdentity } from "../runtime/identity.ts";
 
 /** A place on the network. */
 export interface NetworkAddress {
   host: string;
   port: number;
   /** Who the caller is, and whose word for the runtime counts; without it the connection is plain. */
-  tls?: Identity & {
-    /** The name that the runtime's certificate is for, where that is not the host. */
-    serverName?: string;
-  };
+  tls?: AskingIdentity;
 }
 
 /** Where a runtime is asked: a unix socket's path, or a place on the network. */

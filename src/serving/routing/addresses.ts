@@ -9,8 +9,7 @@ import type { NetworkAddress, RuntimeAddress } from "./address.ts";
 export async function runtimeAddresses(config: ServingConfig): Promise<RuntimeAddress[]> {
   const remote = config.remoteRuntimes.map(async ({ host, port, tls }): Promise<NetworkAddress> => {
     const identity = await identityFor(host, tls, "remoteRuntimes");
-    if (!identity) return { host, port };
-    return { host, port, tls: { ...identity, ...(tls?.serverName !== undefined && { serverName: tls.serverName }) } };
+    return { host, port, ...(identity && { tls: identity }) };
   });
   return [...runtimeSockets(config), ...(await Promise.all(remote))];
 }

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { messageOf } from "../../common/errors.ts";
 import { joined } from "../runtime/batcher.ts";
 import {
   encodeFrame,
@@ -71,6 +72,7 @@ export class RuntimeLink {
   #pauseMs = FIRST_PAUSE_MS;
   #reconnect: NodeJS.Timeout | undefined;
   #closed = false;
+  #problem: string | undefined;
   readonly address: RuntimeAddress;
 
   constructor(options: LinkOptions) {
@@ -82,6 +84,11 @@ export class RuntimeLink {
   /** The runtime that takes questions; undefined while there is none, or while it is on its way out. */
   get connected(): Connected | undefined {
     return this.#draining ? undefined : this.#connected;
+  }
+
+  /** Why there is no runtime: what ended the last connection, or the last try to have one. */
+  get problem(): string | undefined {
+    return this.#connected ? undefined : this.#problem;
   }
 
   /** Rows that it was asked for and has not answered. */
@@ -144,20 +151,24 @@ export class RuntimeLink {
     const socket = openSocket(this.address);
     const reader = new FrameReader();
     this.#socket = socket;
-    const greeting = setTimeout(() => socket.destroy(), GREETING_MS);
-    socket.on("error", () => undefined); // "close" follows, and is what counts
+    const greeting = setTimeout(() => socket.destroy(new Error("it does not greet")), GREETING_MS);
+    let problem = hangUpOf(this.address);
+    socket.on("error", (error) => {
+      problem = reasonOf(error); // "close" follows, and is what counts
+    });
     socket.on("data", (chunk) => {
       try {
         for (const frame of reader.push(chunk)) {
           if (frame.kind === FrameKind.hello) clearTimeout(greeting);
           this.#receive(frame);
         }
-      } catch {
-        socket.destroy(); // whatever is there is no runtime of ours; "close" says so to everyone who waits
+      } catch (error) {
+        socket.destroy(error as Error); // whatever is there is no runtime of ours; "close" says so to everyone who waits
       }
     });
     socket.on("close", () => {
       clearTimeout(greeting);
+      this.#problem = problem;
       this.#lose();
     });
   }
@@ -259,4 +270,15 @@ export class RuntimeLink {
     this.#options.onChange();
     if (returned.length > 0) this.#options.onReturn(returned, true);
   }
+}
+
+/** What an end without an error says: in TLS 1.3 a server that does not take the client's certificate just ends. */
+function hangUpOf(address: RuntimeAddress): string {
+  const isSecured = typeof address !== "string" && address.tls !== undefined;
+  return isSecured ? "it hung up, as on those whose certificate it does not accept" : "it hung up";
+}
+
+/** Without the advice to trust more authorities, which Node has for all callers. */
+function reasonOf(error: Error): string {
+  return messageOf(error).replace(/; if the root CA is installed.*/, "");
 }

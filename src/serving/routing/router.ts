@@ -27,6 +27,17 @@ export interface ConnectedRuntime extends Omit<Hello, "models"> {
   rows: number;
 }
 
+/** A runtime that is followed, there or not. */
+export interface FollowedRuntime {
+  address: RuntimeAddress;
+  /** What it said of itself. */
+  connected: Connected | undefined;
+  /** Why it is not there, where that is known. */
+  problem: string | undefined;
+  /** Under way. */
+  rows: number;
+}
+
 /** Between two looks at questions that have waited for too long. */
 const LOOK_MS = 50;
 /** A model that was there so short a time ago is being restarted: questions wait for it. */
@@ -87,9 +98,9 @@ export class Router {
     return this.#taking.flatMap(({ connected, rows }) => (connected ? [{ ...connected.hello, rows }] : []));
   }
 
-  /** All runtimes that are followed, there or not: where they are, what they said of themselves, and rows under way. */
-  get links(): { address: RuntimeAddress; connected: Connected | undefined; rows: number }[] {
-    return this.#links.map(({ address, connected, rows }) => ({ address, connected, rows }));
+  /** All runtimes that are followed, there or not. */
+  get links(): FollowedRuntime[] {
+    return this.#links.map(({ address, connected, problem, rows }) => ({ address, connected, problem, rows }));
   }
 
   /**

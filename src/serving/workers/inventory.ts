@@ -1,6 +1,8 @@
 import type { RuntimeAddress } from "../routing/address.ts";
 import { addressText } from "../routing/address-text.ts";
-import type { Connected } from "../routing/link.ts";
+import type { FollowedRuntime } from "../routing/router.ts";
+import type { AskingIdentity } from "../runtime/identity.ts";
+import { farRuntime as farRuntimeOf } from "./far-runtimes.ts";
 import type { PooledWorker } from "./pool.ts";
 import type { HttpWorker, RuntimeWorker, WorkerHealth, WorkerRecord } from "./registration.ts";
 import type { Workers } from "./workers.ts";
@@ -33,15 +35,8 @@ export interface WorkerView {
   failures?: number;
 }
 
-/** A runtime that the router follows. */
-interface LinkView {
-  address: RuntimeAddress;
-  connected: Connected | undefined;
-  rows: number;
-}
-
 /** All workers, the host's own first. */
-export function inventoryOf(workers: Pick<Workers, "own" | "pool" | "followed" | "links">): WorkerView[] {
+export function inventoryOf(workers: Pick<Workers, "own" | "identity" | "pool" | "followed" | "links">): WorkerView[] {
   const links = new Map(workers.links().map((link) => [addressText(link.address), link]));
   const snapshot = workers.followed?.follower.snapshot;
   const own = workers.own.map(({ id, address }) =>
@@ -51,20 +46,27 @@ export function inventoryOf(workers: Pick<Workers, "own" | "pool" | "followed" |
   const others = (snapshot?.records ?? []).flatMap((record): WorkerView[] => {
     const { worker } = record;
     if (ownIds.has(worker.id)) return [];
-    if (worker.kind === "runtime") return [farRuntime(worker, record, links.get(addressText(worker.address)))];
+    if (worker.kind === "runtime") {
+      return [farRuntime(worker, record, links.get(addressText(worker.address)), workers.identity)];
+    }
     const pooled = workers.pool.find(worker.id);
     return pooled ? [externalWorker(worker, record, pooled, workers.pool.obstacleOf(pooled))] : [];
   });
   return [...own, ...others];
 }
 
-function ownRuntime(id: string, address: RuntimeAddress, link: LinkView | undefined, draining: boolean): WorkerView {
+function ownRuntime(
+  id: string,
+  address: RuntimeAddress,
+  link: FollowedRuntime | undefined,
+  draining: boolean,
+): WorkerView {
   const hello = link?.connected?.hello;
   return {
     id,
     kind: "runtime",
     origin: "host",
-    ...stateOf(draining, hello ? undefined : "it is not connected"),
+    ...stateOf(draining, hello ? undefined : notConnected(link)),
     address: addressText(address),
     models: modelNames(link?.connected?.models.map(({ model }) => model) ?? []),
     ...(hello && { group: hello.group }),
@@ -75,9 +77,15 @@ function ownRuntime(id: string, address: RuntimeAddress, link: LinkView | undefi
   };
 }
 
-function farRuntime(worker: RuntimeWorker, record: WorkerRecord, link: LinkView | undefined): WorkerView {
-  const obstacle =
-    record.alive === true ? (link?.connected ? undefined : "it is not connected") : "its heartbeat ended";
+function farRuntime(
+  worker: RuntimeWorker,
+  record: WorkerRecord,
+  link: FollowedRuntime | undefined,
+  identity: AskingIdentity | undefined,
+): WorkerView {
+  const asked = farRuntimeOf(worker, identity);
+  const connection = "obstacle" in asked ? asked.obstacle : link?.connected ? undefined : notConnected(link);
+  const obstacle = record.alive === true ? connection : "its heartbeat ended";
   return {
     id: worker.id,
     kind: "runtime",
@@ -113,6 +121,10 @@ function externalWorker(
     inFlight: pooled.inFlight,
     ...timesOf(record.health),
   };
+}
+
+function notConnected(link: FollowedRuntime | undefined): string {
+  return link?.problem === undefined ? "it is not connected" : `it is not connected: ${link.problem}`;
 }
 
 function stateOf(draining: boolean, obstacle: string | undefined): Pick<WorkerView, "state" | "reason"> {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { askingIdentityFiles } from "../runtime/identity-files.ts";
 
 const count = z.number().int().positive();
 
@@ -8,6 +9,8 @@ export const workersConfig = z.object({
   allowedNetworks: z.array(z.union([z.cidrv4(), z.cidrv6()])).optional(),
   /** For how long a worker that registered itself counts as there after its last heartbeat. */
   ttlMs: count.default(10_000),
+  /** PEM files of who asks runtimes of other hosts, which registered themselves; without it those are not asked. */
+  runtimeTls: askingIdentityFiles.optional(),
   /** Between two heartbeats of a runtime. */
   heartbeatMs: count.default(3000),
   /** From asking external workers to the answer, all attempts together; longer is 504. */

@@ -2,8 +2,10 @@ import type { Logger } from "pino";
 import type { RuntimeAddress } from "../routing/address.ts";
 import { addressText } from "../routing/address-text.ts";
 import type { Router } from "../routing/router.ts";
+import type { AskingIdentity } from "../runtime/identity.ts";
 import { WorkerCaller } from "./call.ts";
 import type { RegistryConnections } from "./connections.ts";
+import { farRuntime } from "./far-runtimes.ts";
 import { RegistryFollower } from "./follower.ts";
 import { AddressGuard, ownNetworks } from "./networks.ts";
 import { type PoolOptions, WorkerPool } from "./pool.ts";
@@ -33,6 +35,8 @@ export interface Workers {
   caller: WorkerCaller;
   guard: AddressGuard;
   own: readonly OwnRuntime[];
+  /** Who runtimes of other hosts are asked as; without it those that speak TLS are not asked. */
+  identity: AskingIdentity | undefined;
   /** The runtimes that the router follows. */
   links: () => Router["links"];
   /** Absent on a host without a queue, which has no others than its own runtimes. */
@@ -48,6 +52,8 @@ const SETTLE_MS = 2000;
 export interface WorkersOptions extends Pick<PoolOptions, "onOutcome" | "onFailover"> {
   settings: WorkersSettings;
   own: readonly OwnRuntime[];
+  /** Who runtimes of other hosts are asked as. */
+  identity?: AskingIdentity | undefined;
   router: Pick<Router, "follow" | "links">;
   /** Absent on a host without a queue. Closed with the workers. */
   queue: RegistryConnections | undefined;
@@ -55,18 +61,18 @@ export interface WorkersOptions extends Pick<PoolOptions, "onOutcome" | "onFailo
 }
 
 /** Follows the registry, has the router and a pool of external workers work with what it says, and takes part in looking at workers. */
-export function openWorkers({ settings, own, router, queue, log, ...told }: WorkersOptions): Workers {
+export function openWorkers({ settings, own, identity, router, queue, log, ...told }: WorkersOptions): Workers {
   const guard = new AddressGuard(settings.allowedNetworks ?? ownNetworks());
   const caller = new WorkerCaller(guard);
   const pool = new WorkerPool({ settings, caller, ...told });
-  const base = { settings, pool, caller, guard, own, links: () => router.links };
+  const base = { settings, pool, caller, guard, own, identity, links: () => router.links };
   if (!queue) return { ...base, followed: undefined, settle: async () => undefined, close: async () => caller.close() };
 
   const registry = redisRegistry(queue.connection, queue.prefix);
   let routed = "";
   const onChange = (snapshot: RegistrySnapshot) => {
     pool.update(snapshot.records);
-    const { addresses, resting } = runtimesIn(snapshot, own);
+    const { addresses, resting } = runtimesIn(snapshot, own, identity);
     const text = JSON.stringify([addresses, resting].map((list) => list.map(addressText).sort()));
     if (text !== routed) router.follow(addresses, resting);
     routed = text;
@@ -92,16 +98,17 @@ export function openWorkers({ settings, own, router, queue, log, ...told }: Work
 function runtimesIn(
   { records, draining }: RegistrySnapshot,
   own: readonly OwnRuntime[],
+  identity: AskingIdentity | undefined,
 ): { addresses: RuntimeAddress[]; resting: RuntimeAddress[] } {
   const ownIds = new Set(own.map(({ id }) => id));
   const addresses: RuntimeAddress[] = [];
   const resting = own.filter(({ id }) => draining.has(id)).map(({ address }) => address);
   for (const { worker, alive, draining: rests } of records) {
     if (worker.kind !== "runtime" || alive !== true || ownIds.has(worker.id)) continue;
-    const { host, port, tls } = worker.address;
-    if (tls) continue;
-    addresses.push({ host, port });
-    if (rests) resting.push({ host, port });
+    const far = farRuntime(worker, identity);
+    if ("obstacle" in far) continue;
+    addresses.push(far.address);
+    if (rests) resting.push(far.address);
   }
   return { addresses, resting };
 }

@@ -13,6 +13,7 @@ import type { RunningProcess } from "../../process.ts";
 import { runtimeAddresses } from "../../routing/addresses.ts";
 import { tellRuntimes } from "../../routing/log.ts";
 import { Router } from "../../routing/router.ts";
+import { readIdentity } from "../../runtime/identity.ts";
 import { requireFittingTimeouts } from "../../timeouts.ts";
 import { registryConnections } from "../../workers/connections.ts";
 import { openWorkers } from "../../workers/workers.ts";
@@ -141,9 +142,11 @@ async function serve(config: ServingConfig, log: Logger, meter: Meter, hub: Hub)
   });
   const durable = await durably(router, config, log);
   const jobs = await openHostQueue(config, log);
+  const { runtimeTls } = config.workers;
   const workers = openWorkers({
     settings: config.workers,
     own: ownRuntimes(config),
+    identity: runtimeTls && (await readIdentity(runtimeTls, "workers.runtimeTls")),
     router,
     queue: config.queue && (await registryConnections(config.queue, log)),
     log,

@@ -40,7 +40,8 @@ export function balancerRoutes(app: FastifyInstance, workers: Workers, hub: Hub)
       capacity: views.length === 0 ? 0 : Math.round((100 * able.length) / views.length),
     };
     if (able.length > 0) return answer;
-    const reasons = views.slice(0, 10).map(({ id, state, reason }) => `${id} is ${reason ?? state}`);
+    // why they are in that state is for who may look at workers: it names addresses and files
+    const reasons = views.slice(0, 10).map(({ id, state }) => `${id} is ${state}`);
     const message = `no worker can answer: ${reasons.join("; ") || "none is registered"}`;
     return reply
       .code(503)

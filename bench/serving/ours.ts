@@ -69,15 +69,19 @@ export interface RunningHost {
 /** As many as there are unless a host is told otherwise. */
 const REPLICAS = [0, 1];
 
-/** Starts a host's frontend and runtimes. */
-export async function startHost(net: Net, folder: string): Promise<RunningHost> {
+/** Starts a host's frontend and runtimes, configured as hosts are but for these changes. */
+export async function startHost(
+  net: Net,
+  folder: string,
+  changes: Parameters<typeof prepareHost>[1] = {},
+): Promise<RunningHost> {
   const app = join(folder, "app");
   for (const { name, content } of await appEntries(root)) {
     const file = join(app, name);
     await mkdir(dirname(file), { recursive: true });
     await ("bytes" in content ? writeFile(file, content.bytes) : cp(content.file, file));
   }
-  const host = await prepareHost(folder);
+  const host = await prepareHost(folder, changes);
   await installModel(host.modelsDir, net.model);
   const start = (name: string, ...args: string[]) =>
     startServer(process.execPath, [join(app, `${name}.mjs`), ...args], host.env);

@@ -1,4 +1,5 @@
 import { competitors } from "./competitors.ts";
+import { durable } from "./durable.ts";
 import { frontendInProcess, inProcess, ours } from "./ours.ts";
 import { asksRow, firstPrediction, type ServingPath } from "./path.ts";
 
@@ -12,5 +13,6 @@ export const paths: ServingPath[] = [
     question: asksRow(`${host.url}/v1/predict`, net),
     probabilityIn: firstPrediction,
   })),
+  durable("durable", "Slipway, durable, fsync always"),
   ...competitors,
 ];

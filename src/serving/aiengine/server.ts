@@ -6,12 +6,13 @@ import { messageOf } from "../../common/errors.ts";
 import { longestDeadlineOf } from "../config.ts";
 import { frontendSettingsOf } from "../frontend/config.ts";
 import type { FrontendContext } from "../frontend/context.ts";
+import { openCertificates } from "../tls/files.ts";
+import { secureContextOf, tlsServerOptions } from "../tls/options.ts";
 import { callerOf, isAllowed } from "./caller.ts";
 import { PlanPredictions } from "./predictions.ts";
 import { engineRoutes, headerText } from "./routes.ts";
 import type { AiEngineConfig } from "./settings.ts";
 import { Store } from "./store.ts";
-import { readTlsFiles, watchTlsFiles } from "./tls-files.ts";
 import { Trainings } from "./trainings.ts";
 
 /** What the listener works with. */
@@ -30,7 +31,6 @@ export interface AiEngine {
   close: () => Promise<void>;
 }
 
-const HANDSHAKE_MS = 10_000;
 const HEADERS_MS = 15_000;
 /** For a request with its file. */
 const ARRIVAL_MS = 300_000;
@@ -47,7 +47,7 @@ const BODY_BYTES = 64 * 1024;
 export async function serveAiEngine({ context, settings, log, entry }: AiEngineOptions): Promise<AiEngine> {
   const { config, limits, router } = context;
   const { modelsDir } = config;
-  const texts = await readTlsFiles(settings, log);
+  const certificates = await openCertificates(settings, "aiengine", log);
   const store = await Store.open(settings.dir);
   const trainings = new Trainings({
     settings,
@@ -59,9 +59,8 @@ export async function serveAiEngine({ context, settings, log, entry }: AiEngineO
     log,
   });
   const predictions = new PlanPredictions({ router, modelsDir, deadlineMs: longestDeadlineOf(config) });
-  const tls = { minVersion: "TLSv1.2" } as const;
   const app = Fastify({
-    https: { ...tls, ...texts, requestCert: true, rejectUnauthorized: true, handshakeTimeout: HANDSHAKE_MS },
+    https: tlsServerOptions(certificates.texts),
     logger: false,
     bodyLimit: BODY_BYTES,
     requestTimeout: ARRIVAL_MS,
@@ -75,8 +74,8 @@ export async function serveAiEngine({ context, settings, log, entry }: AiEngineO
   answerFailures(app as unknown as FastifyInstance, log);
   engineRoutes(app as unknown as FastifyInstance, { settings, store, trainings, predictions, modelsDir, router });
   await app.listen({ host: settings.host, port: settings.port });
-  const unwatch = watchTlsFiles(settings, texts, log, (changed) => {
-    app.server.setSecureContext({ ...tls, ...changed });
+  certificates.follow((texts) => {
+    app.server.setSecureContext(secureContextOf(texts));
     app.server.closeIdleConnections(); // who comes back shows a certificate anew
   });
   const { port } = app.server.address() as AddressInfo;
@@ -84,7 +83,7 @@ export async function serveAiEngine({ context, settings, log, entry }: AiEngineO
   return {
     port,
     close: async () => {
-      unwatch();
+      certificates.close();
       // a connection whose last answer is sent meanwhile is idle only then
       const idle = setInterval(() => app.server.closeIdleConnections(), IDLE_LOOK_MS);
       const late = setTimeout(

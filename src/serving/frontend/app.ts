@@ -1,6 +1,10 @@
 import { randomBytes } from "node:crypto";
+import type { ServerOptions } from "node:http";
+import type { Server as HttpsServer } from "node:https";
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
 import { Meter } from "../metrics/meter.ts";
+import type { ServerCertificates } from "../tls/files.ts";
+import { secureContextOf, tlsServerOptions } from "../tls/options.ts";
 import { allowedMethods } from "./allowed-methods.ts";
 import { type Access, requireRoles } from "./auth.ts";
 import { answerClientError } from "./client-errors.ts";
@@ -43,6 +47,8 @@ export interface FrontendPlatform {
   access: Access;
   meter: Meter;
   hub: Hub;
+  /** With them only TLS is spoken. */
+  certificates?: ServerCertificates | undefined;
 }
 
 /** The platform of a host without tokens whose frontend is one process. */
@@ -58,7 +64,7 @@ const LATE_LOOK_MS = 1000;
 export function buildFrontend(
   context: FrontendContext,
   log: FastifyBaseLogger,
-  { access, meter, hub }: FrontendPlatform = plainPlatform(),
+  { access, meter, hub, certificates }: FrontendPlatform = plainPlatform(),
 ): FastifyInstance {
   const settings = frontendSettingsOf(context.config);
   const app = Fastify({
@@ -70,7 +76,10 @@ export function buildFrontend(
     bodyLimit: settings.bodyBytes,
     // the body's bound is ours: watchRequests
     requestTimeout: 0,
-    http: { headersTimeout: settings.requestTimeoutMs, connectionsCheckingInterval: LATE_LOOK_MS },
+    ...serverOptions(
+      { headersTimeout: settings.requestTimeoutMs, connectionsCheckingInterval: LATE_LOOK_MS },
+      certificates,
+    ),
     forceCloseConnections: "idle",
     // what arrives on an open connection while the process stops is answered like everything else
     return503OnClosing: false,
@@ -81,6 +90,7 @@ export function buildFrontend(
     frameworkErrors: (error, request, reply) =>
       sendFailure(context, request, reply.header("x-request-id", request.id), httpErrorOf(error)),
   });
+  certificates?.follow((texts) => (app.server as HttpsServer).setSecureContext(secureContextOf(texts)));
   app.setErrorHandler<Error>((error, request, reply) => {
     const failure = httpErrorOf(error);
     const { id, method, url } = request;
@@ -136,4 +146,11 @@ export function buildFrontend(
 /** A step that takes its turn among the plugins and works on the same instance as they do. */
 function inOrder(step: () => Promise<void>): () => Promise<void> {
   return Object.assign(step, { [Symbol.for("skip-override")]: true });
+}
+
+/** Of a server over TLS, or of one in the clear. */
+function serverOptions(http: ServerOptions, certificates: ServerCertificates | undefined): { http: ServerOptions } {
+  if (!certificates) return { http };
+  // the routes do not depend on it
+  return { https: { ...http, ...tlsServerOptions(certificates.texts) } } as unknown as { http: ServerOptions };
 }

@@ -17,6 +17,8 @@ const malformed = { status: "400 Bad Request", code: "REQUEST_MALFORMED", messag
 /** Answers, once, what never became a request, and hangs up. */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === "ECONNRESET" || socket.destroyed) return;
+  // who did not get as far as TLS does not understand an answer
+  if (error.code?.startsWith("ERR_SSL_") || error.code?.startsWith("ERR_TLS_")) return void socket.destroy();
   const { status, code, message } = answers[error.code ?? ""] ?? malformed;
   const body = JSON.stringify({ error: { code, message } });
   const head = ["content-type: application/json; charset=utf-8", `content-length: ${body.length}`, "connection: close"];

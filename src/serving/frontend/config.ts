@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { z } from "zod";
+import { serverTls } from "../tls/settings.ts";
 
 const count = z.number().int().positive();
 
@@ -11,6 +12,8 @@ export type RateLimit = z.infer<typeof rateLimit>;
 const frontendSettings = z.object({
   host: z.string(),
   port: z.number().int(),
+  /** PEM files; with them HTTP and gRPC are spoken over TLS alone. */
+  tls: serverTls.optional(),
   /** Processes that share the port; one less than there are cores unless told otherwise. */
   processes: count.optional(),
   /** The tokens and their roles (docs/reference/serving-api.md); without it everybody may read and predict, nobody may change anything. */

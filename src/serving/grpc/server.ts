@@ -4,7 +4,9 @@ import type { Access } from "../frontend/auth.ts";
 import { frontendSettingsOf } from "../frontend/config.ts";
 import type { FrontendContext } from "../frontend/context.ts";
 import type { Hub } from "../frontend/processes/hub.ts";
+import type { ServerCertificates } from "../tls/files.ts";
 import { Calls } from "./calls.ts";
+import { followingCredentials } from "./credentials.ts";
 import { healthHandlers, healthService } from "./health.ts";
 import { inferenceHandlers, inferenceService } from "./inference-service.ts";
 
@@ -13,6 +15,8 @@ export interface GrpcOptions {
   context: FrontendContext;
   hub: Pick<Hub, "figures" | "hit">;
   access: Pick<Access, "tokens">;
+  /** With them only TLS is spoken. */
+  certificates?: ServerCertificates | undefined;
   log: Logger;
 }
 
@@ -26,9 +30,9 @@ export interface GrpcServer {
 /** A connection that says nothing for so long is asked whether it is still there. */
 const KEEPALIVE_MS = 60_000;
 
-/** Serves the Open Inference Protocol over gRPC (docs/reference/inference-protocol.md), without TLS as the HTTP interface. */
+/** Serves the Open Inference Protocol over gRPC (docs/reference/inference-protocol.md), over TLS where HTTP is, too. */
 export async function serveGrpc(
-  { context, hub, access, log }: GrpcOptions,
+  { context, hub, access, certificates, log }: GrpcOptions,
   { host, port, maxStreams }: { host: string; port: number; maxStreams: number },
 ): Promise<GrpcServer> {
   const settings = frontendSettingsOf(context.config);
@@ -50,7 +54,7 @@ export async function serveGrpc(
   const bound = await new Promise<number>((resolve, reject) => {
     server.bindAsync(
       `${host.includes(":") ? `[${host}]` : host}:${port}`,
-      ServerCredentials.createInsecure(),
+      certificates ? followingCredentials(certificates) : ServerCredentials.createInsecure(),
       (error, found) => (error ? reject(error) : resolve(found)),
     );
   });

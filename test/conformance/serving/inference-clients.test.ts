@@ -1,13 +1,15 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { run } from "../../../src/common/process.ts";
+import { waitFor } from "../../../src/common/wait.ts";
 import { newToken } from "../../../src/serving/access/tokens.ts";
 import { addModel, fixtureModel } from "../../serving/inference/in-process.ts";
 import { type Host, prepareHost, startServing, type TestProcess, untilReady } from "../../serving/support.ts";
-import { freePort } from "../../support/tcp.ts";
+import { makeCertificates } from "../../support/certificates.ts";
+import { connectTo, freePort } from "../../support/tcp.ts";
 import { ensurePythonEnvironment } from "../python-environment.ts";
 
 // Other people's clients of the Open Inference Protocol, unmodified, against a host of two frontend processes; numpy says what is right.
@@ -38,6 +40,7 @@ const checks = {
     "repository",
     "statistics",
   ],
+  "tls_clients.py": ["http", "grpc"],
   "kserve_clients.py": ["health", "rest_json", "rest_binary", "grpc_bytes", "grpc_contents", "errors"],
 };
 
@@ -48,6 +51,8 @@ describe.skipIf("reason" in clients)(`published inference clients${skipped}`, { 
   let folder: string;
   let host: Host;
   let grpcPort: number;
+  /** What the same host's frontend over TLS listens on: HTTP, gRPC. */
+  let secured: [number, number];
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "slipway-clients-"));
@@ -56,13 +61,24 @@ describe.skipIf("reason" in clients)(`published inference clients${skipped}`, { 
     grpcPort = await freePort();
     const frontend = { host: "127.0.0.1", port: await freePort(), processes: 2, tokensFile };
     host = await prepareHost(folder, { frontend, grpc: { port: grpcPort } });
-    host = { ...host, url: `http://127.0.0.1:${frontend.port}` };
     await addModel(host.modelsDir, "every", "1", await fixtureModel("every"));
     await addModel(host.modelsDir, "affine", "1", await fixtureModel("affine"));
     await addModel(host.modelsDir, "affine", "2", await fixtureModel("affine-2"), "known");
     await addModel(host.modelsDir, "product", "1", await fixtureModel("product"));
     running.push(startServing("frontend", host), startServing("runtime", host));
+    secured = [await freePort(), await freePort()];
+    makeCertificates(folder);
+    const tls = { cert: join(folder, "server.pem"), key: join(folder, "server.key") };
+    await mkdir(join(folder, "tls"));
+    const overTls = await prepareHost(join(folder, "tls"), {
+      ...host.config,
+      frontend: { host: "127.0.0.1", port: secured[0], processes: 1, tokensFile, tls },
+      grpc: { port: secured[1] },
+    });
+    running.push(startServing("frontend", overTls));
     await untilReady(host);
+    const listens = async () => (await connectTo("127.0.0.1", secured[1])) === "connected" || undefined;
+    await waitFor("the frontend over TLS", listens, { timeoutMs: 20_000 });
   });
   afterAll(async () => {
     await Promise.all(running.map((process) => process.end("SIGKILL")));
@@ -74,11 +90,16 @@ describe.skipIf("reason" in clients)(`published inference clients${skipped}`, { 
 
     beforeAll(async () => {
       const path = fileURLToPath(new URL(script, import.meta.url));
-      const addresses = [new URL(host.url).host, `127.0.0.1:${grpcPort}`];
+      const ports = script === "tls_clients.py" ? secured : [host.config.frontend.port, grpcPort];
+      const addresses = ports.map((port) => `127.0.0.1:${port}`);
       const python = "python" in clients ? clients.python : "";
-      const { stdout } = await run(python, ["-B", path, ...addresses, deployer.token, predictor.token], {
-        timeoutMs: 100_000,
-      });
+      const { stdout } = await run(
+        python,
+        ["-B", path, ...addresses, deployer.token, predictor.token, join(folder, "ca.pem")],
+        {
+          timeoutMs: 100_000,
+        },
+      );
       for (const line of stdout.trim().split("\n")) {
         const { name, problem } = JSON.parse(line) as { name: string; problem: string | null };
         outcomes.set(name, problem);

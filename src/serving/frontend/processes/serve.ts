@@ -15,6 +15,7 @@ import { tellRuntimes } from "../../routing/log.ts";
 import { Router } from "../../routing/router.ts";
 import { readIdentity } from "../../runtime/identity.ts";
 import { requireFittingTimeouts } from "../../timeouts.ts";
+import { openCertificates } from "../../tls/files.ts";
 import { registryConnections } from "../../workers/connections.ts";
 import { openWorkers } from "../../workers/workers.ts";
 import { buildFrontend } from "../app.ts";
@@ -130,7 +131,8 @@ async function listenAiEngine(...parameters: Parameters<typeof serveAiEngine>): 
 
 async function serve(config: ServingConfig, log: Logger, meter: Meter, hub: Hub): Promise<RunningProcess> {
   const limits = limitsOf(config);
-  const { tokensFile, host, port } = config.frontend;
+  const { tokensFile, host, port, tls } = config.frontend;
+  const certificates = tls && (await openCertificates(tls, "frontend.tls", log));
   const tokens = tokensFile === undefined ? undefined : await openTokenStore(tokensFile, log);
   const access = { tokens, sessionKey: await hub.sessionKey() };
   const router = new Router({
@@ -154,13 +156,13 @@ async function serve(config: ServingConfig, log: Logger, meter: Meter, hub: Hub)
   });
   meterProcess(meter, String(process.pid));
   const context = meterModels({ config, limits, router: durable.router, jobs, workers }, meter);
-  const app = buildFrontend(context, log, { access, meter, hub });
+  const app = buildFrontend(context, log, { access, meter, hub, certificates });
   // else the first requests would ask for models that nobody is known to have
   await workers.settle();
   // before HTTP, where readiness is asked for: a host that is ready answers databases, too
   const aiengine = config.aiengine && (await listenAiEngine({ context, settings: config.aiengine, log }));
   await app.listen({ host, port });
-  const grpc = config.grpc && (await listenGrpc({ context, hub, access, log }, { host, ...config.grpc }));
+  const grpc = config.grpc && (await listenGrpc({ context, hub, access, certificates, log }, { host, ...config.grpc }));
   return {
     close: async () => {
       await Promise.all([app.close(), grpc?.close(), aiengine?.close()]);
@@ -169,6 +171,7 @@ async function serve(config: ServingConfig, log: Logger, meter: Meter, hub: Hub)
       durable.close();
       router.close();
       tokens?.close();
+      certificates?.close();
     },
   };
 }

@@ -5,13 +5,13 @@ const DAY_MS = 24 * 3600 * 1000;
 /** Whoever renews certificates wants to know so long before. */
 const WARN_DAYS = 30;
 
-/** PEM texts of a server that asks its clients for certificates. */
+/** PEM texts of a server. */
 export interface TlsTexts {
   /** The server's certificate, intermediates after it. */
   cert: string;
   key: string;
-  /** The authorities of the clients. */
-  ca: string;
+  /** The authorities of the clients, where those are asked for certificates. */
+  ca?: string | undefined;
 }
 
 /** What is to be said of certificates. */
@@ -31,7 +31,7 @@ export function judgeCertificates({ cert, key, ca }: TlsTexts, now = new Date())
   let authorities: X509Certificate[];
   try {
     chain = certificatesIn(cert, "cert");
-    authorities = certificatesIn(ca, "ca");
+    authorities = ca === undefined ? [] : certificatesIn(ca, "ca");
   } catch (error) {
     return { refusals: [messageOf(error)], warnings: [] };
   }
@@ -55,7 +55,9 @@ export function judgeCertificates({ cert, key, ca }: TlsTexts, now = new Date())
     ]),
   ];
   const warnings = [
-    ...(issuers.length === 0 ? ["the certificate's authority is in neither file: how long it lives is not known"] : []),
+    ...(issuers.length === 0 && ca !== undefined
+      ? ["the certificate's authority is in neither file: how long it lives is not known"]
+      : []),
     ...[...new Set([leaf, ...issuers, ...authorities])].flatMap((one) => endingSoon(one, now)),
   ];
   return { refusals: [...new Set(refusals)], warnings };

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { connect, createServer } from "node:tls";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { isAllowed, namesOf } from "../../../src/serving/aiengine/caller.ts";
-import { judgeCertificates } from "../../../src/serving/aiengine/certificates.ts";
+import { judgeCertificates } from "../../../src/serving/tls/certificates.ts";
 import { makeCertificate } from "../../support/certificates.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 

@@ -1,9 +1,13 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import { compileCache } from "./src/common/compile-cache.ts";
 
 // Two projects: `fast` needs nothing but Node; `e2e` boots real guests one test file at a time (a boot costs seconds of CPU).
+// `npm test` runs both at once.
 export default defineConfig({
   test: {
+    // a test's processes compile what they load once for all of them: a third of the processor time of the tests that start many
+    env: { NODE_COMPILE_CACHE: compileCache() },
     projects: [
       {
         test: {

@@ -2,7 +2,6 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
-import { compileCache } from "../../../src/common/compile-cache.ts";
 import { waitFor } from "../../../src/common/wait.ts";
 import { queueAbsent } from "../../support/queue-server.ts";
 import { startProcess, type TestProcess } from "../support.ts";
@@ -18,7 +17,6 @@ function startWorkerProcess(bench: JobBench): TestProcess {
   const { host, port } = bench.server.queue;
   const env = {
     ...process.env,
-    NODE_COMPILE_CACHE: compileCache(),
     TEST_FOLDER: bench.folder,
     TEST_QUEUE: JSON.stringify({ host, port, password: bench.server.password }),
   };

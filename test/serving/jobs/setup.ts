@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
 import { pino } from "pino";
-import { compileCache } from "../../../src/common/compile-cache.ts";
 import { digestOf } from "../../../src/common/digest.ts";
 import { waitFor } from "../../../src/common/wait.ts";
 import { type ChildOptions, JobChildren } from "../../../src/serving/jobs/children.ts";
@@ -68,7 +67,6 @@ export async function openBench(options: { persistent?: boolean; waitingJobs?: n
     work: ({ concurrency = 2, child = {} } = {}) => {
       const env = {
         ...process.env,
-        NODE_COMPILE_CACHE: compileCache(),
         TEST_SPOOL: spoolDir,
         TEST_LEDGER: ledger,
         TEST_MODELS: join(folder, "models"),

@@ -7,6 +7,7 @@ import {
   modelLimitsOf,
   modelSettingsOf,
   type RuntimeGroup,
+  runtimeId,
   runtimeSocket,
   type ServingConfig,
   servesModel,
@@ -54,12 +55,14 @@ await runServingProcess("slipway-runtime", async (config, log, stop) => {
   const tcp = await portOf(group, replica);
   const recycler = recyclerOf(config, group, replica, stop, log);
   const { batchRows } = limits;
+  const worker = runtimeId(config, group.name, replica);
   let registered: Awaited<ReturnType<typeof registerRuntime>>;
   const server = await serveRuntime({
     socket: runtimeSocket(config, group.name, replica),
     ...(tcp && { tcp }),
     hello: {
       id: randomUUID(),
+      worker,
       group: group.name,
       onnxruntime: engine.runtimeVersion,
       provider: engine.provider,
@@ -78,7 +81,7 @@ await runServingProcess("slipway-runtime", async (config, log, stop) => {
     log,
   });
   registered = tcp && (await registerRuntime({ config, group, replica, tcp, models, engine, batchRows, log }));
-  const consumer = await takeDurably(models, (model) => servesModel(config, group, model), config, log);
+  const consumer = await takeDurably(models, (model) => servesModel(config, group, model), config, worker, log);
   log.info({ models: models.models.map(({ model }) => model), provider: engine.provider, note: engine.note }, "ready");
   return {
     close: async () => {

@@ -50,6 +50,7 @@ export async function takeDurably(
   set: ModelSet,
   serves: (model: string) => boolean,
   config: ServingConfig,
+  worker: string,
   log: Logger,
 ): Promise<Consumer | undefined> {
   const models = durableModels(config).filter(serves);
@@ -61,7 +62,7 @@ export async function takeDurably(
   };
   const { claimMs, keepAnswersS } = durableSettingsOf(config);
   const [waiting, commands] = [await connect(), await connect()];
-  return consumeFrames({ waiting, commands, name: randomUUID(), models, set, claimMs, keepAnswersS, log });
+  return consumeFrames({ waiting, commands, name: randomUUID(), worker, models, set, claimMs, keepAnswersS, log });
 }
 
 function requireQueue({ queue }: ServingConfig): NonNullable<ServingConfig["queue"]> {

@@ -24,6 +24,8 @@ export interface ConsumerOptions {
   commands: Redis;
   /** Names the runtime among the consumers. */
   name: string;
+  /** Its id among all hosts' workers. */
+  worker: string;
   /** The models whose frames are taken. */
   models: string[];
   set: ModelSet;
@@ -95,7 +97,7 @@ export function consumeFrames(options: ConsumerOptions): Consumer {
     const keep = isFinal ? options.keepAnswersS : 0;
     const keys = [stream, replies, ...(key === "" ? [] : [key])];
     try {
-      const envelope = encodeEnvelope(served?.model, frame);
+      const envelope = encodeEnvelope(served && { ...served.model, worker: options.worker }, frame);
       await commands.eval(ANSWER, keys.length, ...keys, CONSUMERS, place, id, envelope, keep);
     } catch (error) {
       // the entry stays with the server, and whoever claims it answers it

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { z } from "zod";
 import { identitySchema, type ModelIdentity } from "../models/registry.ts";
 import { type Frame, FrameError, FrameReader, jsonIn } from "../runtime/frames.ts";
 
@@ -59,8 +60,13 @@ if KEYS[3] then
 end
 return 1`;
 
+const senderSchema = identitySchema.extend({ worker: z.string().optional() });
+
+/** Whose answer it is: the model's, by a runtime. */
+type Sender = ModelIdentity & { worker?: string | undefined };
+
 /** An answer's frame with the model that it is from; without one where there was none. */
-export function encodeEnvelope(model: ModelIdentity | undefined, frame: Uint8Array): Buffer {
+export function encodeEnvelope(model: Sender | undefined, frame: Uint8Array): Buffer {
   const head = Buffer.from(JSON.stringify(model ?? null));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(head.length);
@@ -68,13 +74,17 @@ export function encodeEnvelope(model: ModelIdentity | undefined, frame: Uint8Arr
 }
 
 /** What an envelope holds. Throws {@link FrameError}. */
-export function openEnvelope(bytes: Buffer): { model: ModelIdentity | undefined; frame: Frame } {
+export function openEnvelope(bytes: Buffer): {
+  model: ModelIdentity | undefined;
+  worker: string | undefined;
+  frame: Frame;
+} {
   const end = bytes.length < 4 ? Number.POSITIVE_INFINITY : 4 + bytes.readUInt32LE(0);
   if (end > bytes.length) throw new FrameError("an envelope is cut off");
-  const model = identitySchema.nullable().parse(jsonIn(bytes.subarray(4, end))) ?? undefined;
+  const { worker, ...model } = senderSchema.nullable().parse(jsonIn(bytes.subarray(4, end))) ?? {};
   const [frame] = new FrameReader().push(bytes.subarray(end));
   if (!frame) throw new FrameError("an envelope holds no frame");
-  return { model, frame };
+  return { model: "digest" in model ? model : undefined, worker, frame };
 }
 
 /** An entry of a stream as Redis answers it. */

@@ -79,7 +79,14 @@ export class DurableRouter {
     const allowedMs = Math.min(withinMs, this.#options.deadlineOf(served.model.name));
     return new Promise<Answer>((resolve, reject) => {
       const deadline = performance.now() + allowedMs;
-      this.#gather({ served, inputs, rows, deadline, allowedMs, losses: 0, hedged: false, resolve, reject, key });
+      const question: Keyed = {
+        ...{ served, inputs, rows, deadline, allowedMs, losses: 0, hedged: false, resolve, key },
+        reject: (error) => {
+          error.worker = question.worker;
+          reject(error);
+        },
+      };
+      this.#gather(question);
     }).finally(() => {
       this.#rows -= rows;
     });
@@ -213,7 +220,8 @@ export class DurableRouter {
     if (!questions) return; // it was too late
     this.#flights.delete(id);
     try {
-      const { model, frame } = openEnvelope(envelope);
+      const { model, worker, frame } = openEnvelope(envelope);
+      for (const question of questions) question.worker = worker;
       if (frame.kind === FrameKind.predictions) {
         const answers = answersOf(tensorsIn(frame.body), questions, frame.timing);
         for (const [index, { served, resolve }] of questions.entries()) {

@@ -27,10 +27,11 @@ export function framesOf({ card }: ServedModel, questions: Question[]): Question
 /** Each question's part of the outputs that were computed for all of them. Throws {@link FrameError} for outputs that are not the model's. */
 export function answersOf(outputs: RawTensor[], questions: readonly Question[], timing: Timing): Answer[] {
   const parts = partsOf(outputs, questions);
-  return questions.map(({ served }, index) => ({
+  return questions.map(({ served, worker }, index) => ({
     outputs: parts.map((part) => part[index] as RawTensor),
     served,
     timing,
+    worker,
   }));
 }
 

@@ -100,6 +100,8 @@ export class RuntimeLink {
   send(slot: number, questions: Question[]): void {
     const id = this.#takeId();
     const rows = rowsOf(questions);
+    const worker = this.#connected?.hello.worker;
+    for (const question of questions) question.worker = worker;
     this.#flights.set(id, { questions, rows });
     this.#rows += rows;
     this.#socket?.write(encodeTensors(FrameKind.predict, id, slot, joined(questions)));

@@ -17,6 +17,8 @@ export interface Answer {
   outputs: RawTensor[];
   served: ServedModel;
   timing: Timing;
+  /** The runtime's id among all hosts' workers, where it says one. */
+  worker?: string | undefined;
 }
 
 /**
@@ -31,6 +33,8 @@ export class RuntimeError extends Error {
   readonly reason: RuntimeFailure;
   /** Whether a model that is not pure may have been asked, so that asking again may have it do twice what it does. */
   readonly mayHaveRun: boolean;
+  /** The runtime that was asked last, where one was. */
+  worker: string | undefined;
 
   constructor(reason: RuntimeFailure, message: string, mayHaveRun = false) {
     super(message);
@@ -60,6 +64,8 @@ export interface Question {
   losses: number;
   /** Whether another runtime was asked because the first was slow. */
   hedged: boolean;
+  /** The runtime that was asked last. */
+  worker?: string | undefined;
   resolve: (answer: Answer) => void;
   reject: (error: RuntimeError) => void;
 }

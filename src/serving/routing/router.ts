@@ -155,6 +155,7 @@ export class Router {
         },
         reject: (error) => {
           this.#rows -= rows;
+          error.worker = question.worker;
           reject(error);
         },
       };

@@ -1,6 +1,6 @@
 import type { RowCard } from "../models/card.ts";
 import { floatRows, floatsIn } from "../tensors/raw-tensor.ts";
-import type { ServedModel, Terms } from "./question.ts";
+import type { Answer, ServedModel, Terms } from "./question.ts";
 import type { Router } from "./router.ts";
 
 /** A model that takes rows of numbers, as it serves. */
@@ -12,6 +12,8 @@ export interface RowModel extends ServedModel {
 export interface RowAnswer {
   outputs: Float32Array;
   served: RowModel;
+  /** As of an {@link Answer}. */
+  worker?: string | undefined;
 }
 
 /** The outputs for some rows of numbers. Rejects with RuntimeError. */
@@ -26,5 +28,6 @@ export function predictRows(
     outputs: floatsIn(answer.outputs[0]),
     // only a model with the same inputs and outputs takes another's place, so this one is read as rows, too
     served: answer.served as RowModel,
+    worker: answer.worker,
   }));
 }

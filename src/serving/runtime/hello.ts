@@ -26,6 +26,8 @@ export const runtimeModelsSchema = z.array(servedModelSchema);
 export const helloSchema = z.object({
   /** Of this process: another one in its place has another. */
   id: z.string(),
+  /** Among all hosts' workers: the same for another process in its place. */
+  worker: z.string().optional(),
   group: z.string(),
   /** ONNX Runtime's version. */
   onnxruntime: z.string(),

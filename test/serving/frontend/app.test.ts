@@ -99,6 +99,21 @@ describe("POST /v1/predict", () => {
     expect(answer.statusCode).toBe(500);
     expect(answer.body).not.toContain("secret");
   });
+
+  it("takes as many rows as the model's own bound says, which the source's route does, too", async () => {
+    const models = { diabetes: { durable: false, requestRows: 2 } };
+    context = { ...context, config: { ...context.config, models } };
+    const ask = (path: string, count: number) => {
+      const rows = golden.rows.slice(0, count);
+      return inject("POST", path, path === "/v1/predict" ? { rows } : { modelId: "diabetes", data: { rows } });
+    };
+    for (const path of ["/v1/predict", "/v1/AI_model/predict"]) {
+      expect((await ask(path, 3)).json(), path).toMatchObject({
+        error: { code: "ROWS_TOO_MANY", message: expect.stringContaining("3 rows; at most 2") },
+      });
+      expect((await ask(path, 2)).statusCode, path).toBe(200);
+    }
+  });
 });
 
 describe("health and version", () => {

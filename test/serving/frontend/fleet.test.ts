@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { waitFor } from "../../../src/common/wait.ts";
 import { newToken } from "../../../src/serving/access/tokens.ts";
 import type { ServingConfig } from "../../../src/serving/config.ts";
+import { processesOf } from "../../../src/serving/frontend/config.ts";
 import { importModel } from "../../../src/serving/models/import.ts";
 import { samplesIn } from "../metrics/prometheus.ts";
 import {
@@ -38,7 +39,7 @@ async function newHost(name: string, frontend: Partial<ServingConfig["frontend"]
   await mkdir(join(folder, name));
   const tokensFile = join(folder, name, "tokens.json");
   await writeFile(tokensFile, JSON.stringify({ tokens: [admin.entry] }));
-  const host = await prepareHost(join(folder, name));
+  const host = await prepareHost(join(folder, name), { runtimes: [{ name: "default", replicas: 2 }] });
   const config = {
     ...host.config,
     frontend: { ...host.config.frontend, tokensFile, stateDir: join(folder, name, "state"), ...frontend },
@@ -48,19 +49,26 @@ async function newHost(name: string, frontend: Partial<ServingConfig["frontend"]
   return { ...host, config };
 }
 
-function start(entry: "frontend" | "runtime", host: Host): TestProcess {
-  const process = startServing(entry, host);
+function start(entry: "frontend" | "runtime", host: Host, replica = 0): TestProcess {
+  const process = startServing(entry, host, replica);
   running.push(process);
   return process;
 }
 
-/** Several processes start at a time, on a machine that may be busy. */
+/**
+ * Waits until all processes have the runtime: each finds it by itself, and connections go to them by turns. Several processes start at a
+ * time, on a machine that may be busy.
+ */
 const ready = (host: Host) =>
   waitFor(
-    "the host to be ready",
+    "all of the host's processes to be ready",
     async () => {
-      const answer = await fetch(`${host.url}/v2/health/ready`).catch(() => undefined);
-      return answer?.status === 200 ? true : undefined;
+      for (let process = 0; process < processesOf(host.config.frontend); process++) {
+        const headers = { connection: "close" };
+        const answer = await fetch(`${host.url}/v2/health/ready`, { headers }).catch(() => undefined);
+        if (answer?.status !== 200) return undefined;
+      }
+      return true;
     },
     { timeoutMs: 60_000, maxIntervalMs: 300 },
   );
@@ -80,8 +88,12 @@ function predict(host: Host, agent: Agent): Promise<number | string> {
   });
 }
 
-const counters = async (host: Host) =>
-  (await ask(`${host.url}/v1/counters`, undefined, { authorization })).body.counters as { ok: number; rows: number }[];
+/** What was counted: requests, failures and rows, by the runtime that was asked. */
+async function counters(host: Host): Promise<Record<string, [ok: number, failed: number, rows: number]>> {
+  const { body } = await ask(`${host.url}/v1/counters`, undefined, { authorization });
+  const counts = body.counters as { worker: string; ok: number; failed: number; rows: number }[];
+  return Object.fromEntries(counts.map(({ worker, ok, failed, rows }) => [worker, [ok, failed, rows]]));
+}
 
 async function metrics(host: Host) {
   const answer = await fetch(`${host.url}/metrics`, {
@@ -97,10 +109,10 @@ const pids = async (host: Host) =>
   (await metrics(host))("process_resident_memory_bytes").map(({ labels }) => Number(labels.process));
 
 describe("a frontend of several processes", () => {
-  it("counts right what all of them answer, also after one was killed, and after a restart", async () => {
+  it("counts right what each runtime answers, also after one and a process were killed, and after a restart", async () => {
     const host = await newHost("counts", { processes: 3 });
     const frontend = start("frontend", host);
-    start("runtime", host);
+    const runtime = start("runtime", host);
     await ready(host);
     let sent = 0;
     const hammer = async (connections: number, requests: number) => {
@@ -117,13 +129,17 @@ describe("a frontend of several processes", () => {
       sent += connections * requests;
     };
     await hammer(12, 25);
-    expect(await counters(host)).toMatchObject([{ ok: sent, failed: 0, rows: 2 * sent }]);
+    const first = "server-g1-default-0";
+    expect(await counters(host)).toEqual({ [first]: [sent, 0, 2 * sent] });
     const read = await metrics(host);
     const predictions = read("slipway_http_request_seconds_count").filter(
       ({ labels }) => labels.route === "/v1/predict",
     );
     expect(predictions.map(({ value }) => value)).toEqual([sent]);
     expect(read("slipway_runtime_connected")).toEqual([{ labels: {}, value: 1 }]);
+    expect(read("slipway_model_requests_total")).toEqual([
+      { labels: { model: "diabetes", version: "1", worker: first, outcome: "ok" }, value: sent },
+    ]);
     expect(read("slipway_model_info")[0]?.labels).toMatchObject({ model: "diabetes", version: "1" });
 
     // all processes count a caller's attempts together
@@ -149,13 +165,26 @@ describe("a frontend of several processes", () => {
       },
       { timeoutMs: 60_000 },
     );
+    const alone = sent;
+    start("runtime", host, 1);
+    await waitFor(
+      "the second runtime",
+      async () => ((await metrics(host))("slipway_runtimes")[0]?.value === 2 ? true : undefined),
+      { timeoutMs: 60_000 },
+    );
+    // all processes see the loss: what they asked meanwhile, the other answers
+    await runtime.end("SIGKILL");
     await hammer(6, 10);
-    expect(await counters(host)).toMatchObject([{ ok: sent, rows: 2 * sent }]);
+    const counted = {
+      [first]: [alone, 0, 2 * alone],
+      "server-g1-default-1": [sent - alone, 0, 2 * (sent - alone)],
+    };
+    expect(await counters(host)).toEqual(counted);
 
     expect(await frontend.end("SIGTERM")).toBe(0);
     start("frontend", host);
     await ready(host);
-    expect(await counters(host)).toMatchObject([{ ok: sent, rows: 2 * sent }]);
+    expect(await counters(host)).toEqual(counted);
   });
 
   it("answers everything that it has taken when it is stopped under load", async () => {

@@ -1,8 +1,8 @@
-import { modelCountersOf } from "../../metrics/counters.ts";
+import { type ModelCounters, modelCountersOf } from "../../metrics/counters.ts";
 import type { Cell, Meter } from "../../metrics/meter.ts";
 import { modelStatsOf } from "../../metrics/model-stats.ts";
 import { type AskedRouter, withPredict } from "../../routing/asked-router.ts";
-import type { ServedModel } from "../../routing/question.ts";
+import { RuntimeError, type ServedModel } from "../../routing/question.ts";
 import { rowsIn } from "../../runtime/fitting.ts";
 import type { FrontendContext } from "../context.ts";
 
@@ -73,12 +73,17 @@ function meterWhatServes(router: AskedRouter, meter: Meter): void {
 
 function counted(router: AskedRouter, meter: Meter): AskedRouter {
   const counters = modelCountersOf(meter);
-  const known = new WeakMap<ServedModel, ReturnType<typeof counters>>();
-  const countersOf = (served: ServedModel) => {
-    let own = known.get(served);
+  const known = new WeakMap<ServedModel, Map<string, ModelCounters>>();
+  const countersOf = (served: ServedModel, worker = NOBODY) => {
+    let byWorker = known.get(served);
+    if (!byWorker) {
+      byWorker = new Map();
+      known.set(served, byWorker);
+    }
+    let own = byWorker.get(worker);
     if (!own) {
-      own = counters(served.model, HERE);
-      known.set(served, own);
+      own = counters(served.model, worker);
+      byWorker.set(worker, own);
     }
     return own;
   };
@@ -127,13 +132,13 @@ function counted(router: AskedRouter, meter: Meter): AskedRouter {
         queued.observe(timing.queueMicros / 1e6);
         computed.observe(timing.computeMicros / 1e6);
         const milliseconds = finish(start);
-        countersOf(answer.served).answered(count, milliseconds);
+        countersOf(answer.served, answer.worker).answered(count, milliseconds);
         stats.answered(answer.served.model, count, timing, milliseconds);
         return answer;
       },
       (error: unknown) => {
         const milliseconds = finish(start);
-        countersOf(served).failed(milliseconds);
+        countersOf(served, error instanceof RuntimeError ? error.worker : undefined).failed(milliseconds);
         stats.failed(served.model, milliseconds);
         throw error;
       },
@@ -141,5 +146,5 @@ function counted(router: AskedRouter, meter: Meter): AskedRouter {
   });
 }
 
-/** The runtimes of this host. */
-const HERE = "local";
+/** The worker of questions that no runtime was asked, or none that says who it is. */
+const NOBODY = "none";

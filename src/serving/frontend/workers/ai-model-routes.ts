@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { z } from "zod";
+import { modelLimitsOf } from "../../config.ts";
 import { decide, takesRows } from "../../models/card.ts";
 import { FUNCTION_INPUTS } from "../../models/function/contract.ts";
 import { predictRows, type RowModel } from "../../routing/rows.ts";
@@ -88,7 +89,6 @@ export function aiModelRoutes(app: FastifyInstance, context: FrontendContext): v
     async ({ body: { modelId, data } }, reply) => {
       if (workers.pool.knows(modelId)) return askWorkers(modelId, data, reply);
       if (!context.router.find(modelId)) throw unknownModel(modelId, workers);
-      reply.header("x-slipway-worker", "local");
       return askRuntimes(context, modelId, data, reply);
     },
   );
@@ -119,7 +119,7 @@ function requireHttp(known: WorkerRegistration | undefined): HttpWorker | undefi
 
 /** By a model that the host's runtimes serve. Throws HttpError 404 for one that takes neither arguments nor rows; rejects with RuntimeError. */
 async function askRuntimes(
-  { router, limits }: FrontendContext,
+  { router, config }: FrontendContext,
   modelId: string,
   data: Record<string, unknown>,
   reply: FastifyReply,
@@ -128,16 +128,22 @@ async function askRuntimes(
   if (!served) throw new HttpError(404, "MODEL_UNKNOWN", `no runtime serves ${modelId}`);
   const { card } = served;
   if (card.platform === "function" && card.inputs[0]?.name === FUNCTION_INPUTS[0].name) {
-    const { outputs } = await router.predict(served, [textTensor([JSON.stringify(data)])]);
+    const { outputs, worker } = await router.predict(served, [textTensor([JSON.stringify(data)])]);
+    tellWorker(reply, worker);
     const [result] = outputs[0] ? elementsOf(outputs[0]) : [];
     return sendJson(reply, Buffer.from(result ?? new Uint8Array()).toString("utf8"));
   }
   if (!takesRows(card)) {
     throw new HttpError(404, "NO_ROWS", `${modelId} takes no named arguments: ask /v2/models/${modelId}/infer`);
   }
-  const { values, rows } = requireRows(data, card.rows.input, limits.requestRows);
+  const { values, rows } = requireRows(data, card.rows.input, modelLimitsOf(config, modelId).requestRows);
   const answer = await predictRows(router, served as RowModel, values, rows);
+  tellWorker(reply, answer.worker);
   return { model: answer.served.model, predictions: decide(answer.served.card.rows.output, answer.outputs) };
+}
+
+function tellWorker(reply: FastifyReply, worker: string | undefined): void {
+  if (worker !== undefined) reply.header("x-slipway-worker", worker);
 }
 
 /** JSON text as it is. */

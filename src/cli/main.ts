@@ -61,6 +61,11 @@ const entries: Entry[] = [
     load: () => import("./verbs/logs.ts"),
   },
   {
+    command: "train",
+    describe: "train a model on rows of a table, here or on a host, and judge it by its gate",
+    load: () => import("./verbs/train.ts"),
+  },
+  {
     command: "payload <action> [stack]",
     describe: "push: publish payload and model without making anything, for a `pulumi up` by hand",
     load: () => import("./verbs/payload.ts"),

@@ -33,7 +33,7 @@ const versionAnswer = z.object({ payload: z.string(), model: z.object({ digest: 
 const jobAnswer = z.object({
   id: z.string(),
   state: z.string(),
-  result: z.unknown(),
+  result: z.unknown().optional(),
   reason: z.string().optional(),
 });
 

@@ -15,12 +15,16 @@ export interface Progress {
   detail(text: string): void;
 }
 
+/** Between two lines of what passes, where lines stay. */
+const PASSING_MS = 1000;
+
 /** Shows phases with their times, and remembers the times for the final object. */
 export class Reporter {
   /** Milliseconds by phase, in order. */
   readonly timings: Record<string, number> = {};
   private readonly options: OutputOptions;
   private readonly colour: boolean;
+  private lastPassed = Number.NEGATIVE_INFINITY;
 
   constructor(options: OutputOptions, env: NodeJS.ProcessEnv = process.env) {
     this.options = options;
@@ -57,6 +61,19 @@ export class Reporter {
   detail(text: string): void {
     this.event({ type: "detail", text });
     if (this.options.verbose) this.line(`  ${this.paint(2, text)}`);
+  }
+
+  /**
+   * Something that the next of its kind replaces: one line of a terminal, elsewhere a line now and then. Programs and `--verbose` get all of
+   * them.
+   */
+  passing(event: Record<string, unknown>, text: string): void {
+    this.event(event);
+    const isDue = performance.now() - this.lastPassed >= PASSING_MS;
+    if (this.options.verbose || (!this.colour && isDue)) {
+      this.lastPassed = performance.now();
+      this.line(`  ${text}`);
+    } else if (this.colour) this.transient(`  ${text}`);
   }
 
   /** Something that only programs read: an event of the engine, say. */

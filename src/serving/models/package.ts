@@ -5,7 +5,7 @@ import { pack } from "tar-stream";
 import type { z } from "zod";
 import { type Digest, digestOf } from "../../common/digest.ts";
 import { messageOf, SlipwayError } from "../../common/errors.ts";
-import { readTextIfExists } from "../../common/files.ts";
+import { pathExists, readTextIfExists } from "../../common/files.ts";
 import { type ModelCard, packedCardSchema } from "./card.ts";
 import { type Golden, goldenSchema } from "./golden.ts";
 
@@ -61,6 +61,11 @@ export async function packageTar(model: AnyPackage): Promise<{ bytes: Uint8Array
   archive.finalize();
   const bytes = await buffer(archive);
   return { bytes, digest: digestOf(bytes) };
+}
+
+/** Whether a path is a folder with an unpacked package. */
+export function isPackage(folder: string): Promise<boolean> {
+  return pathExists(join(folder, CARD));
 }
 
 /**

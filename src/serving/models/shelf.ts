@@ -16,7 +16,7 @@ import { loadPackage } from "./verify.ts";
  * Unpacks a model's package into an empty folder.
  * @throws SlipwayError E_MODEL_INVALID for anything in it but plain files beside each other
  */
-async function unpackPackage(tar: Uint8Array, folder: string): Promise<void> {
+export async function unpackPackage(tar: Uint8Array, folder: string): Promise<void> {
   const entries = extract();
   entries.on("entry", ({ name, type }, stream, next) => {
     const write = async () => {

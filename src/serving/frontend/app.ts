@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { ServerOptions } from "node:http";
 import type { Server as HttpsServer } from "node:https";
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import { Meter } from "../metrics/meter.ts";
 import type { ServerCertificates } from "../tls/files.ts";
 import { secureContextOf, tlsServerOptions } from "../tls/options.ts";
@@ -68,11 +68,8 @@ export function buildFrontend(
 ): FastifyInstance {
   const settings = frontendSettingsOf(context.config);
   const app = Fastify({
-    loggerInstance: log,
-    // two lines a request would cost more than the prediction
-    logController: new LogController({ disableRequestLogging: true }),
-    // nor is a logger made for each of them: whoever logs names the request
-    childLoggerFactory: (logger) => logger,
+    // a logger for each request would cost more than the prediction: whoever logs has `app.log`, and names the request
+    logger: false,
     bodyLimit: settings.bodyBytes,
     // the body's bound is ours: watchRequests
     requestTimeout: 0,
@@ -90,6 +87,7 @@ export function buildFrontend(
     frameworkErrors: (error, request, reply) =>
       sendFailure(context, request, reply.header("x-request-id", request.id), httpErrorOf(error)),
   });
+  app.log = log;
   certificates?.follow((texts) => (app.server as HttpsServer).setSecureContext(secureContextOf(texts)));
   app.setErrorHandler<Error>((error, request, reply) => {
     const failure = httpErrorOf(error);

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from "fastify";
 import { anyone, type Caller, mayAct, type Role } from "../access/roles.ts";
 import { openSession } from "../access/session.ts";
 import type { TokenStore } from "../access/store.ts";
@@ -31,20 +31,32 @@ export const SESSION_COOKIE = "slipway-session";
  * mistake that does not start. What reads credentials is here alone: a bearer token, or the session of a browser that logged in.
  */
 export function requireRoles(app: FastifyInstance, access: Access): void {
-  app.decorateRequest("caller", undefined as unknown as Caller);
-  app.addHook("onRoute", ({ method, url, config }) => {
-    if (config?.role === undefined && method !== "OPTIONS") throw new Error(`${method} ${url} declares no role`);
+  app.decorateRequest("caller", {
+    getter() {
+      return (this as Recognized)[recognized] ?? anyone;
+    },
   });
-  app.addHook("onRequest", (request, reply, done) => {
-    const needed = request.is404 ? "public" : (request.routeOptions.config.role ?? "public");
-    try {
-      request.caller = needed === "public" ? anyone : requireCaller(request, reply, needed, access);
-      done();
-    } catch (error) {
-      done(error as Error);
-    }
+  app.addHook("onRoute", (route) => {
+    const { method, url, config } = route;
+    const needed = config?.role;
+    if (needed === undefined && method !== "OPTIONS") throw new Error(`${method} ${url} declares no role`);
+    if (needed === undefined || needed === "public" || (!access.tokens && mayAct(anyone.role, needed))) return;
+    const recognize: onRequestHookHandler = (request, reply, done) => {
+      try {
+        (request as Recognized)[recognized] = requireCaller(request, reply, needed, access);
+        done();
+      } catch (error) {
+        done(error as Error);
+      }
+    };
+    // before what the route itself looks at
+    route.onRequest = [recognize, ...[route.onRequest ?? []].flat()];
   });
 }
+
+/** Where a request has its caller; a getter costs nothing where nobody asks. */
+const recognized = Symbol("caller");
+type Recognized = FastifyRequest & { [recognized]?: Caller };
 
 /** The caller, if it may what the role may. Throws HttpError 401, 403. */
 function requireCaller(request: FastifyRequest, reply: FastifyReply, needed: Role, access: Access): Caller {

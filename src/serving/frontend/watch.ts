@@ -1,16 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { entryOf } from "../../common/maps.ts";
 import type { Histogram, Meter } from "../metrics/meter.ts";
 import type { FrontendSettings } from "./config.ts";
 import { HttpError } from "./errors.ts";
 
-declare module "fastify" {
-  interface FastifyRequest {
-    /** Set while the body is on its way. */
-    arriving: Arrival | undefined;
-  }
-}
-
-interface Arrival {
+/** A request that is not answered yet. */
+interface UnderWay {
+  request: FastifyRequest;
   reply: FastifyReply;
   /** In `performance.now()`'s milliseconds. */
   since: number;
@@ -33,69 +29,67 @@ export function watchRequests(
   meter: Meter,
 ): void {
   const finished = finishedRequests(meter);
-  const arriving = new Set<Arrival>();
-  let inFlight = 0;
+  const underWay = new Set<UnderWay>();
   meter.gauge(
     { name: "slipway_http_requests_in_flight", help: "Requests that are being answered.", labels: [] },
-    () => [{ labels: [], value: inFlight }],
+    () => [{ labels: [], value: underWay.size }],
   );
-  app.decorateRequest("arriving", undefined);
   app.addHook("onRequest", (request, reply, done) => {
-    const since = performance.now();
-    const { raw, routeOptions } = request;
+    const { config, url } = request.routeOptions;
+    const one = { request, reply, since: performance.now() };
     reply.header("x-request-id", request.id).header("x-content-type-options", "nosniff");
-    inFlight++;
+    underWay.add(one);
     // `close` comes after an answer and after a caller that went away alike
-    reply.raw.once("close", () => {
-      inFlight--;
-      if (request.arriving) arriving.delete(request.arriving);
-      finished(request, reply, since);
+    reply.raw.on("close", () => {
+      underWay.delete(one);
+      finished(one, config, url);
     });
-    const { config } = routeOptions;
-    if (inFlight > requestsInFlight && config.role !== "public") {
-      return done(new HttpError(503, "OVERLOADED", `${inFlight - 1} requests are under way`, RETRY_AFTER_S));
+    if (underWay.size > requestsInFlight && config.role !== "public") {
+      return done(new HttpError(503, "OVERLOADED", `${underWay.size - 1} requests are under way`, RETRY_AFTER_S));
     }
-    const { headers } = raw;
-    if ((headers["content-length"] ?? headers["transfer-encoding"]) !== undefined) {
-      request.arriving = { reply, since };
-      arriving.add(request.arriving);
-    }
-    done();
-  });
-  app.addHook("preValidation", (request, _reply, done) => {
-    if (request.arriving) arriving.delete(request.arriving);
     done();
   });
   const look = setInterval(() => {
     const late = performance.now() - requestTimeoutMs;
-    for (const arrival of arriving) {
-      if (arrival.since > late) break; // they are in order
-      arriving.delete(arrival);
-      arrival.reply.header("connection", "close");
+    for (const one of underWay) {
+      if (one.since > late) break; // they are in order
+      if (!isArriving(one)) continue;
+      one.reply.header("connection", "close");
       const seconds = requestTimeoutMs / 1000;
-      arrival.reply.send(new HttpError(408, "REQUEST_TIMEOUT", `the body did not arrive within ${seconds} s`));
+      one.reply.send(new HttpError(408, "REQUEST_TIMEOUT", `the body did not arrive within ${seconds} s`));
     }
   }, LOOK_MS).unref();
   app.addHook("onClose", async () => clearInterval(look));
 }
 
+/** Whether the body is on its way still and nobody has taken it or answered without it: one that is streamed is its reader's to watch. */
+function isArriving({ request, reply }: UnderWay): boolean {
+  return !request.raw.complete && request.body === undefined && !reply.sent && !reply.raw.headersSent;
+}
+
+/** Stands for the status of what was never answered. */
+const ABORTED = 0;
+
 /** Counts requests and how long their answers took, by route and status; `aborted` where the caller went away. */
-function finishedRequests(meter: Meter): (request: FastifyRequest, reply: FastifyReply, since: number) => void {
+function finishedRequests(meter: Meter): (one: UnderWay, route: object, url: string | undefined) => void {
   const seconds = meter.histogram({
     name: "slipway_http_request_seconds",
     help: "Time from a request's headers to the end of its answer.",
     labels: ["method", "route", "status"],
     buckets: LATENCY_BUCKETS,
   });
-  const known = new Map<string, Histogram>();
-  return ({ method, routeOptions: { url = "none" } }, { raw }, since) => {
-    const status = raw.writableFinished ? String(raw.statusCode) : "aborted";
-    const key = `${status} ${method} ${url}`;
-    let histogram = known.get(key);
-    if (!histogram) {
-      histogram = seconds(method, url, status);
-      known.set(key, histogram);
-    }
+  // looked up without a text made for each request
+  const known = new WeakMap<object, Map<string, Map<number, Histogram>>>();
+  return ({ request: { method }, reply: { raw }, since }, route, url = "none") => {
+    const status = raw.writableFinished ? raw.statusCode : ABORTED;
+    const byStatus = entryOf(
+      entryOf(known, route, () => new Map()),
+      method,
+      () => new Map(),
+    );
+    const histogram = entryOf(byStatus, status, () =>
+      seconds(method, url, status === ABORTED ? "aborted" : `${status}`),
+    );
     histogram.observe((performance.now() - since) / 1000);
   };
 }

@@ -24,10 +24,11 @@ export function predictRows(
   rows: number,
   terms?: Terms,
 ): Promise<RowAnswer> {
-  return router.predict(served, [floatRows(values, rows)], terms).then((answer) => ({
-    outputs: floatsIn(answer.outputs[0]),
-    // only a model with the same inputs and outputs takes another's place, so this one is read as rows, too
-    served: answer.served as RowModel,
-    worker: answer.worker,
-  }));
+  return router.predict(served, [floatRows(values, rows)], terms).then(rowAnswerOf);
+}
+
+/** What a row model answered, read as rows. */
+export function rowAnswerOf({ outputs, served, worker }: Answer): RowAnswer {
+  // only a model with the same inputs and outputs takes another's place, so this one is read as rows, too
+  return { outputs: floatsIn(outputs[0]), served: served as RowModel, worker };
 }

@@ -26,6 +26,12 @@ export function tensorOf(datatype: NumericDatatype, shape: number[], values: Num
   return { datatype, shape, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
 }
 
+/** Room for float32 numbers, whose first values are anything. A few of them share memory with others: a block of its own is dear. */
+export function roomForFloats(length: number): Float32Array {
+  const { buffer, byteOffset } = Buffer.allocUnsafe(length * Float32Array.BYTES_PER_ELEMENT);
+  return new Float32Array(buffer, byteOffset, length);
+}
+
 /** Rows of float32 numbers as a tensor, without a copy. */
 export function floatRows(values: Float32Array, rows: number): RawTensor {
   return tensorOf("FP32", [rows, values.length / rows], values);
@@ -130,7 +136,12 @@ export function splitRows({ datatype, shape, bytes }: RawTensor, counts: readonl
   let row = 0;
   return counts.map((rows) => {
     const end = at + widthOf(row, rows, at);
-    const part = { datatype, shape: [rows, ...inner], bytes: bytes.subarray(at, end) };
+    // `subarray` would ask the class of the bytes what to make
+    const part = {
+      datatype,
+      shape: [rows, ...inner],
+      bytes: new Uint8Array(bytes.buffer, bytes.byteOffset + at, end - at),
+    };
     at = end;
     row += rows;
     return part;

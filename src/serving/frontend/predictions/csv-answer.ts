@@ -84,7 +84,10 @@ export async function answerTable(
   } catch (error) {
     const failure = httpErrorOf(error as Error);
     if (!gone.signal.aborted) {
-      request.log.warn({ reqId: request.id, code: failure.code }, `a table's answer ends early: ${failure.message}`);
+      request.server.log.warn(
+        { reqId: request.id, code: failure.code },
+        `a table's answer ends early: ${failure.message}`,
+      );
       await new Promise((resolve) => raw.write(format.failure(failure, request.id), resolve));
     }
     raw.destroy();

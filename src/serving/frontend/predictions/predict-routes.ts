@@ -5,8 +5,9 @@ import { z } from "zod";
 import { modelLimitsOf } from "../../config.ts";
 import { decide } from "../../models/card.ts";
 import type { ModelIdentity } from "../../models/registry.ts";
-import { predictRows, type RowModel } from "../../routing/rows.ts";
+import { type RowModel, rowAnswerOf } from "../../routing/rows.ts";
 import { rowsOfCsv } from "../../tables/csv-rows.ts";
+import { floatRows } from "../../tensors/raw-tensor.ts";
 import { predictionsAnswer, rowsBody } from "../answers.ts";
 import { frontendSettingsOf } from "../config.ts";
 import { type FrontendContext, requireRowModel } from "../context.ts";
@@ -68,13 +69,13 @@ export function predictRoutes(app: FastifyInstance, context: FrontendContext): v
     const { requestRows } = modelLimitsOf(context.config, model.model.name);
     const { values, rows } = requireRows(request.body, model.card.rows.input, requestRows);
     // promises chained by hand and an answer that is text already: this is the way of every prediction
-    return predictRows(context.router, model, values, rows, { key: idempotencyKeyOf(request) }).then(
-      ({ outputs, served }) => {
-        const predictions = JSON.stringify(decide(served.card.rows.output, outputs));
-        reply.type("application/json; charset=utf-8");
-        return `{"model":${textOf(served.model)},"predictions":${predictions}}`;
-      },
-    );
+    const asked = context.router.predict(model, [floatRows(values, rows)], { key: idempotencyKeyOf(request) });
+    return asked.then((answer) => {
+      const { outputs, served } = rowAnswerOf(answer);
+      const predictions = JSON.stringify(decide(served.card.rows.output, outputs));
+      reply.header("content-type", "application/json; charset=utf-8");
+      return `{"model":${textOf(served.model)},"predictions":${predictions}}`;
+    });
   });
 }
 

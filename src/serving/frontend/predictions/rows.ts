@@ -1,5 +1,6 @@
 import { described } from "../../../common/text.ts";
 import type { RowForm } from "../../models/card.ts";
+import { roomForFloats } from "../../tensors/raw-tensor.ts";
 import { HttpError } from "../errors.ts";
 
 /** Rows as the runtime takes them. */
@@ -19,7 +20,7 @@ export function requireRows(body: unknown, { features, columns }: RowForm["input
   if (rows.length > maxRows) {
     throw new HttpError(413, "ROWS_TOO_MANY", `${rows.length} rows; at most ${maxRows} are taken at once`);
   }
-  const values = new Float32Array(rows.length * features);
+  const values = roomForFloats(rows.length * features);
   for (const [index, row] of rows.entries()) {
     if (!Array.isArray(row)) throw invalid(`row ${index + 1} is not a list of numbers`);
     if (row.length !== features)

@@ -11,7 +11,7 @@ import type { FrontendContext } from "../context.ts";
 import { schemas } from "./schemas.ts";
 
 /** A body as it came; null for none. */
-type Body = Buffer | null;
+type Body = Buffer | undefined;
 
 interface ModelRequest {
   Params: { name: string };
@@ -51,7 +51,7 @@ function parametersIn(body: Body): Record<string, unknown> {
 
 /** The JSON object of a body; an empty one for an empty body. Throws HttpError 400. */
 function objectIn(body: Body): Record<string, unknown> {
-  if (body === null || body.length === 0) return {};
+  if (body === undefined || body.length === 0) return {};
   let value: unknown;
   try {
     value = JSON.parse(body.toString("utf8"));

@@ -84,7 +84,7 @@ function describingRoutes(app: FastifyInstance, { context, hub }: V2Options): vo
 function inferRoutes(app: FastifyInstance, { context, inferBodyBytes }: V2Options): void {
   const options = { bodyLimit: inferBodyBytes, config: { role: "predict" }, schema: schemas.infer } as const;
   for (const path of paths) {
-    app.post<{ Params: ModelParams; Body: Buffer | null }>(
+    app.post<{ Params: ModelParams; Body: Buffer | undefined }>(
       `${path}/infer`,
       options,
       async ({ params, body, headers }, reply) => {

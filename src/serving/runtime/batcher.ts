@@ -22,6 +22,13 @@ export interface BatchForm {
   shares?: Shares;
 }
 
+/**
+ * A batch that takes longer is cut, so that the answers of one half of the callers are on their way while the other half's are computed: else
+ * all of them wait for each other, and the slowest for two whole batches.
+ */
+const PROMPT_MICROS = 1500;
+/** A batch is not cut below: most of what is saved by computing rows together is saved by then, whatever a row takes. */
+const WORTHWHILE_ROWS = 24;
 /** How much a new measurement of a row's time counts. */
 const NEWS = 0.3;
 
@@ -123,10 +130,14 @@ export class Batcher {
     return this.#queue.splice(0, count);
   }
 
+  /** Rows that are computed together at most: what comes later waits for all of them. */
   #mostRows(): number {
+    const { batchRows } = this.#limits;
+    if (this.#microsPerRow === 0) return batchRows;
+    const rowsIn = (micros: number) => Math.floor(micros / this.#microsPerRow);
+    const prompt = Math.min(batchRows, Math.max(WORTHWHILE_ROWS, rowsIn(PROMPT_MICROS)));
     const { shares } = this.#form;
-    if (this.#microsPerRow === 0 || !shares?.areOthersAsked(this)) return this.#limits.batchRows;
-    return Math.min(this.#limits.batchRows, Math.max(1, Math.floor(shares.turnMicros / this.#microsPerRow)));
+    return shares?.areOthersAsked(this) ? Math.min(prompt, Math.max(1, rowsIn(shares.turnMicros))) : prompt;
   }
 
   async #answer(batch: Question[]): Promise<void> {

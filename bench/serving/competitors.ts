@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { startQueueServer } from "../../test/support/queue-server.ts";
 import { freePort } from "../../test/support/tcp.ts";
 import { pythonEnvironment } from "./installed.ts";
-import type { Question } from "./load.ts";
+import type { Question } from "./load-report.ts";
 import type { Net } from "./nets.ts";
-import { asksJson, asksRow, firstPrediction, type ServingPath } from "./path.ts";
+import { asksJson, asksRow, firstOutput, firstPrediction, type ServingPath } from "./path.ts";
 import { endAll, startServer, untilAnswered } from "./start.ts";
 
 const programs = join(import.meta.dirname, "competitors");
@@ -19,7 +19,7 @@ interface PythonServer {
   /** Environment, and files in its folder that it reads. */
   settings?: (file: string, port: number) => Promise<{ env?: NodeJS.ProcessEnv; files?: Record<string, unknown> }>;
   question: (base: string, net: Net) => Question;
-  probabilityIn: (answer: string) => number;
+  probabilityIn: (answer: Buffer) => number;
 }
 
 function python(server: PythonServer): ServingPath {
@@ -66,7 +66,7 @@ const bentoml = python({
   args: (_, port) => ["serve", "bento_app:Net", "--host", "127.0.0.1", "--port", `${port}`],
   settings: async (file) => ({ env: { MODEL: file } }),
   question: (base, net) => asksRow(`${base}/predict`, net),
-  probabilityIn: (answer) => (JSON.parse(answer) as number[][])[0]?.[0] ?? Number.NaN,
+  probabilityIn: (answer) => (JSON.parse(answer.toString()) as number[][])[0]?.[0] ?? Number.NaN,
 });
 
 const mlserver = python({
@@ -99,8 +99,7 @@ const mlserver = python({
     asksJson(`${base}/v2/models/net/infer`, {
       inputs: [{ name: "input", shape: [1, row.length], datatype: "FP32", data: row }],
     }),
-  probabilityIn: (answer) =>
-    (JSON.parse(answer) as { outputs?: { data?: number[] }[] }).outputs?.[0]?.data?.[0] ?? Number.NaN,
+  probabilityIn: firstOutput,
 });
 
 /** As SNIC has it: Flask hands each request to Celery and waits for the result, here over Redis. */

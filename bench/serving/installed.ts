@@ -38,9 +38,20 @@ export async function wrk(): Promise<Program> {
   const tree = await kept("wrk", (scratch) => unpackDebianPackages(packages, scratch)).catch((cause: unknown) => {
     throw new Error("wrk makes the load and comes from Debian's archive, which this machine does not reach", { cause });
   });
+  return programIn(tree, "wrk");
+}
+
+/** The load generator for HTTP/2, from the same archive. */
+export async function h2load(): Promise<Program> {
+  const packages = ["nghttp2-client", "libnghttp2-14", "libev4", "libjansson4", "libjemalloc2", "libxml2", "libicu72"];
+  const tree = await kept("h2load", (scratch) => unpackDebianPackages(packages, scratch));
+  return programIn(tree, "h2load");
+}
+
+async function programIn(tree: string, name: string): Promise<Program> {
   const libraries = join(tree, "usr/lib");
   const multiarch = (await readdir(libraries)).find((folder) => folder.endsWith("-linux-gnu")) ?? "";
-  return { command: join(tree, "usr/bin/wrk"), env: { LD_LIBRARY_PATH: join(libraries, multiarch) } };
+  return { command: join(tree, "usr/bin", name), env: { LD_LIBRARY_PATH: join(libraries, multiarch) } };
 }
 
 /** A Python environment of exactly the packages that `competitors/NAME.txt` pins: the folder with its commands. */

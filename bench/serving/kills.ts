@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { failed, type Load, loadOn } from "./load.ts";
+import { loadOn } from "./load.ts";
+import { failed, type Load } from "./load-report.ts";
 import type { Net } from "./nets.ts";
 import { startHost } from "./ours.ts";
 import { asksRow } from "./path.ts";

@@ -4,27 +4,8 @@ import { join } from "node:path";
 import { z } from "zod";
 import { run } from "../../src/common/process.ts";
 import { wrk } from "./installed.ts";
-
-/** What is asked, the same each time. */
-export interface Question {
-  url: string;
-  method: "GET" | "POST";
-  headers: Record<string, string>;
-  body: string | Uint8Array<ArrayBuffer>;
-}
-
-/** What a load generator saw. Latencies in milliseconds, of all requests, as the client waits for them. */
-export interface Load {
-  requests: number;
-  seconds: number;
-  p50: number;
-  p90: number;
-  p99: number;
-  p999: number;
-  most: number;
-  /** Requests without an answer, and answers of status 400 and above. */
-  failures: Record<"connect" | "read" | "write" | "status" | "timeout", number>;
-}
+import { loadByHttp2 } from "./load-h2.ts";
+import type { Load, Question } from "./load-report.ts";
 
 const count = z.number().int().nonnegative();
 const reportSchema = z.object({
@@ -56,13 +37,14 @@ export function readLoad(output: string): Load {
   };
 }
 
-/** Requests that got no answer, or none that is a success. */
-export function failed({ failures }: Load): number {
-  return Object.values(failures).reduce((sum, each) => sum + each, 0);
+/** Asks over and over on so many connections, each of them one question at a time. */
+export function loadOn(question: Question, connections: number, seconds: number): Promise<Load> {
+  return question.protocol === "h2"
+    ? loadByHttp2(question, connections, seconds)
+    : loadByWrk(question, connections, seconds);
 }
 
-/** Asks over and over on so many connections, each of them one question at a time. */
-export async function loadOn(question: Question, connections: number, seconds: number): Promise<Load> {
+async function loadByWrk(question: Question, connections: number, seconds: number): Promise<Load> {
   const { command, env } = await wrk();
   const folder = await mkdtemp(join(tmpdir(), "slipway-wrk-"));
   try {

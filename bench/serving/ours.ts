@@ -1,6 +1,7 @@
 import { cp, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { appEntries } from "../../src/release/app-layer.ts";
+import type { ServingConfigFile } from "../../src/serving/config.ts";
 import { type Host, installModel, prepareHost, type TestProcess } from "../../test/serving/support.ts";
 import { freePort } from "../../test/support/tcp.ts";
 import type { Net } from "./nets.ts";
@@ -73,7 +74,7 @@ const REPLICAS = [0, 1];
 export async function startHost(
   net: Net,
   folder: string,
-  changes: Parameters<typeof prepareHost>[1] = {},
+  changes: Partial<ServingConfigFile> = {},
 ): Promise<RunningHost> {
   const app = join(folder, "app");
   for (const { name, content } of await appEntries(root)) {
@@ -96,13 +97,14 @@ export function ours(
   key: string,
   name: string,
   asked: (net: Net, running: RunningHost) => Pick<Served, "question" | "probabilityIn">,
+  configured: () => Promise<Partial<ServingConfigFile>> = async () => ({}),
 ): ServingPath {
   return {
     key,
     name,
     kind: "ours",
     start: async (net, folder) => {
-      const running = await startHost(net, folder);
+      const running = await startHost(net, folder, await configured());
       const { frontend, runtimes } = running;
       const runtimePids = runtimes.map(({ pid }, index) => [`runtime ${index + 1}`, pid] as const);
       return {
@@ -113,3 +115,6 @@ export function ours(
     },
   };
 }
+
+/** The name under which the model serves. */
+export const MODEL = "diabetes";

@@ -1,11 +1,11 @@
-import type { Question } from "./load.ts";
+import type { Question } from "./load-report.ts";
 import type { Net } from "./nets.ts";
 
 /** A way to serve a model that is up. */
 export interface Served {
   question: Question;
-  /** The model's number in the text of an answer; NaN where there is none. */
-  probabilityIn: (answer: string) => number;
+  /** The model's number in an answer; NaN where there is none. */
+  probabilityIn: (answer: Buffer) => number;
   /** The processes that do the work, by what they are called; each with all that descend from it. */
   processes: Record<string, number>;
   stop: () => Promise<unknown>;
@@ -34,8 +34,14 @@ export function asksRow(url: string, { row }: Net): Question {
   return asksJson(url, { rows: [row] });
 }
 
+/** The first number of an answer of the Open Inference Protocol. */
+export function firstOutput(answer: Buffer): number {
+  const { outputs } = JSON.parse(answer.toString()) as { outputs?: { data?: number[] }[] };
+  return outputs?.[0]?.data?.[0] ?? Number.NaN;
+}
+
 /** The answer that most paths give: `{"predictions": [{"probability": …}]}`. */
-export function firstPrediction(answer: string): number {
-  const { predictions } = JSON.parse(answer) as { predictions?: { probability?: number }[] };
+export function firstPrediction(answer: Buffer): number {
+  const { predictions } = JSON.parse(answer.toString()) as { predictions?: { probability?: number }[] };
   return predictions?.[0]?.probability ?? Number.NaN;
 }

@@ -1,7 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { cpuSecondsOf } from "./cpu.ts";
-import { type Load, loadOn } from "./load.ts";
+import { loadOn } from "./load.ts";
+import type { Load } from "./load-report.ts";
 import type { Net } from "./nets.ts";
 import type { Served, ServingPath } from "./path.ts";
 import { ask } from "./start.ts";
@@ -80,10 +81,10 @@ export function coresOf({ cores }: Measurement): number {
 
 async function requireRightAnswer(path: ServingPath, served: Served, net: Net): Promise<void> {
   if (path.modelless) return;
-  const { text } = await ask(served.question);
-  const probability = served.probabilityIn(text);
+  const { body } = await ask(served.question);
+  const probability = served.probabilityIn(body);
   if (!(Math.abs(probability - net.expected) <= TOLERANCE)) {
-    throw new Error(`${path.name} answers ${text}, the model says ${net.expected}`);
+    throw new Error(`${path.name} answers ${body}, the model says ${net.expected}`);
   }
 }
 

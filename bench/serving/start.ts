@@ -1,6 +1,8 @@
+import { connect } from "node:http2";
+import { buffer } from "node:stream/consumers";
 import { waitFor } from "../../src/common/wait.ts";
 import { startProcess, type TestProcess } from "../../test/serving/support.ts";
-import type { Question } from "./load.ts";
+import type { Question } from "./load-report.ts";
 
 const START_MS = 120_000;
 const ANSWER_MS = 30_000;
@@ -21,14 +23,31 @@ export function startServer(
 }
 
 /** Asks once. */
-export async function ask({ url, method, headers, body }: Question): Promise<{ status: number; text: string }> {
+export async function ask(question: Question): Promise<{ status: number; body: Buffer }> {
+  if (question.protocol === "h2") return askByHttp2(question);
+  const { url, method, headers, body } = question;
   const answer = await fetch(url, {
     method,
     headers,
     ...(method === "POST" && { body }),
     signal: AbortSignal.timeout(ANSWER_MS),
   });
-  return { status: answer.status, text: await answer.text() };
+  return { status: answer.status, body: Buffer.from(await answer.arrayBuffer()) };
+}
+
+async function askByHttp2({ url, method, headers, body }: Question): Promise<{ status: number; body: Buffer }> {
+  const { origin, pathname } = new URL(url);
+  const session = connect(origin).on("error", () => undefined); // the stream ends with it
+  try {
+    const stream = session.request({ ":method": method, ":path": pathname, ...headers });
+    stream.setTimeout(ANSWER_MS, () => stream.close());
+    let status = 0;
+    stream.on("response", (answer) => (status = answer[":status"] ?? 0));
+    stream.end(body);
+    return { body: await buffer(stream), status };
+  } finally {
+    session.close();
+  }
 }
 
 /** Waits until servers that were started answer the question. Throws with what they printed when one ends or none comes up. */

@@ -1,5 +1,5 @@
 import { median } from "../report.ts";
-import { failed } from "./load.ts";
+import { failed } from "./load-report.ts";
 import type { Net } from "./nets.ts";
 import { coresOf, type Measurement, type PathResult, rateOf } from "./rounds.ts";
 

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { failed, readLoad } from "../../bench/serving/load.ts";
+import { readLoad } from "../../bench/serving/load.ts";
+import { failed } from "../../bench/serving/load-report.ts";
+import { readH2Log } from "../../bench/serving/load-h2.ts";
 
 const report = `Running 3s test @ http://127.0.0.1:9/v1/predict
   1 threads and 64 connections
@@ -24,5 +26,20 @@ describe("the load generator's report", () => {
   it("is refused where it is cut short", () => {
     expect(() => readLoad(report.slice(0, report.indexOf("{")))).toThrow(/wrk said nothing/);
     expect(() => readLoad(report.replace('"p99":2218,', ""))).toThrow(/p99/);
+  });
+});
+
+describe("h2load's log", () => {
+  it("is read in milliseconds, in the order of time taken", () => {
+    const log = "1700000000000001\t200\t3000\n1700000000000002\t200\t1000\n1700000000000003\t200\t2000\n";
+    expect(readH2Log(log, 2)).toMatchObject({ requests: 3, seconds: 2, p50: 2, p99: 3, most: 3 });
+  });
+
+  it("counts streams that were not answered, and answers that are no success", () => {
+    expect(failed(readH2Log("1\t200\t5\n2\t-1\t5\n3\t503\t5\n", 1))).toBe(2);
+  });
+
+  it("is refused where it is empty", () => {
+    expect(() => readH2Log("", 1)).toThrow(/no request/);
   });
 });

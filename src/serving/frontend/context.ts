@@ -7,6 +7,12 @@ import type { RowModel } from "../routing/rows.ts";
 import type { Workers } from "../workers/workers.ts";
 import { HttpError, runtimeAway } from "./errors.ts";
 
+/** Which model is asked for: the default one without a name, the live version without one. */
+export interface AskedModel {
+  name?: string | undefined;
+  version?: string | undefined;
+}
+
 /** What the routes work with. */
 export interface FrontendContext {
   config: ServingConfig;
@@ -17,12 +23,17 @@ export interface FrontendContext {
   workers: Workers;
 }
 
-/** The default model, or the live one of this name. Throws HttpError 503 while nothing serves, 404 for a name that is unknown. */
-export function requireModel({ router }: Pick<FrontendContext, "router">, name?: string): ServedModel {
-  const served = router.find(name);
+/** The default model, or the one of this name; its live version, or this. Throws HttpError 503 while nothing serves, 404 for what is unknown. */
+export function requireModel(
+  { router }: Pick<FrontendContext, "router">,
+  { name, version }: AskedModel = {},
+): ServedModel {
+  const standard = router.find();
+  const served = version === undefined ? router.find(name) : router.find(name ?? standard?.model.name, version);
   if (served) return served;
-  if (name !== undefined && router.find()) throw new HttpError(404, "MODEL_UNKNOWN", `${name} does not serve here`);
-  throw runtimeAway();
+  if (!standard || (name ?? version) === undefined) throw runtimeAway();
+  const what = [name ?? standard.model.name, version].join(" ").trimEnd();
+  throw new HttpError(404, "MODEL_UNKNOWN", `${what} does not serve here`);
 }
 
 /** The same, or what it was when it was last there: what is asked of it later need not wait now. */
@@ -35,9 +46,9 @@ export function requireLastModel({ router }: Pick<FrontendContext, "router">, na
   throw runtimeAway();
 }
 
-/** The default model as it serves now. Throws HttpError 503 while there is none, 404 for one that takes no rows of numbers. */
-export function requireRowModel({ router }: Pick<FrontendContext, "router">): RowModel {
-  return readAsRows(router.find());
+/** The model that is asked for as it serves now. Throws HttpError 503 while there is none, 404 for one that takes no rows of numbers. */
+export function requireRowModel(context: Pick<FrontendContext, "router">, asked?: AskedModel): RowModel {
+  return readAsRows(asked ? requireModel(context, asked) : context.router.find());
 }
 
 /**

@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ServingConfig } from "../config.ts";
+import type { AskedModel } from "../frontend/context.ts";
+import { pageAddress } from "./addresses.ts";
 import { Html, html } from "./html.ts";
 import { STYLE } from "./style.ts";
 
@@ -21,6 +23,8 @@ export function contentSecurityPolicy({ script }: View): string {
 export interface View {
   title: string;
   body: Html;
+  /** Which model it is of, where it was asked for: the ways to other pages lead to this one's. */
+  asked?: AskedModel;
   /** The path of the page's module, where it has one. */
   script?: string;
   /** What else is in its head. */
@@ -42,11 +46,11 @@ const ICON = `data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewB
 export function page(
   { stack, host, generation }: Pick<ServingConfig, "stack" | "host" | "generation">,
   path: string,
-  { title, body, script, head }: View,
+  { title, body, script, head, asked = {} }: View,
 ): string {
   const links = places.map(
     (place) =>
-      html`<a href="${place.path}"${place.path === path ? html` aria-current="page"` : undefined}>${place.name}</a>`,
+      html`<a href="${place.path === "/live" ? place.path : pageAddress(place.path, asked)}"${place.path === path ? html` aria-current="page"` : undefined}>${place.name}</a>`,
   );
   return html`<!doctype html>
 <html lang="en">

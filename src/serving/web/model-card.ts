@@ -1,11 +1,13 @@
 import type { ServingConfig } from "../config.ts";
+import type { AskedModel } from "../frontend/context.ts";
 import type { GoldenResult } from "../frontend/models/golden-check.ts";
 import type { ModelData } from "../frontend/models/model-data.ts";
+import type { ListedVersion } from "../frontend/models/versions.ts";
 import { featureNames, type ModelCard, type RowCard, takesRows } from "../models/card.ts";
 import { goldenQuestions, toleranceOf } from "../models/golden.ts";
 import type { ServedModel } from "../routing/question.ts";
 import type { TrainingRecord } from "../training/record.ts";
-import { modelAddress, modelChoices } from "./addresses.ts";
+import { modelChoices, pageAddress } from "./addresses.ts";
 import { bar, counted, percent, plain } from "./figures.ts";
 import { type Html, html } from "./html.ts";
 import type { View } from "./layout.ts";
@@ -24,8 +26,10 @@ const formats: Record<ModelCard["source"]["format"], string> = {
 interface Known {
   /** How it answers its golden questions now; undefined where that is not known. */
   golden: GoldenResult | undefined;
-  /** Whether the pages of predictions and accuracy are this model's. */
-  isDefault: boolean;
+  /** How it was asked for. */
+  asked: AskedModel;
+  /** All of the model's versions. */
+  versions: readonly ListedVersion[];
   /** All that serve. */
   models: readonly ServedModel[];
 }
@@ -36,10 +40,15 @@ export function modelCard(config: ServingConfig, served: ServedModel, data: Mode
   const { golden, table, training } = data;
   return {
     title: "Model",
-    body: html`${modelChoices("/model", known.models, served)}<h1>${model.name} <small>version ${model.version}</small></h1>
+    asked: known.asked,
+    body: html`${modelChoices("/model", known.models, model)}<h1>${model.name} <small>version ${model.version}</small></h1>
 <p class="lead">${capital(does(served))}.</p>
-<p class="actions"><a class="button" href="${modelAddress("/predict", model)}">Try it</a></p>
+<p class="actions"><a class="button" href="${pageAddress("/predict", known.asked)}">Try it</a></p>
 ${takesRows(card) ? html`<h2 id="takes">What it takes</h2>\n${features(card, data)}` : undefined}
+<h2>Its versions</h2>
+<p>${counted(known.versions.length, "version")} on this host. Who names none is answered by the one that is live.</p>
+<dl>
+${known.versions.map((version) => versionLine(version, served))}</dl>
 <h2 id="tensors">Its tensors</h2>
 ${tensors(card)}
 <h2>Where it comes from</h2>
@@ -52,7 +61,7 @@ ${training && trainingOf(training)}
 <h2>How it was proven</h2>
 <p>Before it served it repeated the outputs of ${counted(goldenQuestions(golden), "golden row")} on this host. They come from: ${golden.source}.</p>
 ${known.golden && goldenWords(known.golden, toleranceOf(golden))}
-<p>${travelling(table, known.isDefault)}</p>
+<p>${travelling(table, known.asked)}</p>
 <h2>What serves it</h2>
 <dl>
 <dt>Stack</dt><dd>${config.stack}</dd>
@@ -63,12 +72,30 @@ ${known.golden && goldenWords(known.golden, toleranceOf(golden))}
   };
 }
 
-function travelling({ rows, labels }: ModelData["table"], isDefault: boolean): Html {
+function travelling({ rows, labels }: ModelData["table"], asked: AskedModel): Html {
   if (rows.length === 0) return html`No rows travel with it.`;
   const count = counted(rows.length, "row");
   const truth = labels ? ", with their true classes" : "";
-  if (!isDefault) return html`${count} travel with it${truth}.`;
-  return html`<a href="/predictions">${count}</a> travel with it${truth}${labels ? html`: its <a href="/accuracy">accuracy</a>` : undefined}.`;
+  return html`<a href="${pageAddress("/predictions", asked)}">${count}</a> travel with it${truth}${labels ? html`: its <a href="${pageAddress("/accuracy", asked)}">accuracy</a>` : undefined}.`;
+}
+
+/** A version, what it is for, and the way to its own card where it serves. */
+function versionLine(
+  { version, digest, serves, live, default: standard }: ListedVersion,
+  { model }: ServedModel,
+): Html {
+  const { name } = model;
+  const words = [
+    live ? "live" : serves ? "serves beside it" : "does not serve",
+    ...(standard ? ["the default model"] : []),
+    ...(digest === model.digest ? ["shown here"] : []),
+  ];
+  const label =
+    serves && digest !== model.digest
+      ? html`<a href="${pageAddress("/model", { name, version })}">${version}</a>`
+      : version;
+  return html`<dt>${label}</dt><dd>${words.join(", ")}<br><code>${digest}</code></dd>
+`;
 }
 
 function capital(text: string): string {

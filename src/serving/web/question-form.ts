@@ -1,6 +1,7 @@
+import type { AskedModel } from "../frontend/context.ts";
 import type { QuestionField, TypedQuestion } from "../frontend/pages/question-form.ts";
 import type { ServedModel } from "../routing/question.ts";
-import { modelAddress } from "./addresses.ts";
+import { pageAddress } from "./addresses.ts";
 import { type Html, html } from "./html.ts";
 import type { View } from "./layout.ts";
 
@@ -12,8 +13,10 @@ export function questionForm(
   { model, card }: ServedModel,
   fields: readonly QuestionField[],
   { texts, problems }: TypedQuestion,
+  asked: AskedModel,
   outcome?: QuestionOutcome,
 ): View {
+  const address = pageAddress("/predict", asked);
   const isFunction = card.platform === "function";
   const wrong = problems.some((problem) => problem !== undefined) || (outcome !== undefined && "problem" in outcome);
   return {
@@ -22,9 +25,9 @@ export function questionForm(
 <p class="lead">${model.name}, version ${model.version}${card.function?.description ? html`: ${card.function.description}` : undefined}. ${isFunction ? "A function." : "It takes tensors."} The fields hold what it was proven with.</p>
 <div class="columns">
 ${panel(fields, problems, outcome)}
-<form method="post" action="${modelAddress("/predict", model)}" autocomplete="off" novalidate>
+<form method="post" action="${address}" autocomplete="off" novalidate>
 ${fields.map((field, at) => control(field, at, texts[at] ?? "", problems[at]))}
-<p class="actions"><button>${isFunction ? "Call" : "Predict"}</button><a href="${modelAddress("/predict", model)}">As it was proven</a></p>
+<p class="actions"><button>${isFunction ? "Call" : "Predict"}</button><a href="${address}">As it was proven</a></p>
 </form>
 </div>`,
   };

@@ -1,23 +1,24 @@
+import type { AskedModel } from "../frontend/context.ts";
 import type { ModelData } from "../frontend/models/model-data.ts";
 import type { FormRow } from "../frontend/pages/form-row.ts";
 import { featureNames } from "../models/card.ts";
 import type { RowModel } from "../routing/rows.ts";
-import { modelAddress } from "./addresses.ts";
+import { pageAddress } from "./addresses.ts";
 import { type Answer, answerPanel, answers } from "./answer.ts";
 import { counted, plain } from "./figures.ts";
 import { type Html, html } from "./html.ts";
 import type { View } from "./layout.ts";
 
-/** The form for one row, with the answer or with what is wrong. `example` is the row of the table that it was filled in from, counted from 1; `name` the model's, where it was asked for by name. */
+/** The form for one row, with the answer or with what is wrong. `example` is the row of the table that it was filled in from, counted from 1. */
 export function rowForm(
   served: RowModel,
   data: ModelData,
   row: FormRow,
-  { answer, example, name }: { answer?: Answer | undefined; example?: number | undefined; name?: string | undefined },
+  { answer, example, asked }: { answer?: Answer | undefined; example?: number | undefined; asked: AskedModel },
 ): View {
   const { model, card } = served;
   const names = featureNames(card.rows.input);
-  const address = name === undefined ? "/predict" : modelAddress("/predict", { name });
+  const address = pageAddress("/predict", asked);
   const wrong = row.problem !== undefined || row.problems.some((problem) => problem !== undefined);
   return {
     title: wrong ? "Error: try it" : "Try it",
@@ -29,7 +30,7 @@ ${wrong ? problems(names, row) : answer ? answerPanel(served, data, row.values, 
 <div class="fields">
 ${names.map((name, column) => field(name, column, data, row))}
 </div>
-<p class="actions"><button>Predict</button>${exampleLink(data, name, example)}<a href="${address}">Clear</a></p>
+<p class="actions"><button>Predict</button>${exampleLink(data, asked, example)}<a href="${address}">Clear</a></p>
 </form>
 </div>`,
   };
@@ -51,10 +52,10 @@ ${problem === undefined ? undefined : html`<p class="problem" id="${id}-problem"
 `;
 }
 
-function exampleLink({ table: { rows } }: ModelData, name: string | undefined, example = 0): Html | undefined {
+function exampleLink({ table: { rows } }: ModelData, asked: AskedModel, example = 0): Html | undefined {
   if (rows.length === 0) return undefined;
   const next = (example % rows.length) + 1;
-  return html`<a href="${name === undefined ? "/predict?" : `${modelAddress("/predict", { name })}&`}row=${next}">Fill in row ${next} of ${rows.length}</a>`;
+  return html`<a href="${pageAddress("/predict", asked, { row: `${next}` })}">Fill in row ${next} of ${rows.length}</a>`;
 }
 
 function advice({ table: { rows } }: ModelData): Html {

@@ -15,11 +15,12 @@ export interface ServedPages {
   end(): Promise<void>;
 }
 
-/** Serves a model, and others by their names; the test must end it. */
+/** Serves a model, and others by their names; what else shall serve is put into the registry by `more`. The test must end it. */
 export async function servePages(
   model: AnyPackage,
   others: Record<string, AnyPackage> = {},
   name = "diabetes",
+  more?: (modelsDir: string) => Promise<unknown>,
 ): Promise<ServedPages> {
   const { built, end } = await assemble(async (undo) => {
     const folder = await mkdtemp(join(tmpdir(), "slipway-pages-"));
@@ -27,6 +28,7 @@ export async function servePages(
     const host = await prepareHost(folder);
     await installModel(host.modelsDir, model, "1", name);
     for (const [other, own] of Object.entries(others)) await installModel(host.modelsDir, own, "1", other);
+    await more?.(host.modelsDir);
     const [frontend, runtime] = [startServing("frontend", host), startServing("runtime", host)];
     undo(() => Promise.all([frontend.end("SIGKILL"), runtime.end("SIGKILL")]));
     const browser = await startBrowser();

@@ -1,7 +1,7 @@
 import { classOf, decide, type Prediction, type RowCard } from "../../models/card.ts";
 import type { ModelIdentity } from "../../models/registry.ts";
 import { predictRows, type RowModel } from "../../routing/rows.ts";
-import { type FrontendContext, requireRowModel } from "../context.ts";
+import { type AskedModel, type FrontendContext, requireRowModel } from "../context.ts";
 import { HttpError } from "../errors.ts";
 import type { ModelDataReader } from "./model-data.ts";
 
@@ -19,29 +19,37 @@ export interface Evaluation {
 
 const CHUNK_ROWS = 1024;
 
-/** The evaluation of the model that serves. Both throw HttpError 404 when no rows travel with it, RuntimeError. */
+/** Evaluations of models that serve. Both throw HttpError 404 when no rows travel with the model, RuntimeError. */
 export interface Evaluations {
   /** Computed now. */
-  compute(): Promise<Evaluation>;
+  compute(asked: AskedModel): Promise<Evaluation>;
   /** The one computed last, as long as the same model serves: it would answer the same. */
-  last(): Promise<Evaluation>;
+  last(asked: AskedModel): Promise<Evaluation>;
 }
 
+/** Evaluations that are kept, one of a model. */
+const KEPT = 4;
+
 export function evaluationsOf(context: FrontendContext, read: ModelDataReader): Evaluations {
-  let kept: Evaluation | undefined;
-  const compute = async () => {
-    kept = await evaluate(context, read);
-    return kept;
+  const kept = new Map<string, Evaluation>();
+  const compute = async (asked: AskedModel) => {
+    const evaluation = await evaluate(context, requireRowModel(context, asked), read);
+    const { digest } = evaluation.model;
+    kept.delete(digest);
+    kept.set(digest, evaluation);
+    const [oldest] = kept.keys();
+    if (kept.size > KEPT && oldest !== undefined) kept.delete(oldest);
+    return evaluation;
   };
-  const last = async () => {
-    const { model } = requireRowModel(context);
-    return kept?.model.digest === model.digest ? { ...kept, model } : compute();
+  const last = async (asked: AskedModel) => {
+    const { model } = requireRowModel(context, asked);
+    const known = kept.get(model.digest);
+    return known ? { ...known, model } : compute(asked);
   };
   return { compute, last };
 }
 
-async function evaluate(context: FrontendContext, read: ModelDataReader): Promise<Evaluation> {
-  const served = requireRowModel(context);
+async function evaluate(context: FrontendContext, served: RowModel, read: ModelDataReader): Promise<Evaluation> {
   const { rows, labels } = (await read(served)).table;
   if (rows.length === 0) throw new HttpError(404, "NO_DATA", "no rows travel with this model");
   const predictions: Prediction[] = [];

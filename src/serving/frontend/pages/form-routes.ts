@@ -7,23 +7,20 @@ import type { Answer } from "../../web/answer.ts";
 import type { View } from "../../web/layout.ts";
 import { questionForm } from "../../web/question-form.ts";
 import { rowForm } from "../../web/row-form.ts";
-import { type FrontendContext, requireLastModel, requireModel } from "../context.ts";
+import { type AskedModel, type FrontendContext, requireLastModel, requireModel } from "../context.ts";
 import { HttpError, httpErrorOf } from "../errors.ts";
 import type { ModelDataReader } from "../models/model-data.ts";
 import { pageResponse } from "../openapi/openapi.ts";
 import { askQuestion } from "../predictions/ask-question.ts";
 import { describing } from "../schemas.ts";
+import { askedModelOf, askedModelShape } from "./asked-model.ts";
 import { type FormRow, isComplete, readFormRow, unsentRow } from "./form-row.ts";
 import { sendPage } from "./page-reply.ts";
 import { questionFields, readQuestion, unsentQuestion } from "./question-form.ts";
 
-const querySchema = z.object({
-  row: z.coerce.number().int().positive().optional().catch(undefined),
-  name: z.string().optional().catch(undefined),
-});
-const name = z.string().optional().describe("the model's name; the default one without it");
+const querySchema = z.object({ row: z.coerce.number().int().positive().optional().catch(undefined) });
 const shown = z.object({
-  name,
+  ...askedModelShape,
   row: z.string().optional().describe("the number of a row that travels with the model"),
 });
 const form = z.object({ value: z.array(z.string()).describe("one for each field, in order") });
@@ -37,7 +34,7 @@ const schemas: Record<"show" | "send", FastifySchema> = {
   send: {
     summary: "The form's answer, class by class",
     tags: ["pages"],
-    querystring: describing(z.object({ name })),
+    querystring: describing(z.object(askedModelShape)),
     body: { content: { "application/x-www-form-urlencoded": { schema: describing(form) } } },
     response: { 200: pageResponse() },
   },
@@ -46,30 +43,31 @@ const schemas: Record<"show" | "send", FastifySchema> = {
 /** `/predict`: a form for one row, or for one question to a model that takes none. `?row=3` fills in the third of the rows that travel with it. */
 export function formRoutes(app: FastifyInstance, context: FrontendContext, read: ModelDataReader): void {
   app.get("/predict", { config: { role: "read" }, schema: schemas.show }, async (request, reply) => {
-    const { row, name } = querySchema.parse(request.query);
-    const served = requireModel(context, name);
+    const { row } = querySchema.parse(request.query);
+    const asked = askedModelOf(request.query);
+    const served = requireModel(context, asked);
     if (!isRowModel(served)) {
       const fields = questionFields(served.card, (await read(served)).golden);
-      return sendForm(request, reply, questionForm(served, fields, unsentQuestion(fields)));
+      return sendForm(request, reply, questionForm(served, fields, unsentQuestion(fields), asked));
     }
     const example = row === undefined ? undefined : (await read(served)).table.rows[row - 1];
-    return show(request, reply, served, unsentRow(example), { example: example && row, name });
+    return show(request, reply, served, unsentRow(example), { example: example && row, asked });
   });
 
   app.post("/predict", { config: { role: "predict" }, schema: schemas.send }, async (request, reply) => {
     // What is in the form outlasts a runtime that is away for a moment.
-    const { name } = querySchema.parse(request.query);
-    const last = requireLastModel(context, name);
+    const asked = askedModelOf(request.query);
+    const last = asked.version === undefined ? requireLastModel(context, asked.name) : requireModel(context, asked);
     const body = request.body instanceof URLSearchParams ? request.body : new URLSearchParams();
     if (!isRowModel(last)) return answerQuestion(request, reply, last, body);
     const row = readFormRow(body.getAll("value"), last.card.rows.input.features);
-    if (!isComplete(row)) return show(request, reply, last, row, { name });
+    if (!isComplete(row)) return show(request, reply, last, row, { asked });
     try {
       const answered = await predictRows(context.router, last, Float32Array.from(row.values), 1);
-      return show(request, reply, answered.served, row, { answer: answerOf(answered), name });
+      return show(request, reply, answered.served, row, { answer: answerOf(answered), asked });
     } catch (error) {
       const problem = problemOf(reply, error);
-      return show(request, reply, last, { ...row, problem }, { name });
+      return show(request, reply, last, { ...row, problem }, { asked });
     }
   });
 
@@ -79,21 +77,23 @@ export function formRoutes(app: FastifyInstance, context: FrontendContext, read:
     served: ServedModel,
     body: URLSearchParams,
   ): Promise<FastifyReply> {
+    const asked = askedModelOf(request.query);
     const fields = questionFields(served.card, (await read(served)).golden);
     const typed = readQuestion(fields, body);
-    if (!typed.values) return sendForm(request, reply, questionForm(served, fields, typed));
+    if (!typed.values) return sendForm(request, reply, questionForm(served, fields, typed, asked));
     try {
       const answer = await askQuestion(context, served, typed.values);
-      return sendForm(request, reply, questionForm(served, fields, typed, { answer }));
+      return sendForm(request, reply, questionForm(served, fields, typed, asked, { answer }));
     } catch (error) {
       const problem = problemOf(reply, error);
-      return sendForm(request, reply, questionForm(served, fields, typed, { problem }));
+      return sendForm(request, reply, questionForm(served, fields, typed, asked, { problem }));
     }
   }
 
   /** What somebody typed is kept nowhere. */
   function sendForm(request: FastifyRequest, reply: FastifyReply, view: View): FastifyReply {
-    return sendPage(context, request, reply.header("cache-control", "no-store"), view);
+    const asked = askedModelOf(request.query);
+    return sendPage(context, request, reply.header("cache-control", "no-store"), { ...view, asked });
   }
 
   async function show(
@@ -101,7 +101,7 @@ export function formRoutes(app: FastifyInstance, context: FrontendContext, read:
     reply: FastifyReply,
     served: RowModel,
     row: FormRow,
-    more: { answer?: Answer | undefined; example?: number | undefined; name?: string | undefined },
+    more: { answer?: Answer | undefined; example?: number | undefined; asked: AskedModel },
   ) {
     return sendForm(request, reply, rowForm(served, await read(served), row, more));
   }

@@ -5,13 +5,14 @@ import { welcome } from "../../web/welcome.ts";
 import { type FrontendContext, requireModel } from "../context.ts";
 import { goldenChecker } from "../models/golden-check.ts";
 import { modelDataReader } from "../models/model-data.ts";
+import { versionsOf } from "../models/versions.ts";
 import { pageResponse } from "../openapi/openapi.ts";
 import { describing } from "../schemas.ts";
+import { askedModelOf, askedModelShape } from "./asked-model.ts";
 import { evaluationRoutes } from "./evaluation-routes.ts";
 import { formRoutes } from "./form-routes.ts";
 import { sendPage } from "./page-reply.ts";
 
-const cardQuery = z.object({ name: z.string().optional().catch(undefined) });
 const schemas = {
   welcome: {
     summary: "Which model is ready, and the ways to ask it",
@@ -21,7 +22,7 @@ const schemas = {
   card: {
     summary: "The model card",
     tags: ["pages"],
-    querystring: describing(z.object({ name: z.string().optional().describe("the default model without it") })),
+    querystring: describing(z.object(askedModelShape)),
     response: { 200: pageResponse() },
   },
 };
@@ -46,19 +47,15 @@ export function pageRoutes(app: FastifyInstance, context: FrontendContext): void
   });
 
   app.get("/model", { config: { role: "read" }, schema: schemas.card }, async (request, reply) => {
-    const { name } = cardQuery.parse(request.query);
-    const served = requireModel(context, name);
-    const data = await read(served);
+    const asked = askedModelOf(request.query);
+    const served = requireModel(context, asked);
+    const [data, versions] = await Promise.all([read(served), versionsOf(context, served.model.name)]);
     const golden = await checkGolden(served, data.golden);
     return sendPage(
       context,
       request,
       reply,
-      modelCard(context.config, served, data, {
-        golden,
-        isDefault: context.router.find()?.model.name === served.model.name,
-        models: context.router.models,
-      }),
+      modelCard(context.config, served, data, { asked, golden, versions, models: context.router.models }),
     );
   });
 

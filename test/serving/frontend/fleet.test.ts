@@ -3,6 +3,7 @@ import { Agent, request as httpRequest } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { waitFor } from "../../../src/common/wait.ts";
 import { newToken } from "../../../src/serving/access/tokens.ts";
@@ -98,8 +99,7 @@ async function counters(host: Host): Promise<Record<string, [ok: number, failed:
 async function metrics(host: Host) {
   const answer = await fetch(`${host.url}/metrics`, {
     headers: { authorization, connection: "close" },
-    // a connection that was on its way to a process when that was killed is never answered
-    signal: AbortSignal.timeout(3000),
+    signal: AbortSignal.timeout(10_000),
   });
   expect(answer.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
   return samplesIn(await answer.text());
@@ -185,6 +185,28 @@ describe("a frontend of several processes", () => {
     start("frontend", host);
     await ready(host);
     expect(await counters(host)).toEqual(counted);
+  });
+
+  it("answers also who was on the way to a process that is killed", async () => {
+    const host = await newHost("handed", { processes: 3 });
+    start("frontend", host);
+    start("runtime", host);
+    await ready(host);
+    const [victim] = (await pids(host)) as [number];
+    // it takes nothing any more, and one of the next connections is handed to it
+    process.kill(victim, "SIGSTOP");
+    const agent = new Agent({ keepAlive: false });
+    const answers = Array.from({ length: 6 }, () => predict(host, agent));
+    await waitFor(
+      "the others' answers",
+      async () => {
+        const settled = await Promise.all(answers.map((answer) => Promise.race([answer, sleep(1, "waits")])));
+        return settled.filter((one) => one === "waits").length === 1 || undefined;
+      },
+      { timeoutMs: 10_000 },
+    );
+    process.kill(victim, "SIGKILL");
+    expect(await Promise.all(answers)).toEqual(new Array(6).fill(200));
   });
 
   it("answers everything that it has taken when it is stopped under load", async () => {

@@ -46,7 +46,7 @@ describe("the interface's description", () => {
     for (const { method, path, role } of app.routeTable) {
       const where = `${method} ${path}`;
       const operation = paths[path.replace(/:(\w+)/g, "{$1}")]?.[method.toLowerCase()];
-      expect(operation?.summary, `${where} says what it does`).toBeTruthy();
+      expect(operation?.summary, `${where} says what it does`).toMatch(/^[A-Z][^\n]{8,90}[^\n.]$/);
       expect(operation?.tags, `${where} belongs somewhere`).toHaveLength(1);
       const statuses = Object.keys(operation?.responses ?? {}).map(Number);
       expect(

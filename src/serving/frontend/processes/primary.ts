@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
 import type { Reading } from "../../metrics/meter.ts";
 import { type Totals, together } from "../../metrics/totals.ts";
+import { handOnWhenItDies } from "./handed-over.ts";
 import { Hits } from "./hits.ts";
 import type { FromPrimary, FromWorker, Question } from "./messages.ts";
 
@@ -69,6 +70,7 @@ export async function startFleet({ processes, totals, log }: PrimaryOptions): Pr
   const start = () =>
     new Promise<void>((resolve, reject) => {
       const worker = cluster.fork();
+      handOnWhenItDies(worker);
       const since = performance.now();
       worker.on("error", (error) => log.warn({ err: error, worker: worker.process.pid }, "channel to a process"));
       worker.on("message", (message: FromWorker) => {

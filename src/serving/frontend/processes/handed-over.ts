@@ -1,0 +1,48 @@
+import cluster, { type Worker } from "node:cluster";
+
+/** What node:cluster says to a process, and back; Node documents neither. */
+interface ClusterMessage {
+  cmd?: string;
+  act?: string;
+  seq?: number;
+  ack?: number;
+}
+
+const CLUSTER = "NODE_CLUSTER";
+/** What a process has said is read by then, though it was gone before. */
+const LAST_WORDS_MS = 100;
+
+/**
+ * Has connections that were handed to a process which ends before it has taken them go to another one. node:cluster keeps each of them
+ * until the process says that it has it, and for ever where that dies: its client would wait for its own timeout, and nobody would hear
+ * that the process is disconnected. Here the death stands for the answer that the process is stopping, after which node:cluster hands the
+ * connection on. That is sound: a process takes note of a connection before it reads from it. With a Node whose messages are others,
+ * nothing changes.
+ */
+export function handOnWhenItDies({ process }: Worker): void {
+  const open = new Map<number, { close(): void }>();
+  let connected = true;
+  const send = process.send.bind(process) as (...parameters: unknown[]) => boolean;
+  process.send = (...parameters: unknown[]) => {
+    const [{ cmd, act, seq }, handle] = parameters as [ClusterMessage, { close(): void }];
+    if (cmd === CLUSTER && act === "newconn" && seq !== undefined) open.set(seq, handle);
+    return send(...parameters);
+  };
+  process.on("internalMessage", ({ cmd, ack }: ClusterMessage) => {
+    if (cmd === CLUSTER && ack !== undefined) open.delete(ack);
+  });
+  process.once("disconnect", () => {
+    connected = false;
+  });
+  process.once("exit", () => {
+    setTimeout(() => {
+      // Node waits with it for as long as a connection is on its way
+      if (connected) process.emit("disconnect");
+      const others = Object.values(cluster.workers ?? {}).some((worker) => worker?.isConnected());
+      for (const [ack, handle] of open) {
+        if (others) process.emit("internalMessage", { cmd: CLUSTER, ack, accepted: false });
+        else handle.close();
+      }
+    }, LAST_WORDS_MS);
+  });
+}

@@ -47,6 +47,7 @@ export const {
   floatingIpId,
   floatingIp,
   frontendPort,
+  grpcPort,
   generation,
   image,
   imageId,

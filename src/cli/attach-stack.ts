@@ -54,7 +54,7 @@ export async function attachStack(workspace: Workspace, reporter: Reporter, opti
   const url = endpointUrl(outputs);
   const patience = { timeoutMs: started ? BOOT_TIMEOUT_MS : ENDPOINT_TIMEOUT_MS, signal };
   const report = await reporter.phase("check", `prediction through ${url}`, () =>
-    checkOrGiveBack(url, expectation, giveBack, patience),
+    checkOrGiveBack(workspace, outputs, expectation, giveBack, patience),
   );
   const release = await rememberRelease(workspace, manifest, expectation);
   const changed = before !== outputs.floatingIp;

@@ -3,15 +3,17 @@ import { undone } from "../common/undo.ts";
 import type { OperationOptions } from "../engine/engine.ts";
 import type { Manifest } from "../guest/manifest.ts";
 import { awaitEndpoint, checkEndpoint, type EndpointReport, type Expectation } from "../health/check-endpoint.ts";
+import { checkGrpc } from "../health/check-grpc.ts";
 import { rememberExpectation } from "../health/expectation.ts";
 import { ensureServerRuns } from "../openstack/compute/servers.ts";
 import { readStackRecord, recordRelease, type StackRecord } from "../release/stack-record.ts";
+import { findOwnToken } from "../release/tokens.ts";
 import type { Probe } from "../serving/models/probe.ts";
 import { showEngine, summary } from "./engine-progress.ts";
 import { reachVerdict } from "./host-verdict.ts";
 import { prepareRelease } from "./prepared-release.ts";
 import { attachAddress, attachedAddress } from "./public-address.ts";
-import { endpointUrl, requireStackOutputs, type StackOutputs, withAddress } from "./stack-outputs.ts";
+import { endpointUrl, grpcAddress, requireStackOutputs, type StackOutputs, withAddress } from "./stack-outputs.ts";
 import type { Reporter } from "./ui/reporter.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -61,7 +63,10 @@ export async function bringUp(
   // a release that was published and never brought to its verdict may be another payload for the same model
   const passed = (await readStackRecord(workspace.stackHome))?.release?.sequence === staged.manifest.sequence;
   const stillServes =
-    !staged.changed && passed && attached !== undefined && (await serves(endpointUrl(outputs), model.expectation));
+    !staged.changed &&
+    passed &&
+    attached !== undefined &&
+    (await serves(endpointUrl(outputs), model.expectation, await findOwnToken(workspace.stackHome)));
   let { manifest } = staged;
   let timeoutMs = ENDPOINT_TIMEOUT_MS;
   if (!stillServes) {
@@ -78,7 +83,7 @@ export async function bringUp(
   }
   const url = endpointUrl(outputs);
   const report = await reporter.phase("check", `prediction through ${url}`, () =>
-    checkOrGiveBack(url, model.expectation, giveBack, { timeoutMs, signal }),
+    checkOrGiveBack(workspace, outputs, model.expectation, giveBack, { timeoutMs, signal }),
   );
   const release = await rememberRelease(workspace, manifest, model.expectation);
   const changed = !stillServes || staged.changed || summary(changes) !== summary({});
@@ -87,13 +92,18 @@ export async function bringUp(
 
 /** What was attached for this run and does not serve from outside must not look like an endpoint: it is given back. */
 export async function checkOrGiveBack(
-  url: string,
+  { stackHome }: Pick<Workspace, "stackHome">,
+  outputs: StackOutputs,
   expectation: Expectation,
   giveBack: () => Promise<void>,
   patience: { timeoutMs: number; signal: AbortSignal },
 ): Promise<EndpointReport> {
   try {
-    return await awaitEndpoint(url, expectation, patience);
+    const token = await findOwnToken(stackHome);
+    const report = await awaitEndpoint(endpointUrl(outputs), expectation, { ...patience, token });
+    const grpc = grpcAddress(outputs);
+    if (grpc !== undefined) await checkGrpc(grpc, patience.timeoutMs);
+    return report;
   } catch (error) {
     throw await undone(error, giveBack, "the floating IP could not be given back");
   }
@@ -115,9 +125,9 @@ export async function rememberRelease(
 }
 
 /** Whether the endpoint serves what it should. */
-async function serves(url: string, expectation: Expectation): Promise<boolean> {
+async function serves(url: string, expectation: Expectation, token: string | undefined): Promise<boolean> {
   try {
-    await checkEndpoint(url, expectation, 3000);
+    await checkEndpoint(url, expectation, { timeoutMs: 3000, token });
     return true;
   } catch (error) {
     if (error instanceof SlipwayError && error.code === "E_UNHEALTHY") return false;

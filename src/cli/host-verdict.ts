@@ -4,8 +4,11 @@ import { type JournalLine, parseJournal } from "../guest/journal.ts";
 import type { Manifest } from "../guest/manifest.ts";
 import { describe, followJournal, type Verdict } from "../health/follow-journal.ts";
 import { consoleOutput } from "../openstack/compute/servers.ts";
+import { bringKey } from "../release/bring-key.ts";
 import { republish, type StagedRelease } from "../release/publication.ts";
 import type { Delivery } from "./delivery.ts";
+import { withHost } from "./host-access.ts";
+import { readCertificates } from "./host-settings.ts";
 import type { StackOutputs } from "./stack-outputs.ts";
 import type { Reporter } from "./ui/reporter.ts";
 import type { Workspace } from "./workspace.ts";
@@ -38,7 +41,7 @@ export async function reachVerdict(
   const { serverId, serverName } = outputs;
   const readConsole = () => consoleOutput(workspace.session, serverId);
   const manifest = await retriedManifest(workspace, delivered, readConsole);
-  await bringRelease(manifest, outputs, delivered);
+  await bringRelease(workspace, manifest, outputs, delivered);
   return reporter.phase("bootstrap", `host ${serverName}`, async (progress) => {
     const verdict = await followJournal({
       readConsole,
@@ -57,16 +60,37 @@ export async function reachVerdict(
   });
 }
 
-/** Pushes a published release into a host; nothing to do where it fetches by itself. */
+/**
+ * Brings a published release into a host as far as it does not fetch it by itself: all of it where it is pushed to, and in any case the
+ * private key that a release needs and that is published nowhere.
+ */
 export async function bringRelease(
+  workspace: Workspace,
   manifest: Manifest,
   outputs: StackOutputs,
   { delivery, reporter, signal }: Pick<Delivered, "delivery" | "reporter" | "signal">,
 ): Promise<void> {
+  await bringCertificateKey(workspace, manifest, outputs, { reporter, signal });
   const deliver = delivery.bring;
   if (deliver === undefined) return;
   await reporter.phase("push", `release pushed into ${outputs.serverName}`, (progress) =>
     deliver(manifest, { outputs, progress, signal }),
+  );
+}
+
+/** An older release's key is in the host already: the configuration knows only that of its own certificate. */
+async function bringCertificateKey(
+  workspace: Workspace,
+  { settings: { aiengine } }: Manifest,
+  outputs: StackOutputs,
+  { reporter, signal }: Pick<Delivered, "reporter" | "signal">,
+): Promise<void> {
+  const { config, projectRoot } = workspace;
+  if (aiengine === undefined || config.aiengine === undefined) return;
+  const pair = await readCertificates(projectRoot, config.aiengine);
+  if (pair.cert !== aiengine.cert) return;
+  await reporter.phase("key", `the certificate's key brought into ${outputs.serverName}`, (progress) =>
+    withHost(workspace, { outputs, progress, signal }, (connection) => bringKey(connection, pair, signal)),
   );
 }
 
@@ -98,7 +122,8 @@ async function followOldRelease(
 ): Promise<void> {
   const { staged, delivery } = delivered;
   if (!keptOldModel(verdict, staged.manifest) || staged.replaced === undefined) return;
-  await bringRelease(await republish(publicationOf(workspace, delivery), staged.replaced), outputs, delivered);
+  const old = await republish(publicationOf(workspace, delivery), staged.replaced);
+  await bringRelease(workspace, old, outputs, delivered);
 }
 
 function keptOldModel(verdict: Verdict, manifest: Manifest): boolean {

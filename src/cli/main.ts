@@ -96,6 +96,11 @@ const entries: Entry[] = [
     load: () => import("./verbs/config.ts"),
   },
   {
+    command: "token <action> [name]",
+    describe: "who may ask a stack's hosts: ls; show or renew the token of one",
+    load: () => import("./verbs/token.ts"),
+  },
+  {
     command: "down [stack]",
     describe: "remove a stack and prove that nothing is left",
     load: () => import("./verbs/down.ts"),

@@ -8,6 +8,7 @@ import { importAnyModel } from "../serving/models/import-any.ts";
 import { packageTar } from "../serving/models/package.ts";
 import { probeOf } from "../serving/models/probe.ts";
 import { type Delivery, deliveryOf } from "./delivery.ts";
+import { hostSettings } from "./host-settings.ts";
 import type { Reporter } from "./ui/reporter.ts";
 import { bindToCloud, type Workspace } from "./workspace.ts";
 
@@ -59,14 +60,17 @@ export async function readyModel(name: string, directory: string): Promise<Ready
 }
 
 async function stage(
-  { projectRoot, stack, home, stackHome }: Workspace,
+  workspace: Workspace,
   { store }: Delivery,
   { name, bytes: content }: ReadyModel,
   log: (line: string) => void,
 ): Promise<StagedRelease> {
+  const { projectRoot, stack, home, stackHome } = workspace;
   await ensureLoginKey(home);
   const payload = await buildPayload({ projectRoot, log });
-  const staged = await stageRelease({ store, stack, home: stackHome, payload, model: { name, content }, log });
+  const settings = await hostSettings(workspace);
+  const model = { name, content };
+  const staged = await stageRelease({ store, stack, home: stackHome, payload, model, settings, log });
   if (staged.changed && staged.replaced === undefined) await staged.publish();
   return staged;
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { shortened } from "../common/text.ts";
 import type { Served } from "./bring-up.ts";
-import { hostObject } from "./stack-outputs.ts";
+import { grpcAddress, hostObject } from "./stack-outputs.ts";
 import { seconds } from "./ui/reporter.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -12,12 +12,14 @@ export function servedObject(
   timings: Record<string, number>,
 ) {
   const { url, outputs, report, release, changed } = served;
+  const grpc = grpcAddress(outputs);
   return {
     ok: true,
     stack,
     engine: engine.kind,
     cloud: { name: cloud, authUrl: session.authUrl },
     url,
+    ...(grpc !== undefined && { grpc }),
     changed,
     model: report.model,
     release,
@@ -34,12 +36,14 @@ export function servedText(
   served: Served,
   timings: Record<string, number>,
 ): string {
-  const { url, report, changed } = served;
+  const { url, outputs, report, changed } = served;
+  const grpc = grpcAddress(outputs);
   const { name, version, digest } = report.model;
   const rows = {
     engine: engine.kind,
     cloud: `${cloud ?? "from OS_* variables"} (${session.authUrl})`,
     url,
+    ...(grpc !== undefined && { grpc }),
     model: `${name} version ${version}, ${digest}`,
     prediction: predictionText(report.prediction),
     times: Object.entries(timings)

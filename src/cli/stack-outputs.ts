@@ -11,6 +11,8 @@ export const stackOutputs = z.object({
   floatingIpId: z.string(),
   floatingIp: z.string(),
   frontendPort: z.number(),
+  /** Absent where the hosts serve no gRPC. */
+  grpcPort: z.number().optional(),
   generation: z.string(),
   image: z.string(),
   flavor: z.string(),
@@ -34,6 +36,11 @@ export function requireStackOutputs(outputs: Record<string, unknown>): StackOutp
 /** The address that clients use. */
 export function endpointUrl({ floatingIp, frontendPort }: StackOutputs): string {
   return `http://${floatingIp}:${frontendPort}`;
+}
+
+/** The address of gRPC clients, `host:port`; undefined where there is none. */
+export function grpcAddress({ floatingIp, grpcPort }: StackOutputs): string | undefined {
+  return grpcPort === undefined ? undefined : `${floatingIp}:${grpcPort}`;
 }
 
 /** The outputs with the address that really leads to the stack, where that is not the program's own. */

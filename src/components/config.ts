@@ -1,7 +1,11 @@
 import { BlockList, isIP } from "node:net";
 import { z } from "zod";
 import { SlipwayError } from "../common/errors.ts";
+import { roles } from "../serving/access/roles.ts";
+import { aiEngineSettings } from "../serving/aiengine/settings.ts";
+import { type ServingSettings, servingSettings } from "../serving/config.ts";
 import { nearest } from "./nearest.ts";
+import { strayKeys } from "./stray-keys.ts";
 
 const name = z.string().trim().min(1, "must not be empty");
 
@@ -14,6 +18,29 @@ const modelSchema = z.strictObject({
   name: name.regex(/^[a-z0-9][a-z0-9-]*$/, "must be lower-case letters, digits and dashes"),
   directory: name.describe("Folder of the model, from the project's root"),
 });
+
+/** Names of tokens that Slipway makes for itself. */
+const ownTokens = ["slipway", "gate"];
+
+const tokenName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "must be letters, digits, dots and dashes")
+  .refine((given) => !ownTokens.includes(given), "is a name that Slipway uses itself");
+
+/** A role alone, or with when the token expires. */
+const tokenSchema = z.preprocess(
+  (value) => (typeof value === "string" ? { role: value } : value),
+  z.strictObject({ role: z.enum(roles), expires: z.iso.datetime({ offset: true }).optional() }),
+);
+
+const aiEngineSchema = aiEngineSettings
+  .extend({
+    cidr: cidr.describe("From where databases are let in"),
+    cert: name.describe("PEM file of the server's certificate, from the project's root"),
+    key: name.describe("PEM file of its key, which goes to the hosts over SSH alone"),
+    ca: name.describe("PEM file of the authorities whose clients are let in"),
+  })
+  .strict();
 
 const stackSchema = z.strictObject({
   topology: z.enum(["server"]).default("server").describe("What the stack is made of"),
@@ -38,10 +65,23 @@ const stackSchema = z.strictObject({
   frontendPort: z.coerce.number().int().min(1).max(65535).default(5100).describe("TCP port of the HTTP frontend"),
   generation: z.coerce.number().int().min(1).default(1).describe("Number of the hosts behind the floating IP"),
   model: modelSchema.describe("What is served first"),
+  tokens: z
+    .record(tokenName, tokenSchema)
+    .optional()
+    .describe(
+      "Who may ask, by a token's name its role: read, predict, deploy or admin; everybody may predict without it",
+    ),
+  aiengine: aiEngineSchema
+    .optional()
+    .describe("The listener for openGauss: cidr, cert, key, ca and keys of serving.json"),
+  serving: servingSettings.optional().describe("Keys of serving.json: limits, models, trainers, grpc and others"),
 });
 
-/** A stack's configuration: the keys below the project's name in Pulumi.<stack>.yaml. */
-export type StackConfig = z.infer<typeof stackSchema>;
+/**
+ * A stack's configuration: the keys below the project's name in Pulumi.<stack>.yaml. `serving` is as it was written, without defaults:
+ * those are the payload's.
+ */
+export type StackConfig = Omit<z.infer<typeof stackSchema>, "serving"> & { serving?: ServingSettings };
 
 /** The name of a setting. */
 export type Setting = keyof typeof stackSchema.shape;
@@ -67,15 +107,31 @@ export function loadStackConfig(project: string, config: Record<string, unknown>
     if (key.startsWith(`${project}:`)) own[key.slice(project.length + 1)] = structured(value);
   }
   const parsed = stackSchema.safeParse(own);
-  if (!parsed.success) throw invalid(project, parsed.error.issues);
-  const { frontendPort } = parsed.data;
-  const owner = portOwners[frontendPort];
-  if (owner !== undefined) {
-    throw new SlipwayError("E_CONFIG_INVALID", `${project}:frontendPort ${frontendPort} is ${owner}`, {
-      hint: "Choose another port.",
-    });
+  if (!parsed.success) throw invalid(parsed.error.issues.flatMap((issue) => linesOf(project, issue)));
+  const { serving: read, ...rest } = parsed.data;
+  const stray = strayKeys(own.serving, read).map((path) => `${project}:serving.${path} is not a setting`);
+  if (stray.length > 0) throw invalid(stray);
+  refuseTakenPorts(project, {
+    frontendPort: rest.frontendPort,
+    "serving.grpc.port": read?.grpc?.port,
+    "aiengine.port": rest.aiengine?.port,
+  });
+  return read === undefined ? rest : { ...rest, serving: own.serving as ServingSettings };
+}
+
+/** Each listener needs a port of its own. */
+function refuseTakenPorts(project: string, ports: Record<string, number | undefined>): void {
+  const owners = { ...portOwners };
+  for (const [setting, port] of Object.entries(ports)) {
+    if (port === undefined) continue;
+    const owner = owners[port];
+    if (owner !== undefined) {
+      throw new SlipwayError("E_CONFIG_INVALID", `${project}:${setting} ${port} is ${owner}`, {
+        hint: "Choose another port.",
+      });
+    }
+    owners[port] = `${setting}'s`;
   }
-  return parsed.data;
 }
 
 /** Pulumi gives nested values to programs as JSON text. */
@@ -88,8 +144,7 @@ function structured(value: unknown): unknown {
   }
 }
 
-function invalid(project: string, issues: z.core.$ZodIssue[]): SlipwayError {
-  const lines = issues.flatMap((issue) => linesOf(project, issue));
+function invalid(lines: string[]): SlipwayError {
   const [first = "the configuration is not valid", ...rest] = lines;
   return new SlipwayError("E_CONFIG_INVALID", first, {
     hint: "Correct the stack's file, Pulumi.<stack>.yaml in the folder stacks.",
@@ -103,13 +158,21 @@ function linesOf(project: string, issue: z.core.$ZodIssue): string[] {
     return issue.keys.map((key) => unknownKey(`${project}:${[...issue.path, key].join(".")}`, key, issue.path));
   }
   if (issue.code === "invalid_type" && issue.input === undefined) return [`${path} is missing`];
+  if (issue.code === "invalid_key") return issue.issues.map(({ message }) => `${path} ${message}`);
   return [`${path} ${issue.message.replace(/^Invalid (input|option): expected/, "must be")}`];
 }
 
 function unknownKey(path: string, key: string, parent: PropertyKey[]): string {
-  const known = Object.keys((parent.length === 0 ? stackSchema : modelSchema).shape);
+  const known = knownKeys(parent);
+  if (known === undefined) return `${path} is not a setting`;
   const meant = nearest(key, known);
   return `${path} is not a setting${meant === undefined ? `; the settings are ${known.join(", ")}` : `; did you mean ${meant}?`}`;
+}
+
+function knownKeys([setting]: PropertyKey[]): string[] | undefined {
+  if (setting === undefined) return Object.keys(stackSchema.shape);
+  if (setting === "aiengine") return Object.keys(aiEngineSchema.shape);
+  return setting === "model" ? Object.keys(modelSchema.shape) : undefined;
 }
 
 /** True for an IPv4 range whose address has no bits beyond its prefix. */

@@ -7,13 +7,18 @@ export interface FirewallArgs {
   name: string;
   /** Open to everybody. */
   frontendPort: number;
+  /** The same, where the hosts serve gRPC. */
+  grpcPort: number | undefined;
+  /** The listener for databases and from where they are let in, where there is one. */
+  aiengine: { port: number; cidr: string } | undefined;
   /** From where SSH is let in. */
   sshCidr: string;
   tag: string;
 }
 
 /**
- * A security group that has only rules of its own: in come the frontend's port and SSH from one range, out goes everything.
+ * A security group that has only rules of its own: in come the frontend's ports, SSH and databases from one range each, out goes
+ * everything.
  * Neutron's default rules are deleted first, because operators may have changed what they are.
  */
 export class Firewall extends pulumi.ComponentResource {
@@ -41,6 +46,13 @@ export class Firewall extends pulumi.ComponentResource {
       remoteIpPrefix,
     });
     rule("frontend", { ...tcp(args.frontendPort, "0.0.0.0/0"), description: "frontend, from everywhere" });
+    if (args.grpcPort !== undefined) {
+      rule("grpc", { ...tcp(args.grpcPort, "0.0.0.0/0"), description: "gRPC, from everywhere" });
+    }
+    if (args.aiengine !== undefined) {
+      const { port, cidr } = args.aiengine;
+      rule("aiengine", { ...tcp(port, cidr), description: "AIEngine, from the configured range" });
+    }
     rule("ssh", { ...tcp(22, args.sshCidr), description: "SSH, from the configured range" });
     rule("egress-ipv4", { direction: "egress", ethertype: "IPv4", description: "everything may leave" });
     rule("egress-ipv6", { direction: "egress", ethertype: "IPv6", description: "everything may leave" });

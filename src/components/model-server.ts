@@ -54,7 +54,12 @@ export class ModelServer extends pulumi.ComponentResource {
       { name: cloudName, cidr: config.cidr, externalNetworkId: found.externalNetworkId, tag },
       parent,
     );
-    const firewall = new Firewall(name, { name: cloudName, frontendPort, sshCidr: config.sshCidr, tag }, parent);
+    const grpcPort = config.serving?.grpc?.port;
+    const firewall = new Firewall(
+      name,
+      { name: cloudName, frontendPort, grpcPort, aiengine: config.aiengine, sshCidr: config.sshCidr, tag },
+      parent,
+    );
     this.host = new Host(
       hostName(server),
       {
@@ -79,6 +84,7 @@ export class ModelServer extends pulumi.ComponentResource {
       floatingIpId: this.address.floatingIp.id,
       floatingIp: this.address.floatingIp.address,
       frontendPort,
+      ...(grpcPort === undefined ? {} : { grpcPort }),
       generation,
       image: config.image,
       imageId: found.imageId,

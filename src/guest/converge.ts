@@ -1,5 +1,7 @@
-import { writeFileAtomic } from "../common/files.ts";
-import type { ServingConfigFile } from "../serving/config.ts";
+import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
+import { durableModels } from "../serving/config.ts";
+import { ensureTokens } from "./access.ts";
+import { ensureCertificates } from "./certificates.ts";
 import { exchangeModels } from "./exchange.ts";
 import { passGate } from "./gate.ts";
 import type { Host } from "./host.ts";
@@ -8,13 +10,14 @@ import { activateModel, defaultModel, ensureModel, readProbe, shareRegistry } fr
 import { activatePayload, ensurePayload } from "./payload.ts";
 import { ensureQueueConfig, ensureQueueServer } from "./queue.ts";
 import { collapsedService, ensureRunning, ensureUnits } from "./services.ts";
-import { RUNTIME_GROUP, RUNTIME_REPLICAS, SERVICE_USER, type Service } from "./units.ts";
+import { servingFileOf } from "./serving-file.ts";
+import { payloadServices, SERVICE_USER, type Service } from "./units.ts";
 
 /** A guest under software emulation starts Node in minutes; a service that does not stay up ends the wait long before. */
 const GATE_TIMEOUT_MS = 300_000;
 
 /** Steps of {@link converge} whose failure leaves the running services as they were. */
-export const stepsBeforeRestart = ["payload", "users", "queue", "model", "units"];
+export const stepsBeforeRestart = ["configuration", "payload", "users", "queue", "model", "certificates", "units"];
 
 /**
  * Makes the host run what a manifest says and shows that it does: a transaction of re-runnable, journalled steps. The same steps make
@@ -26,22 +29,29 @@ export const stepsBeforeRestart = ["payload", "users", "queue", "model", "units"
 export async function converge(host: Host, manifest: Manifest, restart: Service[]): Promise<number[]> {
   const { config, paths, journal } = host;
   const model = defaultModel(manifest);
+  const { file, serving } = await journal.step("configuration", async () => servingFileOf(host, manifest));
   await journal.step("payload", async () => {
     await ensurePayload(paths, config.sourceUrl, manifest.payload);
     await activatePayload(paths, manifest.payload);
   });
   await journal.step("users", () => ensureServiceUser(host));
-  const queue = await journal.step("queue", () => ensureQueue(host));
+  const queue = await journal.step("queue", () => ensureQueue(host, durableModels(serving).length > 0));
   await journal.step("model", async () => {
     await ensureModel(paths, config.sourceUrl, model);
     await activateModel(paths, model);
     await shareRegistry(host);
   });
-  const changed = await journal.step("units", async () => {
-    await writeFileAtomic(paths.serving, `${JSON.stringify(servingConfigOf(host, manifest), null, 2)}\n`, 0o644);
-    return ensureUnits(host, queue.server);
-  });
-  await journal.step("start", () => ensureRunning(host, [...restart, ...changed, ...queue.changed]));
+  const { tokens, aiengine } = manifest.settings;
+  if (aiengine !== undefined) await journal.step("certificates", () => ensureCertificates(host, aiengine));
+  const { token, changed } = await journal.step("units", async () => ({
+    token: await ensureTokens(host, tokens),
+    changed: [
+      // whoever reads it reads it at its start
+      ...((await ensureText(paths.serving, file)) ? payloadServices : []),
+      ...(await ensureUnits(host, { serving, queueServer: queue.server })),
+    ],
+  }));
+  await journal.step("start", () => ensureRunning(host, serving.runtimes, [...restart, ...changed, ...queue.changed]));
   return journal.step("gate", async () => {
     const port = config.roles.frontend?.port;
     if (port === undefined) return [];
@@ -51,11 +61,12 @@ export async function converge(host: Host, manifest: Manifest, restart: Service[
       model: model.digest,
       probe,
       jobs: config.roles.queue !== undefined && config.roles.worker !== undefined && probe.path === "/v1/predict",
+      token,
     };
     const failure = await exchangeModels(host);
     if (failure !== undefined) throw new Error(failure);
     // and again: a runtime that was starting meanwhile may have read the registry before
-    const hopeless = async () => (await collapsedService(host)) ?? exchangeModels(host);
+    const hopeless = async () => (await collapsedService(host, serving.runtimes)) ?? exchangeModels(host);
     return passGate(host.frontendUrl(port), expected, { timeoutMs: GATE_TIMEOUT_MS, hopeless });
   });
 }
@@ -78,24 +89,16 @@ async function ensureServiceUser({ run }: Host): Promise<void> {
 }
 
 /** The path of the queue's server, empty on a host without a queue, and the queue itself where its configuration changed. */
-async function ensureQueue(host: Host): Promise<{ server: string; changed: Service[] }> {
+async function ensureQueue(host: Host, durable: boolean): Promise<{ server: string; changed: Service[] }> {
   const queue = host.config.roles.queue;
   if (queue === undefined) return { server: "", changed: [] };
   const server = await ensureQueueServer(host);
-  return { server, changed: (await ensureQueueConfig(host, queue.port)) ? ["queue"] : [] };
+  return { server, changed: (await ensureQueueConfig(host, queue.port, durable)) ? ["queue"] : [] };
 }
 
-function servingConfigOf({ config, paths }: Host, manifest: Manifest): ServingConfigFile {
-  const { queue, frontend } = config.roles;
-  return {
-    payload: manifest.payload.digest,
-    stack: config.stack,
-    host: config.host,
-    generation: config.generation,
-    frontend: { host: "0.0.0.0", port: frontend?.port ?? 5100, stateDir: paths.frontendState },
-    runtimeDir: paths.runtimeDir,
-    runtimes: [{ name: RUNTIME_GROUP, replicas: RUNTIME_REPLICAS }],
-    modelsDir: paths.models,
-    ...(queue ? { queue: { host: "127.0.0.1", port: queue.port, passwordFile: paths.queuePassword } } : {}),
-  };
+/** @returns whether the file had another text */
+async function ensureText(path: string, text: string): Promise<boolean> {
+  if ((await readTextIfExists(path)) === text) return false;
+  await writeFileAtomic(path, text, 0o644);
+  return true;
 }

@@ -20,6 +20,8 @@ export interface Expectation {
   probe: Probe;
   /** Whether the same rows must come back through the job queue as well; only for a model that takes rows. */
   jobs: boolean;
+  /** With which the host's own frontend is asked; undefined where it demands none. */
+  token: string | undefined;
 }
 
 /** How long the gate waits for what is still starting. */
@@ -49,13 +51,15 @@ export function frontendUrl(port: number): string {
  * @returns the numbers that were served
  */
 export async function passGate(url: string, expected: Expectation, options: GateOptions): Promise<number[]> {
-  const { payload, model, probe, jobs } = expected;
+  const { payload, model, probe, jobs, token } = expected;
+  const ask = askingAs(token);
   await eventually("the frontend to be ready", options, () => ask(`${url}/v2/health/ready`));
+  if (token !== undefined) await requireRefusal(`${url}/version`);
   const version = versionAnswer.parse(await ask(`${url}/version`));
   if (version.payload !== payload) throw new Error(`payload ${version.payload} runs, not ${payload}`);
   if (version.model.digest !== model) throw new Error(`model ${version.model.digest} serves, not ${model}`);
   const answered = requireAnswer(probe, await ask(`${url}${probe.path}`, probe.body));
-  if (jobs) requireAnswer(probe, await resultOfJob(url, probe, options));
+  if (jobs) requireAnswer(probe, await resultOfJob(ask, url, probe, options));
   return answered.filter((element) => typeof element === "number").slice(0, MOST_OUTPUTS);
 }
 
@@ -68,7 +72,7 @@ function requireAnswer(probe: Probe, answer: unknown): ReturnType<typeof element
   return elements;
 }
 
-async function resultOfJob(url: string, { body }: Probe, options: GateOptions): Promise<unknown> {
+async function resultOfJob(ask: Ask, url: string, { body }: Probe, options: GateOptions): Promise<unknown> {
   const { id } = await eventually("the queue to take a job", options, async () =>
     jobAnswer.parse(await ask(`${url}/v1/jobs`, body)),
   );
@@ -104,14 +108,25 @@ async function eventually<T>(what: string, { timeoutMs, hopeless }: GateOptions,
   }
 }
 
-/** The JSON that a GET, or with `body` a POST, answers. */
-async function ask(url: string, body?: unknown): Promise<unknown> {
-  const post = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
-  const answer = await fetch(url, {
-    signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-    ...(body === undefined ? {} : post),
-  });
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(`${url} answers ${answer.status}: ${text.slice(0, 300)}`);
-  return JSON.parse(text);
+/** Answers the JSON that a GET, or with `body` a POST, answers. */
+type Ask = (url: string, body?: unknown) => Promise<unknown>;
+
+function askingAs(token: string | undefined): Ask {
+  const credentials = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  return async (url, body) => {
+    const answer = await fetch(url, {
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      headers: { ...credentials, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+      ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${url} answers ${answer.status}: ${text.slice(0, 300)}`);
+    return JSON.parse(text);
+  };
+}
+
+/** A host that shall know its callers must not answer strangers. */
+async function requireRefusal(url: string): Promise<void> {
+  const { status } = await fetch(url, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
+  if (status !== 401) throw new Error(`${url} answers ${status} without a token, not 401`);
 }

@@ -13,7 +13,7 @@ import { ManifestWatch } from "./manifest-watch.ts";
 import { defaultModel } from "./model.ts";
 import { guestPaths } from "./paths.ts";
 import { writeReleaseRecord } from "./release-record.ts";
-import { payloadServices, unitNames } from "./units.ts";
+import { payloadServices, unitFile } from "./units.ts";
 import { failureOf } from "./upgrade.ts";
 
 /** After this long a failed release is tried again as it is: its cause may have been the surroundings. */
@@ -38,7 +38,7 @@ async function bootstrap(host: Host, manifest: Manifest): Promise<void> {
     process.exitCode = 1;
     return;
   }
-  await host.run("systemctl", ["start", ...unitNames("agent")]);
+  await host.run("systemctl", ["start", unitFile("agent")]);
 }
 
 /** What everything starts from: the host's own settings and the manifest. */

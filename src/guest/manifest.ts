@@ -1,5 +1,6 @@
 import { type KeyObject, sign, verify } from "node:crypto";
 import { z } from "zod";
+import { hostSettingsSchema } from "./settings.ts";
 
 const digest = z.templateLiteral([z.literal("sha256:"), z.string().regex(/^[0-9a-f]{64}$/)]);
 /** A file below the source URL, fetched by digest. `path` is relative, e.g. `layers/<hex>.tar.gz`. */
@@ -15,6 +16,8 @@ export const manifestSchema = z.object({
   payload: z.object({ digest, runtime: fileRef, app: fileRef }),
   /** The first is the default model. `version` counts the stack's publications of that name from "1". */
   models: z.array(z.object({ name: z.string(), version: z.string() }).extend(fileRef.shape)).min(1),
+  /** As the stack's configuration says; nothing where it says nothing. */
+  settings: hostSettingsSchema.default({}),
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;

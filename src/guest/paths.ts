@@ -9,18 +9,29 @@ export function guestPaths(root: string = process.env.SLIPWAY_ROOT ?? "") {
     serving: `${etc}/serving.json`,
     queueConfig: `${etc}/queue.conf`,
     queuePassword: `${etc}/queue.password`,
+    /** Hashes, for the frontend. */
+    tokens: `${etc}/tokens.json`,
+    /** What AIEngine's listener reads, PEM. */
+    aiengine: { cert: `${etc}/aiengine/cert.pem`, key: `${etc}/aiengine/key.pem`, ca: `${etc}/aiengine/ca.pem` },
+    /** Where `slipway` leaves private keys, over SSH; root's alone. */
+    keys: `${lib}/keys`,
+    /** With which the gate asks; root's alone. */
+    gateToken: `${etc}/gate.token`,
     /** The signed document that stage 0 verified. */
     manifest: `${lib}/manifest`,
     /** What this host acted upon last, and what serves. */
     release: `${lib}/release.json`,
     models: `${lib}/models`,
     frontendState: `${lib}/frontend`,
+    aiengineState: `${lib}/aiengine`,
     queueData: `${lib}/queue`,
     layers: `${opt}/layers`,
     payloads: `${opt}/payloads`,
     /** Symbolic link to the payload that the units start from. */
     currentPayload: `${opt}/current`,
     units: `${root}/etc/systemd/system`,
+    /** Has a link for each unit that starts at every boot. */
+    enabledUnits: `${root}/etc/systemd/system/multi-user.target.wants`,
     journal: `${root}/var/log/slipway/journal.log`,
     runtimeDir: `${root}/run/slipway`,
   };

@@ -4,14 +4,15 @@ import { hexOf } from "../common/digest.ts";
 import { namesIn } from "../common/files.ts";
 import { digestsIn, retainDigests } from "../serving/models/registry.ts";
 import { updateRegistry } from "../serving/models/registry-file.ts";
+import { keyFileName } from "./certificates.ts";
 import type { Manifest } from "./manifest.ts";
 import type { GuestPaths } from "./paths.ts";
 
 const digestName = /^[0-9a-f]{64}(?:\..*)?$/;
 
 /**
- * Removes payloads and layers that none of these releases names, models that besides are in no memory, and what an interrupted fetch
- * left of any.
+ * Removes payloads, layers and keys that none of these releases needs, models that besides are in no memory, and what an interrupted
+ * fetch left of any.
  */
 export async function prune(paths: GuestPaths, releases: Manifest[]): Promise<void> {
   const kept = (digests: Manifest["payload"]["digest"][]) => new Set(digests.map(hexOf));
@@ -20,6 +21,10 @@ export async function prune(paths: GuestPaths, releases: Manifest[]): Promise<vo
   const keep: [string, Set<string>][] = [
     [paths.models, kept([...released, ...digestsIn(registry)])],
     [paths.payloads, kept(releases.map(({ payload }) => payload.digest))],
+    [
+      paths.keys,
+      new Set(releases.flatMap(({ settings: { aiengine } }) => (aiengine ? [keyFileName(aiengine.cert)] : []))),
+    ],
     [paths.layers, kept(releases.flatMap(({ payload }) => [payload.runtime.digest, payload.app.digest]))],
   ];
   for (const [folder, names] of keep) {

@@ -53,15 +53,16 @@ async function installQueueServer(run: Host["run"]): Promise<void> {
 
 /**
  * Writes the queue's configuration where it differs, with a password that is made here once and never leaves the host.
+ * @param durable whether what it took must outlast its own end at any moment
  * @returns whether it was written
  */
-export async function ensureQueueConfig({ paths, run }: Host, port: number): Promise<boolean> {
+export async function ensureQueueConfig({ paths, run }: Host, port: number, durable: boolean): Promise<boolean> {
   let password = (await readTextIfExists(paths.queuePassword))?.trim();
   if (password === undefined || password === "") {
     password = randomBytes(32).toString("base64url");
     await writeFileAtomic(paths.queuePassword, `${password}\n`);
   }
-  const config = queueConfig(port, password, "/var/lib/slipway/queue");
+  const config = queueConfig({ port, password, folder: "/var/lib/slipway/queue", durable });
   const changed = (await readTextIfExists(paths.queueConfig)) !== config;
   if (changed) await writeFileAtomic(paths.queueConfig, config);
   const files = [paths.queuePassword, paths.queueConfig];
@@ -70,8 +71,12 @@ export async function ensureQueueConfig({ paths, run }: Host, port: number): Pro
   return changed;
 }
 
-/** Loopback only; jobs survive a crash with the loss of at most one second; never evicts what BullMQ keeps. */
-function queueConfig(port: number, password: string, folder: string): string {
+/**
+ * Loopback only; never evicts what BullMQ keeps. Jobs survive a crash with the loss of at most one second, frames of durable models
+ * without any: then each write is on the disk before it is answered.
+ */
+function queueConfig(queue: { port: number; password: string; folder: string; durable: boolean }): string {
+  const { port, password, folder, durable } = queue;
   return [
     "bind 127.0.0.1",
     `port ${port}`,
@@ -79,7 +84,7 @@ function queueConfig(port: number, password: string, folder: string): string {
     `dir ${folder}`,
     "daemonize no",
     "appendonly yes",
-    "appendfsync everysec",
+    `appendfsync ${durable ? "always" : "everysec"}`,
     'save ""',
     "maxmemory-policy noeviction",
     "",

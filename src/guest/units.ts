@@ -1,3 +1,4 @@
+import { durableModels, type RuntimeGroup, type ServingConfig } from "../serving/config.ts";
 import type { HostConfig } from "./host-config.ts";
 
 /** The services of a host. `queue` … `worker` follow the host's roles; every host has an agent. */
@@ -8,22 +9,19 @@ export const payloadServices: Service[] = ["runtime", "frontend", "worker"];
 
 export const SERVICE_USER = "slipway";
 
-/** All of a host's models are served by one group of runtimes. */
-export const RUNTIME_GROUP = "default";
-/** With two, one that is killed or restarted costs no request. */
-export const RUNTIME_REPLICAS = 2;
-
 /** The name of a service's unit file; runtimes are instances of one. */
 export function unitFile(service: Service): string {
   return service === "runtime" ? "slipway-runtime@.service" : `slipway-${service}.service`;
 }
 
+/** Groups of runtimes, as far as units are concerned. */
+export type Runtimes = Pick<RuntimeGroup, "name" | "replicas">[];
+
 /** The names of a service's units. */
-export function unitNames(service: Service): string[] {
+export function unitNames(service: Service, runtimes: Runtimes): string[] {
   if (service !== "runtime") return [unitFile(service)];
-  return Array.from(
-    { length: RUNTIME_REPLICAS },
-    (_, replica) => `slipway-runtime@${RUNTIME_GROUP}-${replica}.service`,
+  return runtimes.flatMap(({ name, replicas }) =>
+    Array.from({ length: replicas }, (_, replica) => `slipway-runtime@${name}-${replica}.service`),
   );
 }
 
@@ -52,19 +50,32 @@ const hardening = [
 ];
 /** Netlink is how Node lists the addresses that it listens on. */
 const families = "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK";
+const noDevices = "PrivateDevices=yes";
+/** NVIDIA's, beside those that every process may open. */
+const gpuDevices = ["DevicePolicy=closed", "DeviceAllow=char-nvidia* rw"];
+const noNetwork = "PrivateNetwork=yes";
+/** For the queue's server; a function that serves as a model gets no farther. */
+const loopbackAlone = ["IPAddressDeny=any", "IPAddressAllow=localhost"];
+const modelsWritable = "ReadWritePaths=-/var/lib/slipway/models";
 const unprivileged = [
   `User=${SERVICE_USER}`,
   `Group=${SERVICE_USER}`,
   "UMask=0027",
-  "PrivateDevices=yes",
   families,
   "CapabilityBoundingSet=",
   "SystemCallFilter=@system-service",
   "SystemCallErrorNumber=EPERM",
 ];
 
-/** The text of a unit file. `queueServer` is the path of Valkey's or Redis' server. */
-export function unitText(service: Service, host: HostConfig, queueServer: string): string {
+/** What a host's services run with: serving.json, and the path of Valkey's or Redis' server. */
+export interface ServiceSettings {
+  serving: ServingConfig;
+  queueServer: string;
+}
+
+/** The text of a unit file. */
+export function unitText(service: Service, { serving, queueServer }: ServiceSettings): string {
+  const afterAll = `network-online.target slipway-queue.service ${unitNames("runtime", serving.runtimes).join(" ")}`;
   switch (service) {
     case "queue":
       return unit("Slipway queue", "network.target", [
@@ -72,37 +83,45 @@ export function unitText(service: Service, host: HostConfig, queueServer: string
         "StateDirectory=slipway/queue",
         "StateDirectoryMode=0700",
         ...unprivileged,
+        noDevices,
         "MemoryDenyWriteExecute=yes",
       ]);
-    case "runtime":
-      return unit("Slipway model runtime %i", "network.target", [
+    case "runtime": {
+      const durable = durableModels(serving).length > 0;
+      return unit("Slipway model runtime %i", durable ? "network.target slipway-queue.service" : "network.target", [
         ...nodeService("runtime", "%i"),
         // the socket's folder outlives restarts, so that the frontend finds the new socket at the old place
         "RuntimeDirectory=slipway",
         "RuntimeDirectoryMode=0750",
         "RuntimeDirectoryPreserve=yes",
         ...unprivileged,
-        "PrivateNetwork=yes",
+        ...(serving.runtimes.some(({ device }) => device === "cuda") ? gpuDevices : [noDevices]),
+        ...(durable ? loopbackAlone : [noNetwork]),
       ]);
+    }
     case "frontend":
-      return unit("Slipway frontend", `network-online.target slipway-queue.service ${unitNames("runtime").join(" ")}`, [
+      return unit("Slipway frontend", afterAll, [
         ...nodeService("frontend"),
         // the counters that outlast a restart, and what jobs begin with and leave
-        "StateDirectory=slipway/frontend slipway/spool",
+        `StateDirectory=slipway/frontend slipway/spool${serving.aiengine ? " slipway/aiengine" : ""}`,
         "StateDirectoryMode=0750",
-        ...(lowPort(host) ? unprivileged.filter((line) => line !== "CapabilityBoundingSet=") : unprivileged),
-        ...(lowPort(host)
+        // versions are taken in and out of service, and AIEngine trains some
+        modelsWritable,
+        ...(lowPort(serving) ? unprivileged.filter((line) => line !== "CapabilityBoundingSet=") : unprivileged),
+        noDevices,
+        ...(lowPort(serving)
           ? ["CapabilityBoundingSet=CAP_NET_BIND_SERVICE", "AmbientCapabilities=CAP_NET_BIND_SERVICE"]
           : []),
       ]);
     case "worker":
-      return unit("Slipway worker", `network-online.target slipway-queue.service ${unitNames("runtime").join(" ")}`, [
+      return unit("Slipway worker", afterAll, [
         ...nodeService("worker"),
         "StateDirectory=slipway/spool",
         "StateDirectoryMode=0750",
         // a training that is published
-        "ReadWritePaths=-/var/lib/slipway/models",
+        modelsWritable,
         ...unprivileged,
+        noDevices,
       ]);
     case "agent":
       return unit("Slipway agent", "network-online.target", [
@@ -143,6 +162,7 @@ function nodeService(entry: string, ...args: string[]): string[] {
   ];
 }
 
-function lowPort(host: HostConfig): boolean {
-  return (host.roles.frontend?.port ?? 1024) < 1024;
+/** Whether the frontend listens where only root may. */
+function lowPort({ frontend, grpc, aiengine }: ServingConfig): boolean {
+  return [frontend, grpc, aiengine].some((listener) => listener !== undefined && listener.port < 1024);
 }

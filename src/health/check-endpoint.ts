@@ -18,6 +18,14 @@ export interface EndpointReport {
   latencyMs: number;
 }
 
+/** How an endpoint is asked. */
+interface AskOptions {
+  /** For all questions together. */
+  timeoutMs?: number;
+  /** Undefined where the endpoint demands none. */
+  token?: string | undefined;
+}
+
 const versionAnswer = z.object({ model: z.object({ name: z.string(), version: z.string(), digest: z.string() }) });
 const predictAnswer = z.union([
   z.object({ predictions: z.array(z.unknown()) }).transform(({ predictions }) => predictions),
@@ -29,8 +37,13 @@ const predictAnswer = z.union([
  * @param url base URL of the frontend, e.g. `http://172.24.64.10:5100`
  * @throws SlipwayError E_UNHEALTHY saying which of the three failed and what was answered
  */
-export async function checkEndpoint(url: string, expected: Expectation, timeoutMs = 10_000): Promise<EndpointReport> {
+export async function checkEndpoint(
+  url: string,
+  expected: Expectation,
+  { timeoutMs = 10_000, token }: AskOptions = {},
+): Promise<EndpointReport> {
   const deadline = AbortSignal.timeout(timeoutMs);
+  const ask = askingAs(token);
   for (const level of ["live", "ready"]) {
     const { status, text } = await ask(`${url}/v2/health/${level}`, deadline);
     if (status !== 200) throw unhealthy(`${url} is not ${level}: it answers ${status} ${text.slice(0, 200)}`);
@@ -63,12 +76,12 @@ const ATTEMPT_MS = 3000;
 export async function awaitEndpoint(
   url: string,
   expected: Expectation,
-  { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
+  { timeoutMs, signal, token }: AskOptions & { timeoutMs: number; signal: AbortSignal },
 ): Promise<EndpointReport> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     try {
-      return await checkEndpoint(url, expected, Math.min(ATTEMPT_MS, timeoutMs));
+      return await checkEndpoint(url, expected, { timeoutMs: Math.min(ATTEMPT_MS, timeoutMs), token });
     } catch (error) {
       const hopeless = !(error instanceof SlipwayError) || error.code !== "E_UNHEALTHY";
       if (hopeless || performance.now() + PAUSE_MS > deadline) throw error;
@@ -85,15 +98,21 @@ function parsed(text: string): unknown {
   }
 }
 
-async function ask(url: string, signal: AbortSignal, body?: unknown): Promise<{ status: number; text: string }> {
-  try {
-    const post = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
-    const answer = await fetch(url, { signal, ...(body === undefined ? {} : post) });
-    return { status: answer.status, text: await answer.text() };
-  } catch (error) {
-    const cause = error instanceof Error && error.cause !== undefined ? messageOf(error.cause) : messageOf(error);
-    throw unhealthy(`${url} does not answer: ${cause}`, error);
-  }
+function askingAs(token: string | undefined) {
+  const credentials = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  return async (url: string, signal: AbortSignal, body?: unknown): Promise<{ status: number; text: string }> => {
+    try {
+      const answer = await fetch(url, {
+        signal,
+        headers: { ...credentials, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+        ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }),
+      });
+      return { status: answer.status, text: await answer.text() };
+    } catch (error) {
+      const cause = error instanceof Error && error.cause !== undefined ? messageOf(error.cause) : messageOf(error);
+      throw unhealthy(`${url} does not answer: ${cause}`, error);
+    }
+  };
 }
 
 function unhealthy(message: string, cause?: unknown): SlipwayError {

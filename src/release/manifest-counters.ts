@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
 import type { Manifest } from "../guest/manifest.ts";
@@ -18,6 +19,7 @@ export type Counters = z.infer<typeof countersSchema>;
 export interface Release {
   payload: Manifest["payload"];
   model: Pick<Manifest["models"][number], "path" | "digest" | "size">;
+  settings: Manifest["settings"];
 }
 
 export async function readCounters(home: string): Promise<Counters> {
@@ -39,7 +41,8 @@ export function caughtUp(counters: Counters, manifest: Manifest): Counters {
 }
 
 /** The manifest that follows: a sequence of its own, and for a model with another digest than that name's last a new version. */
-export function nextManifest(counters: Counters, stack: string, name: string, { payload, model }: Release): Manifest {
+export function nextManifest(counters: Counters, stack: string, name: string, release: Release): Manifest {
+  const { payload, model, settings } = release;
   const last = counters.models[name];
   const version = last?.digest === model.digest ? last.version : String(Number(last?.version ?? 0) + 1);
   return {
@@ -48,16 +51,18 @@ export function nextManifest(counters: Counters, stack: string, name: string, { 
     sequence: counters.sequence + 1,
     payload,
     models: [{ name, version, ...model }],
+    settings,
   };
 }
 
 /** Whether a manifest says just this. */
-export function isRelease(manifest: Manifest, name: string, { payload, model }: Release): boolean {
+export function isRelease(manifest: Manifest, name: string, { payload, model, settings }: Release): boolean {
   const [first, ...others] = manifest.models;
   return (
     others.length === 0 &&
     first?.name === name &&
     first.digest === model.digest &&
-    manifest.payload.digest === payload.digest
+    manifest.payload.digest === payload.digest &&
+    isDeepStrictEqual(manifest.settings, settings)
   );
 }

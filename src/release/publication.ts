@@ -50,6 +50,8 @@ export interface PublishOptions {
   stack: string;
   payload: Payload;
   model: { name: string; content: Uint8Array | { file: string } };
+  /** What the stack's configuration tells its hosts; nothing secret. */
+  settings: Manifest["settings"];
   /** The stack's home. */
   home: string;
   log?: (message: string) => void;
@@ -88,6 +90,7 @@ export async function stageRelease(options: PublishOptions): Promise<StagedRelea
   const release: Release = {
     payload: { digest: payload.digest, runtime: refOf(files.runtime), app: refOf(files.app) },
     model: refOf(files.model),
+    settings: options.settings,
   };
   const changed = followed === undefined || !isRelease(followed, options.model.name, release);
   const manifest = changed ? nextManifest(counters, stack, options.model.name, release) : followed;

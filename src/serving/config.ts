@@ -105,6 +105,21 @@ const durableSettings = z.object({
   claimMs: count.min(100).default(500),
 });
 
+const jobsConfig = z.object({
+  /** Shared by frontend and worker. */
+  spoolDir: z.string().default("/var/lib/slipway/spool"),
+  /** Seconds for which finished jobs and their results are kept. */
+  keepS: count.default(3600),
+  /** Seconds for which failed jobs and dead letters are kept, and what they would be done again with. */
+  keepFailedS: count.default(7 * 24 * 3600),
+  /** Seconds between two looks at what is to be swept. */
+  sweepS: count.default(60),
+  /** Seconds between two self-checks of the model that serves; 0 for none. */
+  selfCheckS: z.number().int().nonnegative().default(60),
+  /** Milliseconds after which a client that follows a job hears that it is still connected. */
+  heartbeatMs: count.default(15_000),
+});
+
 /** What a host's serving processes read at start: `/etc/slipway/serving.json`, written by the bootstrap from the host's roles. */
 export const servingConfig = z.object({
   /** Payload digest, shown by `GET /version`. */
@@ -150,22 +165,7 @@ export const servingConfig = z.object({
     })
     .optional(),
   /** Jobs: where their files lie, and which come by themselves. */
-  jobs: z
-    .object({
-      /** Shared by frontend and worker. */
-      spoolDir: z.string().default("/var/lib/slipway/spool"),
-      /** Seconds for which finished jobs and their results are kept. */
-      keepS: count.default(3600),
-      /** Seconds for which failed jobs and dead letters are kept, and what they would be done again with. */
-      keepFailedS: count.default(7 * 24 * 3600),
-      /** Seconds between two looks at what is to be swept. */
-      sweepS: count.default(60),
-      /** Seconds between two self-checks of the model that serves; 0 for none. */
-      selfCheckS: z.number().int().nonnegative().default(60),
-      /** Milliseconds after which a client that follows a job hears that it is still connected. */
-      heartbeatMs: count.default(15_000),
-    })
-    .prefault({}),
+  jobs: jobsConfig.prefault({}),
   /** Commands that train, by the names under which trainings ask for them. */
   trainers: z.record(z.string().min(1).max(100), externalTrainerSchema).default({}),
   limits: servingLimits.partial().optional(),
@@ -176,6 +176,23 @@ export const servingConfig = z.object({
   /** Workers on other hosts, and external ones; see docs/reference/workers.md. */
   workers: workersConfig.prefault({}),
 });
+
+/**
+ * What a stack's configuration may say of its hosts' serving processes: serving.json's keys but those that say where things lie on a
+ * host, which the host knows itself.
+ */
+export const servingSettings = servingConfig
+  .pick({ limits: true, durable: true, models: true, trainers: true, workers: true })
+  .extend({
+    frontend: frontendConfig.omit({ host: true, port: true, tls: true, tokensFile: true, stateDir: true }),
+    grpc: grpcConfig.omit({ host: true }),
+    runtimes: z.array(runtimeGroup.omit({ tcp: true })).min(1),
+    jobs: jobsConfig.omit({ spoolDir: true }),
+  })
+  .partial();
+
+/** {@link servingSettings} as they are written: defaults may be left out. */
+export type ServingSettings = z.input<typeof servingSettings>;
 
 export type ServingConfig = z.infer<typeof servingConfig>;
 /** What is written into the file: defaults may be left out. */

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { loadStackConfig } from "../../src/components/config.ts";
+import { loadStackConfig, settingNotes } from "../../src/components/config.ts";
 import { nearest } from "../../src/components/nearest.ts";
 import { keypairName, stackTag } from "../../src/components/tags.ts";
 
@@ -13,6 +13,8 @@ const good = {
   "slipway:sshCidr": "192.168.0.0/16",
   "slipway:model": { name: "diabetes", directory: "models/diabetes/production" },
 };
+
+const aiengine = { cidr: "10.0.0.0/8", cert: "c.pem", key: "k.pem", ca: "ca.pem" };
 
 const problem = (over: Record<string, unknown>) => {
   try {
@@ -77,6 +79,17 @@ describe("a stack's configuration", () => {
     [{ "slipway:frontendPort": 22 }, "slipway:frontendPort 22 is SSH's"],
     [{ "slipway:frontendPort": 6379 }, "slipway:frontendPort 6379 is the job queue's"],
     [{ "slipway:generation": 0 }, "slipway:generation"],
+    [{ "slipway:tokens": { ci: "boss" } }, "slipway:tokens.ci.role must be one of"],
+    [{ "slipway:tokens": { ci: { role: "read", expires: "soon" } } }, "slipway:tokens.ci.expires"],
+    [{ "slipway:tokens": { ci: { role: "read", token: "x" } } }, "slipway:tokens.ci.token is not a setting"],
+    [{ "slipway:tokens": { slipway: "read" } }, "slipway:tokens.slipway is a name that Slipway uses itself"],
+    [{ "slipway:serving": { limits: { requestRows: 0 } } }, "slipway:serving.limits.requestRows"],
+    [{ "slipway:serving": { limits: { requestRow: 1 } } }, "slipway:serving.limits.requestRow is not a setting"],
+    [{ "slipway:aiengine": { ...aiengine, cidr: undefined } }, "slipway:aiengine.cidr is missing"],
+    [{ "slipway:aiengine": { ...aiengine, host: "x" } }, "slipway:aiengine.host is not a setting"],
+    [{ "slipway:aiengine": { ...aiengine, port: 5100 } }, "slipway:aiengine.port 5100 is frontendPort's"],
+    [{ "slipway:serving": { modelsDir: "/x" } }, "slipway:serving.modelsDir is not a setting"],
+    [{ "slipway:serving": { grpc: { port: 5100 } } }, "slipway:serving.grpc.port 5100 is frontendPort's"],
     [{ "slipway:topology": "pair" }, "slipway:topology must be"],
     [{ "slipway:model": "{broken" }, "slipway:model"],
     [{ "slipway:model": { name: "No Spaces", directory: "x" } }, "slipway:model.name must be lower-case"],
@@ -88,6 +101,22 @@ describe("a stack's configuration", () => {
     });
   });
 
+  test("keeps what is said of serving as it was written: defaults are the payload's", () => {
+    const serving = { models: { diabetes: { durable: true } }, grpc: { port: 5101 }, runtimes: [{ name: "default" }] };
+    for (const given of [serving, JSON.stringify(serving)]) {
+      expect(loadStackConfig("slipway", { ...good, "slipway:serving": given }).serving).toEqual(serving);
+    }
+  });
+
+  test("takes a token's role alone, or with its end", () => {
+    const expires = "2030-01-01T00:00:00Z";
+    const tokens = { alice: "admin", ci: { role: "deploy", expires } };
+    expect(loadStackConfig("slipway", { ...good, "slipway:tokens": tokens }).tokens).toEqual({
+      alice: { role: "admin" },
+      ci: { role: "deploy", expires },
+    });
+  });
+
   test("everything that is wrong is told at once", () => {
     const error = problem({ "slipway:image": undefined, "slipway:flavor": undefined, "slipway:x": 1 });
     expect(error).toMatchObject({ details: expect.arrayContaining([expect.stringContaining("flavor")]) });
@@ -96,6 +125,11 @@ describe("a stack's configuration", () => {
   test.each(["0.0.0.0/0", "10.0.0.0/8", "203.0.113.7/32", "172.24.64.0/18"])("%s is a range", (range) => {
     expect(problem({ "slipway:sshCidr": range })).toBeUndefined();
   });
+});
+
+test("every setting is on its page", async () => {
+  const page = await readFile(join(import.meta.dirname, "../../docs/reference/stack-config.md"), "utf8");
+  expect(Object.keys(settingNotes).filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
 });
 
 test("a stack's marks", () => {

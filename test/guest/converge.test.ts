@@ -3,12 +3,16 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { hexOf } from "../../src/common/digest.ts";
 import { converge } from "../../src/guest/converge.ts";
+import type { Host } from "../../src/guest/host.ts";
 import { readHostConfig } from "../../src/guest/host-config.ts";
+import type { Manifest } from "../../src/guest/manifest.ts";
 import { guestPaths } from "../../src/guest/paths.ts";
 import { ensureQueueConfig, ensureQueueServer } from "../../src/guest/queue.ts";
 import { collapsedService } from "../../src/guest/services.ts";
-import { payloadServices, unitText } from "../../src/guest/units.ts";
-import { servingConfig } from "../../src/serving/config.ts";
+import { servingFileOf } from "../../src/guest/serving-file.ts";
+import { payloadServices, type Service, unitText } from "../../src/guest/units.ts";
+import { entryOf, parseTokens } from "../../src/serving/access/tokens.ts";
+import { type ServingSettings, servingConfig } from "../../src/serving/config.ts";
 import { defaultModel } from "../../src/serving/models/registry.ts";
 import { readRegistry } from "../../src/serving/models/registry-file.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -20,7 +24,7 @@ describe("converge", () => {
     const manifest = await release(1, { output: 0.25 });
     expect(await converge(host, manifest, payloadServices)).toEqual([0.25, 0.25]);
     const steps = entries().flatMap((entry) => (entry.type === "step" && entry.state === "end" ? [entry.step] : []));
-    expect(steps).toEqual(["payload", "users", "queue", "model", "units", "start", "gate"]);
+    expect(steps).toEqual(["configuration", "payload", "users", "queue", "model", "units", "start", "gate"]);
     const payload = realpathSync(paths.currentPayload);
     expect(payload).toBe(join(paths.payloads, hexOf(manifest.payload.digest)));
     expect(readFileSync(join(payload, "app/bootstrap.mjs"), "utf8")).toBe("1");
@@ -83,9 +87,9 @@ describe("converge", () => {
 describe("the queue", () => {
   it("keeps its password, and shows it to root and the service user alone", async () => {
     const { host, paths } = await fakeHost();
-    expect(await ensureQueueConfig(host, 6379)).toBe(true);
+    expect(await ensureQueueConfig(host, 6379, false)).toBe(true);
     const password = readFileSync(paths.queuePassword, "utf8").trim();
-    expect(await ensureQueueConfig(host, 6379)).toBe(false);
+    expect(await ensureQueueConfig(host, 6379, false)).toBe(false);
     expect(readFileSync(paths.queuePassword, "utf8").trim()).toBe(password);
     const config = readFileSync(paths.queueConfig, "utf8");
     for (const line of [
@@ -96,6 +100,8 @@ describe("the queue", () => {
     ]) {
       expect(config.split("\n")).toContain(line);
     }
+    expect(await ensureQueueConfig(host, 6379, true)).toBe(true);
+    expect(readFileSync(paths.queueConfig, "utf8")).toContain("appendfsync always");
     for (const file of [paths.queuePassword, paths.queueConfig]) expect(statSync(file).mode & 0o777).toBe(0o640);
   });
 
@@ -146,15 +152,108 @@ describe("collapsedService", () => {
       if (command === "journalctl") return { stdout: "cannot start\n", stderr: "" };
       return { stdout: args.includes("slipway-runtime@default-1.service") ? "4\n" : "0\n", stderr: "" };
     };
-    expect(await collapsedService(host)).toBe("slipway-runtime@default-1.service does not stay up\ncannot start\n");
+    expect(await collapsedService(host, [{ name: "default", replicas: 2 }])).toBe(
+      "slipway-runtime@default-1.service does not stay up\ncannot start\n",
+    );
+  });
+});
+
+describe("a stack's settings", () => {
+  const sha256 = "ab".repeat(32);
+
+  it("reach serving.json, and what reads it runs anew", async () => {
+    const { host, paths, release, commands } = await fakeHost();
+    await converge(host, await release(1, { output: 0.25 }), payloadServices);
+    commands.length = 0;
+    const serving = { models: { m: { durable: true } }, limits: { requestRows: 8 }, frontend: { bodyBytes: 1000 } };
+    await converge(host, await release(2, { output: 0.25 }, 1, { serving }), []);
+    const written = servingConfig.parse(JSON.parse(readFileSync(paths.serving, "utf8")));
+    expect(written).toMatchObject({ models: serving.models, limits: serving.limits });
+    expect(written.frontend).toMatchObject({ bodyBytes: 1000, host: "0.0.0.0", stateDir: paths.frontendState });
+    expect(commands).toContain(
+      "systemctl restart slipway-runtime@default-0.service slipway-runtime@default-1.service slipway-frontend.service",
+    );
+  });
+
+  it("cannot move what the host itself decides", async () => {
+    const { host, release } = await fakeHost();
+    const settings = { serving: { modelsDir: "/elsewhere", frontend: { port: 1, tokensFile: "/elsewhere" } } };
+    const { serving } = servingFileOf(host, await release(1, { output: 0.25 }, 1, settings));
+    expect(serving).toMatchObject({ modelsDir: host.paths.models, frontend: { port: 5100 } });
+    expect(serving.frontend.tokensFile).toBeUndefined();
+  });
+
+  it("that this payload does not understand change nothing", async () => {
+    const { host, paths, release } = await fakeHost();
+    const settings = { serving: { limits: { requestRows: "many" } } };
+    const failing = converge(host, await release(1, { output: 0.25 }, 1, settings), payloadServices);
+    await expect(failing).rejects.toMatchObject({
+      step: "configuration",
+      message: "this payload does not understand the stack's settings",
+      lines: [expect.anything(), expect.stringMatching(/^serving\.limits\.requestRows: .*number/)],
+    });
+    expect(existsSync(paths.serving)).toBe(false);
+  });
+
+  it("end the runtimes of groups that are no more", async () => {
+    const { host, paths, release, commands } = await fakeHost();
+    mkdirSync(paths.enabledUnits, { recursive: true });
+    writeFileSync(join(paths.enabledUnits, "slipway-runtime@old-0.service"), "");
+    const runtimes = [{ name: "default", replicas: 1 }];
+    await converge(host, await release(1, { output: 0.25 }, 1, { serving: { runtimes } }), payloadServices);
+    expect(commands).toContain("systemctl disable --now --quiet slipway-runtime@old-0.service");
+    expect(commands).toContain("systemctl start slipway-runtime@default-0.service slipway-frontend.service");
+  });
+
+  it("with tokens: the host knows their hashes, and its gate asks with one of its own", async () => {
+    const { host, paths, release } = await fakeHost();
+    const tokens = [{ name: "ci", role: "deploy" as const, sha256 }];
+    await converge(host, await release(1, { output: 0.25 }, 1, { tokens }), payloadServices);
+    const known = parseTokens(readFileSync(paths.tokens, "utf8"));
+    const gate = readFileSync(paths.gateToken, "utf8").trim();
+    expect(known[0]).toEqual(tokens[0]);
+    expect(entryOf(gate, known)).toMatchObject({ name: "gate", role: "predict" });
+    expect(statSync(paths.gateToken).mode & 0o777).toBe(0o600);
+    expect(statSync(paths.tokens).mode & 0o777).toBe(0o640);
+    expect(readFileSync(paths.journal, "utf8")).not.toContain(gate);
+
+    await converge(host, await release(2, { output: 0.25 }, 1, { tokens: [{ name: "x", role: "read", sha256 }] }), []);
+    expect(parseTokens(readFileSync(paths.tokens, "utf8")).map(({ name }) => name)).toEqual(["x", "gate"]);
+    expect(readFileSync(paths.gateToken, "utf8").trim()).toBe(gate);
+
+    await converge(host, await release(3, { output: 0.25 }), []);
+    expect(existsSync(paths.tokens)).toBe(false);
+  });
+
+  it("with tokens: a frontend that answers strangers does not pass the gate", async () => {
+    const { host, paths, release } = await fakeHost();
+    const manifest = await release(1, { output: 0.25 }, 1, { tokens: [{ name: "ci", role: "deploy", sha256 }] });
+    const run = host.run;
+    host.run = async (command, args, options) => {
+      if (args[0] === "restart") {
+        const serving = JSON.parse(readFileSync(paths.serving, "utf8"));
+        delete serving.frontend.tokensFile;
+        writeFileSync(paths.serving, JSON.stringify(serving));
+      }
+      return run(command, args, options);
+    };
+    await expect(converge(host, manifest, payloadServices)).rejects.toMatchObject({
+      step: "gate",
+      message: expect.stringContaining("answers 200 without a token, not 401"),
+    });
   });
 });
 
 describe("unitText", () => {
+  const textOf = (service: Service, host: Pick<Host, "config" | "paths">, serving: ServingSettings = {}) => {
+    const payload = { digest: `sha256:${"0".repeat(64)}` } as Manifest["payload"];
+    const manifest = { payload, settings: { serving: serving as Record<string, unknown> } };
+    return unitText(service, { serving: servingFileOf(host, manifest).serving, queueServer: "/usr/bin/valkey-server" });
+  };
   const services = ["queue", "runtime", "frontend", "worker", "agent"] as const;
   it.each(services)("%s is enabled at boot, restarted for ever, and hardened", async (service) => {
     const { host } = await fakeHost();
-    const lines = unitText(service, host.config, "/usr/bin/valkey-server").split("\n");
+    const lines = textOf(service, host).split("\n");
     expect(lines).toEqual(
       expect.arrayContaining([
         "Restart=always",
@@ -168,9 +267,35 @@ describe("unitText", () => {
 
   it("lets the frontend bind a low port, and only then", async () => {
     const { host } = await fakeHost();
-    const at = (port: number) => unitText("frontend", { ...host.config, roles: { frontend: { port } } }, "");
+    const at = (port: number, serving: ServingSettings = {}) => {
+      const config = { ...host.config, roles: { frontend: { port } } };
+      return textOf("frontend", { ...host, config }, serving);
+    };
     expect(at(80)).toContain("AmbientCapabilities=CAP_NET_BIND_SERVICE");
     expect(at(5100)).not.toContain("CAP_NET_BIND_SERVICE");
+    expect(at(5100, { grpc: { port: 81 } })).toContain("AmbientCapabilities=CAP_NET_BIND_SERVICE");
+  });
+
+  it("lets runtimes out to the queue alone, and only where a model is durable", async () => {
+    const { host } = await fakeHost();
+    expect(textOf("runtime", host)).toContain("PrivateNetwork=yes");
+    const durable = textOf("runtime", host, { models: { m: { durable: true } } });
+    expect(durable).not.toContain("PrivateNetwork");
+    expect(durable.split("\n")).toEqual(
+      expect.arrayContaining([
+        "After=network.target slipway-queue.service",
+        "IPAddressDeny=any",
+        "IPAddressAllow=localhost",
+      ]),
+    );
+  });
+
+  it("shows runtimes a GPU only where they are told to compute on one", async () => {
+    const { host } = await fakeHost();
+    expect(textOf("runtime", host)).toContain("PrivateDevices=yes");
+    const cuda = textOf("runtime", host, { runtimes: [{ name: "gpu", device: "cuda" }] });
+    expect(cuda).not.toContain("PrivateDevices");
+    expect(cuda).toContain("DeviceAllow=char-nvidia* rw");
   });
 });
 

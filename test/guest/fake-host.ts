@@ -10,6 +10,7 @@ import { guestPaths } from "../../src/guest/paths.ts";
 import { writeArchive } from "../../src/release/archive.ts";
 import { payloadDigest } from "../../src/release/payload.ts";
 import { ensureSigningKey, publicKeyText } from "../../src/release/signing-key.ts";
+import { entryOf, parseTokens } from "../../src/serving/access/tokens.ts";
 import { classesOfWidth } from "../../src/serving/models/card.ts";
 import { packageTar } from "../../src/serving/models/package.ts";
 import { binaryCard } from "../serving/cards.ts";
@@ -45,6 +46,13 @@ export async function fakeHost() {
     if (unit.startsWith("slipway-runtime@default-0")) await runtime.restart();
     if (unit === "slipway-frontend.service") serving.payload = json(paths.serving).payload;
   };
+  /** As serving.json says: with a tokens file nobody is let in whom it does not know. */
+  const recognizes = (authorization = "") => {
+    const { tokensFile } = json(paths.serving).frontend;
+    if (tokensFile === undefined) return true;
+    const token = authorization.replace(/^Bearer /, "");
+    return entryOf(token, parseTokens(readFileSync(tokensFile, "utf8"))) !== undefined;
+  };
   const frontend = await serveFiles(new Map(), (request, response) => {
     let body = "";
     request.on("data", (chunk) => {
@@ -57,6 +65,8 @@ export async function fakeHost() {
         "/version": { payload: serving.payload, model: { digest: serving.model } },
         "/v1/predict": { predictions: rows.map(() => ({ probability: serving.output, class: 0 })) },
       };
+      const known = recognizes(request.headers.authorization);
+      if (!known && request.url !== "/v2/health/ready") response.statusCode = 401;
       response.end(JSON.stringify(answers[request.url ?? ""]));
     });
     return true;
@@ -99,7 +109,12 @@ export async function fakeHost() {
     return { path, digest, size: bytes.length };
   };
   /** A release in the source, with a payload of that number. */
-  const release = async (sequence: number, model: TestModel, payloadNumber = 1): Promise<Manifest> => {
+  const release = async (
+    sequence: number,
+    model: TestModel,
+    payloadNumber = 1,
+    settings: Manifest["settings"] = {},
+  ): Promise<Manifest> => {
     const runtime = await archive({ "bin/node": "" });
     const app = await archive({ "bootstrap.mjs": `${payloadNumber}` });
     const { output, golden = output, width = 1 } = model;
@@ -121,6 +136,7 @@ export async function fakeHost() {
       sequence,
       payload: { digest: payloadDigest(runtime, app), runtime, app },
       models: [{ name: "m", version: String(sequence), ...packed }],
+      settings,
     };
   };
   const publish = (manifest: Manifest) => files.set("manifest", sealManifest(manifest, key));

@@ -4,7 +4,7 @@ import { serveFiles } from "./file-server.ts";
 
 const prediction = { predictions: [{ probability: 0.25, class: 0 }] };
 const probe = { path: "/v1/predict", body: { rows: [[1]] }, expected: [0.25], tolerance: 1e-5 };
-const expected = { payload: "sha256:p", model: "sha256:m", probe, jobs: true };
+const expected = { payload: "sha256:p", model: "sha256:m", probe, jobs: true, token: undefined };
 const options = { timeoutMs: 5000, hopeless: async () => undefined };
 
 it("hands in one job, whose result may come later than the answer", async () => {

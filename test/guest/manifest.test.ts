@@ -24,6 +24,13 @@ const manifest: fc.Arbitrary<Manifest> = fc.record({
       .map(([identity, file]) => ({ ...identity, ...file })),
     { minLength: 1, maxLength: 3 },
   ),
+  settings: fc.record(
+    {
+      tokens: fc.constant([{ name: "ci", role: "deploy" as const, sha256: "ab".repeat(32) }]),
+      serving: fc.constant({ models: { m: { durable: true } }, limits: { requestRows: 8 } }),
+    },
+    { requiredKeys: [] },
+  ),
 });
 
 test("what was sealed opens with the stack's key, and is the same", () => {

@@ -35,7 +35,7 @@ async function release(files: Map<string, Uint8Array | string>): Promise<Manifes
   const app = await layer("bootstrap.mjs", "// stage 1\n", false);
   const model = { name: "m", version: "1", path: "models/m.tar", digest: digestOf("m"), size: 1 };
   const payload = { digest: payloadDigest(runtime, app), runtime, app };
-  return { schemaVersion: 1, stack: "production", sequence: 7, payload, models: [model] };
+  return { schemaVersion: 1, stack: "production", sequence: 7, payload, models: [model], settings: {} };
 }
 
 interface Outcome {

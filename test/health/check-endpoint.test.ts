@@ -64,12 +64,24 @@ describe("the check of an endpoint", () => {
     });
   });
 
+  it("shows the token that it is given", async () => {
+    const shown = new Set<string | undefined>();
+    server = createServer(({ url = "", headers }, response) => {
+      shown.add(headers.authorization);
+      response.end(JSON.stringify((well as Record<string, unknown>)[url]));
+    });
+    await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await checkEndpoint(url, expected, { token: "slipway_x" });
+    expect([...shown]).toEqual(["Bearer slipway_x"]);
+  });
+
   it("fails when nothing listens, and when nothing answers in time", async () => {
     await expect(checkEndpoint("http://127.0.0.1:1", expected)).rejects.toMatchObject({ code: "E_UNHEALTHY" });
     server = createServer(() => undefined);
     await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
     const silent = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    await expect(checkEndpoint(silent, expected, 200)).rejects.toMatchObject({ code: "E_UNHEALTHY" });
+    await expect(checkEndpoint(silent, expected, { timeoutMs: 200 })).rejects.toMatchObject({ code: "E_UNHEALTHY" });
     server.closeAllConnections();
   });
 });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Digest, digestOf } from "../../src/common/digest.ts";
-import { openManifest } from "../../src/guest/manifest.ts";
+import { type Manifest, openManifest } from "../../src/guest/manifest.ts";
 import { type Payload, payloadDigest } from "../../src/release/payload.ts";
 import { republish, stageRelease, unpublish } from "../../src/release/publication.ts";
 import { MemoryStore } from "./memory-store.ts";
@@ -28,8 +28,15 @@ function payload(version = "1"): Payload {
   return { digest: payloadDigest(runtime, app), runtime, app };
 }
 
-const stage = (model: string, name = "diabetes", of = payload()) =>
-  stageRelease({ store, stack: "production", home, payload: of, model: { name, content: Buffer.from(model) } });
+const stage = (model: string, name = "diabetes", of = payload(), settings: Manifest["settings"] = {}) =>
+  stageRelease({
+    store,
+    stack: "production",
+    home,
+    payload: of,
+    model: { name, content: Buffer.from(model) },
+    settings,
+  });
 
 async function release(...args: Parameters<typeof stage>) {
   const staged = await stage(...args);
@@ -48,6 +55,15 @@ describe("publish", () => {
     expect(await followed()).toContain(manifest.models[0]?.digest);
     await staged.publish();
     expect(await followed()).toContain(staged.manifest.models[0]?.digest);
+  });
+
+  it("is another release where the stack's settings are others", async () => {
+    const durable = { serving: { models: { diabetes: { durable: true } } } };
+    const { manifest } = await release("weights", "diabetes", payload(), durable);
+    expect(manifest.settings).toEqual(durable);
+    expect(await release("weights", "diabetes", payload(), structuredClone(durable))).toMatchObject({ changed: false });
+    const plain = await release("weights", "diabetes", payload(), {});
+    expect(plain).toMatchObject({ changed: true, manifest: { sequence: 2, models: manifest.models } });
   });
 
   it("can be taken back under a sequence of its own", async () => {

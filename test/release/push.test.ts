@@ -78,6 +78,7 @@ async function publish(model: string, runtime = "r"): Promise<Manifest> {
     home,
     payload: { digest: payloadDigest(big, app), runtime: big, app },
     model: { name: "m", content: Buffer.from(model) },
+    settings: {},
   });
   await staged.publish();
   expect(staged.sourceUrl).toBe("file:///var/lib/slipway/inbox");

@@ -29,7 +29,7 @@ export const verb = declare({
       await staged.publish();
       if (up.success) {
         const delivered = { delivery, reporter, signal };
-        await withUsageIfFull(session, () => bringRelease(staged.manifest, up.data, delivered));
+        await withUsageIfFull(session, () => bringRelease(workspace, staged.manifest, up.data, delivered));
       }
       return staged;
     });

@@ -1,11 +1,12 @@
 import { messageOf } from "../../common/errors.ts";
-import { checkEndpoint } from "../../health/check-endpoint.ts";
+import { checkEndpoint, type Expectation } from "../../health/check-endpoint.ts";
 import { readExpectation } from "../../health/expectation.ts";
 import { findServer } from "../../openstack/compute/servers.ts";
 import { readStackRecord } from "../../release/stack-record.ts";
+import { findOwnToken } from "../../release/tokens.ts";
 import { attachedAddress } from "../public-address.ts";
 import { requireOutputs } from "../running-stack.ts";
-import { endpointUrl, hostObject, withAddress } from "../stack-outputs.ts";
+import { endpointUrl, grpcAddress, hostObject, withAddress } from "../stack-outputs.ts";
 import { verb as declare } from "../verb.ts";
 import { openWorkspace, requireOwnCloud } from "../workspace.ts";
 
@@ -25,14 +26,16 @@ export const verb = declare({
     const attached = address !== undefined;
     const outputs = withAddress(known, address);
     const url = endpointUrl(outputs);
+    const grpc = grpcAddress(outputs);
     // an address that does not lead to the host may be somebody else's by now: it is not asked
     const unserved = attached ? "no release has passed its gate yet" : "no address leads to the host";
-    const health = attached && expectation !== undefined ? await healthOf(url, expectation) : unserved;
+    const health = attached && expectation !== undefined ? await healthOf(url, expectation, stackHome) : unserved;
     const state = server?.status ?? "GONE";
     const host = hostObject(outputs, { attached, state });
     const { model = undefined, sequence = undefined, at = undefined } = record?.release ?? {};
     const rows = {
       url: attached ? url : `${url} (not attached)`,
+      ...(grpc !== undefined && { grpc }),
       health,
       model: model === undefined ? "none" : `${model.name} version ${model.version}, ${model.digest}`,
       release: sequence === undefined ? "none" : `${sequence}, since ${at}`,
@@ -47,6 +50,7 @@ export const verb = declare({
         engine: engine.kind,
         cloud: { name: cloud, authUrl: session.authUrl },
         url,
+        ...(grpc !== undefined && { grpc }),
         health,
         model,
         release: record?.release,
@@ -61,9 +65,9 @@ export const verb = declare({
   },
 });
 
-async function healthOf(url: string, expectation: Parameters<typeof checkEndpoint>[1]): Promise<string> {
+async function healthOf(url: string, expectation: Expectation, stackHome: string): Promise<string> {
   try {
-    await checkEndpoint(url, expectation, 5000);
+    await checkEndpoint(url, expectation, { timeoutMs: 5000, token: await findOwnToken(stackHome) });
     return "serving";
   } catch (error) {
     return messageOf(error);

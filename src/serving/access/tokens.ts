@@ -3,7 +3,7 @@ import { z } from "zod";
 import { type Role, roles } from "./roles.ts";
 
 /** A token as the host knows it: enough to recognize it, not enough to use it. */
-const tokenEntry = z.strictObject({
+export const tokenEntry = z.strictObject({
   /** Told in logs and refusals. */
   name: z.string().min(1).max(100),
   role: z.enum(roles),
@@ -28,13 +28,12 @@ const TOKEN_BYTES = 32;
 /** A new token, for its user alone, and the entry by which a host recognizes it. */
 export function newToken(name: string, role: Role, expires?: Date): { token: string; entry: TokenEntry } {
   const token = `slipway_${randomBytes(TOKEN_BYTES).toString("base64url")}`;
-  const entry = {
-    name,
-    role,
-    sha256: hashOf(token).toString("hex"),
-    ...(expires && { expires: expires.toISOString() }),
-  };
-  return { token, entry: tokenEntry.parse(entry) };
+  return { token, entry: entryFor(token, { name, role, ...(expires && { expires: expires.toISOString() }) }) };
+}
+
+/** The entry by which a host recognizes a token that there is already. */
+export function entryFor(token: string, about: Omit<TokenEntry, "sha256">): TokenEntry {
+  return tokenEntry.parse({ ...about, sha256: hashOf(token).toString("hex") });
 }
 
 /** Reads a tokens file's text. Throws what JSON and zod throw. */

@@ -31,4 +31,7 @@ export const aiEngineConfig = z.object({
   connections: count.default(512),
 });
 
+/** What a stack's configuration may say of it; the rest says where things lie on a host, which the host knows itself. */
+export const aiEngineSettings = aiEngineConfig.omit({ host: true, cert: true, key: true, ca: true, dir: true });
+
 export type AiEngineConfig = z.output<typeof aiEngineConfig>;

@@ -17,18 +17,28 @@ export interface EngineClient {
   close(): void;
 }
 
+/** Who asks whom, and what both show. */
+interface EngineClientOptions {
+  ca: string;
+  certificate?: Certificate;
+  keepAlive?: boolean;
+  host?: string;
+  /** The name in the server's certificate, where that is not for the address. */
+  servername?: string;
+}
+
 /** A database: asks over one connection, as long as it asks one thing after the other; without `keepAlive` over a new one each time. */
 export function engineClient(
   port: number,
-  { ca, certificate, keepAlive = true }: { ca: string; certificate?: Certificate; keepAlive?: boolean },
+  { ca, certificate, keepAlive = true, host = "127.0.0.1", servername }: EngineClientOptions,
 ): EngineClient {
-  const agent = new Agent({ keepAlive, ca, ...certificate });
+  const agent = new Agent({ keepAlive, ca, ...certificate, ...(servername && { servername }) });
   const post: EngineClient["post"] = (path, body, headers = {}) =>
     new Promise((resolve, reject) => {
       const sent = request(
         {
           agent,
-          host: "127.0.0.1",
+          host,
           port,
           path,
           method: "POST",

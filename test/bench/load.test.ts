@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { readLoad } from "../../bench/serving/load.ts";
-import { failed } from "../../bench/serving/load-report.ts";
 import { readH2Log } from "../../bench/serving/load-h2.ts";
+import { failed } from "../../bench/serving/load-report.ts";
 
 const report = `Running 3s test @ http://127.0.0.1:9/v1/predict
   1 threads and 64 connections

@@ -12,7 +12,7 @@ import {
   type ServingConfig,
   servesModel,
 } from "./config.ts";
-import { takeDurably } from "./durable/connect.ts";
+import { serveDurably } from "./durable/connect.ts";
 import { loadedVersions } from "./models/registry.ts";
 import { modelFolder, readRegistry } from "./models/registry-file.ts";
 import { loadPackage } from "./models/verify.ts";
@@ -56,6 +56,7 @@ await runServingProcess("slipway-runtime", async (config, log, stop) => {
   const recycler = recyclerOf(config, group, replica, stop, log);
   const { batchRows } = limits;
   const worker = runtimeId(config, group.name, replica);
+  const durable = await serveDurably(models, (model) => servesModel(config, group, model), config, worker, log);
   let registered: Awaited<ReturnType<typeof registerRuntime>>;
   const server = await serveRuntime({
     socket: runtimeSocket(config, group.name, replica),
@@ -77,18 +78,20 @@ await runServingProcess("slipway-runtime", async (config, log, stop) => {
       registered?.renew();
       return result;
     },
+    ...(durable && { answering: durable.answering }),
     onAnswer: () => recycler?.count(),
     log,
   });
   registered = tcp && (await registerRuntime({ config, group, replica, tcp, models, engine, batchRows, log }));
-  const consumer = await takeDurably(models, (model) => servesModel(config, group, model), config, worker, log);
+  durable?.start();
   log.info({ models: models.models.map(({ model }) => model), provider: engine.provider, note: engine.note }, "ready");
   return {
     close: async () => {
       recycler?.close();
       // first: nobody is to come any more
       await registered?.close();
-      await Promise.all([consumer?.close(), server.close()]);
+      const answered = server.close();
+      await Promise.all([durable?.close(answered), answered]);
     },
   };
 });

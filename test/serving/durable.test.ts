@@ -1,18 +1,23 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { waitFor } from "../../src/common/wait.ts";
 import type { ServingConfigFile } from "../../src/serving/config.ts";
 import { runtimeSockets, servingConfig } from "../../src/serving/config.ts";
 import { durably } from "../../src/serving/durable/connect.ts";
+import { contentsOf, tensorFromContents } from "../../src/serving/grpc/contents.ts";
+import * as messages from "../../src/serving/grpc/messages.ts";
 import { connectQueue } from "../../src/serving/jobs/connection.ts";
 import { importAnyModel } from "../../src/serving/models/import-any.ts";
 import { Router } from "../../src/serving/routing/router.ts";
 import { jsonElements } from "../../src/serving/tensors/json.ts";
 import { textTensor } from "../../src/serving/tensors/raw-tensor.ts";
 import { type QueueServer, queueAbsent, startQueueServer } from "../support/queue-server.ts";
+import { freePort } from "../support/tcp.ts";
 import {
   ask,
   exampleModel,
@@ -66,7 +71,7 @@ async function durable(name: string, changes: Partial<ServingConfigFile> = {}, s
   const server = await startQueueServer(root, { persistent: "always" });
   ends.push(() => server.stop());
   const host = await prepareHost(root, {
-    queue: server.queue,
+    queue: { ...server.queue, prefix: "lab" },
     limits: { deadlineMs: 9000 },
     models: { diabetes: { durable: true }, function: { durable: true } },
     ...changes,
@@ -120,8 +125,8 @@ async function routerOf(host: Host) {
   const config = servingConfig.parse(JSON.parse(await readFile(host.env.SLIPWAY_SERVING_CONFIG as string, "utf8")));
   const plain = new Router({ sockets: runtimeSockets(config), deadlineMs: 9000, inFlightRows: 10_000 });
   const { router, close } = await durably(plain, config, log);
-  const end = () => {
-    close();
+  const end = async () => {
+    await close();
     plain.close();
   };
   ends.push(end);
@@ -135,6 +140,23 @@ async function routerOf(host: Host) {
   return { call, end };
 }
 
+/** Entries of the installation's streams that are under way, by what their keys begin with. */
+async function entriesIn(server: QueueServer, kind: "accepted" | "frames"): Promise<number> {
+  const redis = await connectQueue(server.queue, { blocking: true });
+  try {
+    const lengths = (await redis.keys(`lab:durable:${kind}:*`)).map((stream) => redis.xlen(stream));
+    return (await Promise.all(lengths)).reduce((sum, length) => sum + length, 0);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+const untilEntries = (server: QueueServer, kind: "accepted" | "frames", count: number) =>
+  waitFor(`${count} entries in ${kind}`, async () => (await entriesIn(server, kind)) === count || undefined, {
+    timeoutMs: 15_000,
+    intervalMs: 30,
+  });
+
 const untilCalled = (file: string, times = 1) =>
   waitFor("the call", async () => ((await callsIn(file)).length >= times ? true : undefined), {
     timeoutMs: 10_000,
@@ -144,7 +166,7 @@ const untilCalled = (file: string, times = 1) =>
 const suite = describe.skipIf(queueAbsent);
 suite(`durable models${queueAbsent ? ` (${queueAbsent})` : ""}`, { timeout: 60_000 }, () => {
   it("answer every request well while a runtime, and then the queue's server, is killed under load", async () => {
-    const { host, server, start } = await durable("killed");
+    const { host, server, start } = await durable("killed", { durable: { claimMs: 100 } });
     start("frontend");
     const [first] = [start("runtime", 0), start("runtime", 1)];
     await untilReady(host);
@@ -157,9 +179,45 @@ suite(`durable models${queueAbsent ? ` (${queueAbsent})` : ""}`, { timeout: 60_0
     await server.restart();
     await clients.more(50);
     await clients.stop();
-    const redis = await connectQueue(server.queue, { blocking: true });
-    ends.push(() => redis.disconnect());
-    expect(await redis.xlen("slipway:durable:frames:diabetes")).toBe(0);
+    // what the killed ones left is answered, and nothing is kept
+    await untilEntries(server, "accepted", 0);
+    await untilEntries(server, "frames", 0);
+  });
+
+  it("give no answer before the question is on disk", async () => {
+    const { host, server, start } = await durable("disk", {}, counting(true));
+    start("runtime", 0);
+    const { call } = await routerOf(host);
+    const file = join(folder, "disk-calls");
+    expect(await call({ file, ms: 0, n: 1 })).toBe(2);
+    process.kill(server.pid(), "SIGSTOP");
+    const answer = call({ file, ms: 0, n: 1234 });
+    let answered = false;
+    answer.finally(() => (answered = true)).catch(() => undefined);
+    await untilCalled(file, 2);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(answered).toBe(false);
+    process.kill(server.pid(), "SIGCONT");
+    expect(await answer).toBe(2468);
+    const logs = join(folder, "disk", "appendonlydir");
+    const written = await Promise.all((await readdir(logs)).map((name) => readFile(join(logs, name), "latin1")));
+    expect(written.join("")).toContain('"n":1234');
+  });
+
+  it("compute what is on disk although whoever asked, and the runtime that was asked, are killed", async () => {
+    const { host, server, start } = await durable("left", { durable: { claimMs: 100 } }, counting(true));
+    const first = start("runtime", 0);
+    const { call, end } = await routerOf(host);
+    const file = join(folder, "left-calls");
+    const lost = call({ file, ms: 3000, n: 5 });
+    lost.catch(() => undefined);
+    await Promise.all([untilCalled(file), untilEntries(server, "accepted", 1)]);
+    await Promise.all([first.end("SIGKILL"), end()]);
+    start("runtime", 1);
+    await untilCalled(file, 2);
+    await untilEntries(server, "accepted", 0);
+    await untilEntries(server, "frames", 0);
+    expect(await callsIn(file)).toEqual(["5", "5"]);
   });
 
   it("answer who asks again with his key after the frontend was killed, without taking the question twice", async () => {
@@ -167,18 +225,11 @@ suite(`durable models${queueAbsent ? ` (${queueAbsent})` : ""}`, { timeout: 60_0
     const frontend = start("frontend");
     const runtime = start("runtime", 0);
     await untilReady(host);
-    const redis = await connectQueue(server.queue, { blocking: true });
-    ends.push(() => redis.disconnect());
-    const taken = async () => {
-      const told = await redis.call("XINFO", "STREAM", "slipway:durable:frames:diabetes");
-      const list = Array.isArray(told) ? told : Object.entries(told as object).flat();
-      return Number(list[list.indexOf("entries-added") + 1]);
-    };
     const predict = () => ask(`${host.url}/v1/predict`, { rows }, { "idempotency-key": "mine" });
     process.kill(runtime.pid, "SIGSTOP");
     const lost = predict();
     lost.catch(() => undefined);
-    await waitFor("the question", async () => ((await taken()) === 1 ? true : undefined), { timeoutMs: 8000 });
+    await untilEntries(server, "accepted", 1);
     await frontend.end("SIGKILL");
     await expect(lost).rejects.toThrow();
     process.kill(runtime.pid, "SIGCONT");
@@ -187,7 +238,14 @@ suite(`durable models${queueAbsent ? ` (${queueAbsent})` : ""}`, { timeout: 60_0
     const { status, body } = await predict();
     expect(status).toBe(200);
     expect(body).toMatchObject({ predictions: outputs.map((one) => ({ probability: expect.closeTo(one, 5) })) });
-    expect(await taken()).toBe(1);
+    const redis = await connectQueue(server.queue, { blocking: true });
+    ends.push(() => redis.disconnect());
+    // the answer is of the first question, which was moved to where the runtime found it: no other was accepted
+    const told = await redis.call("XINFO", "STREAM", "lab:durable:frames:diabetes");
+    const list = Array.isArray(told) ? told : Object.entries(told as object).flat();
+    expect(Number(list[list.indexOf("entries-added") + 1])).toBe(1);
+    expect(await redis.keys("*durable:answer:*")).toHaveLength(1);
+    expect((await redis.keys("*")).filter((key) => !key.startsWith("lab:"))).toEqual([]);
   });
 
   it("give the kept answer to who asks again after the frontend was killed, computed once", async () => {
@@ -198,7 +256,7 @@ suite(`durable models${queueAbsent ? ` (${queueAbsent})` : ""}`, { timeout: 60_0
     const lost = call({ file, ms: 400, n: 21 }, "the key");
     lost.catch(() => undefined);
     await untilCalled(file);
-    end(); // as a killed frontend does, it hears nothing any more
+    await end(); // as a killed frontend does, it hears nothing any more
     await expect(lost).rejects.toThrow();
     const again = await routerOf(host);
     const both = await Promise.all([call2(again), call2(again)]);
@@ -209,6 +267,77 @@ suite(`durable models${queueAbsent ? ` (${queueAbsent})` : ""}`, { timeout: 60_0
     function call2({ call }: typeof again) {
       return call({ file, ms: 0, n: 21 }, "the key");
     }
+  });
+
+  it("keep the answer for a key by every way in, and say where a key could not hold", async () => {
+    const port = await freePort();
+    const changes = { grpc: { port }, models: { diabetes: { durable: true }, function: { durable: true } } };
+    const { host, start } = await durable("ways", changes, counting(false));
+    await installModel(host.modelsDir, await importAnyModel(join(folder, "ways", "model")), "1", "plain");
+    start("frontend");
+    start("runtime", 0);
+    await untilReady(host);
+    const file = join(folder, "ways-calls");
+    const given = (n: number) => JSON.stringify({ file, ms: 0, n });
+    const json = async (key: string, n: number, model = "function") => {
+      const inputs = [{ name: "arguments", datatype: "BYTES", shape: [1], data: [given(n)] }];
+      const { status, body } = await ask(
+        `${host.url}/v2/models/${model}/infer`,
+        { inputs },
+        { "idempotency-key": key },
+      );
+      return status === 200 ? (body.outputs as { data: string[] }[])[0]?.data : [status, body.error];
+    };
+    const binary = async (key: string, n: number) => {
+      const headers = { "idempotency-key": key, "inference-header-content-length": "0" };
+      const answer = await fetch(`${host.url}/v2/models/function/infer`, { method: "POST", body: given(n), headers });
+      return (await answer.text()).slice(-1);
+    };
+    expect([await json("json", 1), await json("json", 2)]).toEqual([["2"], ["2"]]);
+    expect([await binary("bytes", 3), await binary("bytes", 4)]).toEqual(["6", "6"]);
+    const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+    ends.push(() => client.close());
+    const same = (bytes: Buffer) => bytes;
+    const question = (n: number) =>
+      messages.inferQuestion.encode({
+        modelName: "function",
+        inputs: [{ name: "arguments", datatype: "BYTES", shape: [1], contents: contentsOf(textTensor([given(n)])) }],
+      } as never);
+    const metadata = (key: string) => {
+      const told = new Metadata();
+      told.set("idempotency-key", key);
+      return told;
+    };
+    const service = "/inference.GRPCInferenceService";
+    const grpc = (n: number, key: string) =>
+      new Promise<string>((resolve, reject) => {
+        const settle = (error: ServiceError | null, bytes?: Buffer) => {
+          if (error) return reject(error);
+          const { outputs } = messages.inferAnswer.decode(new Uint8Array(bytes as Buffer));
+          const { datatype, shape, contents } = outputs[0] as (typeof outputs)[number];
+          resolve(jsonElements(tensorFromContents(datatype as "BYTES", shape ?? [], contents ?? {}))[0] as string);
+        };
+        client.makeUnaryRequest(`${service}/ModelInfer`, same, same, question(n), metadata(key), settle);
+      });
+    expect([await grpc(1, "grpc"), await grpc(2, "grpc")]).toEqual(["2", "2"]);
+    // the same key is the same question by whatever way it comes
+    expect(await grpc(9, "json")).toBe("2");
+    expect(await callsIn(file)).toEqual(["1", "3", "1"]);
+
+    await expect(grpc(1, "x".repeat(201))).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+    const stream = client.makeBidiStreamRequest(`${service}/ModelStreamInfer`, same, same, metadata("stream"));
+    const told = once(stream, "data") as Promise<[Buffer]>;
+    stream.end(question(5));
+    const [bytes] = await told;
+    expect(messages.streamAnswer.decode(new Uint8Array(bytes)).errorMessage).toContain("Idempotency-Key");
+    expect(await json("x".repeat(201), 1)).toEqual([400, expect.stringContaining("200 characters")]);
+    expect(await json("plain", 1, "plain")).toEqual([400, expect.stringContaining("not durable")]);
+    const table = await ask(`${host.url}/v1/predict`, rows.map((row) => row.join()).join("\n"), {
+      "content-type": "text/csv",
+      "idempotency-key": "table",
+    });
+    expect(table).toMatchObject({ status: 400, body: { error: { code: "KEY_UNUSABLE" } } });
+    expect(await callsIn(file)).toHaveLength(3);
   });
 
   it("that are pure are computed by another runtime when one is killed, and asked again by their key", async () => {

@@ -9,12 +9,12 @@ import { predict } from "../runtime/server.ts";
 import {
   ANSWER,
   CONSUMERS,
+  type DurableKeys,
   type Entry,
   encodeEnvelope,
   entriesByStream,
   entriesIn,
-  framesStream,
-  repliesStream,
+  RECOVER,
 } from "./protocol.ts";
 
 export interface ConsumerOptions {
@@ -22,6 +22,7 @@ export interface ConsumerOptions {
   waiting: Redis;
   /** For everything else. Both wait for a server that is away. */
   commands: Redis;
+  keys: DurableKeys;
   /** Names the runtime among the consumers. */
   name: string;
   /** Its id among all hosts' workers. */
@@ -61,8 +62,8 @@ interface Work {
  * each once. What a runtime that went away has left is taken over.
  */
 export function consumeFrames(options: ConsumerOptions): Consumer {
-  const { waiting, commands, name, set, claimMs, log } = options;
-  const streams = new Map(options.models.map((model) => [framesStream(model), model]));
+  const { waiting, commands, keys, name, set, claimMs, log } = options;
+  const streams = new Map(options.models.map((model) => [keys.frames(model), model]));
   const atWork = new Map<string, Work>();
   const works = new Set<Promise<void>>();
   let closing = false;
@@ -83,7 +84,7 @@ export function consumeFrames(options: ConsumerOptions): Consumer {
   async function answer({ stream, model, entry }: Work, refusal?: Refusal): Promise<void> {
     const { fields, id: place } = entry;
     const id = Number(String(fields.get("i") ?? 0));
-    const replies = repliesStream(String(fields.get("r") ?? ""));
+    const replies = String(fields.get("r") ?? "");
     const key = String(fields.get("k") ?? "");
     const version = String(fields.get("v") ?? "");
     const served = set.models.find(
@@ -94,11 +95,13 @@ export function consumeFrames(options: ConsumerOptions): Consumer {
         ? await predict({ id, slot: served.slot, body: fields.get("b") ?? Buffer.alloc(0) }, set)
         : encodeFrame(FrameKind.failure, id, refusal ?? { reason: "gone", message: "the model does not serve here" });
     const isFinal = refusal !== undefined || isAnswer(frame);
+    // nobody hears of it, and so nobody asks again: it is tried once more when it is claimed
+    if (!isFinal && replies === "") return;
     const keep = isFinal ? options.keepAnswersS : 0;
-    const keys = [stream, replies, ...(key === "" ? [] : [key])];
+    const places = [stream, ...(key === "" ? [] : [key])];
     try {
       const envelope = encodeEnvelope(served && { ...served.model, worker: options.worker }, frame);
-      await commands.eval(ANSWER, keys.length, ...keys, CONSUMERS, place, id, envelope, keep);
+      await commands.eval(ANSWER, places.length, ...places, CONSUMERS, place, replies, id, envelope, keep);
     } catch (error) {
       // the entry stays with the server, and whoever claims it answers it
       if (!closing) log.error({ model, reason: messageOf(error) }, "a durable answer could not be given");
@@ -141,6 +144,7 @@ export function consumeFrames(options: ConsumerOptions): Consumer {
 
   async function claim(): Promise<void> {
     if (closing || commands.status !== "ready" || performance.now() - trustedSince < 2 * claimMs) return;
+    await commands.call("EVAL", RECOVER, 1, keys.owners, keys.prefix, READ_AT_ONCE);
     for (const [stream, model] of streams) {
       const isPure = set.models.find((one) => one.model.name === model)?.card.pure !== false;
       const idle = isPure ? claimMs : claimMs * IMPURE_CLAIM_FACTOR;
@@ -197,8 +201,6 @@ export function consumeFrames(options: ConsumerOptions): Consumer {
       await reading;
       while (works.size > 0) await Promise.all(works);
       timers.forEach(clearInterval);
-      waiting.disconnect();
-      commands.disconnect();
     },
   };
 }

@@ -4,6 +4,7 @@ import { type Access, callerWith, entryOfBearer } from "../frontend/auth.ts";
 import type { FrontendSettings } from "../frontend/config.ts";
 import { HttpError } from "../frontend/errors.ts";
 import type { CountHit } from "../frontend/guards.ts";
+import { requireKey } from "../frontend/idempotency.ts";
 import type { Fields, Message, Values } from "./codec.ts";
 import { type Failure, failureOf } from "./status.ts";
 
@@ -20,6 +21,8 @@ export interface Guards {
 export interface CallContext {
   /** Milliseconds that the client waits still; infinite for one that does not say. */
   timeoutMs: number;
+  /** Of the metadata `idempotency-key`. */
+  key: string | undefined;
 }
 
 /** How a method is called: messages come and go as bytes, so that what is wrong with them is told as the caller's mistake. */
@@ -152,7 +155,12 @@ function callerOf(metadata: Metadata, access: Pick<Access, "tokens">, role: Role
 
 function contextOf(call: Call): CallContext {
   const deadline = call.getDeadline();
-  return { timeoutMs: Math.max(0, Number(deadline) - Date.now()) };
+  return { timeoutMs: Math.max(0, Number(deadline) - Date.now()), key: keyOf(call.metadata) };
+}
+
+/** Throws HttpError 400. */
+function keyOf(metadata: Metadata): string | undefined {
+  return requireKey(metadata.get("idempotency-key")[0]?.toString());
 }
 
 function drained(call: { once(event: "drain" | "cancelled", then: () => void): unknown }): Promise<void> {

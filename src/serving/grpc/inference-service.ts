@@ -1,6 +1,7 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 import type { FrontendContext } from "../frontend/context.ts";
 import { HttpError } from "../frontend/errors.ts";
+import { refuseKey } from "../frontend/idempotency.ts";
 import type { Hub } from "../frontend/processes/hub.ts";
 import { infer } from "../inference/infer.ts";
 import { type ConfigTensor, configOf } from "../inference/model-config.ts";
@@ -50,12 +51,12 @@ export function inferenceHandlers(
   const optional = (text: string) => (text === "" ? undefined : text);
   const answerTo = async (
     asked: Values<typeof messages.inferQuestion.fields>,
-    { timeoutMs }: CallContext,
+    { timeoutMs, key }: CallContext,
   ): Promise<messages.InferAnswerMessage> => {
     const served = requireServed(router, asked.modelName, asked.modelVersion);
     const question = readInferMessage(asked);
     const within = Math.min(timeoutMs, question.timeoutMs ?? Number.POSITIVE_INFINITY);
-    return writeInferMessage(await infer(context, served, { ...question, timeoutMs: within }), question.raw);
+    return writeInferMessage(await infer(context, served, { ...question, timeoutMs: within, key }), question.raw);
   };
   return {
     ServerLive: calls.unary("ServerLive", "public", messages.empty, messages.liveAnswer, () => ({ live: true })),
@@ -92,6 +93,7 @@ export function inferenceHandlers(
       try {
         const asked = messages.inferQuestion.decode(bytes);
         id = asked.id;
+        refuseKey(call.key, "a stream of questions");
         return messages.streamAnswer.encode({ inferResponse: await answerTo(asked, call) });
       } catch (error) {
         const { details } = calls.failure("ModelStreamInfer", error);

@@ -1,5 +1,6 @@
 import { modelLimitsOf } from "../config.ts";
 import type { FrontendContext } from "../frontend/context.ts";
+import { requireKeptKey } from "../frontend/idempotency.ts";
 import type { Answer, ServedModel } from "../routing/question.ts";
 import { arrangeInputs, placesOf } from "./arrange.ts";
 import { largestOf } from "./classification.ts";
@@ -26,11 +27,14 @@ export interface InferAnswer {
 export async function infer(
   { router, config }: Pick<FrontendContext, "router" | "config">,
   served: ServedModel,
-  { id, inputs, outputs, timeoutMs }: InferQuestion,
+  { id, inputs, outputs, timeoutMs, key }: InferQuestion,
 ): Promise<InferAnswer> {
   const arranged = arrangeInputs(served.card, inputs, modelLimitsOf(config, served.model.name).requestRows);
   const places = placesOf(served.card, outputs);
-  const answer = await router.predict(served, arranged, { withinMs: timeoutMs });
+  const answer = await router.predict(served, arranged, {
+    withinMs: timeoutMs,
+    key: requireKeptKey(config, served, key),
+  });
   const { card } = answer.served;
   return {
     served: answer.served,

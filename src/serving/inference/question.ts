@@ -25,6 +25,8 @@ export interface InferQuestion {
   outputs?: WantedOutput[];
   /** Milliseconds that the client waits. */
   timeoutMs?: number;
+  /** Names the question for good: asked again, a durable model gives the same answer. */
+  key?: string | undefined;
 }
 
 const MOST_TENSORS = 256;

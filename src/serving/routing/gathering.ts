@@ -7,8 +7,8 @@ import { type Answer, type Question, rowsOf, type ServedModel } from "./question
 export const FULL_FRAME_BYTES = MAX_FRAME_BYTES / 4;
 
 /** Shares a turn's questions out to as few frames as their lengths and shapes allow. */
-export function framesOf({ card }: ServedModel, questions: Question[]): Question[][] {
-  const frames: Question[][] = [];
+export function framesOf<Q extends Pick<Question, "inputs">>({ card }: ServedModel, questions: readonly Q[]): Q[][] {
+  const frames: Q[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
   for (const question of questions) {
     const length = question.inputs.reduce((sum, input) => sum + input.bytes.length, 0);
@@ -25,7 +25,11 @@ export function framesOf({ card }: ServedModel, questions: Question[]): Question
 }
 
 /** Each question's part of the outputs that were computed for all of them. Throws {@link FrameError} for outputs that are not the model's. */
-export function answersOf(outputs: RawTensor[], questions: readonly Question[], timing: Timing): Answer[] {
+export function answersOf(
+  outputs: RawTensor[],
+  questions: readonly Pick<Question, "served" | "rows" | "worker">[],
+  timing: Timing,
+): Answer[] {
   const parts = partsOf(outputs, questions);
   return questions.map(({ served, worker }, index) => ({
     outputs: parts.map((part) => part[index] as RawTensor),
@@ -36,7 +40,10 @@ export function answersOf(outputs: RawTensor[], questions: readonly Question[], 
 }
 
 /** Output by output the parts that belong to the questions. Throws {@link FrameError} for outputs that are not the model's, or not of so many rows. */
-function partsOf(outputs: RawTensor[], questions: readonly Question[]): RawTensor[][] {
+function partsOf(
+  outputs: RawTensor[],
+  questions: readonly Pick<Question, "served" | "rows" | "worker">[],
+): RawTensor[][] {
   const card = questions[0]?.served.card;
   const counts = questions.map(({ rows }) => rows);
   const rows = rowsOf(questions);

@@ -75,7 +75,7 @@ export function isPure({ served }: Question): boolean {
   return served.card.pure !== false;
 }
 
-export function rowsOf(questions: readonly Question[]): number {
+export function rowsOf(questions: readonly Pick<Question, "rows">[]): number {
   let rows = 0;
   for (const question of questions) rows += question.rows;
   return rows;

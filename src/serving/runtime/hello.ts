@@ -48,8 +48,9 @@ export const refusalSchema = z.object({
    * `overloaded`: too many rows wait. `gone`: no model has this slot (any more). `lost`: who was asked before
    * went away, and the model may have run. `invalid`: the tensors do not fit the model.
    * `rejected`: the model itself says that what it was asked makes no sense. `failed`: the computation broke.
+   * `unavailable`: what a durable model was asked could not be written down.
    */
-  reason: z.enum(["overloaded", "gone", "lost", "invalid", "rejected", "failed"]),
+  reason: z.enum(["overloaded", "gone", "lost", "unavailable", "invalid", "rejected", "failed"]),
   message: z.string(),
 });
 

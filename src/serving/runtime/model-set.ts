@@ -53,7 +53,7 @@ export class ModelSet {
   }
 
   /** The model in a slot. */
-  find(slot: number): { card: ServableModel["card"]; batcher: Batcher } | undefined {
+  find(slot: number): Pick<Slot, "model" | "card" | "live" | "batcher"> | undefined {
     return this.#slots.get(slot);
   }
 

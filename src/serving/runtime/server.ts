@@ -42,6 +42,8 @@ export interface RuntimeServerOptions {
   models: ModelSet;
   /** Serves what the registry names now. */
   sync: () => Promise<SyncResult>;
+  /** Stands around the computation of every answer. */
+  answering?: (question: Frame, compute: () => Promise<Buffer>) => Promise<Buffer>;
   /** Told of every question that was answered, well or not. */
   onAnswer?: () => void;
   log: Logger;
@@ -55,7 +57,7 @@ export interface RuntimeServer {
 
 /** Serves models on a unix socket, and on a port where one is named (frames.ts), until `close`. */
 export async function serveRuntime(options: RuntimeServerOptions): Promise<RuntimeServer> {
-  const { socket: path, models, log } = options;
+  const { socket: path, models, log, answering = (_question, compute) => compute() } = options;
   const peers = new Set<Socket>();
   const working = new Set<Promise<void>>();
   const sync = async () => {
@@ -71,7 +73,7 @@ export async function serveRuntime(options: RuntimeServerOptions): Promise<Runti
     peer.on("data", (chunk) => {
       try {
         for (const frame of reader.push(chunk)) {
-          const work = answer(frame, models, sync)
+          const work = answering(frame, () => answer(frame, models, sync))
             .then((reply) => {
               send(peer, reply);
               if (frame.kind === FrameKind.predict) options.onAnswer?.();

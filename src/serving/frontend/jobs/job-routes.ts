@@ -7,7 +7,7 @@ import type { JobReport } from "../../jobs/records.ts";
 import { filesOf, type JobRequest } from "../../jobs/requests.ts";
 import type { FrontendContext } from "../context.ts";
 import { HttpError } from "../errors.ts";
-import { idempotencyKeyOf } from "./idempotency.ts";
+import { idempotencyKeyOf } from "../idempotency.ts";
 import { fromQueue, maySee, QUEUE_RETRY_S, requireQueue, seesAll } from "./job-access.ts";
 import { sendResult, shownReport } from "./job-answers.ts";
 import { csvQuery, parsedJob, parsedJobBody } from "./job-body.ts";

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { jobStates } from "../../jobs/records.ts";
 import { modelIdentity, prediction, predictionsAnswer } from "../answers.ts";
+import { MAX_KEY_LENGTH } from "../idempotency.ts";
 import { response } from "../openapi/openapi.ts";
 import { describing } from "../schemas.ts";
-import { MAX_KEY_LENGTH } from "./idempotency.ts";
 import { csvQuery, jobBody, scheduleBody } from "./job-body.ts";
 
 const state = z.enum(jobStates as [(typeof jobStates)[number], ...(typeof jobStates)[number][]]);

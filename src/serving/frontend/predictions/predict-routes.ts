@@ -12,7 +12,7 @@ import { predictionsAnswer, rowsBody } from "../answers.ts";
 import { frontendSettingsOf } from "../config.ts";
 import { type FrontendContext, requireRowModel } from "../context.ts";
 import { HttpError } from "../errors.ts";
-import { idempotencyKeyOf } from "../jobs/idempotency.ts";
+import { idempotencyKeyOf, refuseKey, requireKeptKey } from "../idempotency.ts";
 import { fileOfForm } from "../pages/form-file.ts";
 import { describing } from "../schemas.ts";
 import { answerTable } from "./csv-answer.ts";
@@ -65,11 +65,15 @@ export function predictRoutes(app: FastifyInstance, context: FrontendContext): v
 
   app.post("/v1/predict", { config: { role: "predict" }, schema }, (request, reply) => {
     const model = requireRowModel(context);
-    if (request.body instanceof Readable) return answerTableIn(request, request.body, reply, model);
+    const key = requireKeptKey(context.config, model, idempotencyKeyOf(request));
+    if (request.body instanceof Readable) {
+      refuseKey(key, "a table");
+      return answerTableIn(request, request.body, reply, model);
+    }
     const { requestRows } = modelLimitsOf(context.config, model.model.name);
     const { values, rows } = requireRows(request.body, model.card.rows.input, requestRows);
     // promises chained by hand and an answer that is text already: this is the way of every prediction
-    const asked = context.router.predict(model, [floatRows(values, rows)], { key: idempotencyKeyOf(request) });
+    const asked = context.router.predict(model, [floatRows(values, rows)], { key });
     return asked.then((answer) => {
       const { outputs, served } = rowAnswerOf(answer);
       const predictions = JSON.stringify(decide(served.card.rows.output, outputs));

@@ -168,7 +168,7 @@ async function serve(config: ServingConfig, log: Logger, meter: Meter, hub: Hub)
       await Promise.all([app.close(), grpc?.close(), aiengine?.close()]);
       await workers.close();
       await jobs?.close();
-      durable.close();
+      await durable.close();
       router.close();
       tokens?.close();
       certificates?.close();

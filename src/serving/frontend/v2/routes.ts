@@ -4,6 +4,7 @@ import { configOf } from "../../inference/model-config.ts";
 import { EXTENSIONS, metadataOf, requireServed } from "../../inference/served.ts";
 import { computeStats, inferenceStats, statisticsOf } from "../../inference/statistics.ts";
 import type { FrontendContext } from "../context.ts";
+import { idempotencyKeyOf } from "../idempotency.ts";
 import type { Hub } from "../processes/hub.ts";
 import { writeInferAnswer } from "./infer-answer.ts";
 import { JSON_LENGTH_HEADER, readInferBody } from "./infer-body.ts";
@@ -91,7 +92,8 @@ function inferRoutes(app: FastifyInstance, { context, inferBodyBytes }: V2Option
         const served = requireServed(context.router, params.name, params.version);
         const header = headers[JSON_LENGTH_HEADER] as string | undefined;
         const question = readInferBody(body ?? Buffer.alloc(0), header, served.card);
-        const answer = writeInferAnswer(await infer(context, served, question), question.binaryOutputs);
+        const asked = infer(context, served, { ...question, key: idempotencyKeyOf({ headers }) });
+        const answer = writeInferAnswer(await asked, question.binaryOutputs);
         if (answer.jsonLength === undefined) return reply.type("application/json").send(answer.body);
         return reply.header(JSON_LENGTH_HEADER, answer.jsonLength).type("application/octet-stream").send(answer.body);
       },

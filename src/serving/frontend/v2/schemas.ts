@@ -113,6 +113,7 @@ export const schemas = {
           .string()
           .optional()
           .describe("bytes of JSON that the body begins with; 0: the body is the model's one input"),
+        "idempotency-key": z.string().optional().describe("the same key gets a durable model's same answer"),
       }),
     ),
     body: inferRequest,

@@ -1,8 +1,7 @@
-import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import { messageOf } from "../../common/errors.ts";
-import { answersOf, framesOf } from "../routing/gathering.ts";
+import { framesOf } from "../routing/gathering.ts";
 import {
   type Answer,
   isPure,
@@ -14,22 +13,26 @@ import {
 } from "../routing/question.ts";
 import { joined } from "../runtime/batcher.ts";
 import { rowsIn } from "../runtime/fitting.ts";
-import { encodeTensors, FrameKind, HEADER_BYTES, jsonIn, tensorsIn } from "../runtime/frames.ts";
-import { refusalSchema } from "../runtime/hello.ts";
 import type { RawTensor } from "../tensors/raw-tensor.ts";
-import { ACCEPT, answerKey, entriesByStream, framesStream, openEnvelope, PENDING, repliesStream } from "./protocol.ts";
+import { answersIn, bodyOf } from "./answers.ts";
+import { type DurableKeys, entriesByStream, isPending, TAKE } from "./protocol.ts";
 
-export interface DurableOptions {
+export interface StreamRouterOptions {
   /** Waits for replies; nothing else is asked of it. Waits for a server that is away. */
   waiting: Redis;
   /** Takes frames; fails at once while the server is away. */
   commands: Redis;
+  keys: DurableKeys;
+  /** Names the frontend's process. */
+  owner: string;
   deadlineOf: (model: string) => number;
   /** Rows under way at a time; more are refused as `overloaded`. */
   inFlightRows: number;
   /** Frames of a model that are under way, of all frontends; more are refused. */
   streamFrames: number;
   keepAnswersS: number;
+  /** The version by which a model is asked: empty for whatever is the live one when the question is computed. */
+  versionOf: (served: ServedModel) => string;
 }
 
 interface Keyed extends Question {
@@ -42,13 +45,13 @@ const MOST_ACCEPTING = 2;
 const WAIT_MS = 250;
 
 /**
- * Has questions answered by way of streams in Redis that outlast every process: what was taken is answered although the runtime, or Redis,
- * is killed meanwhile. What is asked in one turn for the same model is one entry. A question with a key is computed once: who asks again
- * with it gets the answer that was given.
+ * Has questions to models that are not pure answered by way of streams in Redis that outlast every process: what was taken is asked of one
+ * runtime, once, although the runtime, or Redis, is killed meanwhile. What is asked in one turn for the same model is one entry. A question
+ * with a key is computed once: who asks again with it gets the answer that was given.
  */
-export class DurableRouter {
-  readonly #options: DurableOptions;
-  readonly #id = randomUUID();
+export class StreamRouter {
+  readonly #options: StreamRouterOptions;
+  readonly #replies: string;
   readonly #flights = new Map<number, Keyed[]>();
   readonly #watch: NodeJS.Timeout;
   #gathering = new Map<ServedModel, Keyed[]>();
@@ -59,8 +62,9 @@ export class DurableRouter {
   #nextId = 1;
   #closed = false;
 
-  constructor(options: DurableOptions) {
+  constructor(options: StreamRouterOptions) {
     this.#options = options;
+    this.#replies = options.keys.replies(options.owner);
     this.#watch = setInterval(() => this.#look(), LOOK_MS).unref();
     void this.#read();
   }
@@ -95,8 +99,6 @@ export class DurableRouter {
   close(): void {
     this.#closed = true;
     clearInterval(this.#watch);
-    this.#options.waiting.disconnect();
-    this.#options.commands.disconnect();
     for (const questions of [...this.#flights.values(), ...this.#gathering.values()]) {
       for (const question of questions)
         question.reject(new RuntimeError("unavailable", "the frontend is stopped", !isSafe(question)));
@@ -147,12 +149,12 @@ export class DurableRouter {
     const id = this.#takeId();
     this.#flights.set(id, [question]);
     try {
-      const known = answerKey(question.served.model.name, key);
+      const known = this.#options.keys.answer(question.served.model.name, key);
       let taken: Buffer | null = await this.#accept(id, [question], known);
       if (String(taken) === "taken") return;
       if (String(taken) === "full") return this.#fail(id, overloaded());
       // somebody has asked before: the answer is there, or comes
-      while (taken !== null && String(taken) === PENDING && this.#flights.has(id)) {
+      while (taken !== null && isPending(taken) && this.#flights.has(id)) {
         await sleep(LOOK_MS);
         taken = await this.#options.commands.getBuffer(known);
       }
@@ -166,15 +168,13 @@ export class DurableRouter {
 
   async #accept(id: number, questions: Keyed[], known?: string): Promise<Buffer> {
     const [{ served }] = questions as [Keyed];
-    const { streamFrames, keepAnswersS, commands } = this.#options;
-    // between the frame and its bytes there is Redis' protocol, not ours
-    const body = encodeTensors(FrameKind.predict, id, 0, joined(questions)).subarray(HEADER_BYTES);
-    const keys = [framesStream(served.model.name), ...(known === undefined ? [] : [known])];
-    // a version is not named: whatever is live when the frame is computed answers, as with a runtime that is asked directly
-    const values = [streamFrames, this.#id, id, "", body, keepAnswersS];
+    const { streamFrames, keepAnswersS, commands, versionOf } = this.#options;
+    const keys = [this.#options.keys.frames(served.model.name), ...(known === undefined ? [] : [known])];
+    const body = bodyOf(joined(questions));
+    const values = [streamFrames, this.#replies, id, versionOf(served), body, keepAnswersS];
     this.#accepting++;
     try {
-      return (await commands.callBuffer("EVAL", ACCEPT, keys.length, ...keys, ...values)) as Buffer;
+      return (await commands.callBuffer("EVAL", TAKE, keys.length, ...keys, ...values)) as Buffer;
     } finally {
       this.#accepting--;
       this.#scheduleFlush();
@@ -197,11 +197,10 @@ export class DurableRouter {
 
   async #read(): Promise<void> {
     let last = "0-0";
-    const stream = repliesStream(this.#id);
     while (!this.#closed) {
       try {
         const { waiting } = this.#options;
-        const reply = await waiting.callBuffer("XREAD", "COUNT", 100, "BLOCK", WAIT_MS, "STREAMS", stream, last);
+        const reply = await waiting.callBuffer("XREAD", "COUNT", 100, "BLOCK", WAIT_MS, "STREAMS", this.#replies, last);
         for (const [, entries] of entriesByStream(reply)) {
           for (const { id, fields } of entries) {
             last = id;
@@ -220,21 +219,13 @@ export class DurableRouter {
     if (!questions) return; // it was too late
     this.#flights.delete(id);
     try {
-      const { model, worker, frame } = openEnvelope(envelope);
-      for (const question of questions) question.worker = worker;
-      if (frame.kind === FrameKind.predictions) {
-        const answers = answersOf(tensorsIn(frame.body), questions, frame.timing);
-        for (const [index, { served, resolve }] of questions.entries()) {
-          const answer = answers[index] as Answer;
-          resolve({ ...answer, served: model ? { ...served, model } : served });
-        }
-        return;
-      }
-      const { reason, message } = refusalSchema.parse(jsonIn(frame.body));
-      const failure = reason === "gone" || reason === "lost" ? "unavailable" : reason;
-      for (const { reject } of questions) reject(new RuntimeError(failure, message, reason === "lost"));
+      const answers = answersIn(envelope, questions);
+      for (const [index, { resolve }] of questions.entries()) resolve(answers[index] as Answer);
     } catch (error) {
-      for (const { reject } of questions) reject(new RuntimeError("failed", messageOf(error)));
+      for (const question of questions) {
+        question.worker = (error as RuntimeError).worker;
+        question.reject(error as RuntimeError);
+      }
     }
   }
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { digestOf } from "../../../src/common/digest.ts";
 import { SlipwayError } from "../../../src/common/errors.ts";
 import { waitFor } from "../../../src/common/wait.ts";
@@ -242,11 +242,12 @@ describe("a router", () => {
 
   it("prefers the first runtime until that has a full batch before it", async () => {
     const asked: number[] = [];
+    const held = Promise.withResolvers<void>();
     const slow =
       (replica: number): Compute =>
       async (values) => {
         asked.push(replica);
-        await sleep(100);
+        await held.promise;
         return sum(values);
       };
     const limits = { batchRows: 2, queueRows: 1000 };
@@ -254,10 +255,12 @@ describe("a router", () => {
     await serve(slow(1), { limits, replica: 1 });
     const { router, model } = await connected({}, 2);
     const first = ask(router, model, 1, 2);
-    await sleep(20);
+    await vi.waitFor(() => expect(asked).toEqual([0]));
     const second = ask(router, model, 1, 2);
-    await sleep(20);
+    await vi.waitFor(() => expect(asked).toEqual([0, 1]));
     const third = ask(router, model, 1, 2);
+    await new Promise(setImmediate); // it is on its way
+    held.resolve();
     await Promise.all([first, second, third]);
     expect(asked).toEqual([0, 1, 0]);
   });

@@ -1,5 +1,8 @@
+import { once } from "node:events";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
+import { json } from "node:stream/consumers";
 import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { waitFor } from "../../src/common/wait.ts";
@@ -76,13 +79,18 @@ describe.skipIf(skip !== undefined)(
     const as = (name: string) => ({ authorization: `Bearer ${tokens[name]}` });
     const guest = () => inside(join(slipway.home, "cloud"), up.hosts[0].id);
     const golden = async () => JSON.parse(await readFile(join(model, "golden.json"), "utf8"));
-    // a connection of its own: one that is kept may lead to a frontend that has gone meanwhile
-    const predict = (headers: object, body: object) =>
-      fetch(`${up.url}/v1/predict`, {
+    /** Over a connection of its own: one that is kept may lead to a frontend that has gone meanwhile. */
+    const predict = async (headers: object, body: object) => {
+      const options = {
         method: "POST",
-        headers: { "content-type": "application/json", connection: "close", ...headers },
-        body: JSON.stringify(body),
-      });
+        agent: false as const,
+        headers: { "content-type": "application/json", ...headers },
+      };
+      const asked = request(`${up.url}/v1/predict`, options).end(JSON.stringify(body));
+      const [answer] = (await once(asked, "response")) as [IncomingMessage];
+      const read = (await json(answer)) as { predictions: { probability: number }[] };
+      return { status: answer.statusCode, predictions: read.predictions };
+    };
     const unitSays = async (unit: string, property: string) =>
       (await guest().inGuest("systemctl", "show", "-p", property, "--value", unit)).trim();
 
@@ -114,8 +122,7 @@ describe.skipIf(skip !== undefined)(
       expect((await predict(as("watcher"), { rows })).status).toBe(403);
       const answer = await predict(as("app"), { rows });
       expect(answer.status).toBe(200);
-      const { predictions } = (await answer.json()) as { predictions: { probability: number }[] };
-      expect(predictions.map(({ probability }) => probability)).toEqual(
+      expect(answer.predictions.map(({ probability }) => probability)).toEqual(
         outputs.map((p: number) => expect.closeTo(p, 5)),
       );
       expect((await fetch(`${up.url}/admin/queues`, { headers: as("ci") })).status).toBe(403);
@@ -125,6 +132,12 @@ describe.skipIf(skip !== undefined)(
     it("the verbs have a token of their own, and ask gRPC, too", async () => {
       const grpc = `${new URL(up.url).hostname}:5101`;
       expect(up).toMatchObject({ grpc });
+      expect((await slipway.run(["token", "ls"])).result.tokens).toContainEqual({
+        name: "ci",
+        role: "deploy",
+        made: true,
+      });
+      expect((await slipway.run(["token", "show", "nobody"])).result).toMatchObject({ error: { code: "E_USAGE" } });
       expect((await slipway.run(["check", "production"])).result).toMatchObject({ ok: true, grpc });
       expect((await slipway.run(["status", "production"])).result).toMatchObject({ health: "serving", grpc });
       expect((await slipway.run(["up", "production"])).result).toMatchObject({ ok: true, changed: false });
@@ -188,8 +201,7 @@ describe.skipIf(skip !== undefined)(
       const answers = await Promise.all(asked);
       expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
       for (const [at, answer] of answers.entries()) {
-        const { predictions } = (await answer.json()) as { predictions: { probability: number }[] };
-        expect(predictions[0]?.probability).toBeCloseTo(outputs[at % rows.length], 5);
+        expect(answer.predictions[0]?.probability).toBeCloseTo(outputs[at % rows.length], 5);
       }
     });
 

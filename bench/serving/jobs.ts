@@ -34,8 +34,8 @@ interface Outcome {
   doubled: number;
   /** Seconds from the kill to the first job that finished afterwards. */
   nextS: number;
-  /** Seconds from the kill to the end of the last job that was under way when it came. */
-  interruptedS: number;
+  /** Seconds from the kill until the last job that was under way when it came runs again: to its end, less what it takes by itself. */
+  againS: number;
 }
 
 interface Victim {
@@ -65,7 +65,7 @@ const victims: Victim[] = [
 
 console.log(`${machineLine(rounds)}; ${JOBS} jobs, each killed once. Medians, least and most in brackets.\n`);
 console.log(
-  "| killed | lost | doubled effects | s to the next finished job | s to the end of what was interrupted | target: ≤ 6 s |",
+  "| killed | lost | doubled effects | s to the next finished job | s until what was interrupted runs again | target: ≤ 6 s |",
 );
 console.log("|---|---|---|---|---|---|");
 for (const victim of victims) {
@@ -77,8 +77,8 @@ for (const victim of victims) {
     return `${median(values).toFixed(2)} (${Math.min(...values).toFixed(2)}–${Math.max(...values).toFixed(2)})`;
   };
   const [lost, doubled] = [sum((each) => each.lost), sum((each) => each.doubled)];
-  const met = lost === 0 && doubled === 0 && median(outcomes.map(({ nextS }) => nextS)) <= 6;
-  const cells = [victim.name, lost, doubled, spread(({ nextS }) => nextS), spread((each) => each.interruptedS)];
+  const met = lost === 0 && doubled === 0 && median(outcomes.map(({ againS }) => againS)) <= 6;
+  const cells = [victim.name, lost, doubled, spread(({ nextS }) => nextS), spread(({ againS }) => againS)];
   console.log(`| ${[...cells, met ? "met" : "**missed**"].join(" | ")} |`);
 }
 
@@ -127,7 +127,7 @@ async function measure({ kill }: Victim): Promise<Outcome> {
       LOOKS,
     ).then(since);
     await kill(bench, workers);
-    const [nextS, interruptedS] = await Promise.all([next, ended]);
+    const [nextS, endS] = await Promise.all([next, ended]);
     const counts = () => bench.queues.work.predictions.getJobCounts("completed", "failed").catch(() => undefined);
     await waitFor(
       "all jobs",
@@ -143,7 +143,7 @@ async function measure({ kill }: Victim): Promise<Outcome> {
       lost: ids.filter((id) => !distinct.has(id)).length,
       doubled: effects.length - distinct.size,
       nextS,
-      interruptedS,
+      againS: Math.max(0, endS - SLOW_MS / 1000),
     };
   } finally {
     await Promise.all(workers.map((worker) => worker.end("SIGKILL")));

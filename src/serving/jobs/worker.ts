@@ -50,7 +50,8 @@ const STOP_MS = 5000;
 const timing = {
   // Jobs run in processes of their own, so that this one's event loop never stalls for as long as a lock lives.
   lockDuration: 5000,
-  stalledInterval: 2000,
+  // with the lock: what a killed worker had under way begins again within 6 s
+  stalledInterval: 1000,
   maxStalledCount: 2,
   maxStartedAttempts: MAX_STARTS,
 } satisfies Partial<WorkerOptions>;

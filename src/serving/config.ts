@@ -168,6 +168,13 @@ export const servingConfig = z.object({
   jobs: jobsConfig.prefault({}),
   /** Commands that train, by the names under which trainings ask for them. */
   trainers: z.record(z.string().min(1).max(100), externalTrainerSchema).default({}),
+  /** What the host's agent tells of releases. */
+  releases: z
+    .object({
+      statusFile: z.string().default("/var/lib/slipway/releases/current.json"),
+      historyFile: z.string().default("/var/lib/slipway/releases.jsonl"),
+    })
+    .prefault({}),
   limits: servingLimits.partial().optional(),
   /** Of the models that are durable. */
   durable: durableSettings.partial().optional(),

@@ -26,6 +26,7 @@ import { loginRoutes } from "./pages/login-routes.ts";
 import { pageRoutes } from "./pages/page-routes.ts";
 import { predictRoutes } from "./predictions/predict-routes.ts";
 import { type Hub, localHub } from "./processes/hub.ts";
+import { releaseRoutes } from "./releases/release-routes.ts";
 import { requestIdOf } from "./request-ids.ts";
 import { type RouteEntry, tableOfRoutes } from "./route-table.ts";
 import { useZodSchemas } from "./schemas.ts";
@@ -134,6 +135,7 @@ export function buildFrontend(
     workerRoutes(routes, context.workers);
     balancerRoutes(routes, context.workers, hub);
     figureRoutes(routes, hub);
+    releaseRoutes(routes, context.config, hub);
     liveRoutes(routes, context, hub);
     pageRoutes(routes, context);
     loginRoutes(routes, context, access);

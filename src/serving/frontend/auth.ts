@@ -9,6 +9,8 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** Who may ask: every route says it. `public` needs no token, also where the host has some. */
     role?: Role | "public";
+    /** Everybody may ask, whatever the role, where the host has no tokens. */
+    openWithoutTokens?: boolean;
   }
   interface FastifyRequest {
     /** Who asks; {@link anyone} on public routes and on hosts without tokens. */
@@ -40,7 +42,8 @@ export function requireRoles(app: FastifyInstance, access: Access): void {
     const { method, url, config } = route;
     const needed = config?.role;
     if (needed === undefined && method !== "OPTIONS") throw new Error(`${method} ${url} declares no role`);
-    if (needed === undefined || needed === "public" || (!access.tokens && mayAct(anyone.role, needed))) return;
+    if (needed === undefined || needed === "public") return;
+    if (!access.tokens && (config?.openWithoutTokens || mayAct(anyone.role, needed))) return;
     const recognize: onRequestHookHandler = (request, reply, done) => {
       try {
         (request as Recognized)[recognized] = requireCaller(request, reply, needed, access);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { SlipwayError } from "../../common/errors.ts";
+import { type Traffic, trafficSchema } from "../../guest/release-terms.ts";
 
 const digestSchema = z.templateLiteral([z.literal("sha256:"), z.string().regex(/^[0-9a-f]{64}$/)]);
 
@@ -19,6 +20,11 @@ const versionSchema = z.object({
   loaded: z.boolean(),
 });
 
+const trialSchema = trafficSchema.extend({ version: z.string() });
+
+/** A version that serves beside the live one, and what share of the requests it sees. */
+export type Trial = z.infer<typeof trialSchema>;
+
 const modelSchema = z.object({
   /** Answers requests that name no version; absent while the model is not in service. */
   live: z.string().optional(),
@@ -26,6 +32,8 @@ const modelSchema = z.object({
   versions: z.array(versionSchema),
   /** Versions that were live before, latest last: where a rollback leads. */
   history: z.array(z.string()),
+  /** Never the live version, and always a loaded one. */
+  trial: trialSchema.optional(),
 });
 
 /** `registry.json`: the models of a host, and which of them serve. */
@@ -45,6 +53,8 @@ export const emptyRegistry: Registry = { schemaVersion: 1, models: {} };
 export interface LoadedVersion extends ModelIdentity {
   live: boolean;
   default: boolean;
+  /** Of a version on trial. */
+  trial?: Traffic;
 }
 
 /** A rollback leads no farther back. */
@@ -52,7 +62,7 @@ const HISTORY = 20;
 
 /** What runtimes shall serve. */
 export function loadedVersions(registry: Registry): LoadedVersion[] {
-  return Object.entries(registry.models).flatMap(([name, { live, versions }]) =>
+  return Object.entries(registry.models).flatMap(([name, { live, versions, trial }]) =>
     versions
       .filter(({ loaded }) => loaded)
       .map(({ version, digest }) => ({
@@ -61,6 +71,7 @@ export function loadedVersions(registry: Registry): LoadedVersion[] {
         digest,
         live: version === live,
         default: version === live && name === registry.default,
+        ...(version === trial?.version && { trial: { mode: trial.mode, percent: trial.percent } }),
       })),
   );
 }
@@ -92,26 +103,48 @@ export function addVersion(registry: Registry, { name, version, digest }: ModelI
  * @throws SlipwayError E_MODEL_UNKNOWN
  */
 export function useVersion(registry: Registry, name: string, version: string): Registry {
+  const { live: left } = requireModel(registry, name);
+  const switched = switchVersion(registry, name, version);
+  return left === undefined || left === version ? switched : withLoaded(switched, name, left, false);
+}
+
+/**
+ * The same, but the version that was live stays in memory: a switch back is a matter of a moment.
+ * @throws SlipwayError E_MODEL_UNKNOWN
+ */
+export function switchVersion(registry: Registry, name: string, version: string): Registry {
   const model = requireModel(registry, name);
   requireVersion(name, model, version);
   if (model.live === version) return registry;
-  const left = model.live;
   const changed = {
     ...model,
     live: version,
-    versions: model.versions.map((one) => ({
-      ...one,
-      loaded: one.version === version || (one.loaded && one.version !== left),
-    })),
-    history: left === undefined ? model.history : [...model.history, left].slice(-HISTORY),
+    versions: model.versions.map((one) => (one.version === version ? { ...one, loaded: true } : one)),
+    history: model.live === undefined ? model.history : [...model.history, model.live].slice(-HISTORY),
   };
   return { ...withModel(registry, name, changed), default: registry.default ?? name };
+}
+
+/**
+ * This version serves beside the live one; without one, no version of the model is on trial any more. What was on trial stays in memory.
+ * @throws SlipwayError E_MODEL_UNKNOWN, E_MODEL_IN_USE for the live version
+ */
+export function setTrial(registry: Registry, name: string, trial: Trial | undefined): Registry {
+  const { trial: before, ...model } = requireModel(registry, name);
+  if (trial === undefined) return before === undefined ? registry : withModel(registry, name, model);
+  if (trial.version === model.live) {
+    throw new SlipwayError("E_MODEL_IN_USE", `${name} ${trial.version} is in service and cannot be on trial`, {
+      hint: "Try a version that does not answer already.",
+    });
+  }
+  const loaded = loadVersion(registry, name, trial.version);
+  return withModel(loaded, name, { ...requireModel(loaded, name), trial });
 }
 
 /** Requests that name no model are this one's. Throws SlipwayError E_MODEL_UNKNOWN. */
 export function useAsDefault(registry: Registry, name: string): Registry {
   requireModel(registry, name);
-  return { ...registry, default: name };
+  return registry.default === name ? registry : { ...registry, default: name };
 }
 
 /**
@@ -209,13 +242,19 @@ export function digestsIn({ models }: Registry): Set<ModelIdentity["digest"]> {
 
 function withLoaded(registry: Registry, name: string, version: string, loaded: boolean): Registry {
   const model = requireModel(registry, name);
-  requireVersion(name, model, version);
-  const versions = model.versions.map((one) => (one.version === version ? { ...one, loaded } : one));
+  const known = requireVersion(name, model, version);
+  if (known.loaded === loaded) return registry;
+  const versions = model.versions.map((one) => (one === known ? { ...one, loaded } : one));
   return withModel(registry, name, { ...model, versions });
 }
 
 function withModel(registry: Registry, name: string, model: RegisteredModel): Registry {
-  return { ...registry, models: { ...registry.models, [name]: model } };
+  const { trial, ...rest } = model;
+  const isOnTrial =
+    trial !== undefined &&
+    trial.version !== model.live &&
+    model.versions.some(({ version, loaded }) => loaded && version === trial.version);
+  return { ...registry, models: { ...registry.models, [name]: isOnTrial ? model : rest } };
 }
 
 function requireModel({ models }: Registry, name: string): RegisteredModel {
@@ -224,8 +263,10 @@ function requireModel({ models }: Registry, name: string): RegisteredModel {
   return model;
 }
 
-function requireVersion(name: string, { versions }: RegisteredModel, version: string): void {
-  if (!versions.some((one) => one.version === version)) throw unknown(`${name} has no version ${version}`);
+function requireVersion(name: string, { versions }: RegisteredModel, version: string) {
+  const known = versions.find((one) => one.version === version);
+  if (known === undefined) throw unknown(`${name} has no version ${version}`);
+  return known;
 }
 
 function unknown(reason: string): SlipwayError {

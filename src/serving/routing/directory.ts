@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import type { Traffic } from "../../guest/release-terms.ts";
 import type { ModelIdentity } from "../models/registry.ts";
 import type { RuntimeLink } from "./link.ts";
 import type { ServedModel } from "./question.ts";
@@ -22,6 +23,8 @@ interface Entry {
 export interface ListedModel extends ServedModel {
   live: boolean;
   default: boolean;
+  /** Where it is on trial. */
+  trial?: Traffic;
 }
 
 /** What the connected runtimes serve, and where. A model keeps its {@link ServedModel} object for as long as it is known. */
@@ -29,6 +32,7 @@ export class Directory {
   readonly #entries = new Map<string, Entry>();
   #live = new Map<string, ServedModel>();
   #default: ServedModel | undefined;
+  #trials = new Map<ServedModel, Traffic>();
   readonly #lastLive = new Map<string, ServedModel>();
   #lastDefault: ServedModel | undefined;
 
@@ -43,6 +47,7 @@ export class Directory {
     }
     this.#live = new Map();
     this.#default = undefined;
+    this.#trials = new Map();
     for (const link of links) {
       const { connected } = link;
       if (!connected) continue;
@@ -53,6 +58,7 @@ export class Directory {
         card,
         live,
         default: standard,
+        trial,
         batchRows = connected.hello.batchRows,
       } of connected.models) {
         const entry = this.#entryOf({ model, card, onnxruntime });
@@ -60,6 +66,7 @@ export class Directory {
         entry.seen = now;
         if (live && !this.#live.has(model.name)) this.#live.set(model.name, entry.served);
         if (standard) this.#default ??= entry.served;
+        if (trial) this.#trials.set(entry.served, trial);
       }
     }
     for (const [entry, places] of before) {
@@ -85,11 +92,15 @@ export class Directory {
   get models(): ListedModel[] {
     return [...this.#entries.values()]
       .filter(({ places }) => places.length > 0)
-      .map(({ served }) => ({
-        ...served,
-        live: this.#live.get(served.model.name) === served,
-        default: this.#default === served,
-      }));
+      .map(({ served }) => {
+        const trial = this.#trials.get(served);
+        return {
+          ...served,
+          live: this.#live.get(served.model.name) === served,
+          default: this.#default === served,
+          ...(trial && { trial }),
+        };
+      });
   }
 
   places({ model }: ServedModel): readonly Place[] {

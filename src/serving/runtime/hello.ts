@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type ErrorCode, errorCatalogue } from "../../common/error-catalogue.ts";
+import { trafficSchema } from "../../guest/release-terms.ts";
 import { modelCardSchema } from "../models/card.ts";
 import { identitySchema } from "../models/registry.ts";
 
@@ -12,6 +13,8 @@ const servedModelSchema = z.object({
   live: z.boolean(),
   /** Whether requests that name no model are answered by this one. */
   default: z.boolean(),
+  /** What share of the requests it sees, where it is on trial beside the live version. */
+  trial: trafficSchema.optional(),
   /** Rows that it computes in one call, where they are not the runtime's. */
   batchRows: z.number().int().positive().optional(),
 });

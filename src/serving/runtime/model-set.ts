@@ -42,13 +42,14 @@ export class ModelSet {
 
   /** What is served, as peers are told. */
   get models(): RuntimeModel[] {
-    return this.#served.map(({ slot, model, card, live, default: standard, batchRows }) => ({
+    return this.#served.map(({ slot, model, card, live, default: standard, trial, batchRows }) => ({
       slot,
       model,
       card,
       ...(batchRows !== undefined && { batchRows }),
       live,
       default: standard,
+      ...(trial && { trial }),
     }));
   }
 
@@ -84,7 +85,7 @@ export class ModelSet {
     for (const version of wanted) {
       const known = this.#served.find(({ model }) => isSame(model, version));
       if (known) {
-        served.push(Object.assign(known, { live: version.live, default: version.default }));
+        served.push(Object.assign(known, { live: version.live, default: version.default, trial: version.trial }));
         continue;
       }
       try {
@@ -103,7 +104,7 @@ export class ModelSet {
   }
 
   async #load(version: LoadedVersion): Promise<Slot> {
-    const { live, default: standard, ...model } = version;
+    const { live, default: standard, trial, ...model } = version;
     const loaded = await this.#options.load(version);
     const { card } = loaded;
     const limits = this.#options.limits(version.name);
@@ -113,6 +114,7 @@ export class ModelSet {
       card,
       live,
       default: standard,
+      ...(trial && { trial }),
       loaded,
       batchRows: limits.batchRows,
       batcher: new Batcher(loaded.run, limits, {

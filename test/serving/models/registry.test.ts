@@ -15,6 +15,8 @@ import {
   type Registry,
   retainVersions,
   rollBack,
+  setTrial,
+  switchVersion,
   unload,
   useAsDefault,
   useVersion,
@@ -36,6 +38,37 @@ describe("the registry of models", () => {
       { ...identity("n", "1"), live: true, default: false },
     ]);
     expect(defaultModel(useAsDefault(registry, "n"))).toEqual(identity("n", "1"));
+  });
+
+  it("switches to a version and back while both stay in memory", () => {
+    const both = switchVersion(inUse("1", "2"), "m", "1");
+    expect(loaded(both)).toEqual(["1", "2"]);
+    expect(defaultModel(both)?.version).toBe("1");
+    expect(switchVersion(both, "m", "1")).toBe(both);
+    expect(defaultModel(switchVersion(both, "m", "2"))?.version).toBe("2");
+    expect(defaultModel(rollBack(both, "m"))?.version).toBe("2");
+  });
+
+  it("has a version on trial beside the live one, as long as it is in memory and not live itself", () => {
+    const tried = setTrial(inUse("1", "2"), "m", { version: "1", mode: "canary", percent: 10 });
+    expect(loadedVersions(tried)).toEqual([
+      { ...identity("m", "1"), live: false, default: false, trial: { mode: "canary", percent: 10 } },
+      { ...identity("m", "2"), live: true, default: true },
+    ]);
+    const noTrial = expect.not.objectContaining({ trial: expect.anything() });
+    for (const ended of [
+      setTrial(tried, "m", undefined),
+      switchVersion(tried, "m", "1"),
+      useVersion(tried, "m", "1"),
+      unload(tried, "m", "1"),
+      deleteVersion(tried, "m", "1"),
+    ]) {
+      expect(loadedVersions(ended)).toEqual(loadedVersions(ended).map(() => noTrial));
+      expect(ended.models.m).toEqual(noTrial);
+    }
+    expect(() => setTrial(tried, "m", { version: "2", mode: "shadow", percent: 1 })).toThrow(
+      expect.objectContaining({ code: "E_MODEL_IN_USE" }),
+    );
   });
 
   it("rolls back, again and again, and then no farther", () => {
@@ -80,7 +113,7 @@ describe("the registry of models", () => {
     const version = fc.constantFrom("1", "2", "3");
     const name = fc.constantFrom("a", "b");
     const action = fc.oneof(
-      fc.record({ do: fc.constantFrom("add", "use", "load", "unload", "delete"), name, version }),
+      fc.record({ do: fc.constantFrom("add", "use", "switch", "try", "load", "unload", "delete"), name, version }),
       fc.record({ do: fc.constantFrom("rollback", "unload all", "retain", "default"), name, version }),
     );
     fc.assert(
@@ -92,11 +125,13 @@ describe("the registry of models", () => {
           } catch (error) {
             expect(error).toMatchObject({ code: expect.stringMatching(/^E_MODEL_(UNKNOWN|IN_USE)$/) });
           }
-          for (const { live, versions } of Object.values(registry.models)) {
+          for (const { live, versions, trial } of Object.values(registry.models)) {
             const names = versions.map((one) => one.version);
             expect(new Set(names).size).toBe(names.length);
             if (live !== undefined)
               expect(versions.find((one) => one.version === live)).toMatchObject({ loaded: true });
+            if (trial) expect(versions.find((one) => one.version === trial.version)).toMatchObject({ loaded: true });
+            if (trial) expect(trial.version).not.toBe(live);
           }
           expect(loadedVersions(registry).filter((one) => one.default).length).toBeLessThanOrEqual(1);
         }
@@ -111,6 +146,10 @@ function apply(registry: Registry, what: string, name: string, version: string):
       return addVersion(registry, identity(name, version));
     case "use":
       return useVersion(registry, name, version);
+    case "switch":
+      return switchVersion(registry, name, version);
+    case "try":
+      return setTrial(registry, name, { version, mode: "canary", percent: 5 });
     case "load":
       return loadVersion(registry, name, version);
     case "unload":

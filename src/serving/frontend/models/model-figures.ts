@@ -1,10 +1,11 @@
 import { type ModelCounters, modelCountersOf } from "../../metrics/counters.ts";
-import type { Cell, Meter } from "../../metrics/meter.ts";
+import type { Cell, Histogram, Meter } from "../../metrics/meter.ts";
 import { modelStatsOf } from "../../metrics/model-stats.ts";
 import { type AskedRouter, withPredict } from "../../routing/asked-router.ts";
 import { RuntimeError, type ServedModel } from "../../routing/question.ts";
 import { rowsIn } from "../../runtime/fitting.ts";
 import type { FrontendContext } from "../context.ts";
+import { wayOf } from "../releases/version-figures.ts";
 
 const ROW_BUCKETS = [1, 4, 16, 64, 256, 1024, 4096];
 /** In seconds. */
@@ -20,6 +21,13 @@ export const LIVE_FIGURES = {
   latency: "slipway_predict_seconds",
   inFlight: "slipway_predictions_in_flight",
   runtimeRows: "slipway_runtime_rows_in_flight",
+} as const;
+
+/** The figures that a release is judged by. */
+export const RELEASE_FIGURES = {
+  refused: "slipway_model_refused_total",
+  serves: "slipway_model_serves",
+  processes: "slipway_frontend_processes",
 } as const;
 
 /** The context with a router whose answers are counted, by model; what it serves, and the queue's depth, are figures, too. */
@@ -69,17 +77,54 @@ function meterWhatServes(router: AskedRouter, meter: Meter): void {
       value: 1,
     })),
   );
+  // these are added up: what a release asks is how many processes have heard of it
+  meter.gauge(
+    { name: RELEASE_FIGURES.processes, help: "Processes of the frontend that tell their figures.", labels: [] },
+    () => [{ labels: [], value: 1 }],
+  );
+  meter.gauge(
+    {
+      name: RELEASE_FIGURES.serves,
+      help: "Processes of the frontend for which a model serves in this way.",
+      labels: ["model", "version", "digest", "way"],
+    },
+    () =>
+      router.models.map(({ model: { name, version, digest }, ...how }) => ({
+        labels: [name, version, digest, wayOf(how)],
+        value: 1,
+      })),
+  );
 }
 
 function counted(router: AskedRouter, meter: Meter): AskedRouter {
   const counters = modelCountersOf(meter);
-  const known = new WeakMap<ServedModel, Map<string, ModelCounters>>();
-  const countersOf = (served: ServedModel, worker = NOBODY) => {
-    let byWorker = known.get(served);
-    if (!byWorker) {
-      byWorker = new Map();
-      known.set(served, byWorker);
+  const refusals = meter.counter({
+    name: RELEASE_FIGURES.refused,
+    help: "Requests that failed by what was asked, not by the model or the host.",
+    labels: ["model", "version"],
+  });
+  const latencies = meter.histogram({
+    name: LIVE_FIGURES.latency,
+    help: "Time from a question to a model to its answer, or to its failure.",
+    labels: ["model", "version"],
+    buckets: LATENCY_BUCKETS,
+  });
+  const figuresOf = ({ model }: ServedModel) => ({
+    byWorker: new Map<string, ModelCounters>(),
+    refused: refusals(model.name, model.version),
+    latency: latencies(model.name, model.version),
+  });
+  const known = new WeakMap<ServedModel, ReturnType<typeof figuresOf>>();
+  const ownOf = (served: ServedModel) => {
+    let own = known.get(served);
+    if (!own) {
+      own = figuresOf(served);
+      known.set(served, own);
     }
+    return own;
+  };
+  const countersOf = (served: ServedModel, worker = NOBODY) => {
+    const { byWorker } = ownOf(served);
     let own = byWorker.get(worker);
     if (!own) {
       own = counters(served.model, worker);
@@ -103,18 +148,12 @@ function counted(router: AskedRouter, meter: Meter): AskedRouter {
   const seconds = (name: string, help: string) => meter.histogram({ name, help, labels: [], buckets: TIME_BUCKETS })();
   const queued = seconds("slipway_queue_seconds", "Time that a request waited in the runtime.");
   const computed = seconds("slipway_compute_seconds", "Time that the batch of a request was computed for.");
-  const latency = meter.histogram({
-    name: LIVE_FIGURES.latency,
-    help: "Time from a question to a model to its answer, or to its failure.",
-    labels: [],
-    buckets: LATENCY_BUCKETS,
-  })();
   let inFlight = 0;
   meter.gauge({ name: LIVE_FIGURES.inFlight, help: "Questions to models that are not answered.", labels: [] }, () => [
     { labels: [], value: inFlight },
   ]);
   /** @returns how long it took, in milliseconds */
-  const finish = (start: number): number => {
+  const finish = (start: number, { latency }: { latency: Histogram }): number => {
     const elapsedMs = performance.now() - start;
     inFlight--;
     latency.observe(elapsedMs / 1000);
@@ -131,19 +170,26 @@ function counted(router: AskedRouter, meter: Meter): AskedRouter {
         batchRows.observe(timing.batchRows);
         queued.observe(timing.queueMicros / 1e6);
         computed.observe(timing.computeMicros / 1e6);
-        const milliseconds = finish(start);
+        const milliseconds = finish(start, ownOf(answer.served));
         countersOf(answer.served, answer.worker).answered(count, milliseconds);
         stats.answered(answer.served.model, count, timing, milliseconds);
         return answer;
       },
       (error: unknown) => {
-        const milliseconds = finish(start);
+        const own = ownOf(served);
+        const milliseconds = finish(start, own);
         countersOf(served, error instanceof RuntimeError ? error.worker : undefined).failed(milliseconds);
+        if (isRefusal(error)) own.refused.add(1);
         stats.failed(served.model, milliseconds);
         throw error;
       },
     );
   });
+}
+
+/** Whether the caller alone can help it: answered as 4xx. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof RuntimeError && (error.reason === "invalid" || error.reason === "rejected");
 }
 
 /** The worker of questions that no runtime was asked, or none that says who it is. */

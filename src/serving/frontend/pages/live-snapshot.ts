@@ -54,7 +54,9 @@ export function liveFigures(readings: readonly Reading[], router: FrontendContex
   const statistics = modelStatisticsIn(readings);
   const latency = readings.find(({ family }) => family.name === LIVE_FIGURES.latency);
   const bounds = latency?.family.buckets ?? [];
-  const counts = latency?.cells[0]?.value as number[] | undefined;
+  const counts = [...bounds, Number.POSITIVE_INFINITY].map((_, at) =>
+    (latency?.cells ?? []).reduce((total, { value }) => total + ((value as number[])[at] ?? 0), 0),
+  );
   const rowsOf = new Map(
     cellsOf(readings, LIVE_FIGURES.runtimeRows).map(({ labels: [, id = ""], value }) => [id, value as number]),
   );
@@ -69,7 +71,7 @@ export function liveFigures(readings: readonly Reading[], router: FrontendContex
       inFlight: sum(LIVE_FIGURES.inFlight),
       rowsInFlight: sum(LIVE_FIGURES.runtimeRows),
     },
-    latency: { bounds, counts: counts?.slice(0, bounds.length + 1) ?? bounds.map(() => 0).concat(0) },
+    latency: { bounds, counts },
     runtimes: router.runtimes.map(({ id, group, provider, providerNote, rows }) => ({
       id,
       group,

@@ -30,6 +30,14 @@ export async function ensureTokens(
   return token;
 }
 
+/** The token with which a host asks its own frontend; undefined where the stack has none. */
+export async function gateToken(
+  paths: Pick<Host["paths"], "gateToken">,
+  tokens: TokenEntry[] | undefined,
+): Promise<string | undefined> {
+  return tokens === undefined ? undefined : (await readTextIfExists(paths.gateToken))?.trim();
+}
+
 async function ensureGateToken(file: string): Promise<string> {
   const kept = (await readTextIfExists(file))?.trim();
   if (kept) return kept;

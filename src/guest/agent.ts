@@ -1,46 +1,122 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../common/errors.ts";
-import { converge, stepsBeforeRestart } from "./converge.ts";
+import { waitFor } from "../common/wait.ts";
+import { gateToken } from "./access.ts";
+import { converge } from "./converge.ts";
 import type { Host } from "./host.ts";
-import type { Manifest } from "./manifest.ts";
-import { defaultModel } from "./model.ts";
+import { StepFailed } from "./journal-writer.ts";
+import { defaultModel, type Manifest } from "./manifest.ts";
+import type { FoundManifest } from "./manifest-watch.ts";
 import { type ReleaseRecord, writeReleaseRecord } from "./release-record.ts";
+import { phaseOf, stepsThatLeaveServicesAlone } from "./releasing/failed-phase.ts";
+import { changesModelsAlone, modelsOnlyIn } from "./releasing/lineup.ts";
+import { type ModelRelease, releaseModels } from "./releasing/model-release.ts";
+import { OwnFrontend } from "./releasing/own-frontend.ts";
+import { identityOf, ReleaseProgress } from "./releasing/progress.ts";
+import { switchBack } from "./releasing/switch.ts";
 import { payloadServices, type Service } from "./units.ts";
 import { failureOf, upgradePayload } from "./upgrade.ts";
 
+/** After a boot the services start beside the agent; a guest under software emulation starts Node in minutes. */
+const READY_MS = 300_000;
+/** An interrupted release is gone on with so often: one that takes its host down must come to an end. */
+const MOST_TRIES = 2;
+
+/** What the host remembers. */
+type Remembered = Omit<ReleaseRecord, "schemaVersion">;
+
+/** For a watch that nothing newer ends. */
+const pauseOnly: ModelRelease["pause"] = (ms) => sleep(ms, "over");
+
 /**
- * Puts a release into service: a new model by having the runtimes exchange it, a new payload by its own bootstrap. When it does not pass the
- * gate the host goes back to what served before. The verdict is journalled when the outcome stands.
+ * Puts a release into service: new models beside those that serve, without a restart; a new payload by its own bootstrap. When it fails, at
+ * whatever phase, the host goes back to what served before. The verdict is journalled when the outcome stands.
+ * @param pause waits within the watch, and ends it where another release has come
  * @returns what the host remembers from now on
  */
 export async function deploy(
   host: Host,
-  record: ReleaseRecord,
+  record: Remembered,
+  { manifest, document }: FoundManifest,
+  pause: ModelRelease["pause"] = pauseOnly,
+): Promise<Remembered> {
+  const { manifest: from } = record;
+  const progress = new ReleaseProgress(host.paths, from, manifest);
+  const tries = (record.underway?.tries ?? 0) + 1;
+  const remember = (switched: boolean) =>
+    writeReleaseRecord(host.paths, { ...record, underway: { manifest, switched, tries } });
+  const frontend = await frontendOf(host, from);
+  return concluded(host, from, manifest, progress, async () => {
+    await progress.enter("fetch");
+    await remember(record.underway?.switched ?? false);
+    if (frontend && changesModelsAlone(from, manifest)) {
+      const onSwitch = () => remember(true);
+      return releaseModels({ host, frontend, progress, from, to: manifest, onSwitch, pause });
+    }
+    // the steps of the journal tell how far it is
+    await progress.enter("load");
+    return from.payload.digest === manifest.payload.digest
+      ? converge(host, manifest, [])
+      : upgradePayload(host, manifest, document);
+  });
+}
+
+/**
+ * Ends a release that the agent was interrupted in, by a kill or a reboot: one that had passed its gate is gone on with, once; any other is
+ * taken back.
+ */
+export async function settleInterrupted(
+  host: Host,
+  record: Remembered,
+  pause: ModelRelease["pause"] = pauseOnly,
+): Promise<Remembered> {
+  const { manifest: from, underway } = record;
+  if (underway === undefined) return record;
+  const { manifest, switched, tries } = underway;
+  const frontend = await frontendOf(host, from);
+  if (frontend && switched && tries < MOST_TRIES && changesModelsAlone(from, manifest)) {
+    const isReady = () => frontend.ask("/v2/health/ready").catch(() => undefined);
+    // what is not ready fails the release in its own words
+    await waitFor("the frontend to be ready", isReady, { timeoutMs: READY_MS }).catch(() => undefined);
+    return deploy(host, record, { manifest, document: "" }, pause);
+  }
+  const progress = new ReleaseProgress(host.paths, from, manifest, switched ? "watch" : "load");
+  return concluded(host, from, manifest, progress, async () => {
+    const reason = "the host's agent was interrupted while the release was under way";
+    throw new StepFailed(progress.phase, reason, [reason], undefined);
+  });
+}
+
+/** Does the work of a release, and whatever comes of it: the way back, the record, the report, the verdict. */
+async function concluded(
+  host: Host,
+  from: Manifest,
   manifest: Manifest,
-  document: string,
-): Promise<Omit<ReleaseRecord, "schemaVersion">> {
+  progress: ReleaseProgress,
+  work: () => Promise<number[]>,
+): Promise<Remembered> {
   const began = performance.now();
   const { sequence } = manifest;
   const ms = () => Math.round(performance.now() - began);
-  const restart = servicesToRestart(record.manifest, manifest);
   try {
-    const outputs = await (record.manifest.payload.digest === manifest.payload.digest
-      ? converge(host, manifest, restart)
-      : upgradePayload(host, manifest, document));
-    const next = { sequence, manifest };
-    await writeReleaseRecord(host.paths, next);
-    host.journal.verdict({ sequence, ok: true, model: nameOf(manifest), outputs, ms: ms() });
+    const outputs = await work();
+    const next = await remembered(host, { sequence, manifest });
+    progress.serves(manifest);
+    await progress.end("passed");
+    host.journal.verdict({ sequence, ok: true, model: identityOf(defaultModel(manifest)), outputs, ms: ms() });
     return next;
   } catch (error) {
     const failure = failureOf(error);
-    const disturbed = !["layers", ...stepsBeforeRestart].includes(failure.step);
-    const served = await goBack(host, record.manifest, disturbed ? restart : []);
-    const next = { sequence, manifest: record.manifest };
-    await writeReleaseRecord(host.paths, next);
+    const served = await goBack(host, from, manifest, failure.step);
+    const next = await remembered(host, { sequence, manifest: from });
     const lines = served.ok ? failure.lines : [...failure.lines, `and the way back failed: ${served.reason}`];
+    progress.serves(from);
+    const phase = phaseOf(failure.step) ?? progress.phase;
+    await progress.end(served.ok ? "kept" : "broken", { phase, reason: failure.reason, lines });
     host.journal.verdict({
       sequence,
       ok: false,
-      ...(served.ok ? { model: nameOf(record.manifest) } : {}),
+      ...(served.ok ? { model: identityOf(defaultModel(from)) } : {}),
       failure: { ...failure, lines },
       ms: ms(),
     });
@@ -58,31 +134,52 @@ export async function resume(host: Host, manifest: Manifest): Promise<void> {
   const ms = () => Math.round(performance.now() - began);
   try {
     const outputs = await converge(host, manifest, []);
-    host.journal.verdict({ sequence, ok: true, model: nameOf(manifest), outputs, ms: ms() });
+    host.journal.verdict({ sequence, ok: true, model: identityOf(defaultModel(manifest)), outputs, ms: ms() });
   } catch (error) {
     host.journal.verdict({ sequence, ok: false, failure: failureOf(error), ms: ms() });
   }
 }
 
-/** What a change from one manifest to another makes necessary to start anew. */
-export function servicesToRestart(from: Manifest, to: Manifest): Service[] {
-  return from.payload.digest === to.payload.digest ? [] : payloadServices;
+/** A record that cannot be written, on a full disk, must not have the agent begin again and again. */
+async function remembered(host: Host, next: Remembered): Promise<Remembered> {
+  await writeReleaseRecord(host.paths, next).catch((error: unknown) =>
+    console.error(`the release cannot be remembered: ${messageOf(error)}`),
+  );
+  return next;
 }
 
+/** To what served before: by a switch where that still has its processes and its models, else step by step. */
 async function goBack(
   host: Host,
-  manifest: Manifest,
-  restart: Service[],
+  from: Manifest,
+  failed: Manifest,
+  step: string,
 ): Promise<{ ok: true } | { ok: false; reason: string }> {
   try {
-    await converge(host, manifest, restart);
+    const frontend = await frontendOf(host, from);
+    const switched =
+      frontend &&
+      changesModelsAlone(from, failed) &&
+      (await switchBack(host, frontend, from, modelsOnlyIn(failed, from)).then(
+        () => true,
+        () => false,
+      ));
+    if (!switched) await converge(host, from, servicesToRestart(from, failed, step));
     return { ok: true };
   } catch (error) {
     return { ok: false, reason: messageOf(error) };
   }
 }
 
-function nameOf(manifest: Manifest): { name: string; version: string; digest: string } {
-  const { name, version, digest } = defaultModel(manifest);
-  return { name, version, digest };
+/** What has to start anew on the way back from a release that failed at a step. */
+export function servicesToRestart(from: Manifest, failed: Manifest, step: string): Service[] {
+  const disturbed = !stepsThatLeaveServicesAlone.includes(step);
+  return disturbed && from.payload.digest !== failed.payload.digest ? payloadServices : [];
+}
+
+/** As a host that runs this manifest asks it; undefined on one without a frontend. */
+async function frontendOf({ config, paths, frontendUrl }: Host, manifest: Manifest): Promise<OwnFrontend | undefined> {
+  const { frontend } = config.roles;
+  if (frontend === undefined) return undefined;
+  return new OwnFrontend(frontendUrl(frontend.port), await gateToken(paths, manifest.settings.tokens));
 }

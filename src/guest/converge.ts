@@ -5,8 +5,8 @@ import { ensureCertificates } from "./certificates.ts";
 import { exchangeModels } from "./exchange.ts";
 import { passGate } from "./gate.ts";
 import type { Host } from "./host.ts";
-import type { Manifest } from "./manifest.ts";
-import { activateModel, defaultModel, ensureModel, readProbe, shareRegistry } from "./model.ts";
+import { defaultModel, type Manifest } from "./manifest.ts";
+import { activateModels, ensureModels, readProbe, shareRegistry } from "./model.ts";
 import { activatePayload, ensurePayload } from "./payload.ts";
 import { ensureQueueConfig, ensureQueueServer } from "./queue.ts";
 import { collapsedService, ensureRunning, ensureUnits } from "./services.ts";
@@ -37,8 +37,8 @@ export async function converge(host: Host, manifest: Manifest, restart: Service[
   await journal.step("users", () => ensureServiceUser(host));
   const queue = await journal.step("queue", () => ensureQueue(host, durableModels(serving).length > 0));
   await journal.step("model", async () => {
-    await ensureModel(paths, config.sourceUrl, model);
-    await activateModel(paths, model);
+    await ensureModels(paths, config.sourceUrl, manifest);
+    await activateModels(paths, manifest);
     await shareRegistry(host);
   });
   const { tokens, aiengine } = manifest.settings;

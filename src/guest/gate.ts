@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { ownAddress } from "../common/own-address.ts";
 import { differenceOf, elementsIn, type Probe } from "../serving/models/probe.ts";
+import { type Ask, askingAs } from "./asking.ts";
 import { causeOf } from "./source.ts";
 
 const REQUEST_TIMEOUT_MS = 15_000;
@@ -10,6 +11,9 @@ const PAUSE_MS = 50;
 const LOOK_MS = 500;
 /** A verdict names no more: it is a line on the console. */
 const MOST_OUTPUTS = 64;
+
+/** What was waited for did not come in time: neither well nor amiss. */
+export class StillWaiting extends Error {}
 
 /** What a release must show on the host itself before it is good. */
 export interface Expectation {
@@ -60,11 +64,16 @@ export async function passGate(url: string, expected: Expectation, options: Gate
   if (version.model.digest !== model) throw new Error(`model ${version.model.digest} serves, not ${model}`);
   const answered = requireAnswer(probe, await ask(`${url}${probe.path}`, probe.body));
   if (jobs) requireAnswer(probe, await resultOfJob(ask, url, probe, options));
+  return numbersShown(answered);
+}
+
+/** As many of an answer's numbers as a verdict names. */
+export function numbersShown(answered: readonly unknown[]): number[] {
   return answered.filter((element) => typeof element === "number").slice(0, MOST_OUTPUTS);
 }
 
-/** The elements of an answer. Throws where they are not those that are expected. */
-function requireAnswer(probe: Probe, answer: unknown): ReturnType<typeof elementsIn> & object {
+/** The elements of an answer to a golden question. Throws where they are not those that are expected. */
+export function requireAnswer(probe: Probe, answer: unknown): ReturnType<typeof elementsIn> & object {
   const elements = elementsIn(answer);
   if (elements === undefined) throw new Error(`${probe.path} answers what is no prediction`);
   const difference = differenceOf(probe, elements);
@@ -72,7 +81,8 @@ function requireAnswer(probe: Probe, answer: unknown): ReturnType<typeof element
   return elements;
 }
 
-async function resultOfJob(ask: Ask, url: string, { body }: Probe, options: GateOptions): Promise<unknown> {
+/** What the host's worker answers to a golden question that comes by way of the queue. */
+export async function resultOfJob(ask: Ask, url: string, { body }: Probe, options: GateOptions): Promise<unknown> {
   const { id } = await eventually("the queue to take a job", options, async () =>
     jobAnswer.parse(await ask(`${url}/v1/jobs`, body)),
   );
@@ -102,27 +112,10 @@ async function eventually<T>(what: string, { timeoutMs, hopeless }: GateOptions,
       look = performance.now() + LOOK_MS;
     }
     if (performance.now() > deadline) {
-      throw new Error(`waited ${Math.round(timeoutMs / 1000)} s for ${what}: ${last}`);
+      throw new StillWaiting(`waited ${Math.round(timeoutMs / 1000)} s for ${what}: ${last}`);
     }
     await sleep(PAUSE_MS);
   }
-}
-
-/** Answers the JSON that a GET, or with `body` a POST, answers. */
-type Ask = (url: string, body?: unknown) => Promise<unknown>;
-
-function askingAs(token: string | undefined): Ask {
-  const credentials = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  return async (url, body) => {
-    const answer = await fetch(url, {
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-      headers: { ...credentials, ...(body === undefined ? {} : { "content-type": "application/json" }) },
-      ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }),
-    });
-    const text = await answer.text();
-    if (!answer.ok) throw new Error(`${url} answers ${answer.status}: ${text.slice(0, 300)}`);
-    return JSON.parse(text);
-  };
 }
 
 /** A host that shall know its callers must not answer strangers. */

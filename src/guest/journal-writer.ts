@@ -1,4 +1,4 @@
-import { appendFileSync, closeSync, constants, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
+import { appendFileSync, closeSync, constants, mkdirSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { isErrno, messageOf } from "../common/errors.ts";
 import { formatJournalLine, type JournalEntry, type JournalLine, parseJournal } from "./journal.ts";
@@ -29,6 +29,8 @@ export class JournalWriter {
   readonly #file: string;
   readonly #console: string;
   readonly #boot: string;
+  /** This writer's last line, and how long the file was then: as long as nobody else writes it need not be read. */
+  #last = { seq: 0, size: -1 };
 
   constructor(file: string, console = process.env.SLIPWAY_CONSOLE ?? "/dev/console", boot = bootId()) {
     this.#file = file;
@@ -38,8 +40,14 @@ export class JournalWriter {
   }
 
   write(entry: JournalEntry): void {
-    const line = `${formatJournalLine({ boot: this.#boot, seq: this.#lastSeq() + 1, entry })}\n`;
-    appendFileSync(this.#file, line);
+    const seq = this.#lastSeq() + 1;
+    const line = `${formatJournalLine({ boot: this.#boot, seq, entry })}\n`;
+    try {
+      appendFileSync(this.#file, line);
+    } catch (error) {
+      console.error(`the journal cannot be written: ${messageOf(error)}`); // a full disk; the console has the line
+    }
+    this.#last = { seq, size: this.#size() };
     this.#writeToConsole(line);
   }
 
@@ -70,7 +78,12 @@ export class JournalWriter {
   }
 
   #lastSeq(): number {
-    return this.#linesOfBoot().reduce((last, { seq }) => Math.max(last, seq), 0);
+    if (this.#size() === this.#last.size) return this.#last.seq;
+    return this.#linesOfBoot().reduce((last, { seq }) => Math.max(last, seq), this.#last.seq);
+  }
+
+  #size(): number {
+    return statSync(this.#file, { throwIfNoEntry: false })?.size ?? 0;
   }
 
   #linesOfBoot(): JournalLine[] {

@@ -1,25 +1,46 @@
 /** The agent: follows the stack's manifest and puts each higher release into service. systemd starts it again when it ends. */
-import { deploy, resume } from "./agent.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { deploy, resume, settleInterrupted } from "./agent.ts";
 import { thisHost } from "./host.ts";
-import type { Manifest } from "./manifest.ts";
 import { ManifestWatch } from "./manifest-watch.ts";
 import { prune } from "./prune.ts";
 import { readReleaseRecord } from "./release-record.ts";
+import { Wake } from "./releasing/wake.ts";
 
 const LONGEST_WATCH_MS = 3_600_000;
 
 const host = await thisHost();
-const watch = new ManifestWatch(host.config);
-let record = await readReleaseRecord(host.paths);
-if (record === undefined) throw new Error(`${host.paths.release} is missing: the bootstrap has not finished`);
+const wake = new Wake(host.paths.frontendState);
+const watch = new ManifestWatch(host.config, console.error, (ms) => wake.pause(ms));
+const started = await readReleaseRecord(host.paths);
+if (started === undefined) throw new Error(`${host.paths.release} is missing: the bootstrap has not finished`);
+
+/** Waits within a release of this sequence, until one that comes after it. A source that does not answer lengthens nothing. */
+function pauseUntilAfter(sequence: number): (ms: number) => Promise<"newer" | "over"> {
+  let looking: Promise<"newer" | "over"> | undefined;
+  return (ms) => {
+    looking ??= watch
+      .next(sequence, ms)
+      .then((found): "newer" | "over" => (found ? "newer" : "over"))
+      .finally(() => {
+        looking = undefined;
+      });
+    return Promise.race([looking, sleep(ms, "over" as const)]);
+  };
+}
+
+let record = started.underway
+  ? await settleInterrupted(host, started, pauseUntilAfter(started.underway.manifest.sequence))
+  : started;
+if (started.underway) await prune(host.paths, [started.manifest, record.manifest]);
 if (!host.journal.hasVerdict()) await resume(host, record.manifest);
-for (;;) {
+// a new payload brings a new agent, and one that was taken back its own: systemd starts it
+const ownPayload = started.underway?.manifest.payload ?? started.manifest.payload;
+while (record.manifest.payload.digest === ownPayload.digest) {
   const found = await watch.next(record.sequence, LONGEST_WATCH_MS);
   if (found === undefined) continue;
-  const old: Manifest = record.manifest;
-  record = { schemaVersion: 1, ...(await deploy(host, record, found.manifest, found.document)) };
+  const old = record.manifest;
+  record = await deploy(host, record, found, pauseUntilAfter(found.manifest.sequence));
   // the release before is kept: the way back to it must not depend on the source
   await prune(host.paths, [old, record.manifest]);
-  // a new payload brings a new agent: systemd starts it
-  if (record.manifest.payload.digest !== old.payload.digest) break;
 }

@@ -8,11 +8,12 @@ import { converge } from "./converge.ts";
 import { type Host, thisHost } from "./host.ts";
 import { stackKey } from "./host-config.ts";
 import { JournalWriter } from "./journal-writer.ts";
-import { type Manifest, openManifest } from "./manifest.ts";
+import { defaultModel, type Manifest, openManifest } from "./manifest.ts";
 import { ManifestWatch } from "./manifest-watch.ts";
-import { defaultModel } from "./model.ts";
 import { guestPaths } from "./paths.ts";
 import { writeReleaseRecord } from "./release-record.ts";
+import { phaseOf } from "./releasing/failed-phase.ts";
+import { ReleaseProgress } from "./releasing/progress.ts";
 import { payloadServices, unitFile } from "./units.ts";
 import { failureOf } from "./upgrade.ts";
 
@@ -27,13 +28,19 @@ const began = Number(process.env.SLIPWAY_BEGAN ?? Date.now());
 async function bootstrap(host: Host, manifest: Manifest): Promise<void> {
   const { sequence } = manifest;
   const { name, version, digest } = defaultModel(manifest);
+  const progress = new ReleaseProgress(host.paths, undefined, manifest, "load");
   try {
     const outputs = await converge(host, manifest, payloadServices);
     // before the verdict: whoever hears it may publish the next release, and the agent must know this one
     await writeReleaseRecord(host.paths, { sequence, manifest });
+    progress.serves(manifest);
+    await progress.end("passed");
     host.journal.verdict({ sequence, ok: true, model: { name, version, digest }, outputs, ms: Date.now() - began });
   } catch (error) {
-    host.journal.verdict({ sequence, ok: false, failure: failureOf(error), ms: Date.now() - began });
+    const failure = failureOf(error);
+    const phase = phaseOf(failure.step) ?? progress.phase;
+    await progress.end("broken", { phase, reason: failure.reason, lines: failure.lines });
+    host.journal.verdict({ sequence, ok: false, failure, ms: Date.now() - began });
     await new ManifestWatch(host.config).next(sequence, RETRY_AFTER_MS);
     process.exitCode = 1;
     return;

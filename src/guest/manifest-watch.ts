@@ -8,40 +8,57 @@ import { causeOf } from "./source.ts";
 const POLL_MS = 2000;
 const REQUEST_TIMEOUT_MS = 10_000;
 
+/** A manifest with its signed document. */
+export interface FoundManifest {
+  manifest: Manifest;
+  document: string;
+}
+
 /** Watches the stack's published manifest. */
 export class ManifestWatch {
   readonly #host: HostConfig;
   readonly #log: (message: string) => void;
+  readonly #pause: (ms: number) => Promise<unknown>;
   #etag = "";
+  #newest: FoundManifest | undefined;
   #complaint = "";
 
-  /** @param log is told what stands in the way, once per cause */
-  constructor(host: HostConfig, log: (message: string) => void = console.error) {
+  /**
+   * @param log is told what stands in the way, once per cause
+   * @param pause between two looks: lasts so many milliseconds at most
+   */
+  constructor(
+    host: HostConfig,
+    log: (message: string) => void = console.error,
+    pause: (ms: number) => Promise<unknown> = sleep,
+  ) {
     this.#host = host;
     this.#log = log;
+    this.#pause = pause;
   }
 
   /**
    * The next manifest above `sequence` with its signed document; undefined when none came within `timeoutMs`. An unreachable source or
-   * a document that is not the stack's is waited out: the host goes on serving what it has.
+   * a document that is not the stack's is waited out: the host goes on serving what it has. Asked again it answers the same one.
    */
-  async next(sequence: number, timeoutMs: number): Promise<{ manifest: Manifest; document: string } | undefined> {
+  async next(sequence: number, timeoutMs: number): Promise<FoundManifest | undefined> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       try {
-        const found = await this.#poll();
+        this.#newest = (await this.#poll()) ?? this.#newest;
         this.#complaint = "";
-        if (found !== undefined && found.manifest.sequence > sequence) return found;
       } catch (error) {
         this.#complain(causeOf(error));
       }
-      if (performance.now() + POLL_MS > deadline) return undefined;
-      await sleep(POLL_MS);
+      if (this.#newest && this.#newest.manifest.sequence > sequence) return this.#newest;
+      const left = deadline - performance.now();
+      if (left <= 0) return undefined;
+      await this.#pause(Math.min(POLL_MS, left));
     }
   }
 
   /** The manifest, where it is another than at the last look. */
-  async #poll(): Promise<{ manifest: Manifest; document: string } | undefined> {
+  async #poll(): Promise<FoundManifest | undefined> {
     const answer = await fetchSource(`${this.#host.sourceUrl}/manifest`, {
       headers: this.#etag === "" ? {} : { "if-none-match": this.#etag },
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),

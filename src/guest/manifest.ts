@@ -32,6 +32,14 @@ export const manifestSchema = z.object({
 
 export type Manifest = z.infer<typeof manifestSchema>;
 
+/** A model as a manifest names it. */
+export type Model = z.infer<typeof modelRef>;
+
+/** The model that a manifest's hosts serve. */
+export function defaultModel({ models }: Pick<Manifest, "models">): Model {
+  return models[0] as Model; // the schema wants at least one
+}
+
 const HEADER = "slipway-manifest/1";
 
 /** The signed document: a first line `slipway-manifest/1 <base64 Ed25519 signature of the rest>`, then the manifest's JSON. */

@@ -2,22 +2,15 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { readPackage } from "../serving/models/package.ts";
 import { type Probe, probeOf } from "../serving/models/probe.ts";
-import { addVersion, useAsDefault, useVersion } from "../serving/models/registry.ts";
 import { modelFolder, updateRegistry } from "../serving/models/registry-file.ts";
 import type { Host } from "./host.ts";
-import type { Manifest } from "./manifest.ts";
+import type { Manifest, Model } from "./manifest.ts";
 import type { GuestPaths } from "./paths.ts";
+import { lineupOf, withLineupAlone } from "./releasing/lineup.ts";
 import { ensureUnpacked } from "./source.ts";
 import { SERVICE_USER } from "./units.ts";
 
-type Model = Manifest["models"][number];
-
 const MODEL_TIMEOUT_MS = 300_000;
-/** The model that a manifest's hosts serve. */
-export function defaultModel(manifest: Manifest): Model {
-  return manifest.models[0] as Model; // the schema wants at least one
-}
-
 /** Brings the model's package onto the host and returns its folder. */
 export async function ensureModel(paths: GuestPaths, sourceUrl: string, model: Model): Promise<string> {
   const folder = modelFolder(paths.models, model.digest);
@@ -25,11 +18,14 @@ export async function ensureModel(paths: GuestPaths, sourceUrl: string, model: M
   return folder;
 }
 
-/** From the runtime's next start this model serves, in this version. */
-export async function activateModel(paths: GuestPaths, { name, version, digest }: Model): Promise<void> {
-  await updateRegistry(paths.models, (registry) =>
-    useAsDefault(useVersion(addVersion(registry, { name, version, digest }), name, version), name),
-  );
+/** Brings all packages onto the host that the manifest's hosts serve. */
+export async function ensureModels(paths: GuestPaths, sourceUrl: string, manifest: Manifest): Promise<void> {
+  for (const { model } of lineupOf(manifest)) await ensureModel(paths, sourceUrl, model);
+}
+
+/** From the runtimes' next start, or exchange, these versions serve, and none of those that did before. */
+export async function activateModels(paths: GuestPaths, manifest: Manifest): Promise<void> {
+  await updateRegistry(paths.models, (registry) => withLineupAlone(registry, manifest));
 }
 
 /** The services add models of their own, those that they trained: folder and registry are theirs, what is packed stays as it was delivered. */

@@ -21,6 +21,10 @@ export function guestPaths(root: string = process.env.SLIPWAY_ROOT ?? "") {
     manifest: `${lib}/manifest`,
     /** What this host acted upon last, and what serves. */
     release: `${lib}/release.json`,
+    /** What serves, and the newest release: written by the agent, told by the frontend. */
+    releaseStatus: `${lib}/releases/current.json`,
+    /** Releases that ended, a line each. */
+    releaseHistory: `${lib}/releases.jsonl`,
     models: `${lib}/models`,
     frontendState: `${lib}/frontend`,
     aiengineState: `${lib}/aiengine`,

@@ -7,6 +7,7 @@ import { updateRegistry } from "../serving/models/registry-file.ts";
 import { keyFileName } from "./certificates.ts";
 import type { Manifest } from "./manifest.ts";
 import type { GuestPaths } from "./paths.ts";
+import { lineupOf } from "./releasing/lineup.ts";
 
 const digestName = /^[0-9a-f]{64}(?:\..*)?$/;
 
@@ -16,7 +17,10 @@ const digestName = /^[0-9a-f]{64}(?:\..*)?$/;
  */
 export async function prune(paths: GuestPaths, releases: Manifest[]): Promise<void> {
   const kept = (digests: Manifest["payload"]["digest"][]) => new Set(digests.map(hexOf));
-  const released = releases.flatMap(({ models }) => models.map(({ digest }) => digest));
+  const released = releases.flatMap((release) => [
+    ...release.models.map(({ digest }) => digest),
+    ...lineupOf(release).map(({ model }) => model.digest),
+  ]);
   const registry = await updateRegistry(paths.models, (registry) => retainDigests(registry, new Set(released)));
   const keep: [string, Set<string>][] = [
     [paths.models, kept([...released, ...digestsIn(registry)])],

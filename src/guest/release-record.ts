@@ -9,6 +9,16 @@ const recordSchema = z.object({
   sequence: z.number().int(),
   /** What serves: the last manifest that passed the gate. */
   manifest: manifestSchema,
+  /** A release that has begun: what is still here when the agent starts was interrupted. */
+  underway: z
+    .object({
+      manifest: manifestSchema,
+      /** Whether requests may go to it already. */
+      switched: z.boolean(),
+      /** How often the agent has begun with it. */
+      tries: z.number().int(),
+    })
+    .optional(),
 });
 
 /** What a host remembers of its releases. It exists from the first good verdict on. */

@@ -34,6 +34,7 @@ export function servingFileOf(
     },
     runtimeDir: paths.runtimeDir,
     modelsDir: paths.models,
+    releases: { statusFile: paths.releaseStatus, historyFile: paths.releaseHistory },
     ...(aiengine && {
       aiengine: {
         ...understood("aiengine", aiEngineSettings, aiengine.settings),

@@ -97,6 +97,9 @@ export function unitText(service: Service, { serving, queueServer }: ServiceSett
         ...unprivileged,
         ...(serving.runtimes.some(({ device }) => device === "cuda") ? gpuDevices : [noDevices]),
         ...(durable ? loopbackAlone : [noNetwork]),
+        // a model that wants all of the host's memory takes its own runtime down and nothing else
+        `MemoryMax=${unitNames("runtime", serving.runtimes).length > 1 ? 45 : 90}%`,
+        "OOMScoreAdjust=500",
       ]);
     }
     case "frontend":

@@ -1,11 +1,18 @@
+import { writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { digestOf } from "../../src/common/digest.ts";
-import { deploy, resume, servicesToRestart } from "../../src/guest/agent.ts";
+import { digestOf as digestOfText } from "../../src/common/digest.ts";
+import { waitFor } from "../../src/common/wait.ts";
+import { deploy, resume, servicesToRestart, settleInterrupted } from "../../src/guest/agent.ts";
 import { converge } from "../../src/guest/converge.ts";
 import type { Manifest } from "../../src/guest/manifest.ts";
 import { ManifestWatch } from "../../src/guest/manifest-watch.ts";
-import { readReleaseRecord } from "../../src/guest/release-record.ts";
+import type { ReleaseReport, ReleaseStatus } from "../../src/guest/release-progress.ts";
+import { type ReleaseRecord, readReleaseRecord, writeReleaseRecord } from "../../src/guest/release-record.ts";
+import { type Gate, gateSchema } from "../../src/guest/release-terms.ts";
+import { readReleaseHistory } from "../../src/guest/releasing/history.ts";
 import { payloadServices } from "../../src/guest/units.ts";
+import { loadedVersions } from "../../src/serving/models/registry.ts";
+import { readRegistry } from "../../src/serving/models/registry-file.ts";
 import { fakeHost } from "./fake-host.ts";
 
 /** A host that serves its first release. */
@@ -15,63 +22,151 @@ async function servingHost() {
   await converge(fake.host, manifest, payloadServices);
   fake.commands.length = 0;
   const first = { schemaVersion: 1, sequence: 1, manifest } as const;
-  return { ...fake, first, deploy: (next: Manifest) => deploy(fake.host, first, next, fake.seal(next)) };
+  const status = async () => (await (await fetch(`${fake.frontend.url()}/v1/release`)).json()) as ReleaseStatus;
+  return {
+    ...fake,
+    first,
+    status,
+    found: (next: Manifest) => ({ manifest: next, document: fake.seal(next) }),
+    deploy: (next: Manifest, record: Omit<ReleaseRecord, "schemaVersion"> = first) =>
+      deploy(fake.host, record, { manifest: next, document: fake.seal(next) }),
+    inMemory: async () => loadedVersions(await readRegistry(fake.paths.models)),
+  };
 }
 
 const restarts = (commands: string[]) => commands.filter((line) => line.startsWith("systemctl restart"));
+const watching = (manifest: Manifest, gate: Partial<Gate>): Manifest => ({ ...manifest, gate: gateSchema.parse(gate) });
+const digestOf = ({ models }: Manifest) => models[0]?.digest;
 
 describe("deploy", () => {
   it("brings a new model into service without restarting anything", async () => {
-    const { release, deploy, serving, commands, entries, paths } = await servingHost();
+    const { release, deploy, served, commands, entries, paths, inMemory, status } = await servingHost();
     const next = await release(2, { output: 0.75 });
-    expect(await deploy(next)).toEqual({ sequence: 2, manifest: next });
-    expect(serving).toMatchObject({ model: next.models[0]?.digest, output: 0.75 });
+    const kept = await deploy(next);
+    expect((await status()).last.failure).toBeUndefined();
+    expect(kept).toEqual({ sequence: 2, manifest: next });
+    expect(await served()).toMatchObject({ model: digestOf(next), output: 0.75 });
     expect(restarts(commands)).toEqual([]);
     const { name, version, digest } = next.models[0] ?? {};
     const model = { name, version, digest };
     expect(entries().at(-1)).toMatchObject({ type: "verdict", sequence: 2, ok: true, model, outputs: [0.75, 0.75] });
     expect(await readReleaseRecord(paths)).toEqual({ schemaVersion: 1, sequence: 2, manifest: next });
+    expect(await inMemory()).toEqual([{ ...model, live: true, default: true }]);
+    expect(await status()).toMatchObject({
+      serves: { sequence: 2, model },
+      last: { sequence: 2, model, result: "passed", phase: "settle", figures: { latencyMs: expect.any(Number) } },
+    });
   });
 
-  it("goes back to the old model when the new one misses its golden rows, and says why", async () => {
-    const { release, deploy, serving, first, entries, paths } = await servingHost();
-    const next = await release(2, { output: 0.75, golden: 0.5 });
+  it.each<[string, object, string, string]>([
+    [
+      "misses its golden rows",
+      { golden: 0.5 },
+      "gate",
+      "the golden question: 0.75 is served, 0.5 expected (element 1)",
+    ],
+    ["cannot be loaded", { torn: true }, "load", "m 2 cannot be loaded: the model is torn"],
+    ["fails when it is asked again", { failsAfter: 2 }, "gate", "the model breaks"],
+    ["is much slower", { slowMs: 60 }, "gate", "at most 3 times as long is allowed"],
+  ])("keeps the old model when the new one %s, and says why", async (_what, model, phase, reason) => {
+    const { release, deploy, served, first, entries, paths, inMemory, commands, status } = await servingHost();
+    const next = await release(2, { output: 0.75, ...model });
     expect(await deploy(next)).toEqual({ sequence: 2, manifest: first.manifest });
-    expect(serving.output).toBe(0.25);
+    expect(await served()).toMatchObject({ model: digestOf(first.manifest), output: 0.25 });
+    expect(restarts(commands)).toEqual([]);
+    const failure = { reason: expect.stringContaining(reason), lines: [expect.stringContaining(reason)] };
     expect(entries().at(-1)).toMatchObject({
       type: "verdict",
       sequence: 2,
       ok: false,
-      model: { digest: first.manifest.models[0]?.digest },
-      failure: { step: "gate", reason: "the golden question: 0.75 is served, 0.5 expected (element 1)" },
+      model: { digest: digestOf(first.manifest) },
+      failure: { step: phase, ...failure },
     });
-    expect((await readReleaseRecord(paths))?.sequence).toBe(2);
+    expect(await readReleaseRecord(paths)).toEqual({ schemaVersion: 1, sequence: 2, manifest: first.manifest });
+    expect(await inMemory()).toMatchObject([{ version: "1", live: true }]);
+    expect(await status()).toMatchObject({
+      serves: { sequence: 1, model: { version: "1" } },
+      last: { sequence: 2, model: { version: "2" }, result: "kept", phase, failure: { phase, ...failure } },
+    });
   });
 
-  it("keeps the old model when the runtime cannot load the new one, and says why", async () => {
-    const { release, deploy, serving, first, entries, commands } = await servingHost();
-    await deploy(await release(2, { output: 0.75, torn: true }));
-    expect(serving).toMatchObject({ model: first.manifest.models[0]?.digest, output: 0.25 });
-    expect(restarts(commands)).toEqual([]);
+  it("takes a model back that fails once requests go to it, in a moment", async () => {
+    const { release, deploy, served, first, entries, inMemory, commands, frontend, status, meddling } =
+      await servingHost();
+    const next = watching(await release(2, { output: 0.75 }), { watchSeconds: 60 });
+    let asking = true;
+    const answers = new Set<number>();
+    const load = (async () => {
+      while (asking) {
+        const body = JSON.stringify({ rows: [[1]] });
+        const headers = { "content-type": "application/json" };
+        answers.add((await fetch(`${frontend.url()}/v1/predict`, { method: "POST", headers, body })).status);
+      }
+    })();
+    const ended = deploy(next);
+    const isWatched = async () => (await status()).last?.phase === "watch" || undefined;
+    await waitFor("the watch", isWatched, { timeoutMs: 30_000, intervalMs: 10 });
+    expect(answers).toEqual(new Set([200]));
+    meddling.breaks = 0.75;
+    await ended;
+    asking = false;
+    await load;
+    expect(answers).toEqual(new Set([200, 500]));
     expect(entries().at(-1)).toMatchObject({
       ok: false,
-      model: { digest: first.manifest.models[0]?.digest },
-      failure: { step: "gate", reason: "m 2 cannot be loaded: the model is torn" },
+      model: { version: "1" },
+      failure: { step: "watch", reason: expect.stringMatching(/answers of m 2 are failures|the model breaks/) },
     });
+    expect(await served()).toMatchObject({ model: digestOf(first.manifest), output: 0.25 });
+    expect(await inMemory()).toMatchObject([{ version: "1", live: true }]);
+    expect(restarts(commands)).toEqual([]);
+  });
+
+  it("takes a model back whose processes die again and again", async () => {
+    const { release, deploy, host, entries } = await servingHost();
+    const run = host.run;
+    let looks = 0;
+    host.run = async (command, args, options) => {
+      if (!args.includes("NRestarts")) return run(command, args, options);
+      return { stdout: `${looks++}\n\n${looks}\n\n0\n`, stderr: "" };
+    };
+    await deploy(watching(await release(2, { output: 0.75 }), { watchSeconds: 20 }));
+    expect(entries().at(-1)).toMatchObject({
+      ok: false,
+      failure: {
+        step: "watch",
+        reason: "slipway-runtime@default-0.service and slipway-runtime@default-1.service died 2 times",
+      },
+    });
+  });
+
+  it("ends its watch for a release that comes after it", async () => {
+    const { release, host, first, found, status } = await servingHost();
+    const next = watching(await release(2, { output: 0.75 }), { watchSeconds: 3600 });
+    await deploy(host, first, found(next), async () => "newer");
+    expect((await status()).last).toMatchObject({ result: "passed", phase: "settle" });
   });
 
   it("refuses a model whose bytes are not the manifest's, without a restart", async () => {
-    const { release, deploy, serving, files, entries, commands } = await servingHost();
+    const { release, deploy, served, files, entries, commands } = await servingHost();
     const next = await release(2, { output: 0.75 });
     files.set(next.models[0]?.path ?? "", "something else");
     await deploy(next);
-    expect(serving.output).toBe(0.25);
-    expect(entries().at(-1)).toMatchObject({ ok: false, failure: { step: "model" } });
+    expect((await served()).output).toBe(0.25);
+    expect(entries().at(-1)).toMatchObject({ ok: false, failure: { step: "fetch" } });
     expect(restarts(commands)).toEqual([]);
   });
 
+  it("does nothing but remember the release that serves already, when it is published again", async () => {
+    const { deploy, first, status, inMemory } = await servingHost();
+    const again = { ...first.manifest, sequence: 3, gate: gateSchema.parse({ watchSeconds: 3600 }) };
+    expect(await deploy(again)).toEqual({ sequence: 3, manifest: again });
+    expect(await status()).toMatchObject({ serves: { sequence: 3 }, last: { result: "passed" } });
+    expect(await inMemory()).toMatchObject([{ version: "1", live: true }]);
+  });
+
   it("lets a new payload's own bootstrap do the work", async () => {
-    const { release, deploy, host, commands, entries, first } = await servingHost();
+    const { release, deploy, host, commands, entries, first, paths } = await servingHost();
     const next = await release(2, { output: 0.25 }, 2);
     const run = host.run;
     host.run = async (command, args, options) => {
@@ -83,10 +178,13 @@ describe("deploy", () => {
     expect(next.payload.digest).not.toBe(first.manifest.payload.digest);
     expect(commands).toEqual(["bootstrap upgrade"]);
     expect(entries().at(-1)).toMatchObject({ ok: true, outputs: [0.25] });
+    expect(await readReleaseHistory(paths)).toMatchObject([
+      { sequence: 2, result: "passed", payload: next.payload.digest },
+    ]);
   });
 
   it("goes back to the old payload when the new one's bootstrap fails", async () => {
-    const { release, deploy, host, serving, entries, first } = await servingHost();
+    const { release, deploy, host, served, entries, first } = await servingHost();
     const next = await release(2, { output: 0.25 }, 2);
     const run = host.run;
     const failure = { step: "units", reason: "no", lines: ["no"] };
@@ -95,26 +193,142 @@ describe("deploy", () => {
         ? { stdout: JSON.stringify({ failure }), stderr: "" }
         : run(command, args, options);
     await deploy(next);
-    expect(serving.payload).toBe(first.manifest.payload.digest);
+    expect((await served()).payload).toBe(first.manifest.payload.digest);
     expect(entries().at(-1)).toMatchObject({ sequence: 2, ok: false, failure });
   });
 
   it("says so when the way back fails as well, and names no model as serving", async () => {
-    const { release, deploy, host, entries } = await servingHost();
-    const next = await release(2, { output: 0.75, golden: 0.5 });
+    const { release, deploy, host, entries, runtime, paths } = await servingHost();
+    const next = watching(await release(2, { output: 0.75 }), { watchSeconds: 20 });
     const run = host.run;
-    let started = 0;
+    let looks = 0;
     host.run = async (command, args, options) => {
-      if (args[0] === "start" && ++started > 1) throw new Error("systemd is gone");
-      return run(command, args, options);
+      if (args[0] === "start") throw new Error("systemd is gone");
+      if (!args.includes("NRestarts")) return run(command, args, options);
+      if (looks > 0) await runtime.stop();
+      return { stdout: `${looks++ * 5}\n`, stderr: "" };
     };
     await deploy(next);
     const verdict = entries().at(-1);
-    expect(verdict).toMatchObject({ ok: false, failure: { step: "gate" } });
+    expect(verdict).toMatchObject({ ok: false, failure: { step: "watch" } });
     expect(verdict).not.toHaveProperty("model");
     expect(verdict?.type === "verdict" && verdict.failure?.lines.at(-1)).toBe(
       "and the way back failed: systemd is gone",
     );
+    expect(await readReleaseHistory(paths)).toMatchObject([{ sequence: 2, result: "broken" }]);
+  });
+});
+
+describe("a version on trial", () => {
+  it("serves beside the live one until it is promoted or given up", async () => {
+    const { release, deploy, served, first, inMemory, status } = await servingHost();
+    const other = (await release(2, { output: 0.75 })).models[0] as Manifest["models"][number];
+    const canary: Manifest = {
+      ...first.manifest,
+      sequence: 2,
+      trial: { model: other, traffic: { mode: "canary", percent: 10 } },
+    };
+    const tried = await deploy(canary);
+    expect(await served()).toMatchObject({ model: digestOf(first.manifest), output: 0.25 });
+    expect(await inMemory()).toMatchObject([
+      { version: "1", live: true },
+      { version: "2", live: false, trial: { mode: "canary", percent: 10 } },
+    ]);
+    expect(await status()).toMatchObject({
+      serves: { model: { version: "1" } },
+      last: { trial: { model: { version: "2" } } },
+    });
+
+    await deploy({ ...first.manifest, sequence: 3 }, tried);
+    expect(await inMemory()).toMatchObject([{ version: "1", live: true }]);
+
+    await deploy({ ...canary, sequence: 4 });
+    const { trial, ...promoted } = { ...canary, sequence: 5, models: [other] };
+    await deploy(promoted, { sequence: 4, manifest: canary });
+    expect(await served()).toMatchObject({ model: other.digest, output: 0.75 });
+    const [only, ...rest] = await inMemory();
+    expect(only).toMatchObject({ version: "2", live: true });
+    expect(only).not.toHaveProperty("trial");
+    expect(rest).toEqual([]);
+  });
+
+  it("that is no good leaves nothing", async () => {
+    const { release, deploy, first, inMemory, entries } = await servingHost();
+    const model = (await release(2, { output: 0.75, golden: 0.5 })).models[0] as Manifest["models"][number];
+    const trial = { model, traffic: { mode: "shadow" as const, percent: 100 } };
+    await deploy({ ...first.manifest, sequence: 2, trial });
+    expect(entries().at(-1)).toMatchObject({ ok: false, model: { version: "1" }, failure: { step: "gate" } });
+    expect(await inMemory()).toMatchObject([{ version: "1", live: true }]);
+  });
+});
+
+describe("settleInterrupted", () => {
+  /** The agent is killed in the midst of a release: at its first step of this name. */
+  async function interrupted(step: string, tries = 1) {
+    const serving = await servingHost();
+    const { host, deploy, release, paths } = serving;
+    const next = watching(await release(2, { output: 0.75 }), { watchSeconds: 1 });
+    const journalled = host.journal.step.bind(host.journal);
+    const killed = Promise.withResolvers<void>();
+    host.journal.step = async (name, act) => {
+      if (name !== step) return journalled(name, act);
+      killed.resolve();
+      return new Promise(() => undefined);
+    };
+    void deploy(next);
+    await killed.promise;
+    host.journal.step = journalled;
+    const record = (await readReleaseRecord(paths)) as ReleaseRecord;
+    expect(record).toMatchObject({ sequence: 1, underway: { manifest: next, switched: step === "watch", tries: 1 } });
+    if (record.underway) record.underway.tries = tries;
+    return { ...serving, next, record };
+  }
+
+  it("takes a release back that had not passed its gate", async () => {
+    const { host, record, first, served, inMemory, entries, paths } = await interrupted("gate");
+    expect(await inMemory()).toHaveLength(2);
+    expect(await settleInterrupted(host, record)).toEqual({ sequence: 2, manifest: first.manifest });
+    expect((await served()).output).toBe(0.25);
+    expect(await inMemory()).toMatchObject([{ version: "1", live: true }]);
+    expect(entries().at(-1)).toMatchObject({ sequence: 2, ok: false, model: { version: "1" } });
+    expect(await readReleaseHistory(paths)).toMatchObject([
+      { sequence: 2, result: "kept", failure: { phase: "load", reason: expect.stringContaining("interrupted") } },
+    ]);
+  });
+
+  it("goes on with one that answered already, and does not do so twice", async () => {
+    const { host, record, next, served, inMemory, entries } = await interrupted("watch");
+    expect(await settleInterrupted(host, record)).toEqual({ sequence: 2, manifest: next });
+    expect((await served()).output).toBe(0.75);
+    expect(await inMemory()).toMatchObject([{ version: "2", live: true }]);
+    expect(entries().at(-1)).toMatchObject({ sequence: 2, ok: true });
+
+    const again = await interrupted("watch", 2);
+    expect(await settleInterrupted(again.host, again.record)).toMatchObject({ sequence: 2, manifest: { sequence: 1 } });
+    expect((await again.served()).output).toBe(0.25);
+    expect(await again.inMemory()).toMatchObject([{ version: "1", live: true }]);
+  });
+
+  it("leaves a record alone that tells of none", async () => {
+    const { host, first } = await servingHost();
+    expect(await settleInterrupted(host, first)).toBe(first);
+  });
+});
+
+describe("the history", () => {
+  it("has each release once, the last 200, and passes over what is none", async () => {
+    const { paths, release, deploy, first, frontend } = await servingHost();
+    await deploy(await release(2, { output: 0.75, torn: true }));
+    const [{ sequence: _, ...report }] = (await readReleaseHistory(paths)) as [ReleaseReport];
+    const lines = Array.from({ length: 250 }, (_, at) => JSON.stringify({ ...report, sequence: at + 10 }));
+    writeFileSync(paths.releaseHistory, `${lines.join("\n")}\n{"sequence": 999, "torn`);
+    await writeReleaseRecord(paths, first);
+    await deploy(await release(100, { output: 0.75 }));
+    const { releases } = (await (await fetch(`${frontend.url()}/v1/releases`)).json()) as { releases: ReleaseReport[] };
+    expect(releases).toHaveLength(200);
+    expect(releases[0]).toMatchObject({ sequence: 100, result: "passed" });
+    expect(releases[1]?.sequence).toBe(259);
+    expect(new Set(releases.map(({ sequence }) => sequence)).size).toBe(200);
   });
 });
 
@@ -123,23 +337,24 @@ describe("a model package", () => {
     const { release, deploy, files, entries } = await servingHost();
     const next = await release(2, { output: 0.75 });
     const content = "not a tar";
-    const model = { ...next.models[0], path: "files/x", digest: digestOf(content), size: content.length };
+    const model = { ...next.models[0], path: "files/x", digest: digestOfText(content), size: content.length };
     files.set("files/x", content);
     await deploy({ ...next, models: [{ name: "m", version: "2", ...model }] });
     expect(entries().at(-1)).toMatchObject({
       ok: false,
-      failure: { step: "model", reason: "files/x cannot be unpacked" },
+      failure: { step: "fetch", reason: "files/x cannot be unpacked" },
     });
   });
 });
 
 describe("servicesToRestart", () => {
-  it("follows what changed", async () => {
+  it("follows what changed, and how far it had come", async () => {
     const { release } = await fakeHost();
     const manifest = await release(1, { output: 0.25 });
-    expect(servicesToRestart(manifest, { ...manifest, sequence: 2 })).toEqual([]);
-    expect(servicesToRestart(manifest, await release(2, { output: 0.75 }))).toEqual([]);
-    expect(servicesToRestart(manifest, await release(2, { output: 0.75 }, 2))).toEqual(payloadServices);
+    const payload = await release(2, { output: 0.75 }, 2);
+    expect(servicesToRestart(manifest, await release(2, { output: 0.75 }), "gate")).toEqual([]);
+    expect(servicesToRestart(manifest, payload, "start")).toEqual(payloadServices);
+    expect(servicesToRestart(manifest, payload, "layers")).toEqual([]);
   });
 });
 
@@ -185,8 +400,8 @@ describe("resume", () => {
   });
 
   it("tells what does not serve any more", async () => {
-    const { host, first, entries, serving } = await servingHost();
-    serving.output = 0.5;
+    const { host, first, entries, meddling } = await servingHost();
+    meddling.instead = 0.5;
     await resume(host, first.manifest);
     expect(entries().at(-1)).toMatchObject({
       type: "verdict",

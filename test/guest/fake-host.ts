@@ -7,29 +7,22 @@ import { type JournalEntry, parseJournal } from "../../src/guest/journal.ts";
 import { JournalWriter } from "../../src/guest/journal-writer.ts";
 import { type Manifest, sealManifest } from "../../src/guest/manifest.ts";
 import { guestPaths } from "../../src/guest/paths.ts";
+import { gateSchema } from "../../src/guest/release-terms.ts";
 import { writeArchive } from "../../src/release/archive.ts";
 import { payloadDigest } from "../../src/release/payload.ts";
 import { ensureSigningKey, publicKeyText } from "../../src/release/signing-key.ts";
-import { entryOf, parseTokens } from "../../src/serving/access/tokens.ts";
 import { classesOfWidth } from "../../src/serving/models/card.ts";
 import { packageTar } from "../../src/serving/models/package.ts";
+import type { ModelIdentity } from "../../src/serving/models/registry.ts";
 import { binaryCard } from "../serving/cards.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { serveFiles } from "./file-server.ts";
-import { playRuntime } from "./played-runtime.ts";
-
-/** What a model of the test stands for: it answers `output` for every row, and says `golden` of itself, as one number of `width`. */
-interface TestModel {
-  output: number;
-  golden?: number;
-  width?: number;
-  /** It does not load. */
-  torn?: boolean;
-}
+import { type Meddling, playRuntime, type TestModel } from "./played-runtime.ts";
+import { hostFrontend } from "./real-frontend.ts";
 
 /**
- * A host whose source, files, links and journal are real, and whose services are played: from the first start of the "runtime" on its
- * socket is served, with models that are numbers in files; a restarted "frontend" is of the payload that is current then.
+ * A host whose source, files, links and journal are real, as its frontend is; only systemd is played, and the runtime has models that are
+ * numbers in files. Both are there from their first start on, and a restarted one is of what the host's files say then.
  */
 export async function fakeHost() {
   const root = temporaryFolder();
@@ -37,40 +30,27 @@ export async function fakeHost() {
   const key = await ensureSigningKey(root);
   const files = new Map<string, Uint8Array | string>();
   const commands: string[] = [];
-  const serving = { payload: "", model: "", output: Number.NaN };
+  const meddling: Meddling = {};
   const sourceUrl = await serveFiles(files);
 
-  const json = (path: string) => JSON.parse(readFileSync(path, "utf8"));
-  const runtime = await playRuntime(paths, (model) => Object.assign(serving, model));
+  const runtime = await playRuntime(paths, meddling);
+  const frontend = hostFrontend(paths);
   const restart = async (unit: string) => {
     if (unit.startsWith("slipway-runtime@default-0")) await runtime.restart();
-    if (unit === "slipway-frontend.service") serving.payload = json(paths.serving).payload;
+    if (unit === "slipway-frontend.service") await frontend.restart();
   };
-  /** As serving.json says: with a tokens file nobody is let in whom it does not know. */
-  const recognizes = (authorization = "") => {
-    const { tokensFile } = json(paths.serving).frontend;
-    if (tokensFile === undefined) return true;
-    const token = authorization.replace(/^Bearer /, "");
-    return entryOf(token, parseTokens(readFileSync(tokensFile, "utf8"))) !== undefined;
+  /** What clients are answered: by which payload and model, and the first number for a row. */
+  const served = async () => {
+    const url = frontend.url();
+    const { payload } = (await (await fetch(`${url}/version`)).json()) as { payload: string };
+    const headers = { "content-type": "application/json" };
+    const asked = await fetch(`${url}/v1/predict`, { method: "POST", headers, body: '{"rows":[[1]]}' });
+    const { model, predictions } = (await asked.json()) as {
+      model?: ModelIdentity;
+      predictions?: { probability: number }[];
+    };
+    return { payload, model: model?.digest, output: predictions?.[0]?.probability };
   };
-  const frontend = await serveFiles(new Map(), (request, response) => {
-    let body = "";
-    request.on("data", (chunk) => {
-      body += chunk;
-    });
-    request.on("end", () => {
-      const rows: unknown[] = body === "" ? [] : JSON.parse(body).rows;
-      const answers: Record<string, unknown> = {
-        "/v2/health/ready": { ready: true },
-        "/version": { payload: serving.payload, model: { digest: serving.model } },
-        "/v1/predict": { predictions: rows.map(() => ({ probability: serving.output, class: 0 })) },
-      };
-      const known = recognizes(request.headers.authorization);
-      if (!known && request.url !== "/v2/health/ready") response.statusCode = 401;
-      response.end(JSON.stringify(answers[request.url ?? ""]));
-    });
-    return true;
-  });
 
   const host: Host = {
     config: {
@@ -84,7 +64,7 @@ export async function fakeHost() {
     },
     paths,
     journal: new JournalWriter(paths.journal, join(root, "console"), "b00"),
-    frontendUrl: () => frontend,
+    frontendUrl: frontend.url,
     async run(command, args, options) {
       if (command === "tar") return run(command, args, options);
       commands.push([command, ...args].join(" "));
@@ -137,11 +117,12 @@ export async function fakeHost() {
       payload: { digest: payloadDigest(runtime, app), runtime, app },
       models: [{ name: "m", version: String(sequence), ...packed }],
       settings,
+      gate: gateSchema.parse({ watchSeconds: 0 }),
     };
   };
   const publish = (manifest: Manifest) => files.set("manifest", sealManifest(manifest, key));
   const seal = (manifest: Manifest) => sealManifest(manifest, key);
   const entries = (): JournalEntry[] => parseJournal(readFileSync(paths.journal, "utf8")).map(({ entry }) => entry);
   writeFileSync(join(root, "console"), "");
-  return { host, paths, files, commands, serving, release, publish, seal, entries };
+  return { host, paths, files, commands, meddling, runtime, frontend, served, release, publish, seal, entries };
 }

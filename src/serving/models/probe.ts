@@ -3,6 +3,7 @@ import { jsonElements } from "../tensors/json.ts";
 import type { RawTensor } from "../tensors/raw-tensor.ts";
 import { type ModelCard, numbersOf } from "./card.ts";
 import { deviation, type Golden, goldenInputs, goldenNumbers, hasGoldenRows, toleranceOf } from "./golden.ts";
+import type { ModelIdentity } from "./registry.ts";
 
 const elementSchema = z.union([z.number(), z.string(), z.boolean(), z.null()]);
 
@@ -37,12 +38,22 @@ export function probeOf(name: string, card: ModelCard, golden: Golden): Probe {
       tolerance: toleranceOf(golden),
     };
   }
+  return tensorProbe(`/v2/models/${encodeURIComponent(name)}/infer`, card, golden);
+}
+
+/** The question for this very version, by its tensors: whether it is live or not. */
+export function versionProbeOf({ name, version }: ModelIdentity, card: ModelCard, golden: Golden): Probe {
+  const path = `/v2/models/${encodeURIComponent(name)}/versions/${encodeURIComponent(version)}/infer`;
+  return tensorProbe(path, card, golden);
+}
+
+function tensorProbe(path: string, card: ModelCard, golden: Golden): Probe {
   const inputs = goldenInputs(card, golden);
   const known = hasGoldenRows(golden)
     ? [{ name: card.outputs[0]?.name ?? "", data: golden.outputs as unknown[] }]
     : golden.outputs;
   return {
-    path: `/v2/models/${encodeURIComponent(name)}/infer`,
+    path,
     body: {
       inputs: card.inputs.map(({ name, datatype }, index) => {
         const tensor = inputs[index] as RawTensor;

@@ -1,0 +1,89 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type VersionFigures, versionFigures } from "../../serving/frontend/releases/version-figures.ts";
+import type { ModelIdentity } from "../../serving/models/registry.ts";
+import { type Ask, askingAs, NotAnswered } from "../asking.ts";
+import type { Role } from "./lineup.ts";
+
+/** For what is only briefly refused: a frontend that is full, a runtime that is just away. */
+const PATIENCE_MS = 5000;
+const PAUSE_MS = 100;
+/** Between two looks at who has heard of a change: it is a matter of a few milliseconds. */
+const LOOK_MS = 10;
+const CONFIRM_MS = 5000;
+
+/** A host's own frontend, as its agent asks it. */
+export class OwnFrontend {
+  readonly url: string;
+  /** Asks a whole URL. */
+  readonly asking: Ask;
+
+  /** @param token of the host itself; undefined where the frontend demands none */
+  constructor(url: string, token: string | undefined) {
+    this.url = url;
+    this.asking = askingAs(token);
+  }
+
+  /** The JSON that a GET, or with `body` a POST, answers. Rejects with {@link NotAnswered}. */
+  ask(path: string, body?: unknown): Promise<unknown> {
+    return this.asking(`${this.url}${path}`, body);
+  }
+
+  /** The same, again and again for a while as long as what stands in the way may pass. */
+  async askPatiently(path: string, body?: unknown): Promise<unknown> {
+    const deadline = performance.now() + PATIENCE_MS;
+    for (;;) {
+      try {
+        return await this.ask(path, body);
+      } catch (error) {
+        if (!(error instanceof NotAnswered && error.passing) || performance.now() + PAUSE_MS > deadline) throw error;
+      }
+      await sleep(PAUSE_MS);
+    }
+  }
+
+  async figures(): Promise<VersionFigures> {
+    return versionFigures.parse(await this.askPatiently("/v1/release/figures"));
+  }
+
+  /**
+   * Waits until these versions serve in these ways for every one of the frontend's processes.
+   * @throws Error naming the first for which they do not
+   */
+  async untilServing(roles: readonly Role[]): Promise<void> {
+    const deadline = performance.now() + CONFIRM_MS;
+    for (;;) {
+      const missing = missingRole(await this.figures(), roles);
+      if (missing === undefined) return;
+      if (performance.now() > deadline) throw new Error(missing);
+      await sleep(LOOK_MS);
+    }
+  }
+
+  /** Waits until every one of the frontend's processes knows that these models are in memory. Throws Error naming the first that is not. */
+  async untilLoaded(models: readonly ModelIdentity[]): Promise<void> {
+    const deadline = performance.now() + CONFIRM_MS;
+    for (;;) {
+      const { processes, serves } = await this.figures();
+      const knowing = (model: ModelIdentity) =>
+        serves.filter((one) => isSame(one, model)).reduce((sum, one) => sum + one.processes, 0);
+      const missing = models.find((model) => processes === 0 || knowing(model) < processes);
+      if (missing === undefined) return;
+      if (performance.now() > deadline) throw new Error(`no runtime tells of ${missing.name} ${missing.version}`);
+      await sleep(LOOK_MS);
+    }
+  }
+}
+
+/** The first role that not every process of the frontend knows of, in words. */
+function missingRole({ processes, serves }: VersionFigures, roles: readonly Role[]): string | undefined {
+  for (const { model, way } of roles) {
+    const knowing = serves.find((one) => isSame(one, model) && one.way === way)?.processes ?? 0;
+    if (processes > 0 && knowing === processes) continue;
+    return `${model.name} ${model.version} is ${way} for ${knowing} of ${processes} processes of the frontend`;
+  }
+  return undefined;
+}
+
+function isSame(a: ModelIdentity, b: ModelIdentity): boolean {
+  return a.name === b.name && a.version === b.version && a.digest === b.digest;
+}

@@ -1,0 +1,85 @@
+import { readPackage } from "../../serving/models/package.ts";
+import { type Probe, versionProbeOf } from "../../serving/models/probe.ts";
+import { modelFolder } from "../../serving/models/registry-file.ts";
+import { requireAnswer } from "../gate.ts";
+import type { Host } from "../host.ts";
+import type { Model } from "../manifest.ts";
+import type { Gate } from "../release-terms.ts";
+import { type Conduct, conductBetween, errorRateOf, medianMsOf, misconductOf, unasked } from "./compare.ts";
+import { deathsBetween, restartCounts } from "./lasting-services.ts";
+import type { OwnFrontend } from "./own-frontend.ts";
+import type { ReleaseProgress } from "./progress.ts";
+
+const LOOK_MS = 500;
+
+/** How a host was just before requests went to another version. */
+export interface Before {
+  restarts: ReadonlyMap<string, number>;
+  /** What the watched version and the one that it is compared with were asked so far. */
+  watched: Conduct | undefined;
+  compared: Conduct | undefined;
+}
+
+/** What is watched, and by what. */
+export interface WatchTerms {
+  host: Pick<Host, "config" | "paths" | "run">;
+  frontend: OwnFrontend;
+  gate: Gate;
+  progress: ReleaseProgress;
+  /** The version that requests go to since the switch. */
+  watched: Model;
+  /** Waits, and ends early with `newer` where another release has come. */
+  pause: (ms: number) => Promise<"newer" | "over">;
+}
+
+/** What the watch compares with: to be asked before the switch. */
+export async function lookBefore(
+  host: WatchTerms["host"],
+  frontend: OwnFrontend,
+  watched: Model | undefined,
+  compared: Model | undefined,
+): Promise<Before> {
+  const [{ asked }, restarts] = await Promise.all([frontend.figures(), restartCounts(host)]);
+  const conductOf = (model: Model | undefined) =>
+    asked.find(({ name, version }) => name === model?.name && version === model.version);
+  return { restarts, watched: conductOf(watched), compared: conductOf(compared) };
+}
+
+/**
+ * Looks for as long as the gate says whether what was switched to does as well as what served before: its answers, their times, the
+ * processes that serve, and its golden question. A release that comes meanwhile ends the watch.
+ * @throws Error saying what is amiss
+ */
+export async function watchRelease(terms: WatchTerms, before: Before): Promise<void> {
+  const { frontend, gate, progress, watched, pause } = terms;
+  const end = performance.now() + gate.watchSeconds * 1000;
+  const golden = await goldenQuestion(terms.host, watched);
+  for (;;) {
+    const left = end - performance.now();
+    if (left <= 0 || (await pause(Math.min(LOOK_MS, left))) === "newer") return;
+    const deaths = deathsBetween(before.restarts, await restartCounts(terms.host));
+    if (deaths !== undefined) throw new Error(deaths);
+    await frontend.askPatiently("/v2/health/ready");
+    if (golden) requireAnswer(golden, await frontend.askPatiently(golden.path, golden.body));
+    const { asked } = await frontend.figures();
+    const now = asked.find(({ name, version }) => name === watched.name && version === watched.version);
+    const conduct = conductBetween(before.watched, now);
+    tellFigures(progress, conduct);
+    const misconduct = misconductOf(`${watched.name} ${watched.version}`, conduct, before.compared ?? unasked, gate);
+    if (misconduct !== undefined) throw new Error(misconduct);
+  }
+}
+
+/** Undefined for a model that does something besides answering. */
+async function goldenQuestion({ paths }: Pick<Host, "paths">, model: Model): Promise<Probe | undefined> {
+  const { card, golden } = await readPackage(modelFolder(paths.models, model.digest));
+  return card.pure === false ? undefined : versionProbeOf(model, card, golden);
+}
+
+function tellFigures(progress: ReleaseProgress, conduct: Conduct): void {
+  progress.figure("watchedAnswers", conduct.answered);
+  progress.figure("watchedFailures", conduct.failed);
+  progress.figure("watchedErrorRate", errorRateOf(conduct));
+  const median = medianMsOf(conduct);
+  if (median !== undefined) progress.figure("watchedMedianMs", median);
+}

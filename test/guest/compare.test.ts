@@ -1,0 +1,87 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { gateSchema } from "../../src/guest/release-terms.ts";
+import { type Conduct, conductBetween, medianMsOf, medianOf, misconductOf } from "../../src/guest/releasing/compare.ts";
+import { deathsBetween } from "../../src/guest/releasing/lasting-services.ts";
+
+const gate = gateSchema.parse({});
+const bounds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5];
+
+/** What answers that took so many seconds come to. */
+function conductOf(seconds: number[], failed = 0): Conduct {
+  const counts = [...bounds, Number.POSITIVE_INFINITY].map(
+    (upper, at) => seconds.filter((one) => one <= upper && one > (bounds[at - 1] ?? -1)).length,
+  );
+  return { answered: seconds.length - failed, failed, latency: { bounds, counts } };
+}
+const times = (count: number, seconds: number) => new Array<number>(count).fill(seconds);
+
+describe("the median of a histogram", () => {
+  it("is in the bucket in which the median of its values is, whatever they are", () => {
+    const values = fc.array(fc.double({ min: 0, max: 0.4, noNaN: true }), { minLength: 20, maxLength: 200 });
+    fc.assert(
+      fc.property(values, (seconds) => {
+        const exact = medianOf(seconds) as number;
+        const bucket = bounds.findIndex((upper) => exact <= upper);
+        const found = (medianMsOf(conductOf(seconds)) as number) / 1000;
+        expect(found).toBeGreaterThanOrEqual((bounds[bucket - 1] ?? 0) - 1e-9);
+        expect(found).toBeLessThanOrEqual((bounds[bucket] as number) + 1e-9);
+      }),
+    );
+  });
+
+  it("is none of too few answers", () => {
+    expect(medianMsOf(conductOf(times(19, 0.01)))).toBeUndefined();
+    expect(medianOf([])).toBeUndefined();
+  });
+});
+
+describe("what was asked between two looks", () => {
+  it("is the difference, and all of it after a frontend began anew", () => {
+    const before = conductOf(times(30, 0.0005));
+    const now = conductOf([...times(30, 0.0005), ...times(40, 0.03)], 4);
+    expect(conductBetween(before, now)).toEqual({ ...conductOf(times(40, 0.03)), answered: 36, failed: 4 });
+    expect(conductBetween(now, before)).toEqual(before);
+    expect(conductBetween(undefined, now)).toEqual(now);
+    expect(conductBetween(before, undefined)).toMatchObject({ answered: 0, failed: 0 });
+  });
+});
+
+describe("a version that is watched", () => {
+  const before = conductOf(times(100, 0.004));
+  const judged = (now: Conduct, then = before) => misconductOf("m 2", now, then, gate);
+
+  it.each([
+    ["does as well", conductOf(times(100, 0.004))],
+    ["was asked by nobody", conductOf([])],
+    ["failed twice, which may have any reason", conductOf(times(10, 0.004), 2)],
+    ["is slower, and fast still", conductOf(times(100, 0.015))],
+  ])("%s", (_what, now) => {
+    expect(judged(now)).toBeUndefined();
+  });
+
+  it("fails by its failures, unless what served before had as many", () => {
+    const now = conductOf(times(100, 0.004), 5);
+    expect(judged(now)).toBe("5 of 100 answers of m 2 are failures: 5 %, 1 % are allowed");
+    expect(judged(now, conductOf(times(100, 0.004), 6))).toBeUndefined();
+  });
+
+  it("fails by its time beside what served before", () => {
+    const slow = conductOf(times(100, 0.09));
+    expect(judged(slow)).toMatch(
+      /^m 2 takes \d+ ms, what served before 3\.\d+ ms: at most 3 times as long is allowed$/,
+    );
+    expect(judged(slow, conductOf(times(100, 0.08)))).toBeUndefined();
+    expect(judged(slow, conductOf(times(3, 0.004)))).toBeUndefined();
+  });
+});
+
+describe("units that die", () => {
+  it("are forgiven once", () => {
+    const before = new Map(Object.entries({ a: 3, b: 0 }));
+    expect(deathsBetween(before, new Map(Object.entries({ a: 4, b: 0 })))).toBeUndefined();
+    expect(deathsBetween(before, new Map(Object.entries({ a: 5, b: 0 })))).toBe("a died 2 times");
+    expect(deathsBetween(before, new Map(Object.entries({ a: 4, b: 1 })))).toBe("a and b died 2 times");
+    expect(deathsBetween(before, new Map(Object.entries({ a: 0, b: 0 })))).toBeUndefined();
+  });
+});

@@ -1,0 +1,41 @@
+import { readFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { pino } from "pino";
+import { onTestFinished } from "vitest";
+import type { GuestPaths } from "../../src/guest/paths.ts";
+import { storeOf } from "../../src/serving/access/store.ts";
+import { parseTokens } from "../../src/serving/access/tokens.ts";
+import { limitsOf, runtimeSockets, servingConfig } from "../../src/serving/config.ts";
+import { buildFrontend } from "../../src/serving/frontend/app.ts";
+import { meterModels } from "../../src/serving/frontend/models/model-figures.ts";
+import { localHub } from "../../src/serving/frontend/processes/hub.ts";
+import { Meter } from "../../src/serving/metrics/meter.ts";
+import { Router } from "../../src/serving/routing/router.ts";
+import { noWorkers } from "../serving/no-workers.ts";
+
+/** A host's frontend in the test's own process, of what serving.json says at its start, at a port of its own that it keeps. */
+export function hostFrontend(paths: GuestPaths) {
+  const log = pino({ enabled: false });
+  let port = 0;
+  let stop = async () => undefined as unknown;
+  onTestFinished(async () => void (await stop()));
+  const restart = async () => {
+    await stop();
+    const config = servingConfig.parse(JSON.parse(readFileSync(paths.serving, "utf8")));
+    const limits = limitsOf(config);
+    const router = new Router({ sockets: runtimeSockets(config), deadlineMs: 5000, inFlightRows: 10_000 });
+    const meter = new Meter();
+    const context = meterModels({ config, limits, router, jobs: undefined, workers: noWorkers(config) }, meter);
+    const { tokensFile } = config.frontend;
+    const tokens = tokensFile === undefined ? undefined : storeOf(parseTokens(readFileSync(tokensFile, "utf8")));
+    const access = { tokens, sessionKey: new Uint8Array(32) };
+    const app = buildFrontend(context, log, { access, meter, hub: localHub(meter) });
+    await app.listen({ host: "127.0.0.1", port });
+    port = (app.server.address() as AddressInfo).port;
+    stop = async () => {
+      router.close();
+      await app.close();
+    };
+  };
+  return { restart, url: () => `http://127.0.0.1:${port}` };
+}

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { waitFor } from "../../src/common/wait.ts";
+import type { ReleaseReport, ReleaseStatus } from "../../src/guest/release-progress.ts";
 import { isAlive } from "../support/alive.ts";
 import { connectTo } from "../support/tcp.ts";
 import { inside } from "./guests/inside.ts";
@@ -122,6 +123,40 @@ describe.skipIf(skip !== undefined)(
       await expectGolden(first.url, await goldenOf("development"));
     });
 
+    it("a release wakes its host, whose agent may be killed in it: whoever asks meanwhile is answered", async () => {
+      const variants = { production: await goldenOf("production"), development: await goldenOf("development") };
+      const callers = keepAsking(first.url, Object.values(variants));
+      const status = async () => (await (await fetch(`${first.url}/v1/release`)).json()) as ReleaseStatus;
+      const agent = inside(join(slipway.home, "cloud"), first.hosts[0].id);
+      for (const variant of ["production", "development"] as const) {
+        const { result } = await slipway.run([
+          "payload",
+          "push",
+          "production",
+          "--model",
+          `models/diabetes/${variant}`,
+        ]);
+        expect((await fetch(`${first.url}/v1/release/look`, { method: "POST" })).status).toBe(202);
+        const answers = async () => (await status()).serves.sequence === result.sequence;
+        await waitFor("the switch", async () => (await answers()) || undefined, { timeoutMs: 60_000, intervalMs: 20 });
+        await expectGolden(first.url, variants[variant]);
+        if (variant === "production") await agent.inGuest("systemctl", "kill", "-s", "KILL", "slipway-agent.service");
+        await waitUntil("its end", async () => (await status()).last.result !== "underway", 60_000);
+        const { serves, last } = await status();
+        expect(serves).toMatchObject({ sequence: result.sequence, model: result.model });
+        expect(last).toMatchObject({ sequence: result.sequence, result: "passed", phase: "settle" });
+        console.log(`release ${variant}, milliseconds by phase: ${JSON.stringify(last.ms)}`);
+      }
+      const { releases } = (await (await fetch(`${first.url}/v1/releases`)).json()) as { releases: ReleaseReport[] };
+      expect(releases.map(({ sequence, result }) => [sequence, result])).toEqual(
+        [4, 3, 2, 1].map((sequence) => [sequence, "passed"]),
+      );
+      const counted = await callers.end();
+      console.log(`${counted.answered} answers, ${counted.problems.length} problems`);
+      expect(counted.problems).toEqual([]);
+      expect(counted.answered).toBeGreaterThan(100);
+    });
+
     it.skipIf(!existsSync(snic))("the source system's own model predicts as it did there", async () => {
       const { result } = await slipway.run(["up", "production", "--model", snic]);
       expect(result).toMatchObject({ ok: true, changed: true });
@@ -204,6 +239,36 @@ async function expectGolden(url: string, { rows, outputs }: Golden): Promise<voi
   const { predictions } = (await answer.json()) as { predictions: { probability: number; class: number }[] };
   expect(predictions.map(({ probability }) => probability)).toEqual(outputs.map((p) => expect.closeTo(p, 5)));
   expect(predictions.map((one) => one.class)).toEqual(outputs.map((p) => (p > 0.5 ? 1 : 0)));
+}
+
+/** Asks the first question of some models in two loops, and notes every answer that is none of theirs. */
+function keepAsking(url: string, goldens: Golden[]) {
+  const counted = { answered: 0, problems: [] as string[] };
+  let asking = true;
+  const caller = async () => {
+    while (asking) {
+      try {
+        const answer = await postJson(`${url}/v1/predict`, { rows: goldens.map(({ rows }) => rows[0]) });
+        const { predictions } = (await answer.json()) as { predictions: { probability: number }[] };
+        const fits = goldens.some(
+          ({ outputs }, at) => Math.abs((predictions[at]?.probability ?? 2) - (outputs[0] ?? 0)) < 1e-5,
+        );
+        if (fits) counted.answered++;
+        else counted.problems.push(`${answer.status} ${JSON.stringify(predictions)}`);
+      } catch (error) {
+        counted.problems.push(String(error));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
+  const callers = [caller(), caller()];
+  return {
+    async end() {
+      asking = false;
+      await Promise.all(callers);
+      return counted;
+    },
+  };
 }
 
 async function healthy(url: string): Promise<boolean> {

@@ -8,7 +8,7 @@ import { extract } from "tar-stream";
 import { type Digest, hexOf } from "../../common/digest.ts";
 import { SlipwayError } from "../../common/errors.ts";
 import { pathExists } from "../../common/files.ts";
-import { addVersion, type ModelIdentity, useVersion } from "./registry.ts";
+import { addVersion, type ModelIdentity, type Registry, useVersion } from "./registry.ts";
 import { updateRegistry } from "./registry-file.ts";
 import { loadPackage } from "./verify.ts";
 
@@ -31,7 +31,7 @@ export async function unpackPackage(tar: Uint8Array, folder: string): Promise<vo
 }
 
 /**
- * Takes a packed model into service under a name, with the next free number as its version. The same digest under the same name is the
+ * Takes a packed model into service under a name, with the next free version. The same digest under the same name is the
  * same version, however often this is asked.
  */
 export async function publishPackage(
@@ -44,16 +44,28 @@ export async function publishPackage(
   let version = "";
   await updateRegistry(modelsDir, (registry) => {
     const versions = registry.models[name]?.versions ?? [];
-    version = versions.find((one) => one.digest === digest)?.version ?? nextVersion(versions);
+    version = versions.find((one) => one.digest === digest)?.version ?? nextVersion(registry, name);
     return useVersion(addVersion(registry, { name, version, digest }), name, version);
   });
   return { name, version, digest };
 }
 
-/** One more than the largest number that is a version. */
-function nextVersion(versions: readonly { version: string }[]): string {
-  const numbers = versions.map(({ version }) => (/^\d{1,15}$/.test(version) ? Number(version) : 0));
-  return String(Math.max(0, ...numbers) + 1);
+/**
+ * The next free number; under the name of the default model, whose whole numbers are the releases', the next below the latest one, as in `3.1`:
+ * a release never finds its version taken.
+ */
+function nextVersion(registry: Registry, name: string): string {
+  const versions = (registry.models[name]?.versions ?? []).map(({ version }) => version);
+  const whole = largest(versions);
+  if (registry.default !== name) return String(whole + 1);
+  const prefix = `${whole}.`;
+  const below = versions.filter((version) => version.startsWith(prefix)).map((version) => version.slice(prefix.length));
+  return `${prefix}${largest(below) + 1}`;
+}
+
+/** The largest of those texts that are whole numbers; 0 where none is. */
+function largest(texts: readonly string[]): number {
+  return Math.max(0, ...texts.filter((text) => /^\d{1,15}$/.test(text)).map(Number));
 }
 
 /** Puts a packed model where the host keeps its models, by its digest. Whole or not at all; what is there already stays. */

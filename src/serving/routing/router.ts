@@ -62,6 +62,7 @@ export class Router {
   #gathering = new Map<ServedModel, Question[]>();
   #waiting: Question[] = [];
   #rows = 0;
+  #closed = false;
 
   constructor(options: RouterOptions) {
     this.#options = options;
@@ -177,6 +178,7 @@ export class Router {
 
   /** Ends all connections; what is under way fails as `unavailable`. */
   close(): void {
+    this.#closed = true;
     clearInterval(this.#watch);
     for (const link of [...this.#links, ...this.#leaving]) link.close();
     for (const question of this.#waiting) question.reject(unavailable());
@@ -209,9 +211,9 @@ export class Router {
   /** Sends questions to the best runtime; where there is none they wait. */
   #dispatch(served: ServedModel, questions: Question[], except?: RuntimeLink): void {
     for (const part of framesOf(served, questions)) {
-      const place = this.#bestPlace(served, except);
+      const place = this.#closed ? undefined : this.#bestPlace(served, except);
       if (place) place.link.send(place.slot, part);
-      else if (this.#directory.seenWithin(served, RESTART_MS)) this.#waiting.push(...part);
+      else if (!this.#closed && this.#directory.seenWithin(served, RESTART_MS)) this.#waiting.push(...part);
       else for (const question of part) question.reject(unavailable());
     }
   }

@@ -257,12 +257,24 @@ describe("a router", () => {
     const first = ask(router, model, 1, 2);
     await vi.waitFor(() => expect(asked).toEqual([0]));
     const second = ask(router, model, 1, 2);
-    await vi.waitFor(() => expect(asked).toEqual([0, 1]));
+    await vi.waitFor(() => expect(router.runtimes[0]?.rows).toBe(2));
     const third = ask(router, model, 1, 2);
-    await new Promise(setImmediate); // it is on its way
+    await vi.waitFor(() => expect(asked).toEqual([0, 1]));
     held.resolve();
     await Promise.all([first, second, third]);
     expect(asked).toEqual([0, 1, 0]);
+  });
+
+  it("leaves nothing open that was under way, or is asked later, when it is closed", async () => {
+    await serve(() => new Promise(() => {}));
+    closing.splice(0, 1); // it would wait for what it never answers
+    const { router, model } = await connected();
+    const asked = ask(router, model, 1, 2);
+    const rejected = expect(asked).rejects.toMatchObject({ reason: "unavailable" });
+    await vi.waitFor(() => expect(router.runtimes[0]?.rows).toBe(1));
+    router.close();
+    await rejected;
+    await expect(ask(router, model, 1, 2)).rejects.toMatchObject({ reason: "unavailable" });
   });
 
   it("refuses more rows than may be under way, and counts them back", async () => {

@@ -41,13 +41,13 @@ export async function readTextIfExists(path: string): Promise<string | undefined
   }
 }
 
-/** True where there is something at the path. */
+/** True where there is something at the path; below a file there is nothing. */
 export async function pathExists(path: string): Promise<boolean> {
   try {
     await access(path);
     return true;
   } catch (error) {
-    if (isErrno(error, "ENOENT")) return false;
+    if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return false;
     throw error;
   }
 }

@@ -2,13 +2,20 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { readTextIfExists, writeFileAtomic } from "../../src/common/files.ts";
+import { pathExists, readTextIfExists, writeFileAtomic } from "../../src/common/files.ts";
 
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "slipway-files-"));
 });
 afterEach(() => rm(folder, { recursive: true }));
+
+test("what lies below a file is not there", async () => {
+  await writeFileAtomic(join(folder, "file"), "");
+  expect(await pathExists(join(folder, "file"))).toBe(true);
+  expect(await pathExists(join(folder, "file", "below"))).toBe(false);
+  expect(await pathExists(join(folder, "none", "below"))).toBe(false);
+});
 
 test("writes below folders that do not exist yet, readable by the owner alone", async () => {
   const path = join(folder, "a", "b", "state.json");

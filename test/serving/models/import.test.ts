@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { run } from "../../../src/common/process.ts";
 import { type ClassPrediction, decide, type RowForm } from "../../../src/serving/models/card.ts";
 import { importModel } from "../../../src/serving/models/import.ts";
 import { openOnnxModel } from "../../../src/serving/models/onnx-model.ts";
@@ -261,4 +262,13 @@ describe("half a model is refused", () => {
       message: expect.stringMatching(message),
     });
   });
+});
+
+it("nothing of an import keeps the process from ending", async () => {
+  const root = join(import.meta.dirname, "../../..");
+  const script = `const { importAnyModel } = await import(${JSON.stringify(join(root, "src/serving/models/import-any.ts"))});
+    await importAnyModel(${JSON.stringify(join(root, "models/diabetes/production"))});
+    console.log(process.getActiveResourcesInfo().join());`;
+  const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script]);
+  expect(stdout).not.toContain("MessagePort");
 });

@@ -53,11 +53,8 @@ function threadFile(): URL {
 }
 
 function startThread(): Worker {
-  // what libhdf5 prints of its failures is in the error as well
-  const worker = new Worker(threadFile(), { env: {}, execArgv: [], stdout: true, stderr: true });
-  worker.stdout.resume();
-  worker.stderr.resume();
-  return worker;
+  // What libhdf5 prints of its failures is in the error as well. It is not read: whoever reads it keeps this process from ending.
+  return new Worker(threadFile(), { env: {}, execArgv: [], stdout: true, stderr: true });
 }
 
 function answerTo(worker: Worker, request: ReadRequest, patience: number): Promise<ReadAnswer> {

@@ -5,13 +5,16 @@ import type { Expectation } from "../health/check-endpoint.ts";
 import { readExpectation } from "../health/expectation.ts";
 import { ensureServerRuns } from "../openstack/compute/servers.ts";
 import { followedManifest } from "../release/publication.ts";
-import { BOOT_TIMEOUT_MS, checkOrGiveBack, ENDPOINT_TIMEOUT_MS, rememberRelease, type Served } from "./bring-up.ts";
+import type { StackLock } from "../release/stack-lock.ts";
+import { BOOT_TIMEOUT_MS, checkOrGiveBack, ENDPOINT_TIMEOUT_MS, type Served } from "./bring-up.ts";
 import { deliveryOf } from "./delivery.ts";
-import { reachVerdict } from "./host-verdict.ts";
-import { readyModel } from "./prepared-release.ts";
+import { readyModel } from "./given-model.ts";
+import { publicationOf, reachVerdict } from "./host-verdict.ts";
+import { shareLock } from "./locked.ts";
 import { attachAddress, attachedAddress } from "./public-address.ts";
+import { rememberRelease } from "./remembered-release.ts";
 import { requireOutputs } from "./running-stack.ts";
-import { endpointUrl } from "./stack-outputs.ts";
+import { endpointUrl, withAddress } from "./stack-outputs.ts";
 import type { Reporter } from "./ui/reporter.ts";
 import { bindToCloud, type Workspace } from "./workspace.ts";
 
@@ -23,6 +26,7 @@ export interface AttachOptions {
   reuse: boolean;
   /** For the host's verdict. */
   timeoutMs?: number;
+  lock: StackLock;
   signal: AbortSignal;
 }
 
@@ -33,12 +37,13 @@ export interface AttachOptions {
  * E_GATE_FAILED, E_FLOATING_IP, E_UNHEALTHY, E_TIMEOUT
  */
 export async function attachStack(workspace: Workspace, reporter: Reporter, options: AttachOptions): Promise<Served> {
-  const { session, stack, stackHome } = workspace;
+  const { session, stack } = workspace;
   const { reuse, timeoutMs, signal } = options;
   const made = await requireOutputs(workspace);
   await reporter.phase("authenticate", `log in to ${workspace.cloud ?? session.authUrl}`, () => bindToCloud(workspace));
   const delivery = await deliveryOf(workspace);
-  const followed = await followedManifest({ store: delivery.store, stack, home: stackHome });
+  await shareLock(options.lock, workspace, delivery);
+  const followed = await followedManifest(publicationOf(workspace, delivery));
   if (followed === undefined) throw nothingPublished(stack);
   const expectation = await reporter.phase("model", `model ${followed.models[0]?.name}`, () =>
     expectationOf(workspace, followed, options.model),
@@ -47,18 +52,19 @@ export async function attachStack(workspace: Workspace, reporter: Reporter, opti
   const started = await ensureServerRuns(session, made.serverId, { signal });
   if (started) reporter.note(`${made.serverName} was switched off and is started`);
   const staged = { manifest: followed, changed: false, replaced: undefined };
-  const manifest = await reachVerdict(workspace, made, { staged, delivery, reporter, signal, timeoutMs });
+  const url = before === undefined ? undefined : endpointUrl(withAddress(made, before));
+  const { manifest } = await reachVerdict(workspace, made, { staged, delivery, reporter, signal, timeoutMs, url });
   const { outputs, giveBack } = await reporter.phase("attach", "floating IP", ({ note }) =>
     attachAddress(workspace, made, { reuse, signal, note }),
   );
-  const url = endpointUrl(outputs);
+  const attachedUrl = endpointUrl(outputs);
   const patience = { timeoutMs: started ? BOOT_TIMEOUT_MS : ENDPOINT_TIMEOUT_MS, signal };
-  const report = await reporter.phase("check", `prediction through ${url}`, () =>
+  const report = await reporter.phase("check", `prediction through ${attachedUrl}`, () =>
     checkOrGiveBack(workspace, outputs, expectation, giveBack, patience),
   );
   const release = await rememberRelease(workspace, manifest, expectation);
   const changed = before !== outputs.floatingIp;
-  return { url, outputs, report, probe: expectation, release, changed };
+  return { url: attachedUrl, outputs, report, probe: expectation, release, changed };
 }
 
 /** What an endpoint must answer that serves the published model: as remembered, else by the model itself. */

@@ -1,18 +1,16 @@
-import { SlipwayError } from "../common/errors.ts";
 import { undone } from "../common/undo.ts";
 import type { OperationOptions } from "../engine/engine.ts";
-import type { Manifest } from "../guest/manifest.ts";
-import { awaitEndpoint, checkEndpoint, type EndpointReport, type Expectation } from "../health/check-endpoint.ts";
+import { awaitEndpoint, type EndpointReport, type Expectation } from "../health/check-endpoint.ts";
 import { checkGrpc } from "../health/check-grpc.ts";
-import { rememberExpectation } from "../health/expectation.ts";
 import { ensureServerRuns } from "../openstack/compute/servers.ts";
-import { readStackRecord, recordRelease, type StackRecord } from "../release/stack-record.ts";
+import type { StackLock } from "../release/stack-lock.ts";
 import { findOwnToken } from "../release/tokens.ts";
 import type { Probe } from "../serving/models/probe.ts";
 import { showEngine, summary } from "./engine-progress.ts";
 import { reachVerdict } from "./host-verdict.ts";
 import { prepareRelease } from "./prepared-release.ts";
 import { attachAddress, attachedAddress } from "./public-address.ts";
+import { type Release, rememberRelease, servesAlready } from "./remembered-release.ts";
 import { endpointUrl, grpcAddress, requireStackOutputs, type StackOutputs, withAddress } from "./stack-outputs.ts";
 import type { Reporter } from "./ui/reporter.ts";
 import type { Workspace } from "./workspace.ts";
@@ -34,9 +32,6 @@ export interface Served {
   changed: boolean;
 }
 
-/** A release as the stack remembers it. */
-type Release = NonNullable<StackRecord["release"]>;
-
 /**
  * Makes a stack serve its model: publishes payload and model, lets the engine make the resources, follows the host to its verdict,
  * attaches the floating IP and asks the endpoint from outside. Each part is skipped over where it is done already, so that a run
@@ -45,28 +40,25 @@ type Release = NonNullable<StackRecord["release"]>;
 export async function bringUp(
   workspace: Workspace,
   reporter: Reporter,
-  options: { model?: string | undefined; signal: AbortSignal; operation?: OperationOptions },
+  options: { model?: string | undefined; lock: StackLock; signal: AbortSignal; operation?: OperationOptions },
 ): Promise<Served> {
   const { session, engine, reference } = workspace;
-  const { signal } = options;
-  const { model, delivery, staged } = await prepareRelease(workspace, reporter, options.model);
+  const { lock, signal } = options;
+  const wanted = { given: options.model, kind: "up", lock, signal } as const;
+  const { model, delivery, staged } = await prepareRelease(workspace, reporter, wanted);
   const { changes, outputs: made } = await reporter.phase("provision", "resources", async ({ note }) => {
     const updated = await engine.up(reference, { ...options.operation, onEvent: showEngine(reporter), signal });
     note(summary(updated.changes));
     return { changes: updated.changes, outputs: requireStackOutputs(updated.outputs) };
   });
+  await lock.requireHeld();
   await staged.publish();
 
   const attached = await attachedAddress(workspace, made);
   let outputs = withAddress(made, attached);
   let giveBack = async () => {}; // what was attached before this run stays
-  // a release that was published and never brought to its verdict may be another payload for the same model
-  const passed = (await readStackRecord(workspace.stackHome))?.release?.sequence === staged.manifest.sequence;
   const stillServes =
-    !staged.changed &&
-    passed &&
-    attached !== undefined &&
-    (await serves(endpointUrl(outputs), model.expectation, await findOwnToken(workspace.stackHome)));
+    attached !== undefined && (await servesAlready(workspace, staged, endpointUrl(outputs), model.expectation));
   let { manifest } = staged;
   let timeoutMs = ENDPOINT_TIMEOUT_MS;
   if (!stillServes) {
@@ -74,9 +66,8 @@ export async function bringUp(
       reporter.note(`${outputs.serverName} was switched off and is started`);
       timeoutMs = BOOT_TIMEOUT_MS;
     }
-    if (staged.replaced !== undefined && attached !== undefined)
-      reporter.note("the runtime restarts: a gap of about a second");
-    manifest = await reachVerdict(workspace, made, { staged, delivery, reporter, signal });
+    const url = attached === undefined ? undefined : endpointUrl(outputs);
+    ({ manifest } = await reachVerdict(workspace, made, { staged, delivery, reporter, signal, url }));
     ({ outputs, giveBack } = await reporter.phase("attach", `floating IP ${outputs.floatingIp}`, ({ note }) =>
       attachAddress(workspace, made, { signal, note }),
     ));
@@ -106,31 +97,5 @@ export async function checkOrGiveBack(
     return report;
   } catch (error) {
     throw await undone(error, giveBack, "the floating IP could not be given back");
-  }
-}
-
-export async function rememberRelease(
-  { stackHome }: Workspace,
-  manifest: Manifest,
-  expectation: Expectation,
-): Promise<Release> {
-  const [{ name, version, digest }] = manifest.models as [Manifest["models"][number]];
-  const { sequence, payload } = manifest;
-  const remembered = (await readStackRecord(stackHome))?.release;
-  if (remembered?.sequence === sequence) return remembered;
-  await rememberExpectation(stackHome, expectation);
-  const release = { sequence, payload: payload.digest, model: { name, version, digest }, at: new Date().toISOString() };
-  await recordRelease(stackHome, release);
-  return release;
-}
-
-/** Whether the endpoint serves what it should. */
-async function serves(url: string, expectation: Expectation, token: string | undefined): Promise<boolean> {
-  try {
-    await checkEndpoint(url, expectation, { timeoutMs: 3000, token });
-    return true;
-  } catch (error) {
-    if (error instanceof SlipwayError && error.code === "E_UNHEALTHY") return false;
-    throw error;
   }
 }

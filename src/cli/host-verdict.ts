@@ -1,14 +1,16 @@
-import { SlipwayError } from "../common/errors.ts";
 import { undone } from "../common/undo.ts";
 import { type JournalLine, parseJournal } from "../guest/journal.ts";
 import type { Manifest } from "../guest/manifest.ts";
-import { describe, followJournal, type Verdict } from "../health/follow-journal.ts";
 import { consoleOutput } from "../openstack/compute/servers.ts";
 import { bringKey } from "../release/bring-key.ts";
-import { republish, type StagedRelease } from "../release/publication.ts";
+import { type HistoryEntry, recordInHistory } from "../release/history.ts";
+import { type PublicationPlace, republish, type StagedRelease } from "../release/publication.ts";
+import { originOf } from "../release/release-origin.ts";
 import type { Delivery } from "./delivery.ts";
 import { withHost } from "./host-access.ts";
+import { failureOf, type HostOutcome, hostOutcome, isKept } from "./host-outcome.ts";
 import { readCertificates } from "./host-settings.ts";
+import { rememberRelease } from "./remembered-release.ts";
 import type { StackOutputs } from "./stack-outputs.ts";
 import type { Reporter } from "./ui/reporter.ts";
 import type { Workspace } from "./workspace.ts";
@@ -22,42 +24,64 @@ interface Delivered {
   delivery: Delivery;
   reporter: Reporter;
   signal: AbortSignal;
+  /** Of the endpoint, where an address leads to the host already. */
+  url?: string | undefined;
   /** For the verdict. */
   timeoutMs?: number | undefined;
+}
+
+/** A release that passed. */
+export interface PassedRelease {
+  manifest: Manifest;
+  /** What the host told; undefined where neither endpoint nor console did. */
+  outcome: HostOutcome | undefined;
 }
 
 /**
  * Brings a published release into a host, where it does not fetch it by itself, and follows the host to its verdict. A release that failed
  * there in an earlier run is published again, under a sequence of its own: the host tries it once more, since the cause may be mended.
- * @returns the manifest that passed
+ * The stack's history has it from here on.
  * @throws SlipwayError E_BOOTSTRAP_FAILED, E_GATE_FAILED with the host's last lines; E_SSH, E_HOST_KEY, E_TIMEOUT
  */
 export async function reachVerdict(
   workspace: Workspace,
   outputs: StackOutputs,
   delivered: Delivered,
-): Promise<Manifest> {
-  const { reporter, signal, timeoutMs = BOOTSTRAP_TIMEOUT_MS } = delivered;
-  const { serverId, serverName } = outputs;
-  const readConsole = () => consoleOutput(workspace.session, serverId);
-  const manifest = await retriedManifest(workspace, delivered, readConsole);
+): Promise<PassedRelease> {
+  const { reporter, signal, url, timeoutMs = BOOTSTRAP_TIMEOUT_MS } = delivered;
+  const manifest = await retriedManifest(workspace, outputs, delivered);
+  const record = historian(workspace, manifest);
+  await record("underway");
   await bringRelease(workspace, manifest, outputs, delivered);
-  return reporter.phase("bootstrap", `host ${serverName}`, async (progress) => {
-    const verdict = await followJournal({
-      readConsole,
-      sequence: manifest.sequence,
-      timeoutMs,
-      onLine: ({ entry }) => progress.detail(describe(entry)),
-      signal,
-    });
+  return reporter.phase("bootstrap", `host ${outputs.serverName}`, async (progress) => {
+    const outcome = await hostOutcome(workspace, { manifest, outputs, url, timeoutMs, progress, signal });
     // A cloud that hides the console leaves only the check from outside.
-    if (verdict === undefined || (verdict.ok && verdict.model?.digest === digestOf(manifest))) return manifest;
+    if (outcome === undefined || (outcome.ok && outcome.model?.digest === manifest.models[0]?.digest)) {
+      await record("passed");
+      return { manifest, outcome };
+    }
+    await record(isKept(outcome) ? "kept" : "broken", outcome.failure);
     throw await undone(
-      failureOf(verdict, manifest),
-      () => followOldRelease(workspace, outputs, delivered, verdict),
+      failureOf(outcome),
+      () => followOldRelease(workspace, outputs, delivered, outcome),
       "the old release could not be published again",
     );
   });
+}
+
+/** Writes into the stack's history how far a release has come. */
+function historian({ stackHome }: Workspace, manifest: Manifest) {
+  const began = performance.now();
+  const at = new Date().toISOString();
+  return async (result: HistoryEntry["result"], failure?: HistoryEntry["failure"]): Promise<void> => {
+    await recordInHistory(stackHome, {
+      manifest,
+      result,
+      began: at,
+      ...(failure === undefined ? {} : { failure: { phase: failure.phase, reason: failure.reason } }),
+      ...(result === "underway" ? {} : { ms: Math.round(performance.now() - began) }),
+    });
+  };
 }
 
 /**
@@ -97,13 +121,13 @@ async function bringCertificateKey(
 /** What the host shall follow now: the staged manifest, unless it failed there in an earlier run. */
 async function retriedManifest(
   workspace: Workspace,
+  { serverId }: StackOutputs,
   { staged, delivery, reporter }: Delivered,
-  readConsole: () => Promise<string>,
 ): Promise<Manifest> {
   if (staged.changed) return staged.manifest;
   let journal: JournalLine[];
   try {
-    journal = parseJournal(await readConsole());
+    journal = parseJournal(await consoleOutput(workspace.session, serverId));
   } catch {
     return staged.manifest; // a cloud that hides the console, or a server that has none yet: following it deals with both
   }
@@ -118,33 +142,18 @@ async function followOldRelease(
   workspace: Workspace,
   outputs: StackOutputs,
   delivered: Delivered,
-  verdict: Verdict,
+  outcome: HostOutcome,
 ): Promise<void> {
   const { staged, delivery } = delivered;
-  if (!keptOldModel(verdict, staged.manifest) || staged.replaced === undefined) return;
-  const old = await republish(publicationOf(workspace, delivery), staged.replaced);
-  await bringRelease(workspace, old, outputs, delivered);
+  if (!isKept(outcome) || staged.replaced === undefined) return;
+  const restored = await republish(publicationOf(workspace, delivery), staged.replaced, originOf("restore"));
+  await bringRelease(workspace, restored, outputs, delivered);
+  // it serves already: there is no verdict to wait for
+  await recordInHistory(workspace.stackHome, { manifest: restored, result: "passed", began: new Date().toISOString() });
+  await rememberRelease(workspace, restored, undefined);
 }
 
-function keptOldModel(verdict: Verdict, manifest: Manifest): boolean {
-  return verdict.model !== undefined && verdict.model.digest !== digestOf(manifest);
-}
-
-function failureOf(verdict: Verdict, manifest: Manifest): SlipwayError {
-  const kept = keptOldModel(verdict, manifest);
-  const { step = "bootstrap", reason = "the host gave no reason", lines = [] } = verdict.failure ?? {};
-  return new SlipwayError(step === "gate" || kept ? "E_GATE_FAILED" : "E_BOOTSTRAP_FAILED", `step ${step}: ${reason}`, {
-    details: lines[0] === reason ? lines.slice(1) : lines,
-    hint: kept
-      ? `The old model (version ${verdict.model?.version}) still serves: mend the new one and run \`slipway up\` again.`
-      : "Look at all steps with `slipway logs`, mend the cause, and run `slipway up` again, or `slipway down`.",
-  });
-}
-
-function publicationOf({ stack, stackHome }: Workspace, { store }: Delivery) {
+/** Where the stack's releases are published. */
+export function publicationOf({ stack, stackHome }: Workspace, { store }: Delivery): PublicationPlace {
   return { store, stack, home: stackHome };
-}
-
-function digestOf(manifest: Manifest): string | undefined {
-  return manifest.models[0]?.digest;
 }

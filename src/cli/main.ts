@@ -26,6 +26,36 @@ const entries: Entry[] = [
     load: () => import("./verbs/up.ts"),
   },
   {
+    command: "deploy [stack]",
+    describe: "release a model to a stack that serves, through its gate and without a lost request",
+    load: () => import("./verbs/deploy.ts"),
+  },
+  {
+    command: "rollback [stack] [release]",
+    describe: "release again what a stack served before",
+    load: () => import("./verbs/rollback.ts"),
+  },
+  {
+    command: "promote [stack]",
+    describe: "let the model that is on trial take the place of the one that serves",
+    load: () => import("./verbs/promote.ts"),
+  },
+  {
+    command: "abort [stack]",
+    describe: "end the trial; the model that serves stays",
+    load: () => import("./verbs/abort.ts"),
+  },
+  {
+    command: "releases [what] [from] [to]",
+    describe: "a stack's releases: who, when, what, how it ended; `diff A B`: what differs between two",
+    load: () => import("./verbs/releases.ts"),
+  },
+  {
+    command: "lock <action> [stack]",
+    describe: "who works on a stack: status, release",
+    load: () => import("./verbs/lock.ts"),
+  },
+  {
     command: "preview [stack]",
     describe: "show what `up` would change, without changing it",
     load: () => import("./verbs/preview.ts"),

@@ -25,8 +25,21 @@ export const globalOptions = {
 export const modelOption = {
   type: "string",
   requiresArg: true,
-  normalize: true,
-  describe: "a model's folder or .onnx file, in place of the configured one",
+  describe: "a model's folder, file or https address, in place of the configured one",
+} as const satisfies Options;
+
+/** Of verbs that must be alone on a stack. */
+export const lockWaitOption = {
+  type: "number",
+  requiresArg: true,
+  describe: "seconds to wait for another operation on the stack; not at all unless given",
+} as const satisfies Options;
+
+/** Of verbs that release something. */
+export const watchOption = {
+  type: "number",
+  requiresArg: true,
+  describe: "seconds after the switch in which the hosts go back by themselves; as the stack's gate says unless given",
 } as const satisfies Options;
 
 /** Of verbs that run an engine. */

@@ -3,11 +3,13 @@ import { keypairName, stackTag } from "../components/tags.ts";
 import { findStackLeftovers } from "../release/leftovers.ts";
 import { endMaintenance } from "../release/maintenance-address.ts";
 import { unpublish } from "../release/publication.ts";
+import type { StackLock } from "../release/stack-lock.ts";
 import { forgetStack } from "../release/stack-record.ts";
 import { forgetHostKeys } from "../remote/known-hosts.ts";
 import { possibleStores } from "./delivery.ts";
 import { showEngine, summary } from "./engine-progress.ts";
 import { knownHostsFile } from "./host-keys.ts";
+import { shareLockWherePublished } from "./locked.ts";
 import { refreshFirst } from "./options.ts";
 import { detachAddress } from "./public-address.ts";
 import { stackOutputs } from "./stack-outputs.ts";
@@ -22,11 +24,12 @@ import { bindToCloud, type Workspace } from "./workspace.ts";
 export async function takeDown(
   workspace: Workspace,
   reporter: Reporter,
-  { refresh, signal }: { refresh?: boolean | undefined; signal: AbortSignal },
+  { refresh, lock, signal }: { refresh?: boolean | undefined; lock: StackLock; signal: AbortSignal },
 ): Promise<void> {
   const { engine, reference, session, stack, stackHome } = workspace;
   const tag = stackTag(reference.project, stack);
   await reporter.phase("authenticate", `log in to ${workspace.cloud ?? session.authUrl}`, () => bindToCloud(workspace));
+  await shareLockWherePublished(lock, workspace);
   const state = await engine.outputs(reference);
   const outputs = stackOutputs.safeParse(state).data;
   const addresses = outputs === undefined ? "floating IPs" : `floating IP ${outputs.floatingIp}`;

@@ -4,6 +4,7 @@ import { SlipwayError } from "../common/errors.ts";
 import { roles } from "../serving/access/roles.ts";
 import { aiEngineSettings } from "../serving/aiengine/settings.ts";
 import { type ServingSettings, servingSettings } from "../serving/config.ts";
+import { accuracySchema, gateSettingsSchema } from "./gate-settings.ts";
 import { nearest } from "./nearest.ts";
 import { strayKeys } from "./stray-keys.ts";
 
@@ -65,6 +66,7 @@ const stackSchema = z.strictObject({
   frontendPort: z.coerce.number().int().min(1).max(65535).default(5100).describe("TCP port of the HTTP frontend"),
   generation: z.coerce.number().int().min(1).default(1).describe("Number of the hosts behind the floating IP"),
   model: modelSchema.describe("What is served first"),
+  gate: gateSettingsSchema.optional().describe("What a release must pass before and after it takes over"),
   tokens: z
     .record(tokenName, tokenSchema)
     .optional()
@@ -169,7 +171,8 @@ function unknownKey(path: string, key: string, parent: PropertyKey[]): string {
   return `${path} is not a setting${meant === undefined ? `; the settings are ${known.join(", ")}` : `; did you mean ${meant}?`}`;
 }
 
-function knownKeys([setting]: PropertyKey[]): string[] | undefined {
+function knownKeys([setting, inner]: PropertyKey[]): string[] | undefined {
+  if (setting === "gate") return Object.keys((inner === "accuracy" ? accuracySchema : gateSettingsSchema).shape);
   if (setting === undefined) return Object.keys(stackSchema.shape);
   if (setting === "aiengine") return Object.keys(aiEngineSchema.shape);
   return setting === "model" ? Object.keys(modelSchema.shape) : undefined;

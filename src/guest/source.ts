@@ -30,21 +30,37 @@ export async function ensureUnpacked(
   folder: string,
   timeoutMs: number,
 ): Promise<void> {
+  await unpackAs(folder, ref.path, timeoutMs, (archive) =>
+    download(`${sourceUrl}/${ref.path}`, ref, archive, timeoutMs),
+  );
+}
+
+/**
+ * Unpacks an archive into a folder, which appears whole or not at all.
+ * @param path what the archive is called in messages
+ * @param bring puts the archive where it is told
+ */
+export async function unpackAs(
+  folder: string,
+  path: string,
+  timeoutMs: number,
+  bring: (archive: string) => Promise<void>,
+): Promise<void> {
   await mkdir(dirname(folder), { recursive: true });
   const work = await mkdtemp(`${folder}.`);
   try {
     const archive = join(work, "archive");
     const tree = join(work, "tree");
-    await download(`${sourceUrl}/${ref.path}`, ref, archive, timeoutMs);
+    await bring(archive);
     await mkdir(tree);
-    await run("tar", ["-x", "-f", archive, "-C", tree, "--no-same-owner"], { timeoutMs }).catch(unpackable(ref));
+    await run("tar", ["-x", "-f", archive, "-C", tree, "--no-same-owner"], { timeoutMs }).catch(unpackable(path));
     await rename(tree, folder);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
 }
 
-function unpackable({ path }: FileRef): (cause: unknown) => never {
+function unpackable(path: string): (cause: unknown) => never {
   return (cause) => {
     const said = cause instanceof CommandError ? cause.stderr : messageOf(cause);
     throw new Error(`${path} cannot be unpacked\n${said}`, { cause });

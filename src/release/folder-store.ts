@@ -1,5 +1,6 @@
+import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { copyFile, mkdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { copyFile, link, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isErrno } from "../common/errors.ts";
 import { filesBelow, writeFileAtomic } from "../common/files.ts";
@@ -21,11 +22,36 @@ export function folderStore(folder: string, sourceUrl: string): ObjectStore {
       if (typeof content === "object" && "file" in content) await copyWhole(content.file, target);
       else await writeFileAtomic(target, content);
     },
-    head: (_, path) => orNone(async () => ({ size: (await stat(join(folder, path))).size })),
+    async putNew(_, path, content) {
+      const target = join(folder, path);
+      await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+      return createWhole(target, content);
+    },
+    head: (_, path) =>
+      orNone(async () => {
+        const { size, mtimeMs } = await stat(join(folder, path));
+        return { size, ageMs: Math.max(0, Date.now() - mtimeMs) };
+      }),
     get: (_, path) => orNone(() => readFile(join(folder, path))),
+    remove: (_, path) => rm(join(folder, path), { force: true }),
     list: () => orNone(() => filesBelow(folder)),
     removeContainer: () => rm(folder, { recursive: true, force: true }),
   };
+}
+
+/** The file appears whole, or not where there is one: a link takes no name that is taken. */
+async function createWhole(target: string, content: string): Promise<boolean> {
+  const temporary = `${target}.${process.pid}.${randomUUID()}.tmp`;
+  try {
+    await writeFile(temporary, content, { mode: 0o600, flag: "wx" });
+    await link(temporary, target);
+    return true;
+  } catch (error) {
+    if (isErrno(error, "EEXIST")) return false;
+    throw error;
+  } finally {
+    await rm(temporary, { force: true });
+  }
 }
 
 /** The copy appears whole; where the file system can, it shares the original's blocks. */

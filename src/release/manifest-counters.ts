@@ -15,12 +15,14 @@ const countersSchema = z.object({
 /** How far a stack's numbers have come: `counters.json` in the stack's home. */
 export type Counters = z.infer<typeof countersSchema>;
 
-/** What a manifest says apart from its numbers. */
-export interface Release {
-  payload: Manifest["payload"];
-  model: Pick<Manifest["models"][number], "path" | "digest" | "size">;
-  settings: Manifest["settings"];
-}
+/** A model's file as a manifest names it, before it has a version. */
+export type ModelFile = Pick<Manifest["models"][number], "name" | "path" | "digest" | "size">;
+
+/** What a manifest says of what hosts shall run. */
+export type Content = Pick<Manifest, "payload" | "models" | "trial" | "settings">;
+
+/** Who publishes a manifest and what its hosts ask of it. */
+export type Terms = Pick<Manifest, "origin" | "gate">;
 
 export async function readCounters(home: string): Promise<Counters> {
   const text = await readTextIfExists(join(home, "counters.json"));
@@ -34,35 +36,45 @@ export async function writeCounters(home: string, counters: Counters): Promise<v
 /** The counters after a manifest: it may be further than they are, when another machine published it. */
 export function caughtUp(counters: Counters, manifest: Manifest): Counters {
   const models = { ...counters.models };
-  for (const { name, version, digest } of manifest.models) {
+  for (const { name, version, digest } of modelsOf(manifest)) {
     if (Number(version) >= Number(models[name]?.version ?? 0)) models[name] = { version, digest };
   }
   return { schemaVersion: 1, sequence: Math.max(counters.sequence, manifest.sequence), models };
 }
 
-/** The manifest that follows: a sequence of its own, and for a model with another digest than that name's last a new version. */
-export function nextManifest(counters: Counters, stack: string, name: string, release: Release): Manifest {
-  const { payload, model, settings } = release;
-  const last = counters.models[name];
+/** The model with its version: for another digest than that name's last a new one. */
+export function versioned({ models }: Counters, model: ModelFile): Manifest["models"][number] {
+  const last = models[model.name];
   const version = last?.digest === model.digest ? last.version : String(Number(last?.version ?? 0) + 1);
+  return { ...model, version };
+}
+
+/** The manifest that follows, under a sequence of its own. */
+export function nextManifest(counters: Counters, stack: string, content: Content, terms: Terms): Manifest {
+  const { payload, models, trial, settings } = content;
   return {
     schemaVersion: 1,
     stack,
     sequence: counters.sequence + 1,
     payload,
-    models: [{ name, version, ...model }],
+    models,
     settings,
+    ...(trial === undefined ? {} : { trial }),
+    ...terms,
   };
 }
 
-/** Whether a manifest says just this. */
-export function isRelease(manifest: Manifest, name: string, { payload, model, settings }: Release): boolean {
-  const [first, ...others] = manifest.models;
-  return (
-    others.length === 0 &&
-    first?.name === name &&
-    first.digest === model.digest &&
-    manifest.payload.digest === payload.digest &&
-    isDeepStrictEqual(manifest.settings, settings)
-  );
+/** All models of a manifest, the one on trial among them. */
+export function modelsOf({ models, trial }: Pick<Content, "models" | "trial">): Manifest["models"] {
+  return trial === undefined ? models : [...models, trial.model];
+}
+
+/** Whether hosts would run the same by either. */
+export function runsTheSame(one: Content, other: Content): boolean {
+  return essence(one) === essence(other) && isDeepStrictEqual(one.settings, other.settings);
+}
+
+function essence({ payload, models, trial }: Content): string {
+  const named = models.map(({ name, digest }) => [name, digest]);
+  return JSON.stringify([payload.digest, named, trial?.model.digest, trial?.traffic.mode, trial?.traffic.percent]);
 }

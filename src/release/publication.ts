@@ -3,16 +3,21 @@ import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { type Digest, digestOf, digestOfFile, hexOf, shortPath } from "../common/digest.ts";
+import { SlipwayError } from "../common/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
 import { type Manifest, openManifest, sealManifest } from "../guest/manifest.ts";
+import type { Origin, Traffic } from "../guest/release-terms.ts";
 import type { Layer } from "./layer-cache.ts";
 import {
+  type Content,
   type Counters,
   caughtUp,
-  isRelease,
+  modelsOf,
   nextManifest,
-  type Release,
   readCounters,
+  runsTheSame,
+  type Terms,
+  versioned,
   writeCounters,
 } from "./manifest-counters.ts";
 import type { ObjectContent, ObjectStore } from "./object-store.ts";
@@ -44,17 +49,27 @@ export async function publishedSource(home: string): Promise<string | undefined>
   }
 }
 
-/** What to publish, and where. */
-export interface PublishOptions {
+/** Where a stack's releases are published. */
+export interface PublicationPlace {
   store: ObjectStore;
   stack: string;
-  payload: Payload;
-  model: { name: string; content: Uint8Array | { file: string } };
-  /** What the stack's configuration tells its hosts; nothing secret. */
-  settings: Manifest["settings"];
   /** The stack's home. */
   home: string;
   log?: (message: string) => void;
+}
+
+/** What to publish, and where. */
+export interface PublishOptions extends PublicationPlace {
+  /** Packed here, or as a manifest has it: its files are in the store then. */
+  payload: Payload | Manifest["payload"];
+  model: { name: string; content: Uint8Array | { file: string } };
+  /** What the stack's configuration tells its hosts; nothing secret. */
+  settings: Manifest["settings"];
+  /** The model serves beside the one that hosts follow now, as said, and does not take its place. */
+  trial?: Traffic | undefined;
+  terms?: Terms;
+  /** Publish the release under a new sequence even if it is published already. */
+  again?: boolean;
 }
 
 /** A release whose files are in the store, while hosts follow what they followed before. */
@@ -71,31 +86,92 @@ export interface StagedRelease extends Publication {
 /**
  * Stages a release: layers and model by digest where the store has none of them, and the note of where they are. The sequence grows
  * only when the release is another one.
+ * @throws SlipwayError E_USAGE for a trial where nothing is published beside which it could serve
  */
 export async function stageRelease(options: PublishOptions): Promise<StagedRelease> {
-  const { store, stack, payload, home } = options;
+  const { payload } = options;
+  const opened = await open(options);
+  const model = await modelFile(options.model);
+  const layers = "file" in payload.runtime ? layerFiles(payload as Payload) : undefined;
+  const files = [...(layers === undefined ? [] : Object.values(layers)), model];
+  await Promise.all(files.map((file) => ensureObject(options, opened.container, file)));
+  const { digest } = payload;
+  const published =
+    layers === undefined
+      ? (payload as Manifest["payload"])
+      : { digest, runtime: refOf(layers.runtime), app: refOf(layers.app) };
+  const candidate = versioned(opened.counters, { name: options.model.name, ...refOf(model) });
+  return staged(opened, options, contentOf(options, published, candidate, opened.followed));
+}
+
+/** A release of this payload and model: as its model on trial, or in the place of the one that serves. */
+function contentOf(
+  { trial: traffic, settings }: Pick<PublishOptions, "trial" | "settings">,
+  payload: Manifest["payload"],
+  model: Manifest["models"][number],
+  followed: Manifest | undefined,
+): Content {
+  if (traffic === undefined) return { payload, models: [model], settings };
+  if (followed === undefined) {
+    throw new SlipwayError("E_USAGE", "there is no release yet beside which a model could be on trial", {
+      hint: "Run `slipway up` first.",
+    });
+  }
+  return { payload, models: followed.models, settings, trial: { model, traffic } };
+}
+
+/**
+ * Stages what was published before, or parts of it: nothing is uploaded.
+ * @throws SlipwayError E_PAYLOAD_MISSING naming what is not in the store any more
+ */
+export async function stageKnown(
+  options: PublicationPlace & { content: Content; terms?: Terms; again?: boolean },
+): Promise<StagedRelease> {
+  const opened = await open(options);
+  const { payload } = options.content;
+  const files = [payload.runtime, payload.app, ...modelsOf(options.content)];
+  const there = await Promise.all(files.map(({ path }) => options.store.head(opened.container, path)));
+  const missing = files.filter(({ size }, index) => there[index]?.size !== size).map(({ path }) => shortPath(path));
+  if (missing.length > 0) {
+    throw new SlipwayError("E_PAYLOAD_MISSING", `${missing.join(", ")} is not in the stack's store any more`, {
+      hint: "Release the model from its folder with `slipway deploy --model`.",
+    });
+  }
+  return staged(opened, options, options.content);
+}
+
+/** A stack's publication as it is found. */
+interface Opened {
+  key: KeyObject;
+  container: string;
+  counters: Counters;
+  followed: Manifest | undefined;
+  publication: Publication;
+}
+
+async function open({ store, stack, home }: PublicationPlace): Promise<Opened> {
   const key = await ensureSigningKey(home);
   const container = containerName(stack, key);
   const sourceUrl = await store.ensurePublicContainer(container);
-  const files = {
-    runtime: layerFile(payload.runtime),
-    app: layerFile(payload.app),
-    model: await modelFile(options.model),
-  };
-  await Promise.all(Object.values(files).map((file) => ensureObject(options, container, file)));
-
-  const followed = await publishedManifest(store, container, key);
-  const remembered = await readCounters(home);
+  const [followed, remembered] = await Promise.all([publishedManifest(store, container, key), readCounters(home)]);
   const counters = followed === undefined ? remembered : caughtUp(remembered, followed);
-  const release: Release = {
-    payload: { digest: payload.digest, runtime: refOf(files.runtime), app: refOf(files.app) },
-    model: refOf(files.model),
-    settings: options.settings,
+  return {
+    key,
+    container,
+    counters,
+    followed,
+    publication: { schemaVersion: 1, sourceUrl, publicKey: publicKeyText(key) },
   };
-  const changed = followed === undefined || !isRelease(followed, options.model.name, release);
-  const manifest = changed ? nextManifest(counters, stack, options.model.name, release) : followed;
-  const publication: Publication = { schemaVersion: 1, sourceUrl, publicKey: publicKeyText(key) };
-  await writeFileAtomic(join(home, FILE), `${JSON.stringify(publication, null, 2)}\n`);
+}
+
+async function staged(
+  { key, counters, followed, publication }: Opened,
+  options: PublicationPlace & Pick<PublishOptions, "terms" | "again">,
+  content: Content,
+): Promise<StagedRelease> {
+  const changed = options.again === true || followed === undefined || !runsTheSame(followed, content);
+  const manifest = changed ? nextManifest(counters, options.stack, content, options.terms ?? {}) : followed;
+  await writeFileAtomic(join(options.home, FILE), `${JSON.stringify(publication, null, 2)}\n`);
   let done = !changed;
   return {
     ...publication,
@@ -113,20 +189,19 @@ export async function stageRelease(options: PublishOptions): Promise<StagedRelea
 /**
  * Publishes an earlier release again, under a sequence of its own: hosts that boot later must not find one that failed its gate.
  * @param manifest as {@link StagedRelease.replaced} has it; its layers and model are in the store still
+ * @param origin who publishes it now, and why
  */
-export async function republish(
-  options: Pick<PublishOptions, "store" | "stack" | "home">,
-  manifest: Manifest,
-): Promise<Manifest> {
+export async function republish(options: PublicationPlace, manifest: Manifest, origin?: Origin): Promise<Manifest> {
   const key = await ensureSigningKey(options.home);
   const counters = await readCounters(options.home);
-  const next = { ...manifest, sequence: Math.max(counters.sequence, manifest.sequence) + 1 };
+  const sequence = Math.max(counters.sequence, manifest.sequence) + 1;
+  const next = { ...manifest, sequence, ...(origin === undefined ? {} : { origin }) };
   await putManifest(options, key, counters, next);
   return next;
 }
 
 async function putManifest(
-  { store, stack, home }: Pick<PublishOptions, "store" | "stack" | "home">,
+  { store, stack, home }: PublicationPlace,
   key: KeyObject,
   counters: Counters,
   manifest: Manifest,
@@ -138,11 +213,7 @@ async function putManifest(
 }
 
 /** Removes the stack's container and the note of it; the stack's key and counters stay for its next life. */
-export async function unpublish({
-  store,
-  stack,
-  home,
-}: Pick<PublishOptions, "store" | "stack" | "home">): Promise<void> {
+export async function unpublish({ store, stack, home }: PublicationPlace): Promise<void> {
   await store.removeContainer(containerName(stack, await ensureSigningKey(home)));
   await rm(join(home, FILE), { force: true });
 }
@@ -161,6 +232,10 @@ async function modelFile({ content }: PublishOptions["model"]): Promise<Publishe
   return { path: `models/${hexOf(digest)}.tar`, digest, size, content };
 }
 
+function layerFiles({ runtime, app }: Payload): Record<"runtime" | "app", PublishedFile> {
+  return { runtime: layerFile(runtime), app: layerFile(app) };
+}
+
 function layerFile(layer: Layer): PublishedFile {
   return {
     path: `layers/${hexOf(layer.digest)}.tar.gz`,
@@ -175,7 +250,7 @@ function refOf({ path, digest, size }: PublishedFile): { path: string; digest: D
 }
 
 /** Objects are named by digest: one of the right size is the right one. */
-async function ensureObject({ store, log }: PublishOptions, container: string, file: PublishedFile): Promise<void> {
+async function ensureObject({ store, log }: PublicationPlace, container: string, file: PublishedFile): Promise<void> {
   const found = await store.head(container, file.path);
   if (found?.size === file.size) return;
   log?.(`uploading ${shortPath(file.path)}, ${(file.size / 1e6).toFixed(1)} MB`);
@@ -183,11 +258,7 @@ async function ensureObject({ store, log }: PublishOptions, container: string, f
 }
 
 /** The manifest that a stack's hosts follow; undefined where nothing is published. */
-export async function followedManifest({
-  store,
-  stack,
-  home,
-}: Pick<PublishOptions, "store" | "stack" | "home">): Promise<Manifest | undefined> {
+export async function followedManifest({ store, stack, home }: PublicationPlace): Promise<Manifest | undefined> {
   const key = await ensureSigningKey(home);
   return publishedManifest(store, containerName(stack, key), key);
 }

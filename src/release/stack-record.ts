@@ -12,6 +12,8 @@ const cloudSchema = z.object({
   projectId: z.string(),
 });
 
+const modelSchema = z.object({ name: z.string(), version: z.string(), digest: z.string() });
+
 const recordSchema = z.object({
   schemaVersion: z.literal(1),
   cloud: cloudSchema,
@@ -22,7 +24,9 @@ const recordSchema = z.object({
     .object({
       sequence: z.number().int(),
       payload: z.string(),
-      model: z.object({ name: z.string(), version: z.string(), digest: z.string() }),
+      model: modelSchema,
+      /** The version that serves beside it. */
+      trial: z.object({ model: modelSchema, mode: z.enum(["canary", "shadow"]), percent: z.number() }).optional(),
       at: z.iso.datetime(),
     })
     .optional(),

@@ -10,6 +10,7 @@ import {
   getObject,
   headObject,
   listObjects,
+  putNewObject,
   putObject,
   putObjectFile,
 } from "../openstack/object/objects.ts";
@@ -36,8 +37,10 @@ export function swiftStore(session: Session): ObjectStore {
     },
     async head(container, path) {
       const found = await headObject(session, container, path);
-      return found && { size: found.size };
+      return found && { size: found.size, ageMs: found.ageMs };
     },
+    putNew: (container, path, content) => putNewObject(session, container, path, content),
+    remove: (container, path) => deleteObject(session, container, path),
     get: (container, path) => getObject(session, container, path),
     list,
     async removeContainer(container) {

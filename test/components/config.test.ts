@@ -3,8 +3,10 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { loadStackConfig, settingNotes } from "../../src/components/config.ts";
+import { gateSettingsSchema } from "../../src/components/gate-settings.ts";
 import { nearest } from "../../src/components/nearest.ts";
 import { keypairName, stackTag } from "../../src/components/tags.ts";
+import { gateSchema } from "../../src/guest/release-terms.ts";
 
 const good = {
   "slipway:image": "debian-13",
@@ -54,6 +56,25 @@ describe("a stack's configuration", () => {
       generation: 3,
       model: good["slipway:model"],
     });
+  });
+
+  test("has a gate whose thresholds have the hosts' own defaults, and no key that is not known", async () => {
+    const gate = { accuracy: { table: "t.csv" }, command: ["judge"] };
+    expect(loadStackConfig("slipway", { ...good, "slipway:gate": gate }).gate).toEqual({
+      ...gateSchema.parse({}),
+      accuracy: { table: "t.csv", maxDrop: 0 },
+      command: ["judge"],
+      commandSeconds: 600,
+    });
+    expect(problem({ "slipway:gate": { watchSecond: 3 } })).toMatchObject({
+      message: "slipway:gate.watchSecond is not a setting; did you mean watchSeconds?",
+    });
+    expect(problem({ "slipway:gate": { accuracy: { table: "t.csv", max: 3 } } })).toMatchObject({
+      message: expect.stringContaining("slipway:gate.accuracy.max is not a setting"),
+    });
+    expect(problem({ "slipway:gate": { errorRate: 2 } })).toMatchObject({ code: "E_CONFIG_INVALID" });
+    const page = await readFile(join(import.meta.dirname, "../../docs/reference/releases.md"), "utf8");
+    for (const key of Object.keys(gateSettingsSchema.shape)) expect(page).toContain(`| \`${key}\` |`);
   });
 
   test("as shipped is valid and names the embedded cloud", async () => {

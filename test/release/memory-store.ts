@@ -5,6 +5,8 @@ import type { ObjectContent, ObjectStore } from "../../src/release/object-store.
 export class MemoryStore implements ObjectStore {
   readonly containers = new Map<string, Map<string, Uint8Array>>();
   readonly writes: string[] = [];
+  /** Added to the age of every object, by its path. */
+  readonly aged = new Map<string, number>();
 
   async ensurePublicContainer(container: string): Promise<string> {
     if (!this.containers.has(container)) this.containers.set(container, new Map());
@@ -18,13 +20,24 @@ export class MemoryStore implements ObjectStore {
     this.#objects(container).set(path, bytes);
   }
 
-  async head(container: string, path: string): Promise<{ size: number } | undefined> {
-    const found = this.#objects(container).get(path);
-    return found && { size: found.length };
+  async putNew(container: string, path: string, content: string): Promise<boolean> {
+    if (this.#objects(container).has(path)) return false;
+    this.aged.delete(path);
+    await this.put(container, path, content);
+    return true;
+  }
+
+  async head(container: string, path: string): Promise<{ size: number; ageMs: number } | undefined> {
+    const found = this.containers.get(container)?.get(path);
+    return found && { size: found.length, ageMs: this.aged.get(path) ?? 0 };
+  }
+
+  async remove(container: string, path: string): Promise<void> {
+    this.containers.get(container)?.delete(path);
   }
 
   async get(container: string, path: string): Promise<Uint8Array | undefined> {
-    return this.#objects(container).get(path);
+    return this.containers.get(container)?.get(path);
   }
 
   async list(container: string): Promise<string[] | undefined> {

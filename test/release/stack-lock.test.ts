@@ -24,7 +24,7 @@ describe("the lock of a stack", () => {
       await expect(withStackLock(folder, "down production", async () => undefined)).rejects.toMatchObject({
         code: "E_LOCKED",
         exitCode: 7,
-        message: expect.stringContaining(`up production\` (pid ${process.pid}`),
+        message: expect.stringMatching(new RegExp(`up production\` \\(\\S+, pid ${process.pid} on `)),
       });
     });
     expect(await withStackLock(folder, "down production", async () => "in")).toBe("in");
@@ -58,5 +58,35 @@ describe("the lock of a stack", () => {
     const ends = await Promise.allSettled(Array.from({ length: 12 }, () => withStackLock(folder, "up", work)));
     expect(entered).toBe(1);
     expect(ends.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+  });
+});
+
+describe("--lock-wait", () => {
+  it("lets the next operation in as soon as the one before it has ended, and says for whom it waits", async () => {
+    const folder = temporaryFolder();
+    const other = await holdElsewhere(folder);
+    const waitedFor: string[] = [];
+    const entered = withStackLock(folder, "deploy", async () => "in", {
+      waitMs: 60_000,
+      onWait: (who) => {
+        waitedFor.push(who);
+        other.kill("SIGKILL");
+      },
+    });
+    expect(await entered).toBe("in");
+    expect(waitedFor).toEqual([expect.stringContaining(`pid ${other.pid}`)]);
+  });
+
+  it("ends with E_LOCKED when its time is over, and at once when it is interrupted", async () => {
+    const folder = temporaryFolder();
+    await withStackLock(folder, "up", async () => {
+      await expect(withStackLock(folder, "deploy", async () => "in", { waitMs: 600 })).rejects.toMatchObject({
+        code: "E_LOCKED",
+      });
+      const signal = AbortSignal.timeout(50);
+      await expect(withStackLock(folder, "deploy", async () => "in", { waitMs: 60_000, signal })).rejects.toMatchObject(
+        { name: "AbortError" },
+      );
+    });
   });
 });

@@ -51,7 +51,8 @@ function optionsOf(options: Record<string, Options>): CompletedOption[] {
   }));
 }
 
-const lookUps: Record<string, Values> = { stack: "stacks", "os-cloud": "clouds" };
+/** By the option's name; a model may be an address as well, which yargs must not make a path of. */
+const lookUps: Record<string, Values> = { stack: "stacks", "os-cloud": "clouds", model: "files" };
 
 /** What yargs makes a path of (`normalize`) is one. */
 function valuesOf(name: string, { type, choices, normalize }: Options): Values | undefined {

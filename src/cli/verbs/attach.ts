@@ -1,7 +1,7 @@
-import { withStackLock } from "../../release/stack-lock.ts";
 import { attachStack } from "../attach-stack.ts";
 import { withUsageIfFull } from "../lack-of-room.ts";
-import { modelOption } from "../options.ts";
+import { whileLocked } from "../locked.ts";
+import { lockWaitOption, modelOption } from "../options.ts";
 import { refusePretendedGuests } from "../pretended-guests.ts";
 import { servedObject, servedText } from "../served.ts";
 import { verb as declare } from "../verb.ts";
@@ -18,17 +18,19 @@ export const verb = declare({
       default: true,
       describe: "let a free floating IP of the project stand in for the stack's own, if that was deleted",
     },
+    "lock-wait": lockWaitOption,
     timeout: { type: "number", describe: "seconds for the host's verdict; 900 unless given" },
   },
   run: async ({ args, reporter, signal }) => {
     const workspace = await openWorkspace(args);
     await refusePretendedGuests(workspace);
     const { model, reuse, timeout } = args;
-    const served = await withStackLock(workspace.stackHome, `attach ${workspace.stack}`, () =>
+    const served = await whileLocked(workspace, { verb: "attach", reporter, lockWait: args.lockWait, signal }, (lock) =>
       withUsageIfFull(workspace.session, () =>
         attachStack(workspace, reporter, {
           model,
           reuse,
+          lock,
           signal,
           ...(timeout === undefined ? {} : { timeoutMs: timeout * 1000 }),
         }),

@@ -2,6 +2,7 @@ import { SlipwayError } from "../../common/errors.ts";
 import { checkEndpoint } from "../../health/check-endpoint.ts";
 import { checkGrpc } from "../../health/check-grpc.ts";
 import { readExpectation } from "../../health/expectation.ts";
+import { readStackRecord } from "../../release/stack-record.ts";
 import { findOwnToken } from "../../release/tokens.ts";
 import { requireOutputs } from "../running-stack.ts";
 import { endpointUrl, grpcAddress } from "../stack-outputs.ts";
@@ -27,6 +28,7 @@ export const verb = declare({
     const report = await reporter.phase("check", url, () => checkEndpoint(url, expectation, { timeoutMs, token }));
     if (grpc !== undefined) await reporter.phase("grpc", grpc, () => checkGrpc(grpc, timeoutMs));
     const { model, prediction, latencyMs } = report;
+    const release = (await readStackRecord(stackHome))?.release;
     reporter.result(
       {
         ok: true,
@@ -34,11 +36,12 @@ export const verb = declare({
         url,
         ...(grpc !== undefined && { grpc }),
         model,
+        release,
         prediction,
         latencyMs,
         timings: reporter.timings,
       },
-      `${url} serves ${model.name} version ${model.version} (${model.digest}); the golden rows came back right in ${latencyMs.toFixed(1)} ms${grpc === undefined ? "" : `; gRPC at ${grpc} serves`}`,
+      `${url} serves ${model.name} version ${model.version} (${model.digest})${release === undefined ? "" : `, release ${release.sequence}`}; the golden rows came back right in ${latencyMs.toFixed(1)} ms${grpc === undefined ? "" : `; gRPC at ${grpc} serves`}`,
     );
   },
 });

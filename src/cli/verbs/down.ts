@@ -1,20 +1,20 @@
-import { withStackLock } from "../../release/stack-lock.ts";
 import { confirmByName } from "../confirm.ts";
 import { showEngineChoice } from "../engine-progress.ts";
-import { eventLogOption, refreshOption } from "../options.ts";
+import { whileLocked } from "../locked.ts";
+import { eventLogOption, lockWaitOption, refreshOption } from "../options.ts";
 import { takeDown } from "../take-down.ts";
 import { verb as declare } from "../verb.ts";
 import { openWorkspace } from "../workspace.ts";
 
 export const verb = declare({
-  options: { refresh: refreshOption, "event-log": eventLogOption },
+  options: { refresh: refreshOption, "lock-wait": lockWaitOption, "event-log": eventLogOption },
   run: async ({ args, reporter, signal }) => {
     const workspace = await openWorkspace(args);
     showEngineChoice(reporter, workspace.engineChoice);
-    const { stack, stackHome } = workspace;
+    const { stack } = workspace;
     if (!args.yes) await confirmByName(stack, `removing ${stack}`, signal);
-    await withStackLock(stackHome, `down ${stack}`, () =>
-      takeDown(workspace, reporter, { refresh: args.refresh, signal }),
+    await whileLocked(workspace, { verb: "down", reporter, lockWait: args.lockWait, signal }, (lock) =>
+      takeDown(workspace, reporter, { refresh: args.refresh, lock, signal }),
     );
     reporter.result(
       { ok: true, stack, engine: workspace.engine.kind, timings: reporter.timings, leftovers: [] },

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { daemonStatus } from "../../cloud/control.ts";
 import { slipwayHome } from "../../common/home.ts";
-import { withStackLock } from "../../release/stack-lock.ts";
 import { bringUp } from "../bring-up.ts";
 import { cloudFolder, destroyEmbeddedCloud, ensureEmbeddedCloud } from "../embedded-cloud.ts";
 import { showEngineChoice } from "../engine-progress.ts";
 import { withUsageIfFull } from "../lack-of-room.ts";
+import { whileLocked } from "../locked.ts";
 import { servedObject, servedText } from "../served.ts";
 import { takeDown } from "../take-down.ts";
 import { type Call, verb as declare } from "../verb.ts";
@@ -25,8 +25,8 @@ async function start({ args, reporter, signal }: Call<typeof options>): Promise<
   const cloud = await ensureEmbeddedCloud(projectRoot, reporter, { hypervisor: "nspawn" });
   const workspace = await openWorkspace({ engine: args.engine });
   showEngineChoice(reporter, workspace.engineChoice);
-  const served = await withStackLock(workspace.stackHome, "quickstart", () =>
-    withUsageIfFull(workspace.session, () => bringUp(workspace, reporter, { signal })),
+  const served = await whileLocked(workspace, { verb: "quickstart", reporter, signal }, (lock) =>
+    withUsageIfFull(workspace.session, () => bringUp(workspace, reporter, { lock, signal })),
   );
   const { path, body } = served.probe;
   const next = [
@@ -51,7 +51,9 @@ async function stop({ args, reporter, signal }: Call<typeof options>): Promise<v
   // Where the cloud answers, the stack is taken down as on any other cloud; a dead one's resources go with it.
   if ((await daemonStatus(cloudFolder(slipwayHome(projectRoot)))).running) {
     const workspace = await openWorkspace({ engine: args.engine });
-    await withStackLock(workspace.stackHome, "quickstart --stop", () => takeDown(workspace, reporter, { signal }));
+    await whileLocked(workspace, { verb: "quickstart --stop", reporter, signal }, (lock) =>
+      takeDown(workspace, reporter, { lock, signal }),
+    );
   }
   const proof = await destroyEmbeddedCloud(projectRoot, reporter);
   reporter.result(

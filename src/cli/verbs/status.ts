@@ -1,6 +1,8 @@
 import { messageOf } from "../../common/errors.ts";
+import type { ReleaseReport } from "../../guest/release-progress.ts";
 import { checkEndpoint, type Expectation } from "../../health/check-endpoint.ts";
 import { readExpectation } from "../../health/expectation.ts";
+import { readReleaseStatus } from "../../health/follow-release.ts";
 import { findServer } from "../../openstack/compute/servers.ts";
 import { readStackRecord } from "../../release/stack-record.ts";
 import { findOwnToken } from "../../release/tokens.ts";
@@ -30,15 +32,21 @@ export const verb = declare({
     // an address that does not lead to the host may be somebody else's by now: it is not asked
     const unserved = attached ? "no release has passed its gate yet" : "no address leads to the host";
     const health = attached && expectation !== undefined ? await healthOf(url, expectation, stackHome) : unserved;
+    const token = await findOwnToken(stackHome);
+    const last = attached ? (await readReleaseStatus(url, { token }))?.last : undefined;
     const state = server?.status ?? "GONE";
     const host = hostObject(outputs, { attached, state });
-    const { model = undefined, sequence = undefined, at = undefined } = record?.release ?? {};
+    const { model = undefined, sequence = undefined, at = undefined, trial = undefined } = record?.release ?? {};
     const rows = {
       url: attached ? url : `${url} (not attached)`,
       ...(grpc !== undefined && { grpc }),
       health,
       model: model === undefined ? "none" : `${model.name} version ${model.version}, ${model.digest}`,
       release: sequence === undefined ? "none" : `${sequence}, since ${at}`,
+      ...(trial === undefined ? {} : { trial: `version ${trial.model.version}, ${trial.mode} ${trial.percent} %` }),
+      ...(last === undefined || (last.sequence === sequence && last.result === "passed")
+        ? {}
+        : { last: wordsOf(last) }),
       host: `${host.name} ${state}, ${host.image}, ${host.flavor}, ${host.privateIp}`,
       engine: engine.kind,
       cloud: `${cloud ?? "from OS_* variables"} (${session.authUrl})`,
@@ -54,6 +62,7 @@ export const verb = declare({
         health,
         model,
         release: record?.release,
+        last,
         hosts: [host],
         timings: reporter.timings,
         leftovers: [],
@@ -64,6 +73,11 @@ export const verb = declare({
     );
   },
 });
+
+/** The host's last release, where it is another one than that which serves. */
+function wordsOf({ sequence, result, phase, failure }: ReleaseReport): string {
+  return `release ${sequence} ${result} in ${phase}${failure === undefined ? "" : `: ${failure.reason}`}`;
+}
 
 async function healthOf(url: string, expectation: Expectation, stackHome: string): Promise<string> {
   try {

@@ -50,10 +50,18 @@ export function objectRoutes(app: FastifyInstance, context: ObjectContext): void
     return object;
   };
 
+  const refuseExisting = (id: string): void => {
+    const object = tables.objects.get(id);
+    if (object === undefined || isExpired(object)) return;
+    throw new ApiError(412, "A precondition for this request was not met.");
+  };
+
   app.put<One>(path, async (request, reply) => {
     const container = permitted(request, mayWrite);
     const name = request.params["*"];
     if (Buffer.byteLength(name) > 1024) throw new ApiError(400, "Object name length longer than 1024");
+    const isNew = demandsNew(request);
+    if (isNew) refuseExisting(`${container.id}/${name}`);
     const source = header(request, "x-copy-from");
     const origin = source === undefined ? undefined : copySource(request, source);
     const content = origin === undefined ? bodyOf(request) : createReadStream(join(folder, origin.file));
@@ -64,9 +72,10 @@ export function objectRoutes(app: FastifyInstance, context: ObjectContext): void
       await rm(join(folder, file), { force: true });
       throw new ApiError(422, "Unable to process the contained instructions");
     }
-    const old = store.transaction(() => {
+    const write = () => {
       // looked up again: the upload took time
       if (tables.containers.get(container.id) === undefined) throw notFound();
+      if (isNew) refuseExisting(`${container.id}/${name}`);
       const before = tables.objects.get(`${container.id}/${name}`);
       const kept = container.versioned === true && before !== undefined;
       if (kept) keepVersion(tables, before);
@@ -87,7 +96,14 @@ export function objectRoutes(app: FastifyInstance, context: ObjectContext): void
         ...(container.versioned ? { versionId: newVersionId() } : {}),
       });
       return kept ? undefined : before;
-    });
+    };
+    let old: StoredObject | undefined;
+    try {
+      old = store.transaction(write);
+    } catch (error) {
+      await rm(join(folder, file), { force: true });
+      throw error;
+    }
     // a reader that has the old file open reads it to its end
     if (old !== undefined) await rm(join(folder, old.file), { force: true });
     return reply.code(201).header("etag", md5).header("last-modified", new Date().toUTCString()).send();
@@ -176,6 +192,13 @@ function deletionTime(request: Request): number | undefined {
 
 function bodyOf(request: Request): NodeJS.ReadableStream {
   return request.body instanceof Readable ? request.body : Readable.from([]);
+}
+
+/** Whether a PUT is to make a new object; as in Swift, no other condition is understood. */
+function demandsNew(request: FastifyRequest): boolean {
+  const condition = header(request, "if-none-match");
+  if (condition === undefined || condition.trim() === "*") return condition !== undefined;
+  throw new ApiError(400, "If-None-Match only supports *");
 }
 
 /** `If-None-Match`: a list of quoted or bare ETags, or `*`. */

@@ -35,6 +35,19 @@ export async function putObject(
   });
 }
 
+/**
+ * Stores text where there is no object of that name. A store that knows no conditions replaces what was there.
+ * @returns false where there is one, which stays as it is
+ */
+export async function putNewObject(session: Session, container: string, name: string, text: string): Promise<boolean> {
+  const { status } = await session.request("object-store", "PUT", objectPath(container, name), {
+    body: text,
+    headers: { "content-type": "text/plain; charset=utf-8", "if-none-match": "*" },
+    expect: [201, 202, 412],
+  });
+  return status !== 412;
+}
+
 /** Stores a file, streamed; its stream is opened again for each attempt. */
 export async function putObjectFile(session: Session, container: string, name: string, file: string): Promise<void> {
   const { size } = await stat(file);
@@ -55,7 +68,11 @@ export async function getObject(session: Session, container: string, name: strin
 }
 
 /** The object's description; undefined where there is none. */
-export async function headObject(session: Session, container: string, name: string): Promise<ObjectInfo | undefined> {
+export async function headObject(
+  session: Session,
+  container: string,
+  name: string,
+): Promise<(ObjectInfo & { ageMs: number }) | undefined> {
   const found = await orMissing(() => session.request("object-store", "HEAD", objectPath(container, name)));
   if (found === undefined) return undefined;
   const { headers } = found;
@@ -64,7 +81,14 @@ export async function headObject(session: Session, container: string, name: stri
     size: Number(headers["content-length"] ?? 0),
     etag: (headers.etag ?? "").replaceAll('"', ""),
     contentType: headers["content-type"] ?? "",
+    ageMs: ageOf(headers),
   };
+}
+
+/** How long ago the object was written, in milliseconds by the store's own clock; to a second. */
+function ageOf({ date, "last-modified": modified }: Record<string, string | undefined>): number {
+  const age = Date.parse(date ?? "") - Date.parse(modified ?? "");
+  return Number.isFinite(age) ? Math.max(0, age) : 0;
 }
 
 /** The container's objects whose names begin with `prefix`, in Swift's pages of up to 10 000. */

@@ -54,7 +54,7 @@ const cases: [string[], string[]][] = [
   [["st"], ["stack", "status"]],
   [
     ["--json", "re"],
-    ["refresh", "render"],
+    ["refresh", "releases", "render"],
   ],
   [["stack", "re"], ["rename"]],
   [["stack", "export", "stag"], ["staging"]],

@@ -1,0 +1,44 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Digest, digestOf, hexOf, shortPath } from "../common/digest.ts";
+import { isErrno, SlipwayError } from "../common/errors.ts";
+import { pathExists } from "../common/files.ts";
+import { cacheHome } from "../common/home.ts";
+import { unpackAs } from "../guest/source.ts";
+import type { PublicationPlace } from "./publication.ts";
+import { containerName, ensureSigningKey } from "./signing-key.ts";
+
+const UNPACK_MS = 60_000;
+
+/** A model's package, unpacked in this machine's cache, where it stays. */
+export async function unpackedModel(digest: Digest, bytes: () => Promise<Uint8Array>): Promise<string> {
+  const folder = join(cacheHome(), "models", hexOf(digest));
+  if (await pathExists(folder)) return folder;
+  try {
+    await unpackAs(folder, shortPath(`models/${hexOf(digest)}.tar`), UNPACK_MS, async (archive) =>
+      writeFile(archive, await bytes(), { mode: 0o600 }),
+    );
+  } catch (error) {
+    // another command was faster
+    if (!isErrno(error, "ENOTEMPTY") && !isErrno(error, "EEXIST")) throw error;
+  }
+  return folder;
+}
+
+/**
+ * A published model's package, unpacked here: out of the cache, else out of the stack's store.
+ * @throws SlipwayError E_PAYLOAD_MISSING where it is not in the store, or is not what its digest says
+ */
+export async function publishedModel(
+  { store, stack, home }: PublicationPlace,
+  { path, digest }: { path: string; digest: Digest },
+): Promise<string> {
+  return unpackedModel(digest, async () => {
+    const bytes = await store.get(containerName(stack, await ensureSigningKey(home)), path);
+    if (bytes !== undefined && digestOf(bytes) === digest) return bytes;
+    const what = bytes === undefined ? "is not in the stack's store any more" : "is not what its digest says";
+    throw new SlipwayError("E_PAYLOAD_MISSING", `${shortPath(path)} ${what}`, {
+      hint: "Release the model from its folder with `slipway deploy --model`.",
+    });
+  });
+}

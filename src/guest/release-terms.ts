@@ -25,17 +25,7 @@ export const gateSchema = z.object({
 export type Gate = z.infer<typeof gateSchema>;
 
 /** For what a manifest was published. */
-export const releaseKind = z.enum([
-  "up",
-  "deploy",
-  "rollback",
-  "canary",
-  "shadow",
-  "promote",
-  "abort",
-  "restore",
-  "push",
-]);
+const releaseKind = z.enum(["up", "deploy", "rollback", "canary", "shadow", "promote", "abort", "restore", "push"]);
 
 export const originSchema = z.object({
   kind: releaseKind,

@@ -15,7 +15,9 @@ beforeEach(async () => {
 afterEach(() => rm(modelsDir, { recursive: true, force: true }));
 
 async function publish(variant: "development" | "production", name: string): Promise<string> {
-  const { bytes, digest } = await packageTar(await importAnyModel(join(import.meta.dirname, "../../../models/diabetes", variant)));
+  const { bytes, digest } = await packageTar(
+    await importAnyModel(join(import.meta.dirname, "../../../models/diabetes", variant)),
+  );
   return (await publishPackage(modelsDir, bytes, digest, name)).version;
 }
 

@@ -137,7 +137,7 @@ export function buildFrontend(
     figureRoutes(routes, hub);
     releaseRoutes(routes, context.config, hub);
     liveRoutes(routes, context, hub);
-    pageRoutes(routes, context);
+    pageRoutes(routes, context, hub);
     loginRoutes(routes, context, access);
   });
   return app;

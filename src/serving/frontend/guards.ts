@@ -3,6 +3,8 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { anyone } from "../access/roles.ts";
 import type { FrontendSettings, RateLimit } from "./config.ts";
 import { HttpError } from "./errors.ts";
+import { MODEL_HEADER } from "./predictions/model-header.ts";
+import { CANARY_HEADER } from "./trials/choice.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -16,8 +18,8 @@ export function allowOrigins(app: FastifyInstance, { corsOrigins }: FrontendSett
   if (corsOrigins.length === 0) return;
   app.register(cors, {
     origin: corsOrigins,
-    allowedHeaders: ["authorization", "content-type", "idempotency-key", "x-request-id"],
-    exposedHeaders: ["x-request-id", "retry-after", "location"],
+    allowedHeaders: ["authorization", "content-type", "idempotency-key", "x-request-id", CANARY_HEADER],
+    exposedHeaders: ["x-request-id", "retry-after", "location", MODEL_HEADER],
     maxAge: 600,
   });
 }

@@ -5,6 +5,7 @@ import type { FrontendSettings } from "../frontend/config.ts";
 import { HttpError } from "../frontend/errors.ts";
 import type { CountHit } from "../frontend/guards.ts";
 import { requireKey } from "../frontend/idempotency.ts";
+import { CANARY_HEADER } from "../frontend/trials/choice.ts";
 import type { Fields, Message, Values } from "./codec.ts";
 import { type Failure, failureOf } from "./status.ts";
 
@@ -23,6 +24,8 @@ export interface CallContext {
   timeoutMs: number;
   /** Of the metadata `idempotency-key`. */
   key: string | undefined;
+  /** Whether the version on trial answers, as the caller decides it. */
+  canary: unknown;
 }
 
 /** How a method is called: messages come and go as bytes, so that what is wrong with them is told as the caller's mistake. */
@@ -155,7 +158,17 @@ function callerOf(metadata: Metadata, access: Pick<Access, "tokens">, role: Role
 
 function contextOf(call: Call): CallContext {
   const deadline = call.getDeadline();
-  return { timeoutMs: Math.max(0, Number(deadline) - Date.now()), key: keyOf(call.metadata) };
+  return {
+    timeoutMs: Math.max(0, Number(deadline) - Date.now()),
+    key: keyOf(call.metadata),
+    canary: canaryOf(call.metadata),
+  };
+}
+
+/** Of several values none counts. */
+function canaryOf(metadata: Metadata): unknown {
+  const decided = metadata.get(CANARY_HEADER);
+  return decided.length > 1 ? decided : decided[0];
 }
 
 /** Throws HttpError 400. */

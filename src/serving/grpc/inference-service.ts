@@ -3,6 +3,7 @@ import type { FrontendContext } from "../frontend/context.ts";
 import { HttpError } from "../frontend/errors.ts";
 import { refuseKey } from "../frontend/idempotency.ts";
 import type { Hub } from "../frontend/processes/hub.ts";
+import { trialChoiceOf } from "../frontend/trials/choice.ts";
 import { infer } from "../inference/infer.ts";
 import { type ConfigTensor, configOf } from "../inference/model-config.ts";
 import { requireReady } from "../inference/readiness.ts";
@@ -51,12 +52,14 @@ export function inferenceHandlers(
   const optional = (text: string) => (text === "" ? undefined : text);
   const answerTo = async (
     asked: Values<typeof messages.inferQuestion.fields>,
-    { timeoutMs, key }: CallContext,
+    { timeoutMs, key, canary }: CallContext,
   ): Promise<messages.InferAnswerMessage> => {
     const served = requireServed(router, asked.modelName, asked.modelVersion);
     const question = readInferMessage(asked);
     const within = Math.min(timeoutMs, question.timeoutMs ?? Number.POSITIVE_INFINITY);
-    return writeInferMessage(await infer(context, served, { ...question, timeoutMs: within, key }), question.raw);
+    const trial = asked.modelVersion === "" ? trialChoiceOf(canary) : undefined;
+    const answer = await infer(context, served, { ...question, timeoutMs: within, key }, trial);
+    return writeInferMessage(answer, question.raw);
   };
   return {
     ServerLive: calls.unary("ServerLive", "public", messages.empty, messages.liveAnswer, () => ({ live: true })),

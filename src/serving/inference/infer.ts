@@ -1,7 +1,7 @@
 import { modelLimitsOf } from "../config.ts";
 import type { FrontendContext } from "../frontend/context.ts";
 import { requireKeptKey } from "../frontend/idempotency.ts";
-import type { Answer, ServedModel } from "../routing/question.ts";
+import type { Answer, ServedModel, TrialChoice } from "../routing/question.ts";
 import { arrangeInputs, placesOf } from "./arrange.ts";
 import { largestOf } from "./classification.ts";
 import type { InferQuestion, NamedTensor, WantedOutput } from "./question.ts";
@@ -21,6 +21,7 @@ export interface InferAnswer {
 
 /**
  * Has a model answer a question.
+ * @param trial how a version on trial takes part; without it the answer is this very version's
  * @throws HttpError 4xx for a question that does not fit the model
  * @throws RuntimeError
  */
@@ -28,12 +29,14 @@ export async function infer(
   { router, config }: Pick<FrontendContext, "router" | "config">,
   served: ServedModel,
   { id, inputs, outputs, timeoutMs, key }: InferQuestion,
+  trial?: TrialChoice,
 ): Promise<InferAnswer> {
   const arranged = arrangeInputs(served.card, inputs, modelLimitsOf(config, served.model.name).requestRows);
   const places = placesOf(served.card, outputs);
   const answer = await router.predict(served, arranged, {
     withinMs: timeoutMs,
     key: requireKeptKey(config, served, key),
+    trial,
   });
   const { card } = answer.served;
   return {

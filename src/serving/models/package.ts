@@ -84,7 +84,7 @@ export async function readPackage(folder: string): Promise<AnyPackage> {
   }
   const parts = {
     card,
-    golden: parsed(goldenSchema, GOLDEN, await readFile(join(folder, GOLDEN), "utf8").catch(torn(GOLDEN))),
+    golden: await readGolden(folder),
     data: await readTextIfExists(join(folder, DATA)),
     training: await readTextIfExists(join(folder, TRAINING)),
   };
@@ -92,6 +92,11 @@ export async function readPackage(folder: string): Promise<AnyPackage> {
   return card.platform === "function"
     ? { ...parts, code: await program(FUNCTION) }
     : { ...parts, onnx: await program(MODEL) };
+}
+
+/** The golden questions of an unpacked package alone. Throws SlipwayError E_MODEL_INVALID where they cannot be read. */
+export async function readGolden(folder: string): Promise<Golden> {
+  return parsed(goldenSchema, GOLDEN, await readFile(join(folder, GOLDEN), "utf8").catch(torn(GOLDEN)));
 }
 
 /** Parses one of the package's JSON files. */

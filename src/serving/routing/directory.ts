@@ -1,8 +1,8 @@
-import { isDeepStrictEqual } from "node:util";
 import type { Traffic } from "../../guest/release-terms.ts";
 import type { ModelIdentity } from "../models/registry.ts";
 import type { RuntimeLink } from "./link.ts";
 import type { ServedModel } from "./question.ts";
+import { isAskedAlike, trialProblem } from "./trials/fitness.ts";
 
 /** Where a model can be asked. */
 export interface Place {
@@ -23,8 +23,16 @@ interface Entry {
 export interface ListedModel extends ServedModel {
   live: boolean;
   default: boolean;
-  /** Where it is on trial. */
-  trial?: Traffic;
+  /** Where it is on trial; with a problem it gets none of the live version's requests. */
+  trial?: Traffic & { problem?: string };
+}
+
+/** A version on trial beside one that is live. */
+export interface TrialBeside {
+  served: ServedModel;
+  traffic: Traffic;
+  /** Why it cannot be asked what the live version is asked. */
+  problem: string | undefined;
 }
 
 /** What the connected runtimes serve, and where. A model keeps its {@link ServedModel} object for as long as it is known. */
@@ -32,7 +40,8 @@ export class Directory {
   readonly #entries = new Map<string, Entry>();
   #live = new Map<string, ServedModel>();
   #default: ServedModel | undefined;
-  #trials = new Map<ServedModel, Traffic>();
+  /** By the live version. */
+  #trials = new Map<ServedModel, TrialBeside>();
   readonly #lastLive = new Map<string, ServedModel>();
   #lastDefault: ServedModel | undefined;
 
@@ -47,7 +56,7 @@ export class Directory {
     }
     this.#live = new Map();
     this.#default = undefined;
-    this.#trials = new Map();
+    const trials = new Map<ServedModel, Traffic>();
     for (const link of links) {
       const { connected } = link;
       if (!connected) continue;
@@ -66,13 +75,14 @@ export class Directory {
         entry.seen = now;
         if (live && !this.#live.has(model.name)) this.#live.set(model.name, entry.served);
         if (standard) this.#default ??= entry.served;
-        if (trial) this.#trials.set(entry.served, trial);
+        if (trial) trials.set(entry.served, trial);
       }
     }
     for (const [entry, places] of before) {
       // a runtime that is there and does not have it any more was told to let it go: it will not come back by itself
       if (entry.places.length === 0 && places.some(({ link }) => link.connected)) entry.seen = UNLOADED;
     }
+    this.#trials = this.#besides(trials);
     for (const [name, served] of this.#live) this.#lastLive.set(name, served);
     this.#lastDefault = this.#default ?? this.#lastDefault;
     this.#forget(now);
@@ -93,14 +103,22 @@ export class Directory {
     return [...this.#entries.values()]
       .filter(({ places }) => places.length > 0)
       .map(({ served }) => {
-        const trial = this.#trials.get(served);
+        const live = this.#live.get(served.model.name);
+        const trial = live && this.#trials.get(live);
         return {
           ...served,
-          live: this.#live.get(served.model.name) === served,
+          live: live === served,
           default: this.#default === served,
-          ...(trial && { trial }),
+          ...(trial?.served === served && {
+            trial: { ...trial.traffic, ...(trial.problem !== undefined && { problem: trial.problem }) },
+          }),
         };
       });
+  }
+
+  /** What is on trial beside a version that is live. */
+  trialBeside(live: ServedModel): TrialBeside | undefined {
+    return this.#trials.get(live);
   }
 
   places({ model }: ServedModel): readonly Place[] {
@@ -121,12 +139,18 @@ export class Directory {
     if (this.places(served).length > 0) return served;
     const live = this.#live.get(served.model.name);
     if (live === undefined) return served;
-    const { inputs, outputs, batching } = served.card;
-    const isAlike = isDeepStrictEqual(
-      [inputs, outputs, batching],
-      [live.card.inputs, live.card.outputs, live.card.batching],
-    );
-    return isAlike ? live : undefined;
+    return isAskedAlike(served.card, live.card) ? live : undefined;
+  }
+
+  /** The trials that have a live version beside them. */
+  #besides(trials: ReadonlyMap<ServedModel, Traffic>): Map<ServedModel, TrialBeside> {
+    const besides = new Map<ServedModel, TrialBeside>();
+    for (const [served, traffic] of trials) {
+      const live = this.#live.get(served.model.name);
+      if (live === undefined || live === served) continue;
+      besides.set(live, { served, traffic, problem: trialProblem(live.card, served.card, traffic.mode) });
+    }
+    return besides;
   }
 
   #entryOf(served: ServedModel): Entry {

@@ -43,12 +43,22 @@ export class RuntimeError extends Error {
   }
 }
 
+/**
+ * Who may be asked where a version is on trial beside the live one: the one whose turn it is, surely the one on trial, surely not that one.
+ * In shadow mode, which of them gets a copy.
+ */
+export type TrialChoice = "share" | "always" | "never";
+
 /** Terms of a question. */
 export interface Terms {
   /** How long whoever asks waits, where that is less than the router's own deadline, in milliseconds. */
   withinMs?: number | undefined;
   /** Names the question for good: asked again of a durable model, the same answer comes. */
   key?: string | undefined;
+  /** Without it no version on trial has to do with the question: it is of this very version. */
+  trial?: TrialChoice | undefined;
+  /** Somebody else answers where a runtime is lost over it: no further runtime is put at risk. */
+  standIn?: boolean | undefined;
 }
 
 /** What one caller asks, on its way. */
@@ -64,6 +74,8 @@ export interface Question {
   losses: number;
   /** Whether another runtime was asked because the first was slow. */
   hedged: boolean;
+  /** See {@link Terms}. */
+  standIn?: boolean | undefined;
   /** The runtime that was asked last. */
   worker?: string | undefined;
   resolve: (answer: Answer) => void;

@@ -3,7 +3,7 @@ import type { Hello, SyncResult } from "../runtime/hello.ts";
 import type { RawTensor } from "../tensors/raw-tensor.ts";
 import type { RuntimeAddress } from "./address.ts";
 import { addressText } from "./address-text.ts";
-import { Directory, type ListedModel, type Place } from "./directory.ts";
+import { Directory, type ListedModel, type Place, type TrialBeside } from "./directory.ts";
 import { FULL_FRAME_BYTES, framesOf } from "./gathering.ts";
 import { type Connected, RuntimeLink } from "./link.ts";
 import { type Answer, isPure, type Question, RuntimeError, type ServedModel, type Terms } from "./question.ts";
@@ -89,6 +89,11 @@ export class Router {
     return this.#directory.findLast(name);
   }
 
+  /** What is on trial beside a version that is live. */
+  trialBeside(live: ServedModel): TrialBeside | undefined {
+    return this.#directory.trialBeside(live);
+  }
+
   /** All that is served now. */
   get models(): ListedModel[] {
     return this.#directory.models;
@@ -126,7 +131,7 @@ export class Router {
   predict(
     served: ServedModel,
     inputs: RawTensor[],
-    { withinMs = Number.POSITIVE_INFINITY }: Terms = {},
+    { withinMs = Number.POSITIVE_INFINITY, standIn }: Terms = {},
   ): Promise<Answer> {
     const rows = rowsIn(served.card, inputs);
     let bytes = 0;
@@ -150,6 +155,7 @@ export class Router {
         allowedMs,
         losses: 0,
         hedged: false,
+        standIn,
         resolve: (answer) => {
           this.#rows -= rows;
           resolve(answer);
@@ -254,8 +260,10 @@ export class Router {
         return false;
       }
       if (lost) question.losses++;
-      if (question.losses <= MOST_LOSSES) return true;
-      question.reject(new RuntimeError("unavailable", `${question.losses} runtimes went away over this question`));
+      if (question.losses <= (question.standIn ? 0 : MOST_LOSSES)) return true;
+      question.reject(
+        new RuntimeError("unavailable", `runtimes that went away over this question: ${question.losses}`),
+      );
       return false;
     });
     this.#askAgain(again);

@@ -11,6 +11,7 @@ import { modelChoices, pageAddress } from "./addresses.ts";
 import { bar, counted, percent, plain } from "./figures.ts";
 import { type Html, html } from "./html.ts";
 import type { View } from "./layout.ts";
+import { type ShownTrial, trialSection } from "./trial.ts";
 import { does } from "./welcome.ts";
 
 const formats: Record<ModelCard["source"]["format"], string> = {
@@ -32,6 +33,8 @@ interface Known {
   versions: readonly ListedVersion[];
   /** All that serve. */
   models: readonly ServedModel[];
+  /** What is on trial beside it. */
+  trial: ShownTrial | undefined;
 }
 
 /** The model card: what the model takes and answers, where it comes from, how it was proven, what serves it. */
@@ -44,6 +47,7 @@ export function modelCard(config: ServingConfig, served: ServedModel, data: Mode
     body: html`${modelChoices("/model", known.models, model)}<h1>${model.name} <small>version ${model.version}</small></h1>
 <p class="lead">${capital(does(served))}.</p>
 <p class="actions"><a class="button" href="${pageAddress("/predict", known.asked)}">Try it</a></p>
+${known.trial && trialSection(known.trial)}
 ${takesRows(card) ? html`<h2 id="takes">What it takes</h2>\n${features(card, data)}` : undefined}
 <h2>Its versions</h2>
 <p>${counted(known.versions.length, "version")} on this host. Who names none is answered by the one that is live.</p>

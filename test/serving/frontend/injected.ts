@@ -52,6 +52,7 @@ export async function prepareSurroundings(): Promise<Surroundings> {
         find,
         findConnected: find,
         findLast: () => served,
+        trialBeside: () => undefined,
         models: [{ ...served, live: true, default: true }],
         runtimes: [
           { id: "test", group: "default", onnxruntime: onnx.runtimeVersion, provider: "cpu", batchRows: 1024, rows: 0 },

@@ -170,6 +170,44 @@ describe("a router", () => {
     await expect(ask(router, model, 1, 2)).resolves.toEqual([3]);
   });
 
+  it("risks no second runtime over a question that somebody else answers", async () => {
+    const dying = createServer((peer) => {
+      peer.write(encodeFrame(FrameKind.hello, 0, helloOf("dying")));
+      peer.once("data", () => peer.destroy());
+    }).listen(sockets[0]);
+    closing.push(() => dying.close());
+    let asked = 0;
+    await serve(
+      (values) => {
+        asked++;
+        return sum(values);
+      },
+      { replica: 1 },
+    );
+    const { router, model } = await connected({}, 2);
+    const question = router.predict(model, [floatRows(Float32Array.of(1, 2), 1)], { standIn: true });
+    await expect(question).rejects.toMatchObject({ reason: "unavailable" });
+    expect(asked).toBe(0);
+  });
+
+  it("knows what is on trial beside a live version, and why it cannot be asked the same", async () => {
+    const trial = { mode: "canary", percent: 10 } as const;
+    const onTrial = (one: LoadedVersion) => ({ ...one, live: false, default: false, trial });
+    const runtime = await serve(sum, { wanted: [version(1), onTrial(version(2))] });
+    const { router, model } = await connected();
+    const beside = () => router.trialBeside(router.find() as ServedModel);
+    expect(beside()).toMatchObject({ served: { model: { version: "2" } }, traffic: trial, problem: undefined });
+    expect(router.models.map((one) => one.trial)).toEqual([undefined, trial]);
+    runtime.wanted = [version(1), onTrial({ ...version(3), version: "wide" })];
+    await router.sync();
+    await waitFor("the other one", async () => (beside()?.problem ? true : undefined), soon);
+    expect(beside()?.problem).toContain("takes or answers something else");
+    runtime.wanted = [version(1)];
+    await router.sync();
+    await waitFor("its end", async () => (beside() ? undefined : true), soon);
+    expect(router.find()).toBe(model);
+  });
+
   it("waits for a runtime that is being restarted, and then for no longer than its deadline", async () => {
     const first = await serve();
     const { router, model } = await connected({ deadlineMs: 1000 });

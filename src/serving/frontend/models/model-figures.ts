@@ -1,6 +1,7 @@
 import { type ModelCounters, modelCountersOf } from "../../metrics/counters.ts";
 import type { Cell, Histogram, Meter } from "../../metrics/meter.ts";
 import { modelStatsOf } from "../../metrics/model-stats.ts";
+import { PREDICT_BUCKETS } from "../../metrics/predict-buckets.ts";
 import { type AskedRouter, withPredict } from "../../routing/asked-router.ts";
 import { RuntimeError, type ServedModel } from "../../routing/question.ts";
 import { rowsIn } from "../../runtime/fitting.ts";
@@ -10,11 +11,6 @@ import { wayOf } from "../releases/version-figures.ts";
 const ROW_BUCKETS = [1, 4, 16, 64, 256, 1024, 4096];
 /** In seconds. */
 const TIME_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1];
-/** Close enough to read quantiles from: neighbours are at most a factor of two and a half apart. */
-const LATENCY_BUCKETS = [
-  0.0002, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.004, 0.006, 0.008, 0.012, 0.02, 0.03, 0.05, 0.08, 0.15, 0.3, 0.6, 1, 2,
-  5,
-];
 
 /** The figures that the live page reads. */
 export const LIVE_FIGURES = {
@@ -107,7 +103,7 @@ function counted(router: AskedRouter, meter: Meter): AskedRouter {
     name: LIVE_FIGURES.latency,
     help: "Time from a question to a model to its answer, or to its failure.",
     labels: ["model", "version"],
-    buckets: LATENCY_BUCKETS,
+    buckets: PREDICT_BUCKETS,
   });
   const figuresOf = ({ model }: ServedModel) => ({
     byWorker: new Map<string, ModelCounters>(),

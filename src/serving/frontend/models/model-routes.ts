@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { modelIdentity } from "../answers.ts";
 import type { FrontendContext } from "../context.ts";
+import { trialTerms } from "../trials/trial-figures.ts";
 
 const tensor = z.object({
   name: z.string(),
@@ -17,6 +18,7 @@ const schema = {
         modelIdentity.extend({
           live: z.boolean().describe("whether it answers requests that name no version"),
           default: z.boolean().describe("whether it answers requests that name no model"),
+          trial: trialTerms.optional().describe("where it is tried beside the live version"),
           platform: z.enum(["onnx", "function"]),
           inputs: z.array(tensor),
           outputs: z.array(tensor),
@@ -30,9 +32,9 @@ const schema = {
 /** `GET /v1/models`. */
 export function modelRoutes(app: FastifyInstance, { router }: Pick<FrontendContext, "router">): void {
   app.get("/v1/models", { config: { role: "read" }, schema }, async () => ({
-    models: router.models.map(({ model, card, live, default: standard }) => {
+    models: router.models.map(({ model, card, live, default: standard, trial }) => {
       const { platform, inputs, outputs, rows } = card;
-      return { ...model, live, default: standard, platform, inputs, outputs, columns: rows?.input.columns };
+      return { ...model, live, default: standard, trial, platform, inputs, outputs, columns: rows?.input.columns };
     }),
   }));
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
 import { z } from "zod";
 import { decide, outputsByClass, takesRows } from "../../models/card.ts";
-import { RuntimeError, type ServedModel } from "../../routing/question.ts";
+import { RuntimeError, type ServedModel, type TrialChoice } from "../../routing/question.ts";
 import { predictRows, type RowAnswer, type RowModel } from "../../routing/rows.ts";
 import type { Answer } from "../../web/answer.ts";
 import type { View } from "../../web/layout.ts";
@@ -13,6 +13,7 @@ import type { ModelDataReader } from "../models/model-data.ts";
 import { pageResponse } from "../openapi/openapi.ts";
 import { askQuestion } from "../predictions/ask-question.ts";
 import { describing } from "../schemas.ts";
+import { CANARY_HEADER, trialChoiceOf } from "../trials/choice.ts";
 import { askedModelOf, askedModelShape } from "./asked-model.ts";
 import { type FormRow, isComplete, readFormRow, unsentRow } from "./form-row.ts";
 import { sendPage } from "./page-reply.ts";
@@ -63,7 +64,9 @@ export function formRoutes(app: FastifyInstance, context: FrontendContext, read:
     const row = readFormRow(body.getAll("value"), last.card.rows.input.features);
     if (!isComplete(row)) return show(request, reply, last, row, { asked });
     try {
-      const answered = await predictRows(context.router, last, Float32Array.from(row.values), 1);
+      const answered = await predictRows(context.router, last, Float32Array.from(row.values), 1, {
+        trial: trialOf(request),
+      });
       return show(request, reply, answered.served, row, { answer: answerOf(answered), asked });
     } catch (error) {
       const problem = problemOf(reply, error);
@@ -82,8 +85,8 @@ export function formRoutes(app: FastifyInstance, context: FrontendContext, read:
     const typed = readQuestion(fields, body);
     if (!typed.values) return sendForm(request, reply, questionForm(served, fields, typed, asked));
     try {
-      const answer = await askQuestion(context, served, typed.values);
-      return sendForm(request, reply, questionForm(served, fields, typed, asked, { answer }));
+      const { text, served: answered } = await askQuestion(context, served, typed.values, trialOf(request));
+      return sendForm(request, reply, questionForm(answered, fields, typed, asked, { answer: text }));
     } catch (error) {
       const problem = problemOf(reply, error);
       return sendForm(request, reply, questionForm(served, fields, typed, asked, { problem }));
@@ -105,6 +108,11 @@ export function formRoutes(app: FastifyInstance, context: FrontendContext, read:
   ) {
     return sendForm(request, reply, rowForm(served, await read(served), row, more));
   }
+}
+
+/** How a version on trial takes part: not at all in what is asked of a version by its name. */
+function trialOf({ query, headers }: FastifyRequest): TrialChoice | undefined {
+  return askedModelOf(query).version === undefined ? trialChoiceOf(headers[CANARY_HEADER]) : undefined;
 }
 
 /** Why there is no answer, for whoever asked; the reply gets its status. Throws what is no such reason. */

@@ -14,6 +14,7 @@ import { HttpError } from "../errors.ts";
 import { seesAll } from "../jobs/job-access.ts";
 import { pageResponse, response } from "../openapi/openapi.ts";
 import type { Hub } from "../processes/hub.ts";
+import { trialFigures, trialTerms } from "../trials/trial-figures.ts";
 import { type LiveFigures, type LiveSnapshot, liveFigures, liveJobs } from "./live-snapshot.ts";
 import { sendPage } from "./page-reply.ts";
 import { clientFolder } from "./web-files.ts";
@@ -50,7 +51,18 @@ const snapshot = z.object({
       rowsInFlight: count,
     }),
   ),
-  models: z.array(modelIdentity.extend({ live: z.boolean(), answered: count, failed: count, rows: count })),
+  models: z.array(
+    modelIdentity.extend({
+      live: z.boolean(),
+      answered: count,
+      failed: count,
+      rows: count,
+      trial: trialTerms
+        .extend(trialFigures.omit({ name: true, version: true }).shape)
+        .optional()
+        .describe("where it is tried beside the live version, and what came of it"),
+    }),
+  ),
   work: z
     .object({
       queues: z.array(

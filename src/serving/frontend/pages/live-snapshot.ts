@@ -6,8 +6,10 @@ import { thinned, type trainingCurves } from "../../jobs/training-curve.ts";
 import type { Reading } from "../../metrics/meter.ts";
 import { modelStatisticsIn } from "../../metrics/model-stats.ts";
 import type { ModelIdentity } from "../../models/registry.ts";
+import type { ListedModel } from "../../routing/directory.ts";
 import type { FrontendContext } from "../context.ts";
 import { LIVE_FIGURES } from "../models/model-figures.ts";
+import { type TrialFigures, trialFiguresIn, unaskedTrial } from "../trials/trial-figures.ts";
 
 /** What models were asked since the frontend was started, all its processes together, and what is under way. */
 interface LivePredictions {
@@ -36,6 +38,8 @@ interface LiveModel extends ModelIdentity {
   answered: number;
   failed: number;
   rows: number;
+  /** Where it is tried beside the live version. Copies in shadow mode are counted here alone. */
+  trial: (NonNullable<ListedModel["trial"]> & Pick<TrialFigures, "reasked" | "shadow">) | undefined;
 }
 
 /** What holds for whoever asks. */
@@ -60,6 +64,12 @@ export function liveFigures(readings: readonly Reading[], router: FrontendContex
   const rowsOf = new Map(
     cellsOf(readings, LIVE_FIGURES.runtimeRows).map(({ labels: [, id = ""], value }) => [id, value as number]),
   );
+  const trials = trialFiguresIn(readings);
+  const trialOf = (model: ModelIdentity) => {
+    const isOf = ({ name, version }: TrialFigures) => name === model.name && version === model.version;
+    const { reasked, shadow } = trials.find(isOf) ?? unaskedTrial(model);
+    return { reasked, shadow };
+  };
   const sum = (name: string) => cellsOf(readings, name).reduce((total, { value }) => total + (value as number), 0);
   return {
     at,
@@ -79,7 +89,7 @@ export function liveFigures(readings: readonly Reading[], router: FrontendContex
       note: providerNote,
       rowsInFlight: rowsOf.get(id) ?? rows,
     })),
-    models: router.models.map(({ model, live }) => {
+    models: router.models.map(({ model, live, trial }) => {
       const own = statistics.find(({ name, version }) => name === model.name && version === model.version);
       return {
         ...model,
@@ -87,6 +97,7 @@ export function liveFigures(readings: readonly Reading[], router: FrontendContex
         answered: own?.stages.success.count ?? 0,
         failed: own?.stages.fail.count ?? 0,
         rows: own?.inferences ?? 0,
+        trial: trial && { ...trial, ...trialOf(model) },
       };
     }),
   };

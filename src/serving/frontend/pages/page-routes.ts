@@ -1,12 +1,16 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
+import type { ServedModel } from "../../routing/question.ts";
 import { modelCard } from "../../web/model-card.ts";
+import { type ShownTrial, shownTrial } from "../../web/trial.ts";
 import { welcome } from "../../web/welcome.ts";
 import { type FrontendContext, requireModel } from "../context.ts";
 import { goldenChecker } from "../models/golden-check.ts";
 import { modelDataReader } from "../models/model-data.ts";
 import { versionsOf } from "../models/versions.ts";
 import { pageResponse } from "../openapi/openapi.ts";
+import type { Hub } from "../processes/hub.ts";
+import { versionFiguresIn } from "../releases/read-figures.ts";
 import { describing } from "../schemas.ts";
 import { askedModelOf, askedModelShape } from "./asked-model.ts";
 import { evaluationRoutes } from "./evaluation-routes.ts";
@@ -28,7 +32,7 @@ const schemas = {
 };
 
 /** The pages for people: `/` and `/model` here, `/predict`, `/predictions` and `/accuracy` in files of their own. */
-export function pageRoutes(app: FastifyInstance, context: FrontendContext): void {
+export function pageRoutes(app: FastifyInstance, context: FrontendContext, hub: Pick<Hub, "figures">): void {
   const read = modelDataReader(context);
   const checkGolden = goldenChecker(context);
 
@@ -46,6 +50,11 @@ export function pageRoutes(app: FastifyInstance, context: FrontendContext): void
     );
   });
 
+  const trialBeside = async (served: ServedModel): Promise<ShownTrial | undefined> => {
+    const beside = context.router.trialBeside(served);
+    return beside && shownTrial(served, beside, versionFiguresIn(await hub.figures()));
+  };
+
   app.get("/model", { config: { role: "read" }, schema: schemas.card }, async (request, reply) => {
     const asked = askedModelOf(request.query);
     const served = requireModel(context, asked);
@@ -55,7 +64,13 @@ export function pageRoutes(app: FastifyInstance, context: FrontendContext): void
       context,
       request,
       reply,
-      modelCard(context.config, served, data, { asked, golden, versions, models: context.router.models }),
+      modelCard(context.config, served, data, {
+        asked,
+        golden,
+        versions,
+        models: context.router.models,
+        trial: await trialBeside(served),
+      }),
     );
   });
 

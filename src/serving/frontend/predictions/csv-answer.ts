@@ -1,11 +1,12 @@
 import type { ServerResponse } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { decide, type Prediction, type RowForm } from "../../models/card.ts";
-import type { ModelIdentity } from "../../models/registry.ts";
-import { RuntimeError } from "../../routing/question.ts";
+import { RuntimeError, type Terms, type TrialChoice } from "../../routing/question.ts";
 import { predictRows, type RowModel } from "../../routing/rows.ts";
 import type { FrontendContext } from "../context.ts";
 import { HttpError, httpErrorOf } from "../errors.ts";
+import { CANARY_HEADER, trialChoiceOf } from "../trials/choice.ts";
+import { MODEL_HEADER, modelText } from "./model-header.ts";
 import type { Rows } from "./rows.ts";
 
 /** Chunks that are computed at a time, so that the runtime does not wait for the table. */
@@ -65,19 +66,21 @@ export async function answerTable(
   const format = lineFormatOf(request);
   const gone = new AbortController();
   reply.raw.once("close", () => gone.abort());
-  const answers = predictionsOf(context, model, chunks, gone.signal, timeoutMs);
+  const trial = trialChoiceOf(request.headers[CANARY_HEADER]);
+  const answers = predictionsOf(context, { model, trial }, chunks, gone.signal, timeoutMs);
   const first = await answers.next().catch((error: unknown) => {
     reply.header("connection", "close"); // the rest of the table is of no interest
     throw error;
   });
   reply.hijack();
   const { raw } = reply;
-  raw.writeHead(200, { ...headersOf(reply), "content-type": format.type, "slipway-model": modelText(model.model) });
+  const { served } = first.value ?? { served: model };
+  raw.writeHead(200, { ...headersOf(reply), "content-type": format.type, [MODEL_HEADER]: modelText(served.model) });
   try {
-    const { output } = model.card.rows;
+    const { output } = served.card.rows;
     raw.write(format.head(output));
     for (let next = first; !next.done; next = await answers.next()) {
-      raw.write(next.value.map(format.line).join(""));
+      raw.write(next.value.predictions.map(format.line).join(""));
       await untilRead(raw, timeoutMs);
     }
     raw.end();
@@ -97,21 +100,40 @@ export async function answerTable(
   return reply;
 }
 
-/** The predictions of a table's chunks, in order; some are computed ahead. All of them by one model. */
+/** Some of a table's predictions, and what made them. */
+interface TablePart {
+  served: RowModel;
+  predictions: Prediction[];
+}
+
+/**
+ * The predictions of a table's chunks, in order; some are computed ahead. All of them by the model that answers the first chunk: whether that
+ * is the version on trial is decided once for a table.
+ */
 async function* predictionsOf(
   { router }: FrontendContext,
-  model: RowModel,
+  { model, trial }: { model: RowModel; trial: TrialChoice },
   chunks: AsyncGenerator<Rows>,
   signal: AbortSignal,
   timeoutMs: number,
-): AsyncGenerator<Prediction[]> {
-  const compute = async ({ values, rows }: Rows): Promise<Prediction[]> => {
-    const { outputs, served } = await patiently(() => predictRows(router, model, values, rows), signal, timeoutMs);
-    if (served.model.digest !== model.model.digest)
-      throw new HttpError(503, "MODEL_CHANGED", "the model was exchanged under way", 1);
-    return decide(served.card.rows.output, outputs);
+): AsyncGenerator<TablePart> {
+  let first: Promise<TablePart> | undefined;
+  const ask = async (asked: RowModel, { values, rows }: Rows, terms?: Terms): Promise<TablePart> => {
+    const answer = () => predictRows(router, asked, values, rows, terms);
+    const { outputs, served } = await patiently(answer, signal, timeoutMs);
+    return { served, predictions: decide(served.card.rows.output, outputs) };
   };
-  const under: Promise<Prediction[]>[] = [];
+  const compute = async (chunk: Rows): Promise<TablePart> => {
+    if (first === undefined) {
+      first = ask(model, chunk, { trial });
+      return first;
+    }
+    const { served } = await first;
+    const part = await ask(served, chunk);
+    if (part.served.model.digest === served.model.digest) return part;
+    throw new HttpError(503, "MODEL_CHANGED", "the model was exchanged under way", 1);
+  };
+  const under: Promise<TablePart>[] = [];
   try {
     for (;;) {
       const chunk = signal.aborted ? undefined : await chunks.next();
@@ -119,9 +141,9 @@ async function* predictionsOf(
       const computing = compute(chunk.value);
       computing.catch(() => undefined); // told when it is its turn
       under.push(computing);
-      if (under.length >= AHEAD) yield await (under.shift() as Promise<Prediction[]>);
+      if (under.length >= AHEAD) yield await (under.shift() as Promise<TablePart>);
     }
-    while (under.length > 0 && !signal.aborted) yield await (under.shift() as Promise<Prediction[]>);
+    while (under.length > 0 && !signal.aborted) yield await (under.shift() as Promise<TablePart>);
   } finally {
     await chunks.return(undefined);
   }
@@ -160,9 +182,4 @@ async function untilRead(raw: ServerResponse, timeoutMs: number): Promise<void> 
 function headersOf(reply: FastifyReply): Record<string, string | string[]> {
   const headers = Object.entries(reply.getHeaders()).filter(([, value]) => value !== undefined);
   return Object.fromEntries(headers.map(([name, value]) => [name, Array.isArray(value) ? value : String(value)]));
-}
-
-/** A model in a header. */
-function modelText({ name, version, digest }: ModelIdentity): string {
-  return `${encodeURIComponent(name)}/${encodeURIComponent(version)}@${digest}`;
 }

@@ -15,6 +15,7 @@ import { HttpError } from "../errors.ts";
 import { idempotencyKeyOf, refuseKey, requireKeptKey } from "../idempotency.ts";
 import { fileOfForm } from "../pages/form-file.ts";
 import { describing } from "../schemas.ts";
+import { CANARY_HEADER, canaryHeader, trialChoiceOf } from "../trials/choice.ts";
 import { answerTable } from "./csv-answer.ts";
 import { requireRows } from "./rows.ts";
 
@@ -28,6 +29,7 @@ const schema: FastifySchema = {
   description:
     "A table (CSV, of any length) is answered line by line while it is read; an answer that breaks off says why in its last line.",
   tags: ["predictions"],
+  headers: describing(z.object(canaryHeader)),
   body: {
     content: {
       "application/json": { schema: rowsBody },
@@ -73,7 +75,8 @@ export function predictRoutes(app: FastifyInstance, context: FrontendContext): v
     const { requestRows } = modelLimitsOf(context.config, model.model.name);
     const { values, rows } = requireRows(request.body, model.card.rows.input, requestRows);
     // promises chained by hand and an answer that is text already: this is the way of every prediction
-    const asked = context.router.predict(model, [floatRows(values, rows)], { key });
+    const trial = trialChoiceOf(request.headers[CANARY_HEADER]);
+    const asked = context.router.predict(model, [floatRows(values, rows)], { key, trial });
     return asked.then((answer) => {
       const { outputs, served } = rowAnswerOf(answer);
       const predictions = JSON.stringify(decide(served.card.rows.output, outputs));

@@ -21,6 +21,7 @@ import { openWorkers } from "../../workers/workers.ts";
 import { buildFrontend } from "../app.ts";
 import { frontendSettingsOf, processesOf } from "../config.ts";
 import { meterModels } from "../models/model-figures.ts";
+import { tryModels } from "../trials/try-models.ts";
 import { meterWorkers } from "../workers/worker-figures.ts";
 import { type Hub, localHub } from "./hub.ts";
 import { startFleet } from "./primary.ts";
@@ -155,7 +156,8 @@ async function serve(config: ServingConfig, log: Logger, meter: Meter, hub: Hub)
     ...meterWorkers(meter, () => workers.pool),
   });
   meterProcess(meter, String(process.pid));
-  const context = meterModels({ config, limits, router: durable.router, jobs, workers }, meter);
+  const counted = meterModels({ config, limits, router: durable.router, jobs, workers }, meter);
+  const context = tryModels(counted, router, meter);
   const app = buildFrontend(context, log, { access, meter, hub, certificates });
   // else the first requests would ask for models that nobody is known to have
   await workers.settle();

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Traffic } from "../../../guest/release-terms.ts";
 import { identitySchema } from "../../models/registry.ts";
+import { trialFigures } from "../trials/trial-figures.ts";
 
 const count = z.number().min(0);
 
@@ -27,7 +28,10 @@ export const versionFigures = z.object({
           .describe("how many requests took up to so many seconds, not cumulative; one count more than bounds"),
       }),
     )
-    .describe("versions that were asked since the frontend was started, all its processes together"),
+    .describe(
+      "versions that were asked since the frontend was started, all its processes together; copies in shadow mode among it",
+    ),
+  trials: z.array(trialFigures).default([]).describe("what came of trials since the frontend was started"),
 });
 
 /** What a host's versions do, and for how many of the frontend's processes each serves: what a release is judged by. */

@@ -6,6 +6,7 @@ import { computeStats, inferenceStats, statisticsOf } from "../../inference/stat
 import type { FrontendContext } from "../context.ts";
 import { idempotencyKeyOf } from "../idempotency.ts";
 import type { Hub } from "../processes/hub.ts";
+import { CANARY_HEADER, trialChoiceOf } from "../trials/choice.ts";
 import { writeInferAnswer } from "./infer-answer.ts";
 import { JSON_LENGTH_HEADER, readInferBody } from "./infer-body.ts";
 import { takeRawBodies } from "./raw-bodies.ts";
@@ -92,7 +93,8 @@ function inferRoutes(app: FastifyInstance, { context, inferBodyBytes }: V2Option
         const served = requireServed(context.router, params.name, params.version);
         const header = headers[JSON_LENGTH_HEADER] as string | undefined;
         const question = readInferBody(body ?? Buffer.alloc(0), header, served.card);
-        const asked = infer(context, served, { ...question, key: idempotencyKeyOf({ headers }) });
+        const trial = params.version === undefined ? trialChoiceOf(headers[CANARY_HEADER]) : undefined;
+        const asked = infer(context, served, { ...question, key: idempotencyKeyOf({ headers }) }, trial);
         const answer = writeInferAnswer(await asked, question.binaryOutputs);
         if (answer.jsonLength === undefined) return reply.type("application/json").send(answer.body);
         return reply.header(JSON_LENGTH_HEADER, answer.jsonLength).type("application/octet-stream").send(answer.body);

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { DATATYPES } from "../../tensors/datatypes.ts";
 import { describing } from "../schemas.ts";
+import { canaryHeader } from "../trials/choice.ts";
 
 const tags = ["open inference protocol"];
 
@@ -114,6 +115,7 @@ export const schemas = {
           .optional()
           .describe("bytes of JSON that the body begins with; 0: the body is the model's one input"),
         "idempotency-key": z.string().optional().describe("the same key gets a durable model's same answer"),
+        ...canaryHeader,
       }),
     ),
     body: inferRequest,

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { modelLimitsOf } from "../../config.ts";
 import { decide, takesRows } from "../../models/card.ts";
 import { FUNCTION_INPUTS } from "../../models/function/contract.ts";
+import type { Answer, TrialChoice } from "../../routing/question.ts";
 import { predictRows, type RowModel } from "../../routing/rows.ts";
 import { elementsOf, textTensor } from "../../tensors/raw-tensor.ts";
 import { MODEL_TYPE, mapOf, merged, workersInMap, workersMapSchema } from "../../workers/map.ts";
@@ -10,7 +11,10 @@ import { type HttpWorker, modelIdSchema, type WorkerRegistration } from "../../w
 import type { Workers } from "../../workers/workers.ts";
 import type { FrontendContext } from "../context.ts";
 import { HttpError } from "../errors.ts";
+import { MODEL_HEADER, modelText } from "../predictions/model-header.ts";
 import { requireRows } from "../predictions/rows.ts";
+import { describing } from "../schemas.ts";
+import { CANARY_HEADER, canaryHeader, trialChoiceOf } from "../trials/choice.ts";
 import { changed, httpErrorOfPool, registryAway, requireRegistry } from "./worker-errors.ts";
 
 const tags = ["external workers"];
@@ -45,6 +49,7 @@ const schemas = {
     summary: "A model's answer to named arguments",
     description: "By an external worker; of a name that none has, by the host's own function or model of rows.",
     tags,
+    headers: describing(z.object(canaryHeader)),
     body: question,
     response: { 200: z.unknown() },
   },
@@ -86,10 +91,10 @@ export function aiModelRoutes(app: FastifyInstance, context: FrontendContext): v
   app.post<{ Body: z.output<typeof question> }>(
     "/v1/AI_model/predict",
     { config: { role: "predict" }, schema: schemas.predict, bodyLimit: context.config.workers.requestBytes },
-    async ({ body: { modelId, data } }, reply) => {
+    async ({ body: { modelId, data }, headers }, reply) => {
       if (workers.pool.knows(modelId)) return askWorkers(modelId, data, reply);
       if (!context.router.find(modelId)) throw unknownModel(modelId, workers);
-      return askRuntimes(context, modelId, data, reply);
+      return askRuntimes(context, modelId, data, reply, trialChoiceOf(headers[CANARY_HEADER]));
     },
   );
 
@@ -123,13 +128,15 @@ async function askRuntimes(
   modelId: string,
   data: Record<string, unknown>,
   reply: FastifyReply,
+  trial: TrialChoice,
 ): Promise<unknown> {
   const served = router.find(modelId);
   if (!served) throw new HttpError(404, "MODEL_UNKNOWN", `no runtime serves ${modelId}`);
   const { card } = served;
   if (card.platform === "function" && card.inputs[0]?.name === FUNCTION_INPUTS[0].name) {
-    const { outputs, worker } = await router.predict(served, [textTensor([JSON.stringify(data)])]);
-    tellWorker(reply, worker);
+    const answer = await router.predict(served, [textTensor([JSON.stringify(data)])], { trial });
+    tellWho(reply, answer);
+    const { outputs } = answer;
     const [result] = outputs[0] ? elementsOf(outputs[0]) : [];
     return sendJson(reply, Buffer.from(result ?? new Uint8Array()).toString("utf8"));
   }
@@ -137,12 +144,13 @@ async function askRuntimes(
     throw new HttpError(404, "NO_ROWS", `${modelId} takes no named arguments: ask /v2/models/${modelId}/infer`);
   }
   const { values, rows } = requireRows(data, card.rows.input, modelLimitsOf(config, modelId).requestRows);
-  const answer = await predictRows(router, served as RowModel, values, rows);
-  tellWorker(reply, answer.worker);
+  const answer = await predictRows(router, served as RowModel, values, rows, { trial });
+  tellWho(reply, answer);
   return { model: answer.served.model, predictions: decide(answer.served.card.rows.output, answer.outputs) };
 }
 
-function tellWorker(reply: FastifyReply, worker: string | undefined): void {
+function tellWho(reply: FastifyReply, { served, worker }: Pick<Answer, "served" | "worker">): void {
+  reply.header(MODEL_HEADER, modelText(served.model));
   if (worker !== undefined) reply.header("x-slipway-worker", worker);
 }
 

@@ -10,6 +10,8 @@ import { quantile } from "./rates.js";
 
 /** @typedef {{ queue: string, waiting: number, active: number, delayed: number, failed: number, workers: number }} Queue */
 
+/** @typedef {{ mode: string, percent: number, problem?: string | undefined, reasked: number, shadow: { asked: number, failed: number, differing: number, dropped: number, largestDifference: number | null } }} Trial */
+
 /** @typedef {{ id: string, kind: string, state: string, step?: string | undefined, done?: number | undefined, total?: number | undefined, reason?: string | undefined }} Job */
 
 /** @typedef {{ epoch: number, loss?: number, accuracy?: number, valLoss?: number, valAccuracy?: number }} EpochPoint */
@@ -19,7 +21,7 @@ import { quantile } from "./rates.js";
 /**
  * @typedef {import("./rates.js").Look & {
  *   runtimes: { id: string, group: string, provider: string, note?: string | undefined, rowsInFlight: number }[],
- *   models: { name: string, version: string, live: boolean, answered: number, failed: number, rows: number }[],
+ *   models: { name: string, version: string, live: boolean, answered: number, failed: number, rows: number, trial?: Trial | undefined }[],
  *   work: { queues: Queue[], jobs: Job[], training?: Training | undefined } | null,
  *   workNote?: string | undefined,
  * }} Snapshot
@@ -63,8 +65,8 @@ export function tables({ runtimes, models, work }) {
       { text: provider === "cuda" ? "CUDA" : "CPU", note },
       count(rowsInFlight),
     ]),
-    models: models.map(({ name, version, live, answered, failed, rows }) => [
-      { text: name, note: `version ${version}${live ? "" : ", not live"}` },
+    models: models.map(({ name, version, live, answered, failed, rows, trial }) => [
+      { text: name, note: `version ${version}${live ? "" : `, ${trial ? trialWords(trial) : "not live"}`}` },
       count(answered),
       count(failed),
       count(rows),
@@ -83,6 +85,20 @@ export function tables({ runtimes, models, work }) {
       progress(job),
     ]),
   };
+}
+
+/**
+ * How a version is tried, and what came of it.
+ * @param {Trial} trial
+ * @returns {string}
+ */
+export function trialWords({ mode, percent, problem, reasked, shadow }) {
+  const how = mode === "canary" ? `answers ${short(percent)} %` : `gets copies of ${short(percent)} %`;
+  if (problem !== undefined) return `is on trial and gets no requests: ${problem}`;
+  if (mode === "canary") return `${how}, ${count(reasked)} answered by the live version in its place`;
+  const { asked, failed, differing, dropped, largestDifference } = shadow;
+  const largest = largestDifference === null ? "" : `, largest difference ${short(largestDifference)}`;
+  return `${how}: ${count(asked)} asked, ${count(differing)} answered otherwise, ${count(failed)} failed, ${count(dropped)} left out${largest}`;
 }
 
 /**

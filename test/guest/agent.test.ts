@@ -252,6 +252,17 @@ describe("a version on trial", () => {
     expect(rest).toEqual([]);
   });
 
+  it("that takes or answers something else than the live one is not tried", async () => {
+    const { release, deploy, first, inMemory, entries } = await servingHost();
+    const model = (await release(2, { output: 0.75, width: 2 })).models[0] as Manifest["models"][number];
+    const trial = { model, traffic: { mode: "canary" as const, percent: 10 } };
+    await deploy({ ...first.manifest, sequence: 2, trial });
+    const { ok, failure } = entries().at(-1) as { ok: boolean; failure?: { step: string; lines: string[] } };
+    expect({ ok, step: failure?.step }).toEqual({ ok: false, step: "gate" });
+    expect(JSON.stringify(failure)).toContain("cannot be a canary: it takes or answers something else");
+    expect(await inMemory()).toMatchObject([{ version: "1", live: true }]);
+  });
+
   it("that is no good leaves nothing", async () => {
     const { release, deploy, first, inMemory, entries } = await servingHost();
     const model = (await release(2, { output: 0.75, golden: 0.5 })).models[0] as Manifest["models"][number];

@@ -9,6 +9,7 @@ import { limitsOf, runtimeSockets, servingConfig } from "../../src/serving/confi
 import { buildFrontend } from "../../src/serving/frontend/app.ts";
 import { meterModels } from "../../src/serving/frontend/models/model-figures.ts";
 import { localHub } from "../../src/serving/frontend/processes/hub.ts";
+import { tryModels } from "../../src/serving/frontend/trials/try-models.ts";
 import { Meter } from "../../src/serving/metrics/meter.ts";
 import { Router } from "../../src/serving/routing/router.ts";
 import { noWorkers } from "../serving/no-workers.ts";
@@ -25,7 +26,8 @@ export function hostFrontend(paths: GuestPaths) {
     const limits = limitsOf(config);
     const router = new Router({ sockets: runtimeSockets(config), deadlineMs: 5000, inFlightRows: 10_000 });
     const meter = new Meter();
-    const context = meterModels({ config, limits, router, jobs: undefined, workers: noWorkers(config) }, meter);
+    const counted = meterModels({ config, limits, router, jobs: undefined, workers: noWorkers(config) }, meter);
+    const context = tryModels(counted, router, meter);
     const { tokensFile } = config.frontend;
     const tokens = tokensFile === undefined ? undefined : storeOf(parseTokens(readFileSync(tokensFile, "utf8")));
     const access = { tokens, sessionKey: new Uint8Array(32) };

@@ -10,7 +10,7 @@ import { isSameModel, modelsOnlyIn, subjectsOf, withLoaded } from "./lineup.ts";
 import type { OwnFrontend } from "./own-frontend.ts";
 import type { ReleaseProgress } from "./progress.ts";
 import { letGo, switchTo } from "./switch.ts";
-import { passVersionGate } from "./version-gate.ts";
+import { passVersionGate, requireFitTrial } from "./version-gate.ts";
 import { lookBefore, type WatchTerms, watchRelease } from "./watch.ts";
 
 /** Jobs that came before it are computed first: a queue that is busy says nothing of the model. */
@@ -56,6 +56,7 @@ export async function releaseModels(release: ModelRelease): Promise<number[]> {
     await frontend.untilLoaded(arrivals);
   });
   const before = await phase("gate", async () => {
+    await requireFitTrial(host, to);
     for (const model of subjects) await passVersionGate({ host, frontend, gate, progress }, model, defaultModel(from));
     return lookBefore(host, frontend, watched, defaultModel(from));
   });

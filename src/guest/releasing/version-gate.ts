@@ -3,9 +3,10 @@ import type { ModelCard } from "../../serving/models/card.ts";
 import { type AnyPackage, readPackage } from "../../serving/models/package.ts";
 import { type Probe, versionProbeOf } from "../../serving/models/probe.ts";
 import { modelFolder } from "../../serving/models/registry-file.ts";
+import { trialProblem } from "../../serving/routing/trials/fitness.ts";
 import { requireAnswer } from "../gate.ts";
 import type { Host } from "../host.ts";
-import type { Model } from "../manifest.ts";
+import { defaultModel, type Manifest, type Model } from "../manifest.ts";
 import type { Gate } from "../release-terms.ts";
 import { medianOf, slownessOf } from "./compare.ts";
 import type { OwnFrontend } from "./own-frontend.ts";
@@ -50,6 +51,17 @@ export async function passVersionGate(terms: GateTerms, candidate: Model, live: 
   };
   const slowness = (await compare(PAIRS)) && (await compare(MORE_PAIRS));
   if (slowness !== undefined) throw new Error(slowness);
+}
+
+/** Throws Error saying why a manifest's version on trial cannot be tried on the requests of its live one. */
+export async function requireFitTrial({ paths }: Pick<Host, "paths">, manifest: Manifest): Promise<void> {
+  const { trial } = manifest;
+  if (trial === undefined) return;
+  const cardOf = async ({ digest }: Model) => (await readPackage(modelFolder(paths.models, digest))).card;
+  const [live, card] = [await cardOf(defaultModel(manifest)), await cardOf(trial.model)];
+  const problem = trialProblem(live, card, trial.traffic.mode);
+  const { name, version } = trial.model;
+  if (problem !== undefined) throw new Error(`${name} ${version} cannot be a ${trial.traffic.mode}: ${problem}`);
 }
 
 /** Milliseconds that a candidate's and the live version's answer to the same question took. */

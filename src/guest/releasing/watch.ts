@@ -1,3 +1,4 @@
+import type { VersionFigures } from "../../serving/frontend/releases/version-figures.ts";
 import { readPackage } from "../../serving/models/package.ts";
 import { type Probe, versionProbeOf } from "../../serving/models/probe.ts";
 import { modelFolder } from "../../serving/models/registry-file.ts";
@@ -61,10 +62,12 @@ export async function watchRelease(terms: WatchTerms, before: Before): Promise<v
     if (deaths !== undefined) throw new Error(deaths);
     await frontend.askPatiently("/v2/health/ready");
     if (golden) requireAnswer(golden, await frontend.askPatiently(golden.path, golden.body));
-    const { asked } = await frontend.figures();
+    const { asked, trials } = await frontend.figures();
     const now = asked.find(({ name, version }) => name === watched.name && version === watched.version);
     const conduct = conductBetween(before.watched, now);
     tellFigures(progress, conduct);
+    const trial = trials.find(({ name, version }) => name === watched.name && version === watched.version);
+    if (trial) tellTrial(progress, trial);
     const misconduct = misconductOf(`${watched.name} ${watched.version}`, conduct, before.compared ?? unasked, gate);
     if (misconduct !== undefined) throw new Error(misconduct);
   }
@@ -82,4 +85,14 @@ function tellFigures(progress: ReleaseProgress, conduct: Conduct): void {
   progress.figure("watchedErrorRate", errorRateOf(conduct));
   const median = medianMsOf(conduct);
   if (median !== undefined) progress.figure("watchedMedianMs", median);
+}
+
+/** What came of a trial so far, earlier ones of the same version among it. */
+function tellTrial(progress: ReleaseProgress, { reasked, shadow }: VersionFigures["trials"][number]): void {
+  if (reasked > 0) progress.figure("trialReasked", reasked);
+  if (shadow.asked + shadow.dropped === 0) return;
+  progress.figure("shadowAsked", shadow.asked);
+  progress.figure("shadowDropped", shadow.dropped);
+  progress.figure("shadowDiffering", shadow.differing);
+  if (shadow.largestDifference !== null) progress.figure("shadowLargestDifference", shadow.largestDifference);
 }

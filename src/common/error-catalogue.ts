@@ -54,6 +54,7 @@ export const errorCatalogue = {
   E_STATE_UNWRITABLE: entry(ExitCode.provisioning, "The stack's state cannot be written"),
   E_CLOUD_API: entry(ExitCode.provisioning, "The cloud refused a request"),
   E_FLOATING_IP: entry(ExitCode.provisioning, "The floating IP could not be associated"),
+  E_BACKUP_FAILED: entry(ExitCode.provisioning, "The backup could not be made"),
   // bootstrap, gate
   E_BOOTSTRAP_FAILED: entry(ExitCode.bootstrap, "The host could not contextualize itself"),
   E_SSH: entry(ExitCode.bootstrap, "The host cannot be logged in to"),

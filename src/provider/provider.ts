@@ -4,6 +4,7 @@ import type { CredentialsQuery } from "../openstack/cloud-source.ts";
 import { findCredentials } from "../openstack/clouds.ts";
 import type { Credentials } from "../openstack/credentials.ts";
 import { openSession, type Session, type SessionOptions } from "../openstack/session.ts";
+import { Vanished } from "../openstack/waiting.ts";
 import { type Conduct, conductOf } from "./configuration.ts";
 import type { ProviderFunction } from "./function.ts";
 import { providerFunctions } from "./functions.ts";
@@ -24,7 +25,6 @@ import {
 } from "./schema/outputs.ts";
 import { textOf } from "./schema/values.ts";
 import { verdictOn } from "./verdict.ts";
-import { Vanished } from "./waiting.ts";
 
 /** Where the provider finds its cloud, beside what `configure` is told. */
 export interface OpenStackProviderOptions extends Pick<CredentialsQuery, "env" | "cwd"> {

@@ -1,4 +1,4 @@
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ClientChannel } from "ssh2";
 import { unreachable } from "./errors.ts";
@@ -19,14 +19,18 @@ export class RemoteCommandError extends Error {
 
 /**
  * Feeds a started command and waits for its end, or for that of `until`.
- * @returns what it wrote to stdout
- * @throws RemoteCommandError; SlipwayError E_SSH when the connection breaks
+ * @returns what it wrote to stdout; nothing where that goes to an output
+ * @throws RemoteCommandError; SlipwayError E_SSH when the connection breaks; whatever ends the output early
  */
-export async function outcomeOf(channel: ClientChannel, input: Readable | string, until: AbortSignal): Promise<string> {
+export async function outcomeOf(
+  channel: ClientChannel,
+  { input, output }: { input: Readable | string; output: Writable | undefined },
+  until: AbortSignal,
+): Promise<string> {
   const abandon = () => channel.destroy();
   until.addEventListener("abort", abandon, { once: true });
   try {
-    const ended = Promise.all([outputOf(channel), feed(channel, input)]);
+    const ended = Promise.all([outputOf(channel, output), feed(channel, input)]);
     if (until.aborted) abandon();
     const [stdout] = await ended;
     return stdout;
@@ -49,13 +53,27 @@ async function feed(channel: ClientChannel, input: Readable | string): Promise<v
   }
 }
 
-function outputOf(channel: ClientChannel): Promise<string> {
+async function outputOf(channel: ClientChannel, output: Writable | undefined): Promise<string> {
+  if (output === undefined) return textOf(channel);
+  // an output that ends early, on a full disk say, destroys the channel: its own reason is told first
+  const passedOn = pipeline(channel, output);
+  await Promise.all([passedOn, endOf(channel)]);
+  return "";
+}
+
+async function textOf(channel: ClientChannel): Promise<string> {
   let stdout = "";
-  let stderr = "";
-  let exit: { status: number | undefined } | undefined;
   channel.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;
   });
+  await endOf(channel);
+  return stdout;
+}
+
+/** Resolves when the command has ended well. */
+function endOf(channel: ClientChannel): Promise<void> {
+  let stderr = "";
+  let exit: { status: number | undefined } | undefined;
   channel.stderr.setEncoding("utf8").on("data", (text: string) => {
     stderr += text;
   });
@@ -66,7 +84,7 @@ function outputOf(channel: ClientChannel): Promise<string> {
     channel.on("error", reject);
     channel.on("close", () => {
       if (exit === undefined) reject(unreachable("the connection broke while a command ran"));
-      else if (exit.status === 0) resolve(stdout);
+      else if (exit.status === 0) resolve();
       else reject(new RemoteCommandError(exit.status, stderr));
     });
   });

@@ -1,4 +1,4 @@
-import type { Duplex, Readable } from "node:stream";
+import type { Duplex, Readable, Writable } from "node:stream";
 import ssh2, { type AnyAuthMethod, type ClientChannel, type ServerHostKeyAlgorithm } from "ssh2";
 import { messageOf, SlipwayError } from "../common/errors.ts";
 import { outcomeOf } from "./command.ts";
@@ -27,6 +27,8 @@ export type SshIdentity = { key: string } | { agent: string };
 export interface RemoteCommandOptions {
   /** What the command reads. */
   input?: Readable | string;
+  /** Where its stdout goes, byte for byte, in place of the answer, which is empty then. */
+  output?: Writable;
   timeoutMs?: number;
   signal?: AbortSignal | undefined;
 }
@@ -51,14 +53,14 @@ export class SshConnection {
    * @throws RemoteCommandError for a status that is not 0; SlipwayError E_SSH for a broken connection, E_TIMEOUT
    */
   async run(command: string, options: RemoteCommandOptions = {}): Promise<string> {
-    const { input = "", timeoutMs = COMMAND_TIMEOUT_MS, signal } = options;
+    const { input = "", output, timeoutMs = COMMAND_TIMEOUT_MS, signal } = options;
     const deadline = AbortSignal.timeout(timeoutMs);
     const end = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
     try {
       // within the callback: a short command's end may be in the same packet as its beginning
       return await this.#open(
         (done) => this.#client.exec(command, done),
-        (channel) => outcomeOf(channel, input, end),
+        (channel) => outcomeOf(channel, { input, output }, end),
       );
     } catch (error) {
       signal?.throwIfAborted();

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { run } from "../../src/common/process.ts";
 import { waitFor } from "../../src/common/wait.ts";
 import type { ReleaseReport, ReleaseStatus } from "../../src/guest/release-progress.ts";
 import { isAlive } from "../support/alive.ts";
@@ -225,9 +226,13 @@ describe.skipIf(skip !== undefined)(
       });
     });
 
-    it("`down` leaves nothing with the stack's tag", async () => {
-      const { result, exitCode } = await slipway.run(["down", "production", "--yes"]);
-      expect(result).toMatchObject({ ok: true, leftovers: [] });
+    it("`down --backup` fetches the host's models and jobs, and leaves nothing with the stack's tag", async () => {
+      const folder = join(slipway.projectRoot, "saved");
+      const { result, exitCode } = await slipway.run(["down", "production", "--yes", "--backup", folder]);
+      expect(result, JSON.stringify(result)).toMatchObject({ ok: true, leftovers: [], kept: [] });
+      const { stdout } = await run("tar", ["-tf", result.backup.file]);
+      const queue = expect.stringMatching(/^queue\/appendonlydir\/.*\.aof$/);
+      expect(stdout.split("\n")).toEqual(expect.arrayContaining(["models/registry.json", "release.json", queue]));
       expect(exitCode).toBe(0);
       expect(await healthy(first.url)).toBe(false);
     });

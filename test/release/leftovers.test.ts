@@ -4,7 +4,7 @@ import { externalNetworkId } from "../../src/openstack/network/external-networks
 import { createFloatingIp, findFloatingIp } from "../../src/openstack/network/floating-ips.ts";
 import { createSecurityGroup, listSecurityGroups } from "../../src/openstack/network/security-groups.ts";
 import { openSession } from "../../src/openstack/session.ts";
-import { findStackLeftovers } from "../../src/release/leftovers.ts";
+import { findStackLeftovers, leftoverText } from "../../src/release/leftovers.ts";
 import { endMaintenance } from "../../src/release/maintenance-address.ts";
 import { ScriptedCloud } from "../openstack/scripted-cloud.ts";
 import { startTestCloud, type TestCloud } from "../provider/test-cloud.ts";
@@ -30,10 +30,10 @@ test("what carries the stack's marks is found, and nothing else", async () => {
   for (const name of [marks.keypair, "b-key"]) {
     await session.request("compute", "POST", "/os-keypairs", { body: { keypair: { name } } });
   }
-  expect(await findStackLeftovers(session, marks)).toEqual([
-    "keypair a-key",
-    `floatingips ${mine.floating_ip_address} ${mine.id}`,
-    `security-groups web ${group.id}`,
+  expect((await findStackLeftovers(session, marks)).map(leftoverText)).toEqual([
+    `floating IP ${mine.floating_ip_address} ${mine.id}`,
+    `security group web ${group.id}`,
+    "key pair a-key",
   ]);
 });
 

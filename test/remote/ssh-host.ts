@@ -15,6 +15,8 @@ interface HostOptions {
   authorized?: string[];
   /** What happens to a command before a shell runs it. */
   rewrite?: (command: string) => string;
+  /** Whether it is every host that is reached through it: as a jump host and what lies behind, in one. */
+  isEveryHost?: boolean;
   /** Environment of the commands. */
   env?: NodeJS.ProcessEnv;
 }
@@ -46,7 +48,7 @@ export class SshHost {
       client.on("session", (accept) => this.#serve(accept(), options));
       client.on("tcpip", (accept, _reject, { destIP, destPort }) => {
         const channel = accept();
-        const socket = connect(destPort, destIP);
+        const socket = options.isEveryHost ? connect(this.port, "127.0.0.1") : connect(destPort, destIP);
         socket.on("error", () => channel.end());
         channel.on("error", () => socket.destroy());
         channel.pipe(socket).pipe(channel);

@@ -2,23 +2,53 @@ import { confirmByName } from "../confirm.ts";
 import { showEngineChoice } from "../engine-progress.ts";
 import { whileLocked } from "../locked.ts";
 import { eventLogOption, lockWaitOption, refreshOption } from "../options.ts";
-import { takeDown } from "../take-down.ts";
+import { DRAIN_SECONDS, takeDown } from "../take-down.ts";
 import { verb as declare } from "../verb.ts";
 import { openWorkspace } from "../workspace.ts";
 
 export const verb = declare({
-  options: { refresh: refreshOption, "lock-wait": lockWaitOption, "event-log": eventLogOption },
+  options: {
+    refresh: refreshOption,
+    "lock-wait": lockWaitOption,
+    "event-log": eventLogOption,
+    drain: {
+      type: "number",
+      default: DRAIN_SECONDS,
+      requiresArg: true,
+      describe: "seconds that jobs which were taken have to end, once the address is off; 0: none",
+    },
+    backup: {
+      type: "string",
+      requiresArg: true,
+      normalize: true,
+      describe:
+        "fetch the host's models and jobs into this folder first, as one tar; where that fails, nothing is removed",
+    },
+    "keep-data": {
+      type: "boolean",
+      default: false,
+      describe:
+        "leave the stack's volumes and its container in the object store; a later `down` without it removes them",
+    },
+  },
   run: async ({ args, reporter, signal }) => {
     const workspace = await openWorkspace(args);
     showEngineChoice(reporter, workspace.engineChoice);
     const { stack } = workspace;
     if (!args.yes) await confirmByName(stack, `removing ${stack}`, signal);
-    await whileLocked(workspace, { verb: "down", reporter, lockWait: args.lockWait, signal }, (lock) =>
-      takeDown(workspace, reporter, { refresh: args.refresh, lock, signal }),
+    const { refresh, lockWait, drain: drainSeconds, backup: folder, keepData } = args;
+    const { backup, kept } = await whileLocked(workspace, { verb: "down", reporter, lockWait, signal }, (lock) =>
+      takeDown(workspace, reporter, { refresh, lock, signal, drainSeconds, backup: folder, keepData }),
     );
+    const { timings } = reporter;
     reporter.result(
-      { ok: true, stack, engine: workspace.engine.kind, timings: reporter.timings, leftovers: [] },
-      `${stack} is gone; nothing with its tag is left`,
+      { ok: true, stack, engine: workspace.engine.kind, timings, leftovers: [], kept, ...(backup && { backup }) },
+      [
+        kept.length === 0
+          ? `${stack} is gone; nothing with its tag is left`
+          : `${stack} is gone but for its data:\n${kept.map((line) => `  ${line}`).join("\n")}`,
+        ...(backup === undefined ? [] : [`its models and jobs are in ${backup.file}`]),
+      ].join("\n"),
     );
   },
 });

@@ -3,9 +3,7 @@ import { requestNetwork } from "../pkgcloud/call.ts";
 import type { Query, Session } from "../session.ts";
 
 /** Neutron's collections whose members carry tags, by their path. */
-export const taggedCollections = ["floatingips", "ports", "routers", "subnets", "networks", "security-groups"] as const;
-
-export type TaggedCollection = (typeof taggedCollections)[number];
+export type TaggedCollection = "floatingips" | "ports" | "routers" | "subnets" | "networks" | "security-groups";
 
 /** The members of a collection by Neutron's filters. */
 export function listMembers<T>(session: Session, collection: TaggedCollection, filters: Query): Promise<T[]> {

@@ -1,13 +1,13 @@
 import { SlipwayError } from "../../common/errors.ts";
 import type { PropertyMap } from "../../engine/resource-provider.ts";
-import { listAll } from "../../openstack/pages.ts";
+import { findVolume, listVolumes, type Volume } from "../../openstack/volume/volumes.ts";
+import { deleteUnlessGone, untilGone, untilStatus } from "../../openstack/waiting.ts";
 import { brokenByStatus, neverUsable } from "../broken.ts";
 import type { Context, ResourceChange, ResourceKind } from "../kind.ts";
 import { toApi } from "../schema/api-form.ts";
 import { anObject, aString, flag, integer, list, map, type Properties, set, text } from "../schema/property.ts";
 import { isMap, mapsOf, textOf } from "../schema/values.ts";
-import { deleteUnlessGone, untilGone, untilStatus } from "../waiting.ts";
-import { findVolume, observeVolume, type VolumeRecord } from "./observe.ts";
+import { observeVolume } from "./observe.ts";
 
 const hintFields: Properties = {
   differentHosts: list(aString, { field: "different_host", replaces: true }),
@@ -63,7 +63,7 @@ export const volume: ResourceKind = {
       ...toApi(hintFields, hint),
       ...(isMap(hint.additionalProperties) ? hint.additionalProperties : {}),
     }));
-    const made = await session.request<{ volume: VolumeRecord }>("volumev3", "POST", "/volumes", {
+    const made = await session.request<{ volume: Volume }>("volumev3", "POST", "/volumes", {
       body: {
         volume: toApi(properties, inputs),
         ...(hints[0] === undefined ? {} : { "OS-SCH-HNT:scheduler_hints": hints[0] }),
@@ -79,7 +79,7 @@ export const volume: ResourceKind = {
     ),
 
   async read(context, id, inputs, olds) {
-    const found = await findVolume(context, id);
+    const found = await findVolume(context.session, id);
     return found === undefined
       ? undefined
       : { ...stateOf(found), ...neverUsable(beforeUse, found.status, inputs, olds) };
@@ -88,7 +88,7 @@ export const volume: ResourceKind = {
   update: updateVolume,
 
   async delete(context, id) {
-    const found = await findVolume(context, id);
+    const found = await findVolume(context.session, id);
     if (found === undefined) return;
     await detachFromAll(context, found);
     // 400: still in use or busy, Cinder's word for 409
@@ -103,7 +103,7 @@ export const volume: ResourceKind = {
 
   async candidates({ session }, inputs) {
     const query = { name: textOf(inputs, "name") };
-    const listed = await listAll<VolumeRecord>(session, "volumev3", "/volumes/detail", "volumes", query);
+    const listed = await listVolumes(session, query);
     const wanted = isMap(inputs.metadata) ? inputs.metadata : {};
     return listed
       .filter((one) => one.size === inputs.size && (one.description ?? "") === (textOf(inputs, "description") ?? ""))
@@ -117,7 +117,7 @@ export const volume: ResourceKind = {
   brokenBy: brokenByStatus,
 };
 
-function stateOf(found: VolumeRecord): PropertyMap {
+function stateOf(found: Volume): PropertyMap {
   return {
     name: found.name ?? "",
     description: found.description ?? "",
@@ -153,7 +153,7 @@ async function updateVolume(context: Context, id: string, { inputs, changed }: R
 
 /** Extends the volume; one in use needs the program's word for it, and Cinder's 3.42. */
 async function extend(context: Context, id: string, inputs: PropertyMap): Promise<void> {
-  const inUse = (await findVolume(context, id))?.status === "in-use";
+  const inUse = (await findVolume(context.session, id))?.status === "in-use";
   if (inUse && inputs.enableOnlineResize !== true) {
     throw new SlipwayError("E_UPDATE_FAILED", `volume ${id} is in use and cannot be extended`, {
       hint: "Set enableOnlineResize to true, or detach the volume first.",
@@ -165,14 +165,14 @@ async function extend(context: Context, id: string, inputs: PropertyMap): Promis
     ...(inUse ? { microversion: "3.42" } : {}),
   });
   await untilStatus(context, `volume ${id}`, ["extended"], async () => {
-    const seen = await findVolume(context, id);
+    const seen = await findVolume(context.session, id);
     if (seen === undefined) return undefined;
     return { status: seen.size >= size && !/^extending$|^error/.test(seen.status) ? "extended" : seen.status };
   });
 }
 
 /** Nova's servers give the volume up; those that are gone already have. */
-async function detachFromAll(context: Context, found: VolumeRecord): Promise<void> {
+async function detachFromAll(context: Context, found: Volume): Promise<void> {
   for (const { id, server_id: serverId } of found.attachments) {
     const path = `/servers/${serverId}/os-volume_attachments/${id}`;
     await deleteUnlessGone(context, () => context.session.request("compute", "DELETE", path), [400, 409]);
@@ -181,7 +181,7 @@ async function detachFromAll(context: Context, found: VolumeRecord): Promise<voi
   await untilStatus(context, `volume ${found.id}`, ["available"], () => observeVolume(context, found.id));
 }
 
-function refuseFailedDelete({ id, name }: VolumeRecord): never {
+function refuseFailedDelete({ id, name }: Volume): never {
   throw new SlipwayError("E_UPDATE_FAILED", `volume ${name ?? ""} (${id}) could not be deleted: error_deleting`, {
     hint: "Run the command again; if it stays, ask the cloud's operators with the volume's id.",
   });

@@ -1,10 +1,10 @@
 import type { PropertyMap } from "../../engine/resource-provider.ts";
 import { orMissing } from "../../openstack/missing.ts";
+import { deleteUnlessGone } from "../../openstack/waiting.ts";
 import type { Context, ResourceKind } from "../kind.ts";
 import { type ApiObject, fromApi, toApi } from "../schema/api-form.ts";
 import { flag, integer, map, type Properties, text } from "../schema/property.ts";
 import { isMap, textOf } from "../schema/values.ts";
-import { deleteUnlessGone } from "../waiting.ts";
 
 /** The microversion from which a flavor has a description. */
 const withDescription = "2.55";

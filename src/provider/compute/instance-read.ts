@@ -3,9 +3,9 @@ import { findServer, type Server } from "../../openstack/compute/servers.ts";
 import { OpenStackError } from "../../openstack/errors.ts";
 import { orMissing } from "../../openstack/missing.ts";
 import type { Session } from "../../openstack/session.ts";
+import type { Observed } from "../../openstack/waiting.ts";
 import type { Context } from "../kind.ts";
 import { mapsOf, textOf, textsOf } from "../schema/values.ts";
-import type { Observed } from "../waiting.ts";
 import { accessAddresses, networkEntries, networksState } from "./instance-networks.ts";
 
 /** The server's state in the official provider's form; undefined where it is gone. */

@@ -1,8 +1,8 @@
 import type { PropertyMap } from "../../engine/resource-provider.ts";
 import { orMissing } from "../../openstack/missing.ts";
+import { untilStatus } from "../../openstack/waiting.ts";
 import type { Context, ResourceChange } from "../kind.ts";
 import { isMap, textOf, textsOf } from "../schema/values.ts";
-import { untilStatus } from "../waiting.ts";
 import { chosenImage, flavorOf, personalityOf } from "./instance-create.ts";
 import { observeServer } from "./instance-read.ts";
 

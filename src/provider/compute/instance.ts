@@ -1,9 +1,9 @@
 import type { PropertyMap } from "../../engine/resource-provider.ts";
 import { findServer, listServers, type Server } from "../../openstack/compute/servers.ts";
 import { findPort } from "../../openstack/network/ports.ts";
+import { deleteUnlessGone, untilGone, untilStatus } from "../../openstack/waiting.ts";
 import type { Context, ResourceKind } from "../kind.ts";
 import { isMap, textOf } from "../schema/values.ts";
-import { deleteUnlessGone, untilGone, untilStatus } from "../waiting.ts";
 import { createServer } from "./instance-create.ts";
 import { networkEntries } from "./instance-networks.ts";
 import { instanceProperties } from "./instance-properties.ts";

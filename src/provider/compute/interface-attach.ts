@@ -1,9 +1,9 @@
 import type { PropertyMap } from "../../engine/resource-provider.ts";
 import { orMissing } from "../../openstack/missing.ts";
+import { deleteUnlessGone, type Observed, untilGone, untilStatus } from "../../openstack/waiting.ts";
 import type { Context, ResourceKind } from "../kind.ts";
 import { text } from "../schema/property.ts";
 import { textOf } from "../schema/values.ts";
-import { deleteUnlessGone, type Observed, untilGone, untilStatus } from "../waiting.ts";
 import { partsOf } from "./attachment-id.ts";
 
 interface Attachment {

@@ -1,9 +1,9 @@
 import { orMissing } from "../../openstack/missing.ts";
 import { listAll } from "../../openstack/pages.ts";
+import { deleteUnlessGone } from "../../openstack/waiting.ts";
 import type { Context, ResourceKind } from "../kind.ts";
 import { map, text } from "../schema/property.ts";
 import { textOf } from "../schema/values.ts";
-import { deleteUnlessGone } from "../waiting.ts";
 
 interface Keypair {
   name: string;

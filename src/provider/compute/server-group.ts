@@ -1,10 +1,10 @@
 import { OpenStackError } from "../../openstack/errors.ts";
 import { orMissing } from "../../openstack/missing.ts";
 import { listAll } from "../../openstack/pages.ts";
+import { deleteUnlessGone } from "../../openstack/waiting.ts";
 import type { Context, ResourceKind } from "../kind.ts";
 import { aString, integer, list, map, object, text } from "../schema/property.ts";
 import { isMap, textsOf } from "../schema/values.ts";
-import { deleteUnlessGone } from "../waiting.ts";
 
 /** A group as Nova shows it: `policies` until 2.63, `policy` and `rules` from 2.64 on. */
 interface ServerGroup {

@@ -1,11 +1,18 @@
 import type { PropertyMap } from "../../engine/resource-provider.ts";
 import { OpenStackError } from "../../openstack/errors.ts";
 import { orMissing } from "../../openstack/missing.ts";
+import {
+  deleteUnlessGone,
+  type Observed,
+  untilAnswered,
+  untilGone,
+  untilStatus,
+  Vanished,
+} from "../../openstack/waiting.ts";
 import { observeVolume } from "../blockstorage/observe.ts";
 import type { Context, Made, ResourceKind } from "../kind.ts";
 import { flag, object, text } from "../schema/property.ts";
 import { isMap, textOf } from "../schema/values.ts";
-import { deleteUnlessGone, type Observed, untilAnswered, untilGone, untilStatus, Vanished } from "../waiting.ts";
 import { partsOf } from "./attachment-id.ts";
 
 /** An attachment as Nova shows it up to 2.88: its id is the volume's. */

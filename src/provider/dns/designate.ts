@@ -2,12 +2,12 @@ import type { PropertyMap } from "../../engine/resource-provider.ts";
 import { orMissing } from "../../openstack/missing.ts";
 import { listAll } from "../../openstack/pages.ts";
 import type { Query } from "../../openstack/session.ts";
+import { untilGone, untilStatus } from "../../openstack/waiting.ts";
 import { brokenByStatus, neverUsable } from "../broken.ts";
 import type { Candidate, Context, ResourceKind } from "../kind.ts";
 import { type ApiObject, fromApi, toApi } from "../schema/api-form.ts";
 import { flag, map, type Properties, text } from "../schema/property.ts";
 import { isMap, textOf } from "../schema/values.ts";
-import { untilGone, untilStatus } from "../waiting.ts";
 
 /** What every Designate kind has. */
 export const commonProperties: Properties = {

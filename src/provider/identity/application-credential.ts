@@ -1,9 +1,9 @@
 import type { PropertyMap, PropertyValue } from "../../engine/resource-provider.ts";
 import { orMissing } from "../../openstack/missing.ts";
+import { deleteUnlessGone } from "../../openstack/waiting.ts";
 import type { Context, ResourceKind } from "../kind.ts";
 import { anObject, aString, flag, set, text } from "../schema/property.ts";
 import { mapsOf, textOf, textsOf } from "../schema/values.ts";
-import { deleteUnlessGone } from "../waiting.ts";
 
 const accessRule = anObject({
   id: text({ output: true, computed: true }),

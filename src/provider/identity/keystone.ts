@@ -1,9 +1,9 @@
 import type { PropertyMap } from "../../engine/resource-provider.ts";
 import { orMissing } from "../../openstack/missing.ts";
+import { deleteUnlessGone } from "../../openstack/waiting.ts";
 import type { Context, ResourceChange, ResourceKind } from "../kind.ts";
 import { type ApiObject, fromApi, toApi } from "../schema/api-form.ts";
 import type { Properties } from "../schema/property.ts";
-import { deleteUnlessGone } from "../waiting.ts";
 
 /** A kind of Keystone's that administrators make: its table and the few places where it differs from the others. */
 export interface KeystoneKind {

@@ -1,9 +1,9 @@
 import type { PropertyMap } from "../../engine/resource-provider.ts";
 import { listAll } from "../../openstack/pages.ts";
+import { deleteUnlessGone } from "../../openstack/waiting.ts";
 import type { Context, ResourceKind } from "../kind.ts";
 import { text } from "../schema/property.ts";
 import { textOf } from "../schema/values.ts";
-import { deleteUnlessGone } from "../waiting.ts";
 
 /** The parts of an assignment's id, in their order. */
 const parts = ["domainId", "projectId", "groupId", "userId", "roleId"] as const;

@@ -1,11 +1,11 @@
 import type { PropertyMap, PropertyValue } from "../../engine/resource-provider.ts";
 import { type Image, listImages } from "../../openstack/image/images.ts";
 import { orMissing } from "../../openstack/missing.ts";
+import { deleteUnlessGone, type Observed, untilStatus } from "../../openstack/waiting.ts";
 import type { Context, ResourceChange, ResourceKind } from "../kind.ts";
 import { type ApiObject, fromApi, toApi } from "../schema/api-form.ts";
 import { aString, flag, integer, map, type Properties, set, text } from "../schema/property.ts";
 import { isMap, textOf } from "../schema/values.ts";
-import { deleteUnlessGone, type Observed, untilStatus } from "../waiting.ts";
 import { ownMembers } from "./members.ts";
 import { deliverContent, demandSum } from "./source.ts";
 

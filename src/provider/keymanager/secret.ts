@@ -2,11 +2,11 @@ import type { PropertyMap, PropertyValue } from "../../engine/resource-provider.
 import { OpenStackError } from "../../openstack/errors.ts";
 import { orMissing } from "../../openstack/missing.ts";
 import { listAll } from "../../openstack/pages.ts";
+import { deleteUnlessGone, untilStatus } from "../../openstack/waiting.ts";
 import type { Context, ResourceKind } from "../kind.ts";
 import { type ApiObject, fromApi, toApi } from "../schema/api-form.ts";
 import { aString, flag, integer, map, object, type Properties, set, text } from "../schema/property.ts";
 import { isMap, textOf } from "../schema/values.ts";
-import { deleteUnlessGone, untilStatus } from "../waiting.ts";
 import { aclBody, aclState } from "./acl.ts";
 import { ensureMetadata, metadataOf } from "./metadata.ts";
 

@@ -1,11 +1,11 @@
 import type { PropertyMap } from "../../engine/resource-provider.ts";
 import { orMissing } from "../../openstack/missing.ts";
 import { listAll } from "../../openstack/pages.ts";
+import { untilStatus } from "../../openstack/waiting.ts";
 import type { Context, ResourceKind } from "../kind.ts";
 import { type ApiObject, fromApi, toApi } from "../schema/api-form.ts";
 import { flag, integer, object, type Properties, set, text } from "../schema/property.ts";
 import { isZero, mapsOf, textOf } from "../schema/values.ts";
-import { untilStatus } from "../waiting.ts";
 import { refuseUnlessPort, refuseUnlessWeight } from "./member.ts";
 import { showOctavia, whenMutable } from "./mutable.ts";
 import { observed, tenMinutes } from "./octavia.ts";

@@ -1,12 +1,12 @@
 import type { PropertyMap } from "../../engine/resource-provider.ts";
 import { listAll } from "../../openstack/pages.ts";
+import { type Observed, untilGone, untilStatus } from "../../openstack/waiting.ts";
 import { brokenByStatus, neverUsable } from "../broken.ts";
 import type { Candidate, Context, ResourceKind } from "../kind.ts";
 import { type ApiObject, fromApi, toApi } from "../schema/api-form.ts";
 import type { Timeouts } from "../schema/outputs.ts";
 import { flag, type Properties, text } from "../schema/property.ts";
 import { textOf } from "../schema/values.ts";
-import { type Observed, untilGone, untilStatus } from "../waiting.ts";
 import { showOctavia, type Way, whenMutable } from "./mutable.ts";
 
 /** What every Octavia kind has. */

@@ -2,13 +2,13 @@ import type { PropertyMap } from "../../engine/resource-provider.ts";
 import { orMissing } from "../../openstack/missing.ts";
 import { listAll } from "../../openstack/pages.ts";
 import type { Query } from "../../openstack/session.ts";
+import { deleteUnlessGone, untilGone, untilStatus } from "../../openstack/waiting.ts";
 import { brokenByStatus, neverUsable } from "../broken.ts";
 import type { Candidate, Context, ResourceChange, ResourceKind } from "../kind.ts";
 import { type ApiObject, fromApi, toApi } from "../schema/api-form.ts";
 import type { Timeouts } from "../schema/outputs.ts";
 import { aString, map, type Properties, set, text } from "../schema/property.ts";
 import { isMap, textOf, textsOf } from "../schema/values.ts";
-import { deleteUnlessGone, untilGone, untilStatus } from "../waiting.ts";
 
 /** What every Neutron kind has. */
 export const commonProperties: Properties = {

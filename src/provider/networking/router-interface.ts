@@ -1,12 +1,12 @@
 import type { PropertyMap } from "../../engine/resource-provider.ts";
 import { orMissing } from "../../openstack/missing.ts";
 import { findPort, listPorts, type Port } from "../../openstack/network/ports.ts";
+import { deleteUnlessGone, untilGone, untilStatus } from "../../openstack/waiting.ts";
 import type { Context, ResourceKind } from "../kind.ts";
 import { flag, text } from "../schema/property.ts";
 import { isWithin } from "../schema/suppress.ts";
 import { textOf } from "../schema/values.ts";
 import { serially } from "../serial.ts";
-import { deleteUnlessGone, untilGone, untilStatus } from "../waiting.ts";
 import { changeRoutes } from "./router-route.ts";
 
 /** `openstack_networking_router_interface_v2`: the router's port on a subnet; its id is the port's. */

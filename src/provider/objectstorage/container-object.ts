@@ -8,10 +8,10 @@ import type { PropertyMap, PropertyValue } from "../../engine/resource-provider.
 import { orMissing } from "../../openstack/missing.ts";
 import { objectPath } from "../../openstack/object/objects.ts";
 import type { RequestBody } from "../../openstack/transport.ts";
+import { deleteUnlessGone } from "../../openstack/waiting.ts";
 import type { Context, ResourceKind } from "../kind.ts";
 import { flag, integer, map, text } from "../schema/property.ts";
 import { isMap, textOf } from "../schema/values.ts";
-import { deleteUnlessGone } from "../waiting.ts";
 
 const contents = ["content", "source", "copyFrom", "objectManifest"];
 const content = (name: string) => ({ conflictsWith: contents.filter((other) => other !== name) });
@@ -64,9 +64,9 @@ export const containerObject: ResourceKind = {
     await put(context, inputs);
   },
 
-  delete: ({ session, ...context }, _id, olds) =>
-    deleteUnlessGone({ session, ...context }, () =>
-      session.request("object-store", "DELETE", objectPath(textOf(olds, "containerName") ?? "", nameOf(olds))),
+  delete: (context, _id, olds) =>
+    deleteUnlessGone(context, () =>
+      context.session.request("object-store", "DELETE", objectPath(textOf(olds, "containerName") ?? "", nameOf(olds))),
     ),
 };
 

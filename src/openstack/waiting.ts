@@ -1,9 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { SlipwayError } from "../common/errors.ts";
 import { waitFor } from "../common/wait.ts";
-import { OpenStackError } from "../openstack/errors.ts";
-import { orMissing } from "../openstack/missing.ts";
-import type { Context } from "./kind.ts";
+import { OpenStackError } from "./errors.ts";
+import { orMissing } from "./missing.ts";
+
+/** What a wait is bounded by. */
+export interface Patience {
+  /** For the whole wait, milliseconds. */
+  timeoutMs: number;
+  signal?: AbortSignal;
+}
 
 /** First pause and longest pause between two looks, milliseconds. */
 const pace = { intervalMs: 50, maxIntervalMs: 2000 };
@@ -38,7 +44,7 @@ export class Vanished extends SlipwayError {
  * @throws SlipwayError E_UPDATE_FAILED when it goes into ERROR; {@link Vanished}; E_TIMEOUT with the last state
  */
 export async function untilStatus(
-  context: Context,
+  context: Patience,
   what: string,
   targets: string[],
   look: () => Promise<Observed | undefined>,
@@ -67,7 +73,7 @@ export async function untilStatus(
  * @throws what the call throws, when `passes` says no or the time is up
  */
 export async function untilAnswered<T>(
-  { timeoutMs, signal }: Context,
+  { timeoutMs, signal }: Patience,
   call: () => Promise<T>,
   passes: (error: unknown) => boolean,
 ): Promise<T> {
@@ -87,7 +93,7 @@ export async function untilAnswered<T>(
  * @throws SlipwayError E_UPDATE_FAILED when it stays in ERROR; E_TIMEOUT with the last state
  */
 export async function untilGone(
-  context: Context,
+  context: Patience,
   what: string,
   look: () => Promise<Observed | undefined>,
 ): Promise<void> {
@@ -115,7 +121,7 @@ export async function untilGone(
  * @param inUse the statuses that mean "in use": Nova and Cinder answer 400 for volumes that are on their way
  */
 export async function deleteUnlessGone(
-  context: Context,
+  context: Patience,
   remove: () => Promise<unknown>,
   inUse: number[] = [409],
 ): Promise<void> {
@@ -129,7 +135,7 @@ function isFailure(status: string): boolean {
   return /^error/i.test(status);
 }
 
-function limits({ timeoutMs, signal }: Context) {
+function limits({ timeoutMs, signal }: Patience) {
   return { timeoutMs, ...pace, ...(signal === undefined ? {} : { signal }) };
 }
 

@@ -121,6 +121,11 @@ const entries: Entry[] = [
     load: () => import("./verbs/stack.ts"),
   },
   {
+    command: "home <action>",
+    describe: "what CI and others need of this project's stacks, sealed: save, restore",
+    load: () => import("./verbs/home.ts"),
+  },
+  {
     command: "config [action] [key] [value]",
     describe: "a stack's configuration: get, set, rm, or all of it",
     load: () => import("./verbs/config.ts"),

@@ -9,12 +9,13 @@ import { findCredentials } from "../../openstack/clouds.ts";
 import { openSession } from "../../openstack/session.ts";
 import { type Answering, completeAnswers } from "../init/answers.ts";
 import { ask } from "../init/ask.ts";
+import { initCi } from "../init/ci.ts";
 import { readOffer } from "../init/offer.ts";
 import { ownAddressTowards } from "../init/own-address.ts";
 import type { Answers, Asked } from "../init/questions.ts";
 import { stackFileText } from "../init/stack-file.ts";
 import { type Call, verb as declare } from "../verb.ts";
-import { embeddedCloudsFile, findProjectRoot } from "../workspace.ts";
+import { DEFAULT_STACK, embeddedCloudsFile, findProjectRoot } from "../workspace.ts";
 
 const value = { type: "string", requiresArg: true } as const;
 const options = {
@@ -24,7 +25,11 @@ const options = {
   "ssh-cidr": { ...value, describe: "from where SSH is let in, an IPv4 range" },
   model: { ...value, normalize: true, describe: "the model's folder or .onnx file" },
   "model-name": { ...value, describe: "the model's name" },
-  force: { type: "boolean", default: false, describe: "replace the stack's file where there is one" },
+  force: { type: "boolean", default: false, describe: "replace the file where there is one" },
+  github: { type: "boolean", default: false, describe: "`init ci`: write a workflow for GitHub" },
+  gitlab: { type: "boolean", default: false, describe: "`init ci`: write a pipeline for GitLab" },
+  for: { ...value, describe: "`init ci`: the stack that the workflow works on; production unless given" },
+  branch: { ...value, describe: "`init ci`: the branch whose changes are deployed; main unless given" },
 } as const;
 
 type InitCall = Call<typeof options>;
@@ -33,6 +38,17 @@ export const verb = declare({
   options,
   run: async (call) => {
     const { args, reporter, signal } = call;
+    const { github, gitlab, for: stackOfCi = DEFAULT_STACK, branch = "main", force } = args;
+    if (github || gitlab) {
+      if (args.stack !== "ci") {
+        throw new SlipwayError("E_USAGE", "--github and --gitlab write a workflow, and no stack's file", {
+          hint: "Write `slipway init ci --github`, or leave them out.",
+        });
+      }
+      const kinds = [...(github ? ["github" as const] : []), ...(gitlab ? ["gitlab" as const] : [])];
+      const asks = isAsked(call);
+      return initCi({ kinds, stack: stackOfCi, branch, force, asks, reporter, signal });
+    }
     const projectRoot = await findProjectRoot(process.cwd());
     const project = await loadProject(projectRoot);
     const stack = args.stack ?? (await askForName(call));

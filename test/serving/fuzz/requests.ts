@@ -70,7 +70,7 @@ function pathOf(path: string, parameters: Operation["parameters"] & object, sche
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string);
   const values = names.map((name) => {
     const schema = parameters.find((one) => one.name === name)?.schema ?? {};
-    return fc.oneof(fc.constantFrom("diabetes", "1", ...nasty), valuesOf(schema, schemas).map(String));
+    return fc.oneof(fc.constantFrom("diabetes", "1", ...nasty), valuesOf(schema, schemas).map(plain));
   });
   return fc
     .tuple(...values)
@@ -82,7 +82,7 @@ function queryOf(parameters: Operation["parameters"] & object, schemas: Schemas)
   const pair = fc.oneof(
     fc.tuple(text, text),
     ...known.map(({ name, schema }) =>
-      fc.tuple(fc.constant(name), fc.oneof(text, valuesOf(schema, schemas).map(String))),
+      fc.tuple(fc.constant(name), fc.oneof(text, valuesOf(schema, schemas).map(plain))),
     ),
   );
   const query = fc.array(pair, { maxLength: known.length + 1 });

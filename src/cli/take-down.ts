@@ -10,6 +10,7 @@ import { unpublish } from "../release/publication.ts";
 import type { StackLock } from "../release/stack-lock.ts";
 import { forgetStack } from "../release/stack-record.ts";
 import { type Swept, sweep } from "../release/sweep.ts";
+import { findOwnToken } from "../release/tokens.ts";
 import { forgetHostKeys } from "../remote/known-hosts.ts";
 import { possibleStores } from "./delivery.ts";
 import { showEngine, summary } from "./engine-progress.ts";
@@ -119,16 +120,17 @@ async function retire(
   const { signal, backup: folder, drainSeconds = DRAIN_SECONDS } = teardown;
   if (outputs === undefined && folder !== undefined) throw backupFailed("the stack has no host");
   const attached = outputs === undefined ? undefined : await attachedAddress(workspace, outputs);
+  const token = await findOwnToken(workspace.stackHome);
   const jobs =
     outputs === undefined || attached === undefined || drainSeconds === 0
       ? 0
-      : await jobsAt(endpointUrl(withAddress(outputs, attached)), signal);
+      : await jobsAt(endpointUrl(withAddress(outputs, attached)), { token, signal });
   const addresses = outputs === undefined ? "floating IPs" : `floating IP ${outputs.floatingIp}`;
   await reporter.phase("detach", `${addresses} detached`, () => detachAddress(workspace, outputs));
   if (outputs === undefined) return undefined;
   if (jobs !== undefined && jobs > 0) {
     await reporter.phase("drain", `${jobs} jobs that were taken`, (progress) =>
-      drain(workspace, outputs, { progress, signal, timeoutMs: drainSeconds * 1000 }),
+      drain(workspace, outputs, { progress, token, signal, timeoutMs: drainSeconds * 1000 }),
     );
   }
   if (folder === undefined) return undefined;
@@ -155,12 +157,13 @@ async function retire(
 async function drain(
   workspace: Workspace,
   outputs: StackOutputs,
-  { progress, signal, timeoutMs }: { progress: Progress; signal: AbortSignal; timeoutMs: number },
+  asking: { progress: Progress; token: string | undefined; signal: AbortSignal; timeoutMs: number },
 ): Promise<void> {
+  const { progress, signal, timeoutMs, token } = asking;
   const { frontendPort: port } = outputs;
   try {
     const left = await withHost(workspace, { outputs, progress, signal }, (connection) =>
-      drainJobs(connection, { port, timeoutMs, signal }),
+      drainJobs(connection, { port, timeoutMs, token, signal }),
     );
     if (left !== 0) progress.note(`${left ?? "some"} jobs were not done after ${timeoutMs / 1000} s`);
   } catch (error) {

@@ -18,11 +18,19 @@ function unfinishedJobs(answer: unknown): number | undefined {
   return data.work.queues.reduce((sum, { waiting, active }) => sum + waiting + active, 0);
 }
 
+/** Who asks. */
+interface Asking {
+  /** A caller's, where the host has tokens. */
+  token: string | undefined;
+  signal: AbortSignal;
+}
+
 /** How many jobs an endpoint has to do; undefined where it does not tell. @param url without a slash at its end */
-export async function jobsAt(url: string, signal: AbortSignal): Promise<number | undefined> {
+export async function jobsAt(url: string, { token, signal }: Asking): Promise<number | undefined> {
   try {
     const until = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
-    const answer = await fetch(`${url}/v1/live`, { signal: until });
+    const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const answer = await fetch(`${url}/v1/live`, { signal: until, headers });
     return answer.ok ? unfinishedJobs(await answer.json()) : undefined;
   } catch {
     signal.throwIfAborted();
@@ -36,19 +44,25 @@ export async function jobsAt(url: string, signal: AbortSignal): Promise<number |
  */
 export async function drainJobs(
   connection: SshConnection,
-  { port, timeoutMs, signal }: { port: number; timeoutMs: number; signal: AbortSignal },
+  { port, timeoutMs, token, signal }: Asking & { port: number; timeoutMs: number },
 ): Promise<number | undefined> {
   const url = quoteForShell(`http://127.0.0.1:${port}/v1/live`);
+  // the token goes over stdin: arguments are everybody's to read
   const ask =
-    `if command -v curl >/dev/null; then curl -fsS --max-time 3 ${url}; ` +
-    `else python3 -c 'import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=3).read().decode())' ${url}; fi`;
+    `if command -v curl >/dev/null; then curl -fsS --max-time 3 -H @- ${url}; ` +
+    `else python3 -c ${quoteForShell(askInPython)} ${url}; fi`;
+  const input = token === undefined ? "" : `Authorization: Bearer ${token}\n`;
   const deadline = performance.now() + timeoutMs;
   for (;;) {
-    const jobs = unfinishedJobs(jsonOf(await connection.run(ask, { signal })));
+    const jobs = unfinishedJobs(jsonOf(await connection.run(ask, { input, signal })));
     if (jobs === undefined || jobs === 0 || performance.now() > deadline) return jobs;
     await sleep(POLL_MS, undefined, { signal });
   }
 }
+
+const askInPython =
+  "import sys, urllib.request as r; headers = dict(line.strip().split(': ', 1) for line in sys.stdin if line.strip()); " +
+  "print(r.urlopen(r.Request(sys.argv[1], headers=headers), timeout=3).read().decode())";
 
 function jsonOf(text: string): unknown {
   try {

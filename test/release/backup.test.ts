@@ -101,10 +101,13 @@ it("jobs are waited for inside the host, within bounds", async () => {
   let answers = [3, 1, 0];
   const live = (jobs: number) => JSON.stringify({ work: { queues: [{ waiting: jobs, active: 0 }] } });
   rewrite = () => `printf %s '${live(answers.length > 1 ? (answers.shift() ?? 0) : (answers[0] ?? 0))}'`;
-  expect(await drainJobs(connection, { port: 5100, timeoutMs: 60_000, signal: never })).toBe(0);
+  expect(await drainJobs(connection, { port: 5100, timeoutMs: 60_000, token: "t", signal: never })).toBe(0);
   expect(answers).toEqual([0]);
   answers = [2];
-  expect(await drainJobs(connection, { port: 5100, timeoutMs: 1, signal: never })).toBe(2);
-  rewrite = () => "echo '<html>'";
-  expect(await drainJobs(connection, { port: 5100, timeoutMs: 60_000, signal: never })).toBeUndefined();
+  expect(await drainJobs(connection, { port: 5100, timeoutMs: 1, token: undefined, signal: never })).toBe(2);
+  rewrite = (command) => {
+    expect(command).not.toContain("Bearer");
+    return "echo '<html>'";
+  };
+  expect(await drainJobs(connection, { port: 5100, timeoutMs: 60_000, token: "t", signal: never })).toBeUndefined();
 });

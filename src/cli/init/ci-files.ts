@@ -33,30 +33,31 @@ function sumOf(body: string): string {
   return createHash("sha256").update(body).digest("hex");
 }
 
-/** What a change of means another release: the model, and what hosts are made from. */
-function watched({ model, stack }: CiPlan): string[] {
-  const folder = /\.[a-z0-9]+$/i.test(model) ? model : `${model}/**`;
-  return [folder, `stacks/Pulumi.${stack}.yaml`, "stacks/*.ts", "cloud-init/**"];
+/** What a change of means another release. */
+function modelPaths({ model }: CiPlan): string[] {
+  return [/\.[a-z0-9]+$/i.test(model) ? model : `${model}/**`];
+}
+
+/** What a plan depends on: the same, and what hosts are made from. */
+function planPaths(plan: CiPlan): string[] {
+  return [...modelPaths(plan), `stacks/Pulumi.${plan.stack}.yaml`, "stacks/*.ts", "cloud-init/**"];
 }
 
 const SLIPWAY = "node bin/slipway.mjs";
 
 function github(plan: CiPlan): string {
   const { stack, model, branch } = plan;
-  const paths = (indent: string) =>
-    watched(plan)
-      .map((path) => `${indent}- "${path}"`)
-      .join("\n");
+  const listed = (paths: string[]) => paths.map((path) => `      - "${path}"`).join("\n");
   return `# Previews on pull requests, deploys a changed model on ${branch}, asks the endpoint afterwards. docs/how-to/ci.md tells which secrets it needs.
 name: slipway
 on:
   pull_request:
     paths:
-${paths("      ")}
+${listed(planPaths(plan))}
   push:
     branches: ["${branch}"]
     paths:
-${paths("      ")}
+${listed(modelPaths(plan))}
   workflow_dispatch:
 permissions:
   contents: read
@@ -116,7 +117,7 @@ jobs:
       - name: Fetch the stacks' state and keys
         run: ${SLIPWAY} home restore --os-cloud envvars
       - name: Deploy
-        run: ${SLIPWAY} up "$STACK" --model "$MODEL" --os-cloud envvars 2>&1 | tee result.txt
+        run: ${SLIPWAY} deploy "$STACK" --model "$MODEL" --lock-wait 600 --os-cloud envvars 2>&1 | tee result.txt
       - name: Ask the endpoint
         run: ${SLIPWAY} check "$STACK" --os-cloud envvars --timeout 30 2>&1 | tee -a result.txt
       - name: Keep the stacks' state and keys
@@ -132,9 +133,7 @@ jobs:
 
 function gitlab(plan: CiPlan): string {
   const { stack, model, branch } = plan;
-  const changes = watched(plan)
-    .map((path) => `        - ${path.replace(/\*\*$/, "**/*")}`)
-    .join("\n");
+  const changes = (paths: string[]) => paths.map((path) => `        - ${path.replace(/\*\*$/, "**/*")}`).join("\n");
   return `# Previews on merge requests, deploys a changed model on ${branch}, asks the endpoint afterwards. docs/how-to/ci.md tells which variables it needs.
 stages: [preview, deploy]
 variables:
@@ -151,7 +150,7 @@ preview:
   rules:
     - if: $CI_PIPELINE_SOURCE == "merge_request_event"
       changes:
-${changes}
+${changes(planPaths(plan))}
   script:
     - set -o pipefail
     - ${SLIPWAY} preview "$STACK" --os-cloud envvars 2>&1 | tee plan.txt
@@ -178,11 +177,11 @@ deploy:
   rules:
     - if: $CI_COMMIT_BRANCH == "${branch}" && $CI_PIPELINE_SOURCE == "push"
       changes:
-${changes}
+${changes(modelPaths(plan))}
     - if: $CI_COMMIT_BRANCH == "${branch}" && $CI_PIPELINE_SOURCE == "web"
   script:
     - set -o pipefail
-    - ${SLIPWAY} up "$STACK" --model "$MODEL" --os-cloud envvars 2>&1 | tee result.txt
+    - ${SLIPWAY} deploy "$STACK" --model "$MODEL" --lock-wait 600 --os-cloud envvars 2>&1 | tee result.txt
     - ${SLIPWAY} check "$STACK" --os-cloud envvars --timeout 30 2>&1 | tee -a result.txt
   after_script:
     - ${SLIPWAY} home save --os-cloud envvars

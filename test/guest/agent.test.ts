@@ -67,7 +67,7 @@ describe("deploy", () => {
     ],
     ["cannot be loaded", { torn: true }, "load", "m 2 cannot be loaded: the model is torn"],
     ["fails when it is asked again", { failsAfter: 2 }, "gate", "the model breaks"],
-    ["is much slower", { slowMs: 60 }, "gate", "at most 3 times as long is allowed"],
+    ["is much slower", { slowMs: 300 }, "gate", "at most 3 times as long is allowed"],
   ])("keeps the old model when the new one %s, and says why", async (_what, model, phase, reason) => {
     const { release, deploy, served, first, entries, paths, inMemory, commands, status } = await servingHost();
     const next = await release(2, { output: 0.75, ...model });

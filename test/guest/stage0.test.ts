@@ -48,7 +48,7 @@ interface Outcome {
 
 async function stage0(
   sourceUrl: string,
-  options: { root?: string; key?: KeyObject; path?: string } = {},
+  options: { root?: string; key?: KeyObject; path?: string; patience?: string } = {},
 ): Promise<Outcome> {
   const root = options.root ?? temporaryFolder();
   const userData = renderHostUserData({
@@ -66,7 +66,7 @@ async function stage0(
       PATH: options.path ?? process.env.PATH,
       SLIPWAY_ROOT: root,
       SLIPWAY_CONSOLE: consolePath,
-      SLIPWAY_PATIENCE: "1",
+      SLIPWAY_PATIENCE: options.patience ?? "30",
     },
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -172,7 +172,7 @@ describe("stage 0", () => {
   });
 
   it("gives up on a source that never answers, saying what curl said", async () => {
-    const verdict = failureOf(await stage0("http://127.0.0.1:9"));
+    const verdict = failureOf(await stage0("http://127.0.0.1:9", { patience: "1" }));
     expect(verdict?.failure?.lines.at(-1)).toBe("gave up fetching manifest after 1 s");
     expect(verdict?.failure?.lines[0]).toContain("curl");
   });

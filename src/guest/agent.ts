@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../common/errors.ts";
 import { waitFor } from "../common/wait.ts";
 import { gateToken } from "./access.ts";
-import { converge } from "./converge.ts";
+import { converge, type Services } from "./converge.ts";
 import type { Host } from "./host.ts";
 import { StepFailed } from "./journal-writer.ts";
 import { defaultModel, type Manifest } from "./manifest.ts";
@@ -14,6 +14,7 @@ import { type ModelRelease, releaseModels } from "./releasing/model-release.ts";
 import { OwnFrontend } from "./releasing/own-frontend.ts";
 import { identityOf, ReleaseProgress } from "./releasing/progress.ts";
 import { switchBack } from "./releasing/switch.ts";
+import { servingFrontend } from "./services.ts";
 import { payloadServices, type Service } from "./units.ts";
 import { failureOf, upgradePayload } from "./upgrade.ts";
 
@@ -46,7 +47,7 @@ export async function deploy(
   const remember = (switched: boolean) =>
     writeReleaseRecord(host.paths, { ...record, underway: { manifest, switched, tries } });
   const frontend = await frontendOf(host, from);
-  return concluded(host, from, manifest, progress, async () => {
+  return concluded({ host, from, manifest, progress, interrupted: false }, async () => {
     await progress.enter("fetch");
     await remember(record.underway?.switched ?? false);
     if (frontend && changesModelsAlone(from, manifest)) {
@@ -56,7 +57,7 @@ export async function deploy(
     // the steps of the journal tell how far it is
     await progress.enter("load");
     return from.payload.digest === manifest.payload.digest
-      ? converge(host, manifest, [])
+      ? converge(host, manifest, { restart: [] })
       : upgradePayload(host, manifest, document);
   });
 }
@@ -81,23 +82,31 @@ export async function settleInterrupted(
     return deploy(host, record, { manifest, document: "" }, pause);
   }
   const progress = new ReleaseProgress(host.paths, from, manifest, switched ? "watch" : "load");
-  return concluded(host, from, manifest, progress, async () => {
+  return concluded({ host, from, manifest, progress, interrupted: true }, async () => {
     const reason = "the host's agent was interrupted while the release was under way";
     throw new StepFailed(progress.phase, reason, [reason], undefined);
   });
 }
 
+/** A release that a host is taken from another to. */
+interface Attempt {
+  host: Host;
+  from: Manifest;
+  manifest: Manifest;
+  progress: ReleaseProgress;
+  /** Whether it began in a process that is no more: nobody knows how far it came. */
+  interrupted: boolean;
+}
+
 /** Does the work of a release, and whatever comes of it: the way back, the record, the report, the verdict. */
 async function concluded(
-  host: Host,
-  from: Manifest,
-  manifest: Manifest,
-  progress: ReleaseProgress,
+  { host, from, manifest, progress, interrupted }: Attempt,
   work: () => Promise<number[]>,
 ): Promise<Remembered> {
   const began = performance.now();
   const { sequence } = manifest;
   const ms = () => Math.round(performance.now() - began);
+  const serves = await servingFrontend(host.paths);
   try {
     const outputs = await work();
     const next = await remembered(host, { sequence, manifest });
@@ -107,7 +116,9 @@ async function concluded(
     return next;
   } catch (error) {
     const failure = failureOf(error);
-    const served = await goBack(host, from, manifest, failure.step);
+    // the one that was there before the release, and not since, runs what served before
+    const isOld = !interrupted && (await servingFrontend(host.paths)) === serves;
+    const served = await goBack(host, from, manifest, { step: failure.step, keptFrontend: isOld });
     const next = await remembered(host, { sequence, manifest: from });
     const lines = served.ok ? failure.lines : [...failure.lines, `and the way back failed: ${served.reason}`];
     progress.serves(from);
@@ -133,7 +144,7 @@ export async function resume(host: Host, manifest: Manifest): Promise<void> {
   const { sequence } = manifest;
   const ms = () => Math.round(performance.now() - began);
   try {
-    const outputs = await converge(host, manifest, []);
+    const outputs = await converge(host, manifest, { restart: [] });
     host.journal.verdict({ sequence, ok: true, model: identityOf(defaultModel(manifest)), outputs, ms: ms() });
   } catch (error) {
     host.journal.verdict({ sequence, ok: false, failure: failureOf(error), ms: ms() });
@@ -153,7 +164,7 @@ async function goBack(
   host: Host,
   from: Manifest,
   failed: Manifest,
-  step: string,
+  failure: Failure,
 ): Promise<{ ok: true } | { ok: false; reason: string }> {
   try {
     const frontend = await frontendOf(host, from);
@@ -164,17 +175,27 @@ async function goBack(
         () => true,
         () => false,
       ));
-    if (!switched) await converge(host, from, servicesToRestart(from, failed, step));
+    if (!switched) await converge(host, from, servicesOnWayBack(from, failed, failure));
     return { ok: true };
   } catch (error) {
     return { ok: false, reason: messageOf(error) };
   }
 }
 
-/** What has to start anew on the way back from a release that failed at a step. */
-export function servicesToRestart(from: Manifest, failed: Manifest, step: string): Service[] {
-  const disturbed = !stepsThatLeaveServicesAlone.includes(step);
-  return disturbed && from.payload.digest !== failed.payload.digest ? payloadServices : [];
+/** Where a release failed. */
+interface Failure {
+  /** At this step. */
+  step: string;
+  /** With the frontend still the one that served before. */
+  keptFrontend: boolean;
+}
+
+/** What has to start anew on the way back from a release that failed, and what has gone on all the time. */
+export function servicesOnWayBack(from: Manifest, failed: Manifest, { step, keptFrontend }: Failure): Services {
+  if (stepsThatLeaveServicesAlone.includes(step)) return { restart: [], asTheyAre: payloadServices };
+  const asTheyAre: Service[] = keptFrontend ? ["frontend"] : [];
+  if (from.payload.digest === failed.payload.digest) return { restart: [], asTheyAre };
+  return { restart: payloadServices.filter((service) => !asTheyAre.includes(service)), asTheyAre };
 }
 
 /** As a host that runs this manifest asks it; undefined on one without a frontend. */

@@ -4,17 +4,27 @@ import { ensureTokens } from "./access.ts";
 import { ensureCertificates } from "./certificates.ts";
 import { exchangeModels } from "./exchange.ts";
 import { passGate } from "./gate.ts";
+import { giveUpHeld, handOver, heldSocket, otherThan, startHeld } from "./handover.ts";
 import type { Host } from "./host.ts";
 import { defaultModel, type Manifest } from "./manifest.ts";
 import { activateModels, ensureModels, readProbe, shareRegistry } from "./model.ts";
 import { activatePayload, ensurePayload } from "./payload.ts";
 import { ensureQueueConfig, ensureQueueServer } from "./queue.ts";
-import { collapsedService, ensureRunning, ensureUnits } from "./services.ts";
+import { requireSameProtocol } from "./rolling.ts";
+import { collapsedService, ensureRunning, ensureUnits, servingFrontend } from "./services.ts";
 import { servingFileOf } from "./serving-file.ts";
-import { payloadServices, SERVICE_USER, type Service } from "./units.ts";
+import { type Instances, payloadServices, SERVICE_USER, type Service } from "./units.ts";
 
 /** A guest under software emulation starts Node in minutes; a service that does not stay up ends the wait long before. */
 const GATE_TIMEOUT_MS = 300_000;
+
+/** How services come to run what a manifest says. */
+export interface Services {
+  /** Run anew in any case; others do where their configuration changed. */
+  restart: Service[];
+  /** Run what the manifest says already, whatever the files say that are put in order. */
+  asTheyAre?: Service[];
+}
 
 /** Steps of {@link converge} whose failure leaves the running services as they were. */
 export const stepsBeforeRestart = ["configuration", "payload", "users", "queue", "model", "certificates", "units"];
@@ -22,14 +32,22 @@ export const stepsBeforeRestart = ["configuration", "payload", "users", "queue",
 /**
  * Makes the host run what a manifest says and shows that it does: a transaction of re-runnable, journalled steps. The same steps make
  * a first boot, a new model, a new payload, and the way back from either.
- * @param restart services that run anew in any case; others do where their configuration changed
+ * Where the host serves already its services are exchanged one after the other: runtimes, the worker, and then the frontend, which the
+ * next one replaces once that has passed the gate.
  * @returns the numbers that the golden question was answered with
  * @throws StepFailed
  */
-export async function converge(host: Host, manifest: Manifest, restart: Service[]): Promise<number[]> {
+export async function converge(
+  host: Host,
+  manifest: Manifest,
+  { restart, asTheyAre = [] }: Services,
+): Promise<number[]> {
   const { config, paths, journal } = host;
   const model = defaultModel(manifest);
-  const { file, serving } = await journal.step("configuration", async () => servingFileOf(host, manifest));
+  const { file, serving } = await journal.step("configuration", async () => {
+    await requireSameProtocol(host);
+    return servingFileOf(host, manifest);
+  });
   await journal.step("payload", async () => {
     await ensurePayload(paths, config.sourceUrl, manifest.payload);
     await activatePayload(paths, manifest.payload);
@@ -43,16 +61,37 @@ export async function converge(host: Host, manifest: Manifest, restart: Service[
   });
   const { tokens, aiengine } = manifest.settings;
   if (aiengine !== undefined) await journal.step("certificates", () => ensureCertificates(host, aiengine));
-  const { token, changed } = await journal.step("units", async () => ({
-    token: await ensureTokens(host, tokens),
-    changed: [
-      // whoever reads it reads it at its start
-      ...((await ensureText(paths.serving, file)) ? payloadServices : []),
-      ...(await ensureUnits(host, { serving, queueServer: queue.server })),
-    ],
-  }));
-  await journal.step("start", () => ensureRunning(host, serving.runtimes, [...restart, ...changed, ...queue.changed]));
-  return journal.step("gate", async () => {
+  const serves = await servingFrontend(paths);
+  const instances: Instances = { runtimes: serving.runtimes, frontend: serves ?? "a" };
+  const settings = { serving, queueServer: queue.server };
+  const { token, changed, listeners } = await journal.step("units", async () => {
+    const token = await ensureTokens(host, tokens);
+    // whoever reads it reads it at its start
+    const readers = (await ensureText(paths.serving, file)) ? payloadServices : [];
+    const { changed, listeners } = await ensureUnits(host, settings, instances);
+    return { token, changed: [...readers, ...changed], listeners };
+  });
+  const anew = [...restart, ...[...changed, ...queue.changed].filter((service) => !asTheyAre.includes(service))];
+  const next = serves && anew.includes("frontend") && !listeners ? otherThan(serves) : undefined;
+  const exchanged = next ? anew.filter((service) => service !== "frontend") : anew;
+  await journal.step("start", () =>
+    ensureRunning(host, { settings, instances, restart: exchanged, listeners: listeners && serves !== undefined }),
+  );
+  if (serves === undefined || next === undefined) return journal.step("gate", () => askGate(instances));
+  try {
+    const outputs = await journal.step("gate", async () => {
+      await startHeld(host, next);
+      return askGate({ ...instances, frontend: next }, heldSocket(host, next));
+    });
+    await journal.step("switch", () => handOver(host, serves, next));
+    return outputs;
+  } catch (error) {
+    // what failed is told, whatever comes of this
+    if ((await servingFrontend(paths)) === serves) await giveUpHeld(host, next).catch(() => undefined);
+    throw error;
+  }
+
+  async function askGate(asked: Instances, socket?: string): Promise<number[]> {
     const port = config.roles.frontend?.port;
     if (port === undefined) return [];
     const probe = await readProbe(paths, model);
@@ -66,9 +105,10 @@ export async function converge(host: Host, manifest: Manifest, restart: Service[
     const failure = await exchangeModels(host);
     if (failure !== undefined) throw new Error(failure);
     // and again: a runtime that was starting meanwhile may have read the registry before
-    const hopeless = async () => (await collapsedService(host, serving.runtimes)) ?? exchangeModels(host);
-    return passGate(host.frontendUrl(port), expected, { timeoutMs: GATE_TIMEOUT_MS, hopeless });
-  });
+    const hopeless = async () => (await collapsedService(host, asked)) ?? exchangeModels(host);
+    const options = { timeoutMs: GATE_TIMEOUT_MS, hopeless, ...(socket && { socket }) };
+    return passGate(host.frontendUrl(port), expected, options);
+  }
 }
 
 async function ensureServiceUser({ run }: Host): Promise<void> {

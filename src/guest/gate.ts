@@ -2,10 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { ownAddress } from "../common/own-address.ts";
 import { differenceOf, elementsIn, type Probe } from "../serving/models/probe.ts";
-import { type Ask, askingAs } from "./asking.ts";
+import { type Ask, answerOf, askingAs } from "./asking.ts";
 import { causeOf } from "./source.ts";
 
-const REQUEST_TIMEOUT_MS = 15_000;
 const PAUSE_MS = 50;
 /** Between two looks at whether the services stay up. */
 const LOOK_MS = 500;
@@ -33,6 +32,8 @@ export interface GateOptions {
   timeoutMs: number;
   /** Asked while waiting; what it tells of a service that does not stay up, or of a model that does not load, ends the wait. */
   hopeless: () => Promise<string | undefined>;
+  /** Path of the unix socket where a frontend is asked that is held back; without it the URL is. */
+  socket?: string;
 }
 
 const versionAnswer = z.object({ payload: z.string(), model: z.object({ digest: z.string() }) });
@@ -56,9 +57,9 @@ export function frontendUrl(port: number): string {
  */
 export async function passGate(url: string, expected: Expectation, options: GateOptions): Promise<number[]> {
   const { payload, model, probe, jobs, token } = expected;
-  const ask = askingAs(token);
+  const ask = askingAs(token, options.socket);
   await eventually("the frontend to be ready", options, () => ask(`${url}/v2/health/ready`));
-  if (token !== undefined) await requireRefusal(`${url}/version`);
+  if (token !== undefined) await requireRefusal(`${url}/version`, options.socket);
   const version = versionAnswer.parse(await ask(`${url}/version`));
   if (version.payload !== payload) throw new Error(`payload ${version.payload} runs, not ${payload}`);
   if (version.model.digest !== model) throw new Error(`model ${version.model.digest} serves, not ${model}`);
@@ -119,7 +120,7 @@ async function eventually<T>(what: string, { timeoutMs, hopeless }: GateOptions,
 }
 
 /** A host that shall know its callers must not answer strangers. */
-async function requireRefusal(url: string): Promise<void> {
-  const { status } = await fetch(url, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
+async function requireRefusal(url: string, socket: string | undefined): Promise<void> {
+  const { status } = await answerOf(url, socket);
   if (status !== 401) throw new Error(`${url} answers ${status} without a token, not 401`);
 }

@@ -30,7 +30,7 @@ async function bootstrap(host: Host, manifest: Manifest): Promise<void> {
   const { name, version, digest } = defaultModel(manifest);
   const progress = new ReleaseProgress(host.paths, undefined, manifest, "load");
   try {
-    const outputs = await converge(host, manifest, payloadServices);
+    const outputs = await converge(host, manifest, { restart: payloadServices });
     // before the verdict: whoever hears it may publish the next release, and the agent must know this one
     await writeReleaseRecord(host.paths, { sequence, manifest });
     progress.serves(manifest);
@@ -56,7 +56,7 @@ async function open(): Promise<{ host: Host; manifest: Manifest }> {
 
 if (process.argv[2] === "upgrade") {
   const { host, manifest } = await open();
-  const result = await converge(host, manifest, payloadServices).then(
+  const result = await converge(host, manifest, { restart: payloadServices }).then(
     (outputs) => ({ outputs }),
     (error: unknown) => ({ failure: failureOf(error) }),
   );

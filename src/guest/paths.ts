@@ -36,8 +36,14 @@ export function guestPaths(root: string = process.env.SLIPWAY_ROOT ?? "") {
     units: `${root}/etc/systemd/system`,
     /** Has a link for each unit that starts at every boot. */
     enabledUnits: `${root}/etc/systemd/system/multi-user.target.wants`,
+    /** The same for sockets. */
+    enabledSockets: `${root}/etc/systemd/system/sockets.target.wants`,
     journal: `${root}/var/log/slipway/journal.log`,
     runtimeDir: `${root}/run/slipway`,
+    /** Has a file for each instance of the frontend that a release holds back. */
+    holds: `${root}/run/slipway-agent`,
+    /** Has the sockets on which those are asked by the release alone. */
+    heldSockets: `${root}/run/slipway-frontend`,
   };
 }
 

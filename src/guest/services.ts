@@ -1,10 +1,16 @@
+import { basename, join } from "node:path";
 import { namesIn, readTextIfExists, writeFileAtomic } from "../common/files.ts";
 import type { Host } from "./host.ts";
+import { untilRuntimeServes } from "./rolling.ts";
 import {
-  type Runtimes,
+  type FrontendInstance,
+  frontendUnit,
+  type Instances,
+  runtimeUnit,
   type Service,
   type ServiceSettings,
   servingServices,
+  socketUnits,
   unitFile,
   unitNames,
   unitText,
@@ -14,58 +20,125 @@ import {
 const RESTARTS = 3;
 const LAST_LINES = 19;
 
-/**
- * Writes the host's units where they differ and has them start at every boot.
- * @returns the services whose units were written
- */
-export async function ensureUnits({ config, paths, run }: Host, settings: ServiceSettings): Promise<Service[]> {
-  const services: Service[] = [...servingServices(config), "agent"];
-  const changed: Service[] = [];
-  for (const service of services) {
-    const file = `${paths.units}/${unitFile(service)}`;
-    const text = unitText(service, settings);
-    if ((await readTextIfExists(file)) === text) continue;
-    await writeFileAtomic(file, text, 0o644);
-    changed.push(service);
-  }
-  // reloads systemd's configuration as well
-  if (changed.length > 0)
-    await run("systemctl", ["enable", "--quiet", ...unitsOf(services, settings.serving.runtimes)]);
-  return changed;
+/** The frontend's instance that starts at every boot; undefined before the first one does. */
+export async function servingFrontend({ enabledUnits }: Pick<Host["paths"], "enabledUnits">) {
+  const instances: FrontendInstance[] = ["a", "b"];
+  const enabled = await namesIn(enabledUnits);
+  return instances.find((instance) => enabled.includes(frontendUnit(instance)));
 }
 
-/** All serving services run afterwards, and no runtimes of other groups; those in `restart` run anew. */
-export async function ensureRunning(host: Host, runtimes: Runtimes, restart: Service[]): Promise<void> {
+/**
+ * Writes the host's units where they differ and has them start at every boot.
+ * @returns the services whose units were written, and whether the frontend listens elsewhere than before
+ */
+export async function ensureUnits(
+  { config, paths, run }: Host,
+  settings: ServiceSettings,
+  instances: Instances,
+): Promise<{ changed: Service[]; listeners: boolean }> {
+  const services: Service[] = [...servingServices(config), "agent"];
+  const sockets = services.includes("frontend") ? socketUnits(settings.serving) : [];
+  const ensure = async (file: string, text: string) => {
+    const path = join(paths.units, file);
+    if ((await readTextIfExists(path)) === text) return false;
+    await writeFileAtomic(path, text, 0o644);
+    return true;
+  };
+  const changed: Service[] = [];
+  for (const service of services) {
+    if (await ensure(unitFile(service), unitText(service, settings))) changed.push(service);
+  }
+  let listeners = false;
+  for (const { file, text } of sockets) listeners = (await ensure(file, text)) || listeners;
+  // reloads systemd's configuration as well
+  if (changed.length > 0 || listeners) {
+    const units = [...unitsOf(services, instances), ...sockets.map(({ file }) => file)];
+    await run("systemctl", ["enable", "--quiet", ...units]);
+  }
+  return { changed, listeners };
+}
+
+/** How {@link ensureRunning} has the services run. */
+export interface Running {
+  settings: ServiceSettings;
+  instances: Instances;
+  /** Services that run anew. */
+  restart: Service[];
+  /** Whether the frontend listens elsewhere than before: then it ends before another one begins. */
+  listeners: boolean;
+}
+
+/** All serving services run afterwards, and none that an earlier configuration had and this one has not. */
+export async function ensureRunning(host: Host, { settings, instances, restart, listeners }: Running): Promise<void> {
   const { config, run } = host;
   const services = servingServices(config);
-  const anew = services.filter((service) => restart.includes(service));
-  const units = unitsOf(services, runtimes);
-  const stale = await staleRuntimes(host, units);
+  const anew = (service: Service) => services.includes(service) && restart.includes(service);
+  const units = unitsOf(services, instances);
+  const sockets = services.includes("frontend") ? socketUnits(settings.serving).map(({ file }) => file) : [];
+  const stale = await staleUnits(host, [...units, ...sockets]);
   if (stale.length > 0) await run("systemctl", ["disable", "--now", "--quiet", ...stale]);
-  if (anew.length > 0) await run("systemctl", ["restart", ...unitsOf(anew, runtimes)]);
+  if (listeners) {
+    // in this order: while it listens systemd starts an instance for whoever comes, and does not begin to listen while one runs
+    await run("systemctl", ["stop", ...sockets]);
+    await run("systemctl", ["stop", frontendUnit("a"), frontendUnit("b")]);
+    await run("systemctl", ["start", ...sockets]);
+  }
+  const serving = anew("runtime") ? await servingRuntimes(host, unitNames("runtime", instances)) : [];
+  const inTurn = serving.map(({ unit }) => unit);
+  // where runtimes serve, what asks them follows them
+  const after = inTurn.length > 0 ? unitsOf((["frontend", "worker"] as const).filter(anew), instances) : [];
+  const atOnce = unitsOf(services.filter(anew), instances).filter((unit) => ![...inTurn, ...after].includes(unit));
+  if (atOnce.length > 0) await run("systemctl", ["restart", ...atOnce]);
+  for (const { unit, socket } of serving) await exchangeRuntime(host, unit, socket);
+  if (after.length > 0) await run("systemctl", ["restart", ...after]);
   await run("systemctl", ["start", ...units]);
   // Counts of restarts begin here: what a service went through under an earlier release must not fail this one (systemctl(1)).
   await run("systemctl", ["reset-failed", ...units]);
 }
 
-/** The units of runtimes that an earlier configuration had and this one has not. */
-async function staleRuntimes({ paths }: Host, units: string[]): Promise<string[]> {
-  const enabled = await namesIn(paths.enabledUnits);
-  return enabled.filter((name) => name.startsWith("slipway-runtime@") && !units.includes(name));
+/** Those of these runtimes that are there, with their sockets' paths. */
+async function servingRuntimes({ paths }: Host, units: string[]): Promise<{ unit: string; socket: string }[]> {
+  const names = (await namesIn(paths.runtimeDir)).filter((name) => name.endsWith(".sock"));
+  const sockets = new Map(names.map((name) => [runtimeUnit(basename(name, ".sock")), join(paths.runtimeDir, name)]));
+  return units.flatMap((unit) => {
+    const socket = sockets.get(unit);
+    return socket === undefined ? [] : [{ unit, socket }];
+  });
 }
 
-function unitsOf(services: Service[], runtimes: Runtimes): string[] {
-  return services.flatMap((service) => unitNames(service, runtimes));
+/** Until it serves again the others answer. */
+async function exchangeRuntime(host: Host, unit: string, socket: string): Promise<void> {
+  const restart = async () => {
+    await host.run("systemctl", ["reset-failed", unit]);
+    await host.run("systemctl", ["restart", unit]);
+  };
+  await untilRuntimeServes(host, socket, restart, () => collapsedUnit(host, unit));
+}
+
+/** The units of runtimes and listeners that an earlier configuration had and this one has not. */
+async function staleUnits({ paths }: Host, units: string[]): Promise<string[]> {
+  const runtimes = (await namesIn(paths.enabledUnits)).filter((name) => name.startsWith("slipway-runtime@"));
+  const sockets = (await namesIn(paths.enabledSockets)).filter((name) => name.startsWith("slipway-"));
+  return [...runtimes, ...sockets].filter((name) => !units.includes(name));
+}
+
+function unitsOf(services: Service[], instances: Instances): string[] {
+  return services.flatMap((service) => unitNames(service, instances));
 }
 
 /** The first serving service that does not stay up, in words with its last lines; undefined when all do. */
-export async function collapsedService({ config, run }: Host, runtimes: Runtimes): Promise<string | undefined> {
-  for (const unit of unitsOf(servingServices(config), runtimes)) {
-    const { stdout } = await run("systemctl", ["show", "-p", "NRestarts", "--value", unit]);
-    if (Number(stdout) < RESTARTS) continue;
-    return [`${unit} does not stay up`, ...(await lastLines(run, unit))].join("\n");
+export async function collapsedService(host: Host, instances: Instances): Promise<string | undefined> {
+  for (const unit of unitsOf(servingServices(host.config), instances)) {
+    const collapse = await collapsedUnit(host, unit);
+    if (collapse !== undefined) return collapse;
   }
   return undefined;
+}
+
+async function collapsedUnit({ run }: Pick<Host, "run">, unit: string): Promise<string | undefined> {
+  const { stdout } = await run("systemctl", ["show", "-p", "NRestarts", "--value", unit]);
+  if (Number(stdout) < RESTARTS) return undefined;
+  return [`${unit} does not stay up`, ...(await lastLines(run, unit))].join("\n");
 }
 
 async function lastLines(run: Host["run"], unit: string): Promise<string[]> {

@@ -1,4 +1,6 @@
 import { durableModels, type RuntimeGroup, type ServingConfig } from "../serving/config.ts";
+import { frontendSettingsOf } from "../serving/frontend/config.ts";
+import type { Listener } from "../serving/listening/inherited.ts";
 import type { HostConfig } from "./host-config.ts";
 
 /** The services of a host. `queue` … `worker` follow the host's roles; every host has an agent. */
@@ -9,20 +11,43 @@ export const payloadServices: Service[] = ["runtime", "frontend", "worker"];
 
 export const SERVICE_USER = "slipway";
 
-/** The name of a service's unit file; runtimes are instances of one. */
+/** One of the frontend's two instances: one serves, and the other takes over where something about it changes. */
+export type FrontendInstance = "a" | "b";
+
+/** The name of a service's unit file; runtimes are instances of one, and so are frontends. */
 export function unitFile(service: Service): string {
-  return service === "runtime" ? "slipway-runtime@.service" : `slipway-${service}.service`;
+  return service === "runtime" || service === "frontend" ? `slipway-${service}@.service` : `slipway-${service}.service`;
+}
+
+export function frontendUnit(instance: FrontendInstance): string {
+  return `slipway-frontend@${instance}.service`;
 }
 
 /** Groups of runtimes, as far as units are concerned. */
-export type Runtimes = Pick<RuntimeGroup, "name" | "replicas">[];
+type Runtimes = Pick<RuntimeGroup, "name" | "replicas">[];
+
+/** Which instances of its services a host has. */
+export interface Instances {
+  runtimes: Runtimes;
+  /** The one that serves. */
+  frontend: FrontendInstance;
+}
 
 /** The names of a service's units. */
-export function unitNames(service: Service, runtimes: Runtimes): string[] {
-  if (service !== "runtime") return [unitFile(service)];
+export function unitNames(service: Service, { runtimes, frontend }: Instances): string[] {
+  if (service === "runtime") return runtimeUnits(runtimes);
+  return [service === "frontend" ? frontendUnit(frontend) : unitFile(service)];
+}
+
+function runtimeUnits(runtimes: Runtimes): string[] {
   return runtimes.flatMap(({ name, replicas }) =>
-    Array.from({ length: replicas }, (_, replica) => `slipway-runtime@${name}-${replica}.service`),
+    Array.from({ length: replicas }, (_, replica) => runtimeUnit(`${name}-${replica}`)),
   );
+}
+
+/** @param instance a runtime's group and its number in it, as in the name of its socket */
+export function runtimeUnit(instance: string): string {
+  return `slipway-runtime@${instance}.service`;
 }
 
 /** The services that serve on a host of these roles, in the order in which they start. */
@@ -67,6 +92,11 @@ const unprivileged = [
   "SystemCallErrorNumber=EPERM",
 ];
 
+/** Beyond the time that a frontend takes to answer what it has. */
+const STOP_MARGIN_S = 5;
+/** A worker gives its jobs back after five seconds, and their processes have three to end. */
+const WORKER_STOP_S = 20;
+
 /** What a host's services run with: serving.json, and the path of Valkey's or Redis' server. */
 export interface ServiceSettings {
   serving: ServingConfig;
@@ -75,7 +105,7 @@ export interface ServiceSettings {
 
 /** The text of a unit file. */
 export function unitText(service: Service, { serving, queueServer }: ServiceSettings): string {
-  const afterAll = `network-online.target slipway-queue.service ${unitNames("runtime", serving.runtimes).join(" ")}`;
+  const afterAll = `network-online.target slipway-queue.service ${runtimeUnits(serving.runtimes).join(" ")}`;
   switch (service) {
     case "queue":
       return unit("Slipway queue", "network.target", [
@@ -98,27 +128,38 @@ export function unitText(service: Service, { serving, queueServer }: ServiceSett
         ...(serving.runtimes.some(({ device }) => device === "cuda") ? gpuDevices : [noDevices]),
         ...(durable ? loopbackAlone : [noNetwork]),
         // a model that wants all of the host's memory takes its own runtime down and nothing else
-        `MemoryMax=${unitNames("runtime", serving.runtimes).length > 1 ? 45 : 90}%`,
+        `MemoryMax=${runtimeUnits(serving.runtimes).length > 1 ? 45 : 90}%`,
         "OOMScoreAdjust=500",
       ]);
     }
     case "frontend":
-      return unit("Slipway frontend", afterAll, [
+      return unit("Slipway frontend %i", afterAll, [
         ...nodeService("frontend"),
+        // held by systemd, so that the next instance takes over beside this one and no connection is refused meanwhile
+        `Sockets=${socketUnits(serving)
+          .map(({ file }) => file)
+          .join(" ")}`,
+        "Environment=SLIPWAY_HOLD=/run/slipway-agent/frontend-%i SLIPWAY_HELD_SOCKET=/run/slipway-frontend/%i.sock",
+        "RuntimeDirectory=slipway-frontend",
+        "RuntimeDirectoryMode=0750",
+        "RuntimeDirectoryPreserve=yes",
+        // the first process tells the others, once nothing comes to them any more
+        "KillMode=mixed",
+        `TimeoutStopSec=${Math.ceil(frontendSettingsOf(serving).drainMs / 1000) + STOP_MARGIN_S}`,
         // the counters that outlast a restart, and what jobs begin with and leave
         `StateDirectory=slipway/frontend slipway/spool${serving.aiengine ? " slipway/aiengine" : ""}`,
         "StateDirectoryMode=0750",
         // versions are taken in and out of service, and AIEngine trains some
         modelsWritable,
-        ...(lowPort(serving) ? unprivileged.filter((line) => line !== "CapabilityBoundingSet=") : unprivileged),
+        ...unprivileged,
         noDevices,
-        ...(lowPort(serving)
-          ? ["CapabilityBoundingSet=CAP_NET_BIND_SERVICE", "AmbientCapabilities=CAP_NET_BIND_SERVICE"]
-          : []),
       ]);
     case "worker":
       return unit("Slipway worker", afterAll, [
         ...nodeService("worker"),
+        // it lets short jobs end and gives long ones back, and sees to their processes itself
+        "KillMode=mixed",
+        `TimeoutStopSec=${WORKER_STOP_S}`,
         "StateDirectory=slipway/spool",
         "StateDirectoryMode=0750",
         // a training that is published
@@ -130,6 +171,9 @@ export function unitText(service: Service, { serving, queueServer }: ServiceSett
       return unit("Slipway agent", "network-online.target", [
         // Root: it restarts the units above and writes what they run from. Everything else is taken from it.
         ...nodeService("agent"),
+        "RuntimeDirectory=slipway-agent",
+        // an agent that ends must not let through what its release holds back
+        "RuntimeDirectoryPreserve=yes",
         "ReadWritePaths=/etc/slipway /etc/systemd/system /opt/slipway /var/lib/slipway /var/log/slipway",
         "CapabilityBoundingSet=CAP_CHOWN CAP_FOWNER CAP_DAC_OVERRIDE",
         families,
@@ -165,7 +209,29 @@ function nodeService(entry: string, ...args: string[]): string[] {
   ];
 }
 
-/** Whether the frontend listens where only root may. */
-function lowPort({ frontend, grpc, aiengine }: ServingConfig): boolean {
-  return [frontend, grpc, aiengine].some((listener) => listener !== undefined && listener.port < 1024);
+/** The socket units of a host's frontend, one for each of its listeners: file names and texts. */
+export function socketUnits({ frontend, grpc, aiengine }: ServingConfig): { file: string; text: string }[] {
+  const listeners: [Listener, string, { host: string; port: number } | undefined][] = [
+    ["http", "slipway-frontend.socket", frontend],
+    ["grpc", "slipway-grpc.socket", grpc && { host: frontend.host, ...grpc }],
+    ["aiengine", "slipway-aiengine.socket", aiengine],
+  ];
+  return listeners.flatMap(([name, file, at]) => {
+    if (at === undefined) return [];
+    const text = [
+      "[Unit]",
+      `Description=Slipway's ${name} listener`,
+      "",
+      "[Socket]",
+      `ListenStream=${at.host.includes(":") ? `[${at.host}]` : at.host}:${at.port}`,
+      `FileDescriptorName=${name}`,
+      // systemd wants one to start for whoever comes while none runs
+      `Service=${frontendUnit("a")}`,
+      "",
+      "[Install]",
+      "WantedBy=sockets.target",
+      "",
+    ].join("\n");
+    return [{ file, text }];
+  });
 }

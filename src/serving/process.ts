@@ -1,3 +1,4 @@
+import { realpathSync } from "node:fs";
 import { type Logger, pino } from "pino";
 import { SlipwayError } from "../common/errors.ts";
 import { readServingConfig, type ServingConfig } from "./config.ts";
@@ -22,6 +23,8 @@ export async function runServingProcess(
   start: (config: ServingConfig, log: Logger, stop: (reason: string) => void) => Promise<RunningProcess>,
 ): Promise<void> {
   const log = pino({ name, base: { pid: process.pid } });
+  // what it starts later is of its own payload, though a release may have pointed the link that it was started by to another
+  process.argv[1] = realpathSync(process.argv[1] ?? "");
   try {
     const config = await readServingConfig();
     let running: RunningProcess | undefined;

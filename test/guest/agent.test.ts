@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { digestOf as digestOfText } from "../../src/common/digest.ts";
 import { waitFor } from "../../src/common/wait.ts";
-import { deploy, resume, servicesToRestart, settleInterrupted } from "../../src/guest/agent.ts";
+import { deploy, resume, servicesOnWayBack, settleInterrupted } from "../../src/guest/agent.ts";
 import { converge } from "../../src/guest/converge.ts";
 import type { Manifest } from "../../src/guest/manifest.ts";
 import { ManifestWatch } from "../../src/guest/manifest-watch.ts";
@@ -19,7 +19,7 @@ import { fakeHost } from "./fake-host.ts";
 async function servingHost() {
   const fake = await fakeHost();
   const manifest = await fake.release(1, { output: 0.25 });
-  await converge(fake.host, manifest, payloadServices);
+  await converge(fake.host, manifest, { restart: payloadServices });
   fake.commands.length = 0;
   const first = { schemaVersion: 1, sequence: 1, manifest } as const;
   const status = async () => (await (await fetch(`${fake.frontend.url()}/v1/release`)).json()) as ReleaseStatus;
@@ -358,14 +358,28 @@ describe("a model package", () => {
   });
 });
 
-describe("servicesToRestart", () => {
+describe("servicesOnWayBack", () => {
   it("follows what changed, and how far it had come", async () => {
     const { release } = await fakeHost();
     const manifest = await release(1, { output: 0.25 });
     const payload = await release(2, { output: 0.75 }, 2);
-    expect(servicesToRestart(manifest, await release(2, { output: 0.75 }), "gate")).toEqual([]);
-    expect(servicesToRestart(manifest, payload, "start")).toEqual(payloadServices);
-    expect(servicesToRestart(manifest, payload, "layers")).toEqual([]);
+    const model = await release(2, { output: 0.75 });
+    expect(servicesOnWayBack(manifest, model, { step: "gate", keptFrontend: false })).toEqual({
+      restart: [],
+      asTheyAre: [],
+    });
+    expect(servicesOnWayBack(manifest, payload, { step: "switch", keptFrontend: false })).toEqual({
+      restart: payloadServices,
+      asTheyAre: [],
+    });
+    expect(servicesOnWayBack(manifest, payload, { step: "gate", keptFrontend: true })).toEqual({
+      restart: ["runtime", "worker"],
+      asTheyAre: ["frontend"],
+    });
+    expect(servicesOnWayBack(manifest, payload, { step: "layers", keptFrontend: true })).toEqual({
+      restart: [],
+      asTheyAre: payloadServices,
+    });
   });
 });
 

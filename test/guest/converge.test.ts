@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { hexOf } from "../../src/common/digest.ts";
@@ -8,9 +8,10 @@ import { readHostConfig } from "../../src/guest/host-config.ts";
 import type { Manifest } from "../../src/guest/manifest.ts";
 import { guestPaths } from "../../src/guest/paths.ts";
 import { ensureQueueConfig, ensureQueueServer } from "../../src/guest/queue.ts";
-import { collapsedService } from "../../src/guest/services.ts";
+import { requireSameProtocol } from "../../src/guest/rolling.ts";
+import { collapsedService, servingFrontend } from "../../src/guest/services.ts";
 import { servingFileOf } from "../../src/guest/serving-file.ts";
-import { payloadServices, type Service, unitText } from "../../src/guest/units.ts";
+import { payloadServices, type Service, socketUnits, unitText } from "../../src/guest/units.ts";
 import { entryOf, parseTokens } from "../../src/serving/access/tokens.ts";
 import { type ServingSettings, servingConfig } from "../../src/serving/config.ts";
 import { defaultModel } from "../../src/serving/models/registry.ts";
@@ -22,7 +23,7 @@ describe("converge", () => {
   it("makes a bare host serve, step by step", async () => {
     const { host, paths, release, commands, entries } = await fakeHost();
     const manifest = await release(1, { output: 0.25 });
-    expect(await converge(host, manifest, payloadServices)).toEqual([0.25, 0.25]);
+    expect(await converge(host, manifest, { restart: payloadServices })).toEqual([0.25, 0.25]);
     const steps = entries().flatMap((entry) => (entry.type === "step" && entry.state === "end" ? [entry.step] : []));
     expect(steps).toEqual(["configuration", "payload", "users", "queue", "model", "units", "start", "gate"]);
     const payload = realpathSync(paths.currentPayload);
@@ -32,24 +33,24 @@ describe("converge", () => {
     const written = servingConfig.parse(JSON.parse(readFileSync(paths.serving, "utf8")));
     expect(written).toMatchObject({ payload: manifest.payload.digest, modelsDir: paths.models, generation: "g1" });
     expect(commands).toContain(
-      "systemctl enable --quiet slipway-runtime@default-0.service slipway-runtime@default-1.service slipway-frontend.service slipway-agent.service",
+      "systemctl enable --quiet slipway-runtime@default-0.service slipway-runtime@default-1.service slipway-frontend@a.service slipway-agent.service slipway-frontend.socket",
     );
   });
 
   it("run again changes no file and reloads nothing", async () => {
     const { host, paths, release, commands } = await fakeHost();
     const manifest = await release(1, { output: 0.25 });
-    await converge(host, manifest, payloadServices);
+    await converge(host, manifest, { restart: payloadServices });
     const unit = join(paths.units, "slipway-runtime@.service");
     const before = statSync(unit).mtimeMs;
     commands.length = 0;
-    await converge(host, manifest, []);
+    await converge(host, manifest, { restart: [] });
     expect(statSync(unit).mtimeMs).toBe(before);
     expect(commands).toEqual([
       "getent passwd slipway",
       `chown slipway:slipway ${paths.models} ${join(paths.models, "registry.json")} ${join(paths.models, "registry.lock")}`,
-      "systemctl start slipway-runtime@default-0.service slipway-runtime@default-1.service slipway-frontend.service",
-      "systemctl reset-failed slipway-runtime@default-0.service slipway-runtime@default-1.service slipway-frontend.service",
+      "systemctl start slipway-runtime@default-0.service slipway-runtime@default-1.service slipway-frontend@a.service",
+      "systemctl reset-failed slipway-runtime@default-0.service slipway-runtime@default-1.service slipway-frontend@a.service",
     ]);
   });
 
@@ -60,7 +61,7 @@ describe("converge", () => {
       if (command === "getent") throw new Error("exit status 2");
       return run(command, args, options);
     };
-    await converge(host, await release(1, { output: 0.25 }), payloadServices);
+    await converge(host, await release(1, { output: 0.25 }), { restart: payloadServices });
     expect(commands[0]).toMatch(/^useradd --system .* slipway$/);
   });
 
@@ -72,15 +73,92 @@ describe("converge", () => {
     ],
   ])("passes its gate with a model that %s", async (_what, model) => {
     const { host, release } = await fakeHost();
-    expect(await converge(host, await release(1, model), payloadServices)).toEqual([model.output, model.output]);
+    expect(await converge(host, await release(1, model), { restart: payloadServices })).toEqual([
+      model.output,
+      model.output,
+    ]);
   });
 
   it("stops at the step that fails", async () => {
     const { host, paths, release, entries } = await fakeHost();
     const manifest = await release(1, { output: 0.25, golden: 0.3 });
-    await expect(converge(host, manifest, payloadServices)).rejects.toMatchObject({ step: "gate" });
+    await expect(converge(host, manifest, { restart: payloadServices })).rejects.toMatchObject({ step: "gate" });
     expect(entries().at(-1)).toMatchObject({ type: "step", step: "gate", state: "end", code: 1 });
     expect(existsSync(paths.release)).toBe(false);
+  });
+});
+
+/** What systemd was told to do with serving units, in order. */
+const started = (commands: string[]) =>
+  commands.flatMap((line) => {
+    const [, verb, units] = /^systemctl (restart|stop|start|enable|disable)(?: --\S+)* (.*)$/.exec(line) ?? [];
+    // all of them at once: what runs already
+    return verb && units && !(verb === "start" && units.includes(" ")) ? [`${verb} ${units}`] : [];
+  });
+
+describe("a host that serves, given another payload", () => {
+  const servingHost = async () => {
+    const fake = await fakeHost();
+    const first = await fake.release(1, { output: 0.25 });
+    await converge(fake.host, first, { restart: payloadServices });
+    return { ...fake, first, next: await fake.release(2, { output: 0.25 }, 2) };
+  };
+
+  it("has its frontend replaced by one that has passed the gate before anybody else asks it", async () => {
+    const { host, paths, served, first, next, entries, frontend } = await servingHost();
+    const run = host.run;
+    const seen: unknown[] = [];
+    host.run = async (command, args, options) => {
+      if (command === "systemctl" && args[0] === "enable") seen.push((await served()).payload);
+      const result = await run(command, args, options);
+      if (command === "systemctl" && args.join(" ") === "start slipway-frontend@b.service") {
+        seen.push((await served()).payload);
+      }
+      return result;
+    };
+    await converge(host, next, { restart: payloadServices });
+    expect(seen).toEqual([first.payload.digest, next.payload.digest]);
+    expect(await served()).toMatchObject({ payload: next.payload.digest, output: 0.25 });
+    expect(await servingFrontend(paths)).toBe("b");
+    const steps = entries().flatMap((entry) => (entry.type === "step" && entry.state === "end" ? [entry.step] : []));
+    expect(steps.slice(-3)).toEqual(["start", "gate", "switch"]);
+    // and back again, to the other instance
+    await converge(host, first, { restart: payloadServices });
+    expect(await servingFrontend(paths)).toBe("a");
+    expect((await served()).payload).toBe(first.payload.digest);
+    expect(frontend.running()).toEqual(["a"]);
+  });
+
+  it("keeps its frontend where the new one does not pass the gate, and nothing of that is left", async () => {
+    const { host, paths, served, first, next, answer, frontend } = await servingHost();
+    answer.instead = 0.5;
+    await expect(converge(host, next, { restart: payloadServices })).rejects.toMatchObject({ step: "gate" });
+    answer.instead = undefined;
+    expect(await servingFrontend(paths)).toBe("a");
+    expect(frontend.running()).toEqual(["a"]);
+    expect(readdirSync(paths.holds)).toEqual([]);
+    expect(await served()).toMatchObject({ payload: first.payload.digest, output: 0.25 });
+  });
+
+  it("whose runtimes would speak another version of their protocol changes nothing", async () => {
+    const { host, commands } = await servingHost();
+    commands.length = 0;
+    await expect(requireSameProtocol(host)).resolves.toBeUndefined();
+    await expect(requireSameProtocol(host, 2)).rejects.toThrow(
+      /speak version 2 .* serve version 1: .*slipway:generation/,
+    );
+    expect(commands).toEqual([]);
+  });
+
+  it("that listens elsewhere begins there once nothing listens at the old place", async () => {
+    const { host, release, commands } = await servingHost();
+    commands.length = 0;
+    await converge(host, await release(3, { output: 0.25 }, 1, { serving: { grpc: { port: 5101 } } }), { restart: [] });
+    expect(started(commands).slice(1, 4)).toEqual([
+      "stop slipway-frontend.socket slipway-grpc.socket",
+      "stop slipway-frontend@a.service slipway-frontend@b.service",
+      expect.stringMatching(/^restart/),
+    ]);
   });
 });
 
@@ -152,7 +230,7 @@ describe("collapsedService", () => {
       if (command === "journalctl") return { stdout: "cannot start\n", stderr: "" };
       return { stdout: args.includes("slipway-runtime@default-1.service") ? "4\n" : "0\n", stderr: "" };
     };
-    expect(await collapsedService(host, [{ name: "default", replicas: 2 }])).toBe(
+    expect(await collapsedService(host, { runtimes: [{ name: "default", replicas: 2 }], frontend: "a" })).toBe(
       "slipway-runtime@default-1.service does not stay up\ncannot start\n",
     );
   });
@@ -162,17 +240,27 @@ describe("a stack's settings", () => {
   const sha256 = "ab".repeat(32);
 
   it("reach serving.json, and what reads it runs anew", async () => {
-    const { host, paths, release, commands } = await fakeHost();
-    await converge(host, await release(1, { output: 0.25 }), payloadServices);
+    const { host, paths, release, commands, served } = await fakeHost();
+    const first = await release(1, { output: 0.25 });
+    await converge(host, first, { restart: payloadServices });
     commands.length = 0;
     const serving = { models: { m: { durable: true } }, limits: { requestRows: 8 }, frontend: { bodyBytes: 1000 } };
-    await converge(host, await release(2, { output: 0.25 }, 1, { serving }), []);
+    await converge(host, await release(2, { output: 0.25 }, 1, { serving }), { restart: [] });
     const written = servingConfig.parse(JSON.parse(readFileSync(paths.serving, "utf8")));
     expect(written).toMatchObject({ models: serving.models, limits: serving.limits });
     expect(written.frontend).toMatchObject({ bodyBytes: 1000, host: "0.0.0.0", stateDir: paths.frontendState });
-    expect(commands).toContain(
-      "systemctl restart slipway-runtime@default-0.service slipway-runtime@default-1.service slipway-frontend.service",
-    );
+    // the first enables all anew: the runtimes' unit is another for durable models
+    expect(started(commands).slice(1)).toEqual([
+      // it has no socket yet, and so serves nobody
+      "restart slipway-runtime@default-1.service",
+      "restart slipway-runtime@default-0.service",
+      "stop slipway-frontend@b.service",
+      "start slipway-frontend@b.service",
+      "enable slipway-frontend@b.service",
+      "disable slipway-frontend@a.service",
+      "stop slipway-frontend@a.service",
+    ]);
+    expect((await served()).payload).toBe(first.payload.digest);
   });
 
   it("cannot move what the host itself decides", async () => {
@@ -186,7 +274,7 @@ describe("a stack's settings", () => {
   it("that this payload does not understand change nothing", async () => {
     const { host, paths, release } = await fakeHost();
     const settings = { serving: { limits: { requestRows: "many" } } };
-    const failing = converge(host, await release(1, { output: 0.25 }, 1, settings), payloadServices);
+    const failing = converge(host, await release(1, { output: 0.25 }, 1, settings), { restart: payloadServices });
     await expect(failing).rejects.toMatchObject({
       step: "configuration",
       message: "this payload does not understand the stack's settings",
@@ -200,15 +288,17 @@ describe("a stack's settings", () => {
     mkdirSync(paths.enabledUnits, { recursive: true });
     writeFileSync(join(paths.enabledUnits, "slipway-runtime@old-0.service"), "");
     const runtimes = [{ name: "default", replicas: 1 }];
-    await converge(host, await release(1, { output: 0.25 }, 1, { serving: { runtimes } }), payloadServices);
+    await converge(host, await release(1, { output: 0.25 }, 1, { serving: { runtimes } }), {
+      restart: payloadServices,
+    });
     expect(commands).toContain("systemctl disable --now --quiet slipway-runtime@old-0.service");
-    expect(commands).toContain("systemctl start slipway-runtime@default-0.service slipway-frontend.service");
+    expect(commands).toContain("systemctl start slipway-runtime@default-0.service slipway-frontend@a.service");
   });
 
   it("with tokens: the host knows their hashes, and its gate asks with one of its own", async () => {
     const { host, paths, release } = await fakeHost();
     const tokens = [{ name: "ci", role: "deploy" as const, sha256 }];
-    await converge(host, await release(1, { output: 0.25 }, 1, { tokens }), payloadServices);
+    await converge(host, await release(1, { output: 0.25 }, 1, { tokens }), { restart: payloadServices });
     const known = parseTokens(readFileSync(paths.tokens, "utf8"));
     const gate = readFileSync(paths.gateToken, "utf8").trim();
     expect(known[0]).toEqual(tokens[0]);
@@ -217,11 +307,13 @@ describe("a stack's settings", () => {
     expect(statSync(paths.tokens).mode & 0o777).toBe(0o640);
     expect(readFileSync(paths.journal, "utf8")).not.toContain(gate);
 
-    await converge(host, await release(2, { output: 0.25 }, 1, { tokens: [{ name: "x", role: "read", sha256 }] }), []);
+    await converge(host, await release(2, { output: 0.25 }, 1, { tokens: [{ name: "x", role: "read", sha256 }] }), {
+      restart: [],
+    });
     expect(parseTokens(readFileSync(paths.tokens, "utf8")).map(({ name }) => name)).toEqual(["x", "gate"]);
     expect(readFileSync(paths.gateToken, "utf8").trim()).toBe(gate);
 
-    await converge(host, await release(3, { output: 0.25 }), []);
+    await converge(host, await release(3, { output: 0.25 }), { restart: [] });
     expect(existsSync(paths.tokens)).toBe(false);
   });
 
@@ -237,7 +329,7 @@ describe("a stack's settings", () => {
       }
       return run(command, args, options);
     };
-    await expect(converge(host, manifest, payloadServices)).rejects.toMatchObject({
+    await expect(converge(host, manifest, { restart: payloadServices })).rejects.toMatchObject({
       step: "gate",
       message: expect.stringContaining("answers 200 without a token, not 401"),
     });
@@ -265,15 +357,22 @@ describe("unitText", () => {
     expect(lines.includes("User=slipway")).toBe(service !== "agent");
   });
 
-  it("lets the frontend bind a low port, and only then", async () => {
+  it("hands each of the frontend's listeners to it by name, also those at ports that only root may bind", async () => {
     const { host } = await fakeHost();
-    const at = (port: number, serving: ServingSettings = {}) => {
-      const config = { ...host.config, roles: { frontend: { port } } };
-      return textOf("frontend", { ...host, config }, serving);
-    };
-    expect(at(80)).toContain("AmbientCapabilities=CAP_NET_BIND_SERVICE");
-    expect(at(5100)).not.toContain("CAP_NET_BIND_SERVICE");
-    expect(at(5100, { grpc: { port: 81 } })).toContain("AmbientCapabilities=CAP_NET_BIND_SERVICE");
+    const config = { ...host.config, roles: { frontend: { port: 80 } } };
+    const manifest = { payload: { digest: `sha256:${"0".repeat(64)}` } as Manifest["payload"] };
+    const settings = { serving: { grpc: { port: 5101 } } };
+    const { serving } = servingFileOf({ ...host, config }, { ...manifest, settings });
+    const sockets = socketUnits(serving);
+    expect(sockets.map(({ file }) => file)).toEqual(["slipway-frontend.socket", "slipway-grpc.socket"]);
+    const listening = sockets.map(({ text }) => text.split("\n").filter((line) => /^(Listen|FileDesc)/.test(line)));
+    expect(listening).toEqual([
+      ["ListenStream=0.0.0.0:80", "FileDescriptorName=http"],
+      ["ListenStream=0.0.0.0:5101", "FileDescriptorName=grpc"],
+    ]);
+    const lines = unitText("frontend", { serving, queueServer: "" }).split("\n");
+    expect(lines).toContain("Sockets=slipway-frontend.socket slipway-grpc.socket");
+    expect(lines).toContain("CapabilityBoundingSet=");
   });
 
   it("lets runtimes out to the queue alone, and only where a model is durable", async () => {

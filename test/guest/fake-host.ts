@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Digest, digestOf, hexOf } from "../../src/common/digest.ts";
 import { run } from "../../src/common/process.ts";
@@ -35,9 +35,29 @@ export async function fakeHost() {
 
   const runtime = await playRuntime(paths, meddling);
   const frontend = hostFrontend(paths);
-  const restart = async (unit: string) => {
-    if (unit.startsWith("slipway-runtime@default-0")) await runtime.restart();
-    if (unit === "slipway-frontend.service") await frontend.restart();
+  /** What systemd does with a unit. */
+  const systemd: Record<string, (unit: string) => Promise<void> | void> = {
+    start: async (unit) => {
+      const instance = frontendIn(unit);
+      if (instance) await frontend.start(instance);
+    },
+    stop: async (unit) => {
+      const instance = frontendIn(unit);
+      if (instance) await frontend.stop(instance);
+    },
+    restart: async (unit) => {
+      if (unit.startsWith("slipway-runtime@default-0")) await runtime.restart();
+      await systemd.stop?.(unit);
+      await systemd.start?.(unit);
+    },
+    enable: (unit) => {
+      const wants = unit.endsWith(".socket") ? paths.enabledSockets : paths.enabledUnits;
+      mkdirSync(wants, { recursive: true });
+      writeFileSync(join(wants, unit), "");
+    },
+    disable: (unit) => {
+      for (const wants of [paths.enabledSockets, paths.enabledUnits]) rmSync(join(wants, unit), { force: true });
+    },
   };
   /** What clients are answered: by which payload and model, and the first number for a row. */
   const served = async () => {
@@ -68,7 +88,8 @@ export async function fakeHost() {
     async run(command, args, options) {
       if (command === "tar") return run(command, args, options);
       commands.push([command, ...args].join(" "));
-      if (command === "systemctl" && args[0] === "restart") for (const unit of args.slice(1)) await restart(unit);
+      const [verb = "", ...units] = args.filter((arg) => !arg.startsWith("-"));
+      if (command === "systemctl") for (const unit of units) await systemd[verb]?.(unit);
       return { stdout: args.includes("NRestarts") ? "0" : "", stderr: "" };
     },
   };
@@ -125,4 +146,8 @@ export async function fakeHost() {
   const entries = (): JournalEntry[] => parseJournal(readFileSync(paths.journal, "utf8")).map(({ entry }) => entry);
   writeFileSync(join(root, "console"), "");
   return { host, paths, files, commands, meddling, runtime, frontend, served, release, publish, seal, entries };
+}
+
+function frontendIn(unit: string): "a" | "b" | undefined {
+  return /^slipway-frontend@(a|b)\.service$/.exec(unit)?.[1] as "a" | "b" | undefined;
 }

@@ -14,7 +14,7 @@ describe("prune", () => {
     const { host, paths, release } = await fakeHost();
     const [old, next] = [await release(1, { output: 0.25 }), await release(2, { output: 0.5 }, 2)];
     const last = await release(3, { output: 0.75 }, 2);
-    for (const manifest of [old, next, last]) await converge(host, manifest, ["runtime", "frontend"]);
+    for (const manifest of [old, next, last]) await converge(host, manifest, { restart: ["runtime", "frontend"] });
     mkdirSync(join(paths.models, `${hexOf(digestOf("x"))}.Ab12`));
     writeFileSync(join(paths.models, "notes"), "");
     await prune(paths, [next, last]);
@@ -23,7 +23,7 @@ describe("prune", () => {
     expect(readdirSync(paths.payloads)).toEqual([hexOf(last.payload.digest)]);
     const layers = [last.payload.runtime, last.payload.app].map(({ digest }) => hexOf(digest));
     expect(readdirSync(paths.layers).sort()).toEqual(layers.sort());
-    expect(await converge(host, next, ["runtime"])).toEqual([0.5, 0.5]);
+    expect(await converge(host, next, { restart: ["runtime"] })).toEqual([0.5, 0.5]);
   });
 
   it("keeps the keys of the releases' certificates", async () => {

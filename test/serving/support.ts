@@ -91,12 +91,17 @@ export interface TestProcess {
   ended: Promise<number | null>;
 }
 
-/** Starts a command; the test must end it. */
-export function startProcess(command: string, args: string[], env: NodeJS.ProcessEnv = process.env): TestProcess {
-  const child = spawn(command, args, { env, stdio: "pipe" });
+/** Starts a command, with these descriptors from 3 on; the test must end it. */
+export function startProcess(
+  command: string,
+  args: string[],
+  env: NodeJS.ProcessEnv = process.env,
+  descriptors: number[] = [],
+): TestProcess {
+  const child = spawn(command, args, { env, stdio: ["pipe", "pipe", "pipe", ...descriptors] });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
-    stream.on("data", (chunk: Buffer) => {
+    stream?.on("data", (chunk: Buffer) => {
       output += chunk.toString();
     });
   }
@@ -128,6 +133,22 @@ export function startServing(
   const env = { ...host.env, NODE_COMPILE_CACHE: compileCache() };
   const main = join(root, "src", "serving", `main-${entry}.ts`);
   return startProcess(process.execPath, ["--import", endsWithParent, main, `${group}-${replica}`], env);
+}
+
+/** Starts the host's frontend as systemd does: it listens on what is handed over. */
+export function startFrontendOn(
+  sockets: { name: string; fd: number }[],
+  host: Host,
+  env: NodeJS.ProcessEnv,
+): TestProcess {
+  const main = join(root, "src", "serving", "main-frontend.ts");
+  const names = sockets.map(({ name }) => name).join(":");
+  return startProcess(
+    "/bin/sh",
+    ["-c", 'LISTEN_PID=$$ exec "$@"', "sh", process.execPath, "--import", endsWithParent, main],
+    { ...host.env, ...env, NODE_COMPILE_CACHE: compileCache(), LISTEN_FDS: `${sockets.length}`, LISTEN_FDNAMES: names },
+    sockets.map(({ fd }) => fd),
+  );
 }
 
 /** The status and JSON of an answer. */

@@ -1,11 +1,13 @@
 import { readServingConfig } from "../../serving/config.ts";
 import type { Host } from "../host.ts";
+import { servingFrontend } from "../services.ts";
 import { servingServices, unitNames } from "../units.ts";
 
 /** How often systemd restarted each unit of the host's services since that was set back. */
 export async function restartCounts({ config, paths, run }: Pick<Host, "config" | "paths" | "run">) {
   const { runtimes } = await readServingConfig({ SLIPWAY_SERVING_CONFIG: paths.serving });
-  const units = servingServices(config).flatMap((service) => unitNames(service, runtimes));
+  const instances = { runtimes, frontend: (await servingFrontend(paths)) ?? "a" };
+  const units = servingServices(config).flatMap((service) => unitNames(service, instances));
   const { stdout } = await run("systemctl", ["show", "-p", "NRestarts", "--value", ...units]);
   const counts = stdout.split("\n").flatMap((line) => (line.trim() === "" ? [] : [Number(line)]));
   return new Map(units.map((unit, index) => [unit, counts[index] ?? 0]));

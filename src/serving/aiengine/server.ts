@@ -6,6 +6,7 @@ import { messageOf } from "../../common/errors.ts";
 import { longestDeadlineOf } from "../config.ts";
 import { frontendSettingsOf } from "../frontend/config.ts";
 import type { FrontendContext } from "../frontend/context.ts";
+import { listenOn } from "../listening/inherited.ts";
 import { openCertificates } from "../tls/files.ts";
 import { secureContextOf, tlsServerOptions } from "../tls/options.ts";
 import { callerOf, isAllowed } from "./caller.ts";
@@ -73,7 +74,7 @@ export async function serveAiEngine({ context, settings, log, entry }: AiEngineO
   admitClients(app as unknown as FastifyInstance, settings.clients);
   answerFailures(app as unknown as FastifyInstance, log);
   engineRoutes(app as unknown as FastifyInstance, { settings, store, trainings, predictions, modelsDir, router });
-  await app.listen({ host: settings.host, port: settings.port });
+  await app.listen(listenOn("aiengine", { host: settings.host, port: settings.port }));
   certificates.follow((texts) => {
     app.server.setSecureContext(secureContextOf(texts));
     app.server.closeIdleConnections(); // who comes back shows a certificate anew

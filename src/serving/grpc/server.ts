@@ -1,9 +1,11 @@
+import { createServer, type Server as NetServer } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { Access } from "../frontend/auth.ts";
 import { frontendSettingsOf } from "../frontend/config.ts";
 import type { FrontendContext } from "../frontend/context.ts";
 import type { Hub } from "../frontend/processes/hub.ts";
+import { inheritedSocket } from "../listening/inherited.ts";
 import type { ServerCertificates } from "../tls/files.ts";
 import { Calls } from "./calls.ts";
 import { followingCredentials } from "./credentials.ts";
@@ -51,17 +53,14 @@ export async function serveGrpc(
   server.addService(inferenceService, inferenceHandlers(context, hub, calls));
   const health = healthHandlers(context, calls);
   server.addService(healthService, health.handlers);
-  const bound = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(
-      `${host.includes(":") ? `[${host}]` : host}:${port}`,
-      certificates ? followingCredentials(certificates) : ServerCredentials.createInsecure(),
-      (error, found) => (error ? reject(error) : resolve(found)),
-    );
-  });
+  const credentials = certificates ? followingCredentials(certificates) : ServerCredentials.createInsecure();
+  const fd = inheritedSocket("grpc");
+  const inherited = fd === undefined ? undefined : await acceptFor(server.createConnectionInjector(credentials), fd);
   return {
-    port: bound,
+    port: inherited ? port : await bind(server, `${host.includes(":") ? `[${host}]` : host}:${port}`, credentials),
     close: () =>
       new Promise((resolve) => {
+        inherited?.close();
         const late = setTimeout(() => server.forceShutdown(), settings.drainMs - DRAIN_MARGIN_MS);
         health.close();
         server.tryShutdown(() => {
@@ -70,6 +69,20 @@ export async function serveGrpc(
         });
       }),
   };
+}
+
+function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, credentials, (error, port) => (error ? reject(error) : resolve(port)));
+  });
+}
+
+/** The library takes connections of a socket that was handed over, but not the socket. */
+function acceptFor(injector: ReturnType<Server["createConnectionInjector"]>, fd: number): Promise<NetServer> {
+  const listener = createServer((connection) => injector.injectConnection(connection.setNoDelay(true)));
+  return new Promise((resolve, reject) => {
+    listener.once("error", reject).listen({ fd }, () => resolve(listener));
+  });
 }
 
 /** Before whoever stops the process loses patience. */

@@ -9,6 +9,7 @@ import {
   FrameKind,
   FrameReader,
   jsonIn,
+  PROTOCOL,
   type Timing,
   tensorsIn,
 } from "../runtime/frames.ts";
@@ -29,7 +30,7 @@ import { type Answer, type Question, RuntimeError, rowsOf } from "./question.ts"
 
 /** A runtime that is there: who it is, and what it serves now. */
 export interface Connected {
-  hello: Omit<Hello, "models">;
+  hello: Omit<Hello, "models" | "protocol">;
   models: RuntimeModel[];
 }
 
@@ -56,7 +57,8 @@ interface Command {
 }
 
 const FIRST_PAUSE_MS = 20;
-const LONGEST_PAUSE_MS = 500;
+/** A runtime that is back is found within this. */
+export const LONGEST_PAUSE_MS = 500;
 const GREETING_MS = 2000;
 
 /** A connection to one runtime that renews itself for as long as the link is open. */
@@ -178,7 +180,10 @@ export class RuntimeLink {
   #receive(frame: Frame): void {
     switch (frame.kind) {
       case FrameKind.hello: {
-        const { models, ...hello } = helloSchema.parse(jsonIn(frame.body));
+        const { models, protocol, ...hello } = helloSchema.parse(jsonIn(frame.body));
+        if (protocol !== PROTOCOL) {
+          throw new FrameError(`the runtime speaks version ${protocol} of the frames, not ${PROTOCOL}`);
+        }
         this.#connected = { hello, models };
         this.#pauseMs = FIRST_PAUSE_MS;
         this.#options.onChange();

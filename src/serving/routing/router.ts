@@ -22,7 +22,7 @@ export interface RouterOptions {
 }
 
 /** A runtime that is there. */
-export interface ConnectedRuntime extends Omit<Hello, "models"> {
+export interface ConnectedRuntime extends Omit<Hello, "models" | "protocol"> {
   /** Rows that this router asked it for and that it has not answered. */
   rows: number;
 }

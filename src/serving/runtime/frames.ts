@@ -29,6 +29,12 @@ export const FrameKind = {
   result: 8,
 } as const;
 
+/**
+ * The version of the frames and of what their bodies say. A change that a peer of the version before does not understand makes another: a
+ * release may have a frontend of one payload beside runtimes of another.
+ */
+export const PROTOCOL = 1;
+
 /** How a prediction was computed. */
 export interface Timing {
   /** Rows of the batch that the rows were part of. */

@@ -1,26 +1,42 @@
 import { connect } from "node:net";
-import { FrameKind, FrameReader } from "./frames.ts";
+import { z } from "zod";
+import { FrameKind, FrameReader, jsonIn } from "./frames.ts";
+import { helloSchema } from "./hello.ts";
 
-/** Whether a runtime greets at this socket within so many milliseconds, and takes questions. */
-export function greets(socketPath: string, timeoutMs: number): Promise<boolean> {
+/** What is read of a greeting, whatever the version of the frames. */
+const greetingSchema = z.object({
+  protocol: helloSchema.shape.protocol,
+  models: z.array(z.object({ model: z.object({ name: z.string(), version: z.string(), digest: z.string() }) })),
+});
+
+/** What a runtime says of itself. */
+export type Greeting = z.infer<typeof greetingSchema>;
+
+/** What a runtime greets with at this socket within so many milliseconds; undefined where none does. */
+export function greetingAt(socketPath: string, timeoutMs: number): Promise<Greeting | undefined> {
   return new Promise((resolve) => {
     const socket = connect(socketPath);
     const reader = new FrameReader();
-    const end = (answer: boolean) => {
+    const end = (answer: Greeting | undefined) => {
       clearTimeout(timer);
       socket.destroy();
       resolve(answer);
     };
-    const timer = setTimeout(() => end(false), timeoutMs);
-    socket.on("error", () => end(false));
-    socket.on("close", () => end(false));
+    const timer = setTimeout(() => end(undefined), timeoutMs);
+    socket.on("error", () => end(undefined));
+    socket.on("close", () => end(undefined));
     socket.on("data", (chunk) => {
       try {
         const [first] = reader.push(chunk);
-        if (first) end(first.kind === FrameKind.hello);
+        if (first) end(first.kind === FrameKind.hello ? greetingSchema.parse(jsonIn(first.body)) : undefined);
       } catch {
-        end(false);
+        end(undefined);
       }
     });
   });
+}
+
+/** Whether a runtime greets at this socket within so many milliseconds, and takes questions. */
+export async function greets(socketPath: string, timeoutMs: number): Promise<boolean> {
+  return (await greetingAt(socketPath, timeoutMs)) !== undefined;
 }

@@ -29,6 +29,8 @@ export const runtimeModelsSchema = z.array(servedModelSchema);
 export const helloSchema = z.object({
   /** Of this process: another one in its place has another. */
   id: z.string(),
+  /** Of the frames (frames.ts). */
+  protocol: z.number().int().default(1),
   /** Among all hosts' workers: the same for another process in its place. */
   worker: z.string().optional(),
   group: z.string(),

@@ -15,6 +15,7 @@ import {
   FrameKind,
   FrameReader,
   jsonIn,
+  PROTOCOL,
   tensorsIn,
 } from "./frames.ts";
 import { commandSchema, type Hello, type Refusal, type SyncResult } from "./hello.ts";
@@ -38,7 +39,7 @@ export interface RuntimeServerOptions {
   /** Where else it listens: with an identity for those who have one of the same authority, else in the clear. */
   tcp?: { host: string; port: number; tls?: Identity };
   /** Who the runtime is, but for its models. */
-  hello: Omit<Hello, "models">;
+  hello: Omit<Hello, "models" | "protocol">;
   models: ModelSet;
   /** Serves what the registry names now. */
   sync: () => Promise<SyncResult>;
@@ -68,7 +69,9 @@ export async function serveRuntime(options: RuntimeServerOptions): Promise<Runti
   const accept = (peer: Socket) => {
     peers.add(peer.on("close", () => peers.delete(peer)));
     peer.on("error", (error) => log.warn({ err: error }, "connection broke"));
-    peer.write(encodeFrame(FrameKind.hello, 0, { ...options.hello, models: models.models } satisfies Hello));
+    peer.write(
+      encodeFrame(FrameKind.hello, 0, { ...options.hello, protocol: PROTOCOL, models: models.models } satisfies Hello),
+    );
     const reader = new FrameReader();
     peer.on("data", (chunk) => {
       try {

@@ -439,6 +439,7 @@ function helloOf(id: string): Hello {
   const { live, default: standard, ...model } = version(1);
   return {
     id,
+    protocol: 1,
     group: "default",
     onnxruntime: "none",
     provider: "cpu",

@@ -14,6 +14,8 @@ export interface EventClient {
 }
 
 const LOG_LINES = 500;
+/** After which a client comes back that we sent away. */
+const RETURN_MS = 200;
 
 /** How many log lines a client has, by the id of the last event that it got; `ended` for one that got all there is. */
 export function placeOf(lastEventId: string | undefined): { from: number; ended: boolean } {
@@ -101,7 +103,8 @@ export async function sendJobEvents(jobs: JobQueue, id: string, client: EventCli
     unwatch();
     response.off("close", leave);
     signal.removeEventListener("abort", leave);
-    response.end();
+    // whoever takes over is there already
+    response.end(signal.aborted ? `retry: ${RETURN_MS}\n\n` : undefined);
   }
 }
 

@@ -18,8 +18,9 @@ const LAST_WORDS_MS = 100;
  * that the process is disconnected. Here the death stands for the answer that the process is stopping, after which node:cluster hands the
  * connection on. That is sound: a process takes note of a connection before it reads from it. With a Node whose messages are others,
  * nothing changes.
+ * @returns how many connections are on their way to the process
  */
-export function handOnWhenItDies({ process }: Worker): void {
+export function handOnWhenItDies({ process }: Worker): () => number {
   const open = new Map<number, { close(): void }>();
   let connected = true;
   const send = process.send.bind(process) as (...parameters: unknown[]) => boolean;
@@ -45,4 +46,17 @@ export function handOnWhenItDies({ process }: Worker): void {
       }
     }, LAST_WORDS_MS);
   });
+  return () => open.size;
+}
+
+/**
+ * Closes what this process listens on for its cluster; connections that it has accepted still go to the processes. Otherwise node:cluster
+ * closes it when the last process does, and with it connections that were accepted in between and that nobody takes any more.
+ */
+export function stopAccepting(): void {
+  const { _getActiveHandles: activeHandles } = process as unknown as { _getActiveHandles?: () => object[] };
+  for (const handle of activeHandles?.() ?? []) {
+    const { onconnection, close } = handle as { onconnection?: unknown; close?: () => void };
+    if (typeof onconnection === "function") close?.call(handle);
+  }
 }

@@ -1,9 +1,11 @@
 import cluster, { type Worker } from "node:cluster";
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
+import { inheritedSocket } from "../../listening/inherited.ts";
 import type { Reading } from "../../metrics/meter.ts";
 import { type Totals, together } from "../../metrics/totals.ts";
-import { handOnWhenItDies } from "./handed-over.ts";
+import { handOnWhenItDies, stopAccepting } from "./handed-over.ts";
 import { Hits } from "./hits.ts";
 import type { FromPrimary, FromWorker, Question } from "./messages.ts";
 
@@ -13,6 +15,9 @@ const LONGEST_PAUSE_MS = 5000;
 const STEADY_MS = 10_000;
 /** A process that does not tell its figures within this is left out of one look. */
 const TAKE_MS = 1000;
+/** Within which connections that are accepted get to a process. */
+const HAND_OVER_MS = 1000;
+const LOOK_MS = 2;
 
 export interface PrimaryOptions {
   processes: number;
@@ -37,6 +42,7 @@ export async function startFleet({ processes, totals, log }: PrimaryOptions): Pr
   const hits = new Hits();
   const takes = new Map<string, (gauges: Reading[]) => void>();
   const ends = new Map<Worker, Promise<void>>();
+  const onTheWay = new Map<Worker, () => number>();
   let nextTake = 1;
   let stopping = false;
   let pauseMs = FIRST_PAUSE_MS;
@@ -70,7 +76,7 @@ export async function startFleet({ processes, totals, log }: PrimaryOptions): Pr
   const start = () =>
     new Promise<void>((resolve, reject) => {
       const worker = cluster.fork();
-      handOnWhenItDies(worker);
+      onTheWay.set(worker, handOnWhenItDies(worker));
       const since = performance.now();
       worker.on("error", (error) => log.warn({ err: error, worker: worker.process.pid }, "channel to a process"));
       worker.on("message", (message: FromWorker) => {
@@ -98,6 +104,7 @@ export async function startFleet({ processes, totals, log }: PrimaryOptions): Pr
           // after its last message: the process itself may be gone sooner
           worker.once("disconnect", () => {
             ends.delete(worker);
+            onTheWay.delete(worker);
             ended();
           });
         }),
@@ -108,6 +115,11 @@ export async function startFleet({ processes, totals, log }: PrimaryOptions): Pr
   const keepUp = () => {
     const again = () => {
       if (stopping) return;
+      if (inheritedSocket("http") !== undefined && Object.keys(cluster.workers ?? {}).length === 0) {
+        // node:cluster has closed what was handed over with the last process that listened
+        log.fatal("all processes ended: started anew, the sockets are handed over again");
+        process.exit(1);
+      }
       setTimeout(() => {
         if (!stopping) start().catch(() => undefined);
       }, pauseMs).unref();
@@ -143,6 +155,9 @@ export async function startFleet({ processes, totals, log }: PrimaryOptions): Pr
   return {
     close: async () => {
       stopping = true;
+      stopAccepting();
+      const patience = performance.now() + HAND_OVER_MS;
+      while ([...onTheWay.values()].some((count) => count() > 0) && performance.now() < patience) await sleep(LOOK_MS);
       for (const worker of ends.keys()) worker.process.kill("SIGTERM");
       await Promise.all(ends.values());
       if (failures > 0) throw new Error(`${failures} processes did not end well`);

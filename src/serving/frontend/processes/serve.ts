@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { openTokenStore } from "../../access/store.ts";
 import type { serveAiEngine } from "../../aiengine/server.ts";
@@ -5,6 +7,9 @@ import { limitsOf, longestDeadlineOf, modelLimitsOf, ownRuntimes, type ServingCo
 import { durably } from "../../durable/connect.ts";
 import type { serveGrpc } from "../../grpc/server.ts";
 import { openHostQueue } from "../../jobs/host-queue.ts";
+import { clearHeldSocket, holdBack, holdOf } from "../../listening/held-back.ts";
+import { inheritedSocket, listenOn } from "../../listening/inherited.ts";
+import { partingServer } from "../../listening/parting.ts";
 import { persistCounters } from "../../metrics/counters.ts";
 import { Meter } from "../../metrics/meter.ts";
 import { meterProcess } from "../../metrics/process-figures.ts";
@@ -28,10 +33,16 @@ import { startFleet } from "./primary.ts";
 import { remoteHub } from "./worker.ts";
 
 const SETTLE_MS = 250;
+/** How long a connection that has nothing to ask is kept while its process ends. */
+const IDLE_MS = 5000;
+/** A runtime that is there is found long before. */
+const READY_MS = 10_000;
+const READY_LOOK_MS = 20;
 
 /** The whole frontend in this process. */
 export async function servesAlone(config: ServingConfig, log: Logger): Promise<RunningProcess> {
   requireFittingConfig(config);
+  await clearHeldSocket(process.env);
   const meter = new Meter();
   const totals = new Totals();
   const hub = localHub(meter, totals);
@@ -52,6 +63,7 @@ export async function servesAlone(config: ServingConfig, log: Logger): Promise<R
 /** Starts the processes that serve, and keeps what they have in common. */
 export async function startsFleet(config: ServingConfig, log: Logger): Promise<RunningProcess> {
   requireFittingConfig(config);
+  await clearHeldSocket(process.env);
   const totals = new Totals();
   const kept = await keptCounters(totals, config, log);
   const fleet = await startFleet({ processes: processesOf(config.frontend), totals, log });
@@ -130,9 +142,47 @@ async function listenAiEngine(...parameters: Parameters<typeof serveAiEngine>): 
   return serve(...parameters);
 }
 
+/**
+ * Listens at once, or where a release holds this frontend back, when it does not any more.
+ * @returns what ends the waiting
+ */
+async function listenWhenLifted(
+  app: FastifyInstance,
+  { listen, isReady, log }: { listen: () => Promise<void>; isReady: () => boolean; log: Logger },
+): Promise<() => Promise<void>> {
+  const hold = holdOf(process.env);
+  if (hold === undefined) {
+    await listen();
+    return async () => undefined;
+  }
+  await app.ready();
+  const held = await holdBack(hold, app.routing);
+  let closing = false;
+  const listening = held.lifted
+    .then(async () => {
+      // the release has asked one of the frontend's processes, and the others may not have found a runtime yet
+      for (const end = performance.now() + READY_MS; !isReady() && performance.now() < end && !closing; ) {
+        await sleep(READY_LOOK_MS);
+      }
+      if (closing) return;
+      await listen();
+      await held.end();
+    })
+    .catch((error: unknown) => {
+      log.fatal({ err: error }, "cannot listen");
+      process.exit(1);
+    });
+  return async () => {
+    closing = true;
+    await held.end();
+    await listening;
+  };
+}
+
 async function serve(config: ServingConfig, log: Logger, meter: Meter, hub: Hub): Promise<RunningProcess> {
   const limits = limitsOf(config);
   const { tokensFile, host, port, tls } = config.frontend;
+  const { drainMs } = frontendSettingsOf(config);
   const certificates = tls && (await openCertificates(tls, "frontend.tls", log));
   const tokens = tokensFile === undefined ? undefined : await openTokenStore(tokensFile, log);
   const access = { tokens, sessionKey: await hub.sessionKey() };
@@ -159,15 +209,25 @@ async function serve(config: ServingConfig, log: Logger, meter: Meter, hub: Hub)
   const counted = meterModels({ config, limits, router: durable.router, jobs, workers }, meter);
   const context = tryModels(counted, router, meter);
   const app = buildFrontend(context, log, { access, meter, hub, certificates });
+  const part = partingServer(app.server);
   // else the first requests would ask for models that nobody is known to have
   await workers.settle();
-  // before HTTP, where readiness is asked for: a host that is ready answers databases, too
-  const aiengine = config.aiengine && (await listenAiEngine({ context, settings: config.aiengine, log }));
-  await app.listen({ host, port });
-  const grpc = config.grpc && (await listenGrpc({ context, hub, access, certificates, log }, { host, ...config.grpc }));
+  const listeners: { close(): Promise<void> }[] = [];
+  const listen = async () => {
+    // before HTTP, where readiness is asked for: a host that is ready answers databases, too
+    if (config.aiengine) listeners.push(await listenAiEngine({ context, settings: config.aiengine, log }));
+    await app.listen(listenOn("http", { host, port }));
+    if (config.grpc) {
+      listeners.push(await listenGrpc({ context, hub, access, certificates, log }, { host, ...config.grpc }));
+    }
+  };
+  const closeHeld = await listenWhenLifted(app, { listen, isReady: () => router.runtimes.length > 0, log });
   return {
     close: async () => {
-      await Promise.all([app.close(), grpc?.close(), aiengine?.close()]);
+      await closeHeld();
+      // without a successor that takes new connections, nobody gains from old ones that stay
+      if (inheritedSocket("http") !== undefined) part(Math.min(IDLE_MS, drainMs / 2));
+      await Promise.all([app.close(), ...listeners.map((listener) => listener.close())]);
       await workers.close();
       await jobs?.close();
       await durable.close();

@@ -1,0 +1,26 @@
+import type { Server } from "node:http";
+import type { Socket } from "node:net";
+
+/**
+ * Has a server that is closed part from its clients without cutting any off: one whose connection is idle at that moment may be sending its
+ * next request already. Its connections are ended with their next answer (the framework says `Connection: close`), or after a while. To be
+ * called before it listens.
+ * @returns to be called just before the server is closed, with how many milliseconds idle connections are kept
+ */
+export function partingServer(server: Server): (idleMs: number) => void {
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
+  return (idleMs) => {
+    // Node ends idle connections in `close`, and the framework does before it
+    server.closeIdleConnections = () => undefined;
+    setTimeout(() => {
+      Reflect.deleteProperty(server, "closeIdleConnections");
+      server.closeIdleConnections();
+      // those that never brought a request are not idle ones for Node
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+    }, idleMs);
+  };
+}

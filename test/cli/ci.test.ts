@@ -2,7 +2,7 @@ import { chmod, cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { parse } from "yaml";
 import { cacheHome } from "../../src/common/home.ts";
 import { CommandError, run } from "../../src/common/process.ts";
@@ -144,6 +144,7 @@ async function gitlabJob(folder: string, name: string, more: Record<string, stri
 /** The repository as it is checked out, with the workflows in it. */
 async function checkout(): Promise<Slipway> {
   const clone = await Slipway.create();
+  onTestFinished(() => clone.removeFolder());
   for (const file of [".github", ".gitlab-ci.yml"])
     await cp(join(served.project.slipway.projectRoot, file), join(clone.projectRoot, file), { recursive: true });
   return clone;
@@ -222,7 +223,6 @@ describe("a workflow", () => {
       ["Tell the result", 0],
     ]);
     expect(failed.said).toMatch(/^::error title=slipway::E_[A-Z_]+: /m);
-    await clone.removeFolder();
   });
 
   it("of GitLab previews with a note and deploys; a home that fell behind is not saved over", async () => {
@@ -252,6 +252,5 @@ describe("a workflow", () => {
     expect((await served.project.run(["home", "restore"], { env })).result).toMatchObject({ ok: true });
     const wrong = await served.project.run(["home", "restore"], { env: { PULUMI_CONFIG_PASSPHRASE: "another" } });
     expect(wrong.result.error).toMatchObject({ code: "E_PASSPHRASE_WRONG" });
-    await clone.removeFolder();
   });
 });

@@ -93,7 +93,7 @@ const unprivileged = [
 ];
 
 /** Beyond the time that a frontend takes to answer what it has. */
-const STOP_MARGIN_S = 5;
+const STOP_MARGIN_S = 10;
 /** A worker gives its jobs back after five seconds, and their processes have three to end. */
 const WORKER_STOP_S = 20;
 

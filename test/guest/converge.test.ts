@@ -130,10 +130,10 @@ describe("a host that serves, given another payload", () => {
   });
 
   it("keeps its frontend where the new one does not pass the gate, and nothing of that is left", async () => {
-    const { host, paths, served, first, next, answer, frontend } = await servingHost();
-    answer.instead = 0.5;
+    const { host, paths, served, first, next, meddling, frontend } = await servingHost();
+    meddling.instead = 0.5;
     await expect(converge(host, next, { restart: payloadServices })).rejects.toMatchObject({ step: "gate" });
-    answer.instead = undefined;
+    delete meddling.instead;
     expect(await servingFrontend(paths)).toBe("a");
     expect(frontend.running()).toEqual(["a"]);
     expect(readdirSync(paths.holds)).toEqual([]);

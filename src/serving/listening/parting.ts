@@ -16,11 +16,13 @@ export function partingServer(server: Server): (idleMs: number) => void {
   return (idleMs) => {
     // Node ends idle connections in `close`, and the framework does before it
     server.closeIdleConnections = () => undefined;
-    setTimeout(() => {
+    const end = () => {
       Reflect.deleteProperty(server, "closeIdleConnections");
       server.closeIdleConnections();
       // those that never brought a request are not idle ones for Node
       for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
-    }, idleMs);
+    };
+    // after what has arrived meanwhile was read
+    setTimeout(() => setImmediate(end), idleMs);
   };
 }

@@ -89,6 +89,8 @@ describe.each([1, 3])("a frontend of %i processes whose socket is held for it", 
     await writeFile(hold, "");
     const next = await start("sha256:next", held());
     await ready(heldSocket);
+    // each of its processes has read its configuration before there is another
+    await until("all processes to be up", () => processes === 1 || next.output().includes('"msg":"started"'));
     const old = await start("sha256:old", {});
     socket.close(); // ours, so that connections go to the frontends' copies of it
     // by turns: each of the processes finds the runtime by itself

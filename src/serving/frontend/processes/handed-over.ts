@@ -1,4 +1,6 @@
 import cluster, { type Worker } from "node:cluster";
+import { subscribe } from "node:diagnostics_channel";
+import type { Server } from "node:net";
 
 /** What node:cluster says to a process, and back; Node documents neither. */
 interface ClusterMessage {
@@ -50,13 +52,20 @@ export function handOnWhenItDies({ process }: Worker): () => number {
 }
 
 /**
- * Closes what this process listens on for its cluster; connections that it has accepted still go to the processes. Otherwise node:cluster
- * closes it when the last process does, and with it connections that were accepted in between and that nobody takes any more.
+ * Follows what this process listens on for its cluster, from before its first process starts.
+ * @returns closes it; connections that it has accepted still go to the processes. Otherwise node:cluster closes it when the last process
+ *   does, and with it connections that were accepted in between and that nobody takes any more
  */
-export function stopAccepting(): void {
-  const { _getActiveHandles: activeHandles } = process as unknown as { _getActiveHandles?: () => object[] };
-  for (const handle of activeHandles?.() ?? []) {
-    const { onconnection, close } = handle as { onconnection?: unknown; close?: () => void };
-    if (typeof onconnection === "function") close?.call(handle);
-  }
+export function followListening(): () => void {
+  const handles = new Set<{ close(): void }>();
+  subscribe("tracing:net.server.listen:asyncStart", (message) => {
+    const { server } = message as { server: Server & { _handle: { close(): void } | null } };
+    // node:cluster takes it out of the server then
+    server.prependOnceListener("listening", () => {
+      if (server._handle) handles.add(server._handle);
+    });
+  });
+  return () => {
+    for (const handle of handles) handle.close();
+  };
 }

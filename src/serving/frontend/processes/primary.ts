@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import { inheritedSocket } from "../../listening/inherited.ts";
 import type { Reading } from "../../metrics/meter.ts";
 import { type Totals, together } from "../../metrics/totals.ts";
-import { handOnWhenItDies, stopAccepting } from "./handed-over.ts";
+import { followListening, handOnWhenItDies } from "./handed-over.ts";
 import { Hits } from "./hits.ts";
 import type { FromPrimary, FromWorker, Question } from "./messages.ts";
 
@@ -15,8 +15,8 @@ const LONGEST_PAUSE_MS = 5000;
 const STEADY_MS = 10_000;
 /** A process that does not tell its figures within this is left out of one look. */
 const TAKE_MS = 1000;
-/** Within which connections that are accepted get to a process. */
-const HAND_OVER_MS = 1000;
+/** Within which connections that are accepted get to a process; on a machine that is full it takes longer than a moment. */
+export const HAND_OVER_MS = 4000;
 const LOOK_MS = 2;
 
 export interface PrimaryOptions {
@@ -40,6 +40,7 @@ export interface Fleet {
 export async function startFleet({ processes, totals, log }: PrimaryOptions): Promise<Fleet> {
   const sessionKey = randomBytes(32).toString("base64");
   const hits = new Hits();
+  const stopAccepting = followListening();
   const takes = new Map<string, (gauges: Reading[]) => void>();
   const ends = new Map<Worker, Promise<void>>();
   const onTheWay = new Map<Worker, () => number>();

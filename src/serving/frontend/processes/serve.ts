@@ -29,7 +29,7 @@ import { meterModels } from "../models/model-figures.ts";
 import { tryModels } from "../trials/try-models.ts";
 import { meterWorkers } from "../workers/worker-figures.ts";
 import { type Hub, localHub } from "./hub.ts";
-import { startFleet } from "./primary.ts";
+import { HAND_OVER_MS, startFleet } from "./primary.ts";
 import { remoteHub } from "./worker.ts";
 
 const SETTLE_MS = 250;
@@ -68,7 +68,7 @@ export async function startsFleet(config: ServingConfig, log: Logger): Promise<R
   const kept = await keptCounters(totals, config, log);
   const fleet = await startFleet({ processes: processesOf(config.frontend), totals, log });
   return {
-    drainMs: frontendSettingsOf(config).drainMs + DRAIN_MARGIN_MS,
+    drainMs: frontendSettingsOf(config).drainMs + HAND_OVER_MS + DRAIN_MARGIN_MS,
     close: async () => {
       await fleet.close();
       await kept?.close();

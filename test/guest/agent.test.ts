@@ -90,7 +90,7 @@ describe("deploy", () => {
     });
   });
 
-  it("takes a model back that fails once requests go to it, in a moment", async () => {
+  it("takes a model back that fails once requests go to it, and nobody who asks meanwhile pays for that", async () => {
     const { release, deploy, served, first, entries, inMemory, commands, frontend, status, meddling } =
       await servingHost();
     const next = watching(await release(2, { output: 0.75 }), { watchSeconds: 60 });
@@ -111,7 +111,7 @@ describe("deploy", () => {
     await ended;
     asking = false;
     await load;
-    expect(answers).toEqual(new Set([200, 500]));
+    expect(answers).toEqual(new Set([200]));
     expect(entries().at(-1)).toMatchObject({
       ok: false,
       model: { version: "1" },
@@ -120,6 +120,21 @@ describe("deploy", () => {
     expect(await served()).toMatchObject({ model: digestOf(first.manifest), output: 0.25 });
     expect(await inMemory()).toMatchObject([{ version: "1", live: true }]);
     expect(restarts(commands)).toEqual([]);
+  });
+
+  it("counts what died since the model came into memory, before anything was sent to it", async () => {
+    const { release, deploy, host, entries, inMemory } = await servingHost();
+    const run = host.run;
+    host.run = async (command, args, options) => {
+      if (!args.includes("NRestarts")) return run(command, args, options);
+      const deaths = (await inMemory()).length > 1 ? 1 : 0;
+      return { stdout: `${deaths}\n\n${deaths}\n\n0\n`, stderr: "" };
+    };
+    await deploy(watching(await release(2, { output: 0.75 }), { watchSeconds: 20 }));
+    expect(entries().at(-1)).toMatchObject({
+      ok: false,
+      failure: { step: "watch", reason: expect.stringMatching(/died 2 times$/) },
+    });
   });
 
   it("takes a model back whose processes die again and again", async () => {

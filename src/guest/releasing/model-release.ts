@@ -6,6 +6,7 @@ import { defaultModel, type Manifest } from "../manifest.ts";
 import { ensureModel, readProbe, shareRegistry } from "../model.ts";
 import type { ReleasePhase } from "../release-progress.ts";
 import { gateSchema } from "../release-terms.ts";
+import { restartCounts } from "./lasting-services.ts";
 import { isSameModel, modelsOnlyIn, subjectsOf, withLoaded } from "./lineup.ts";
 import type { OwnFrontend } from "./own-frontend.ts";
 import type { ReleaseProgress } from "./progress.ts";
@@ -49,6 +50,7 @@ export async function releaseModels(release: ModelRelease): Promise<number[]> {
   await phase("fetch", async () => {
     for (const model of arrivals) await ensureModel(paths, config.sourceUrl, model);
   });
+  const restarts = await restartCounts(host);
   await phase("load", async () => {
     if (arrivals.length === 0) return;
     await updateRegistry(paths.models, (registry) => withLoaded(registry, arrivals));
@@ -58,7 +60,7 @@ export async function releaseModels(release: ModelRelease): Promise<number[]> {
   const before = await phase("gate", async () => {
     await requireFitTrial(host, to);
     for (const model of subjects) await passVersionGate({ host, frontend, gate, progress }, model, defaultModel(from));
-    return lookBefore(host, frontend, watched, defaultModel(from));
+    return lookBefore(frontend, watched, defaultModel(from), restarts);
   });
   const outputs = await phase("switch", async () => {
     await onSwitch();

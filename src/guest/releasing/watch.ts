@@ -13,8 +13,9 @@ import type { ReleaseProgress } from "./progress.ts";
 
 const LOOK_MS = 500;
 
-/** How a host was just before requests went to another version. */
+/** How a host was before a release. */
 export interface Before {
+  /** How often each unit had been restarted before the new version came into memory. */
   restarts: ReadonlyMap<string, number>;
   /** What the watched version and the one that it is compared with were asked so far. */
   watched: Conduct | undefined;
@@ -33,14 +34,17 @@ export interface WatchTerms {
   pause: (ms: number) => Promise<"newer" | "over">;
 }
 
-/** What the watch compares with: to be asked before the switch. */
+/**
+ * What the watch compares with: to be asked before the switch.
+ * @param restarts as they were before anything was loaded: a version may take its runtimes down at any time since
+ */
 export async function lookBefore(
-  host: WatchTerms["host"],
   frontend: OwnFrontend,
   watched: Model | undefined,
   compared: Model | undefined,
+  restarts: Before["restarts"],
 ): Promise<Before> {
-  const [{ asked }, restarts] = await Promise.all([frontend.figures(), restartCounts(host)]);
+  const { asked } = await frontend.figures();
   const conductOf = (model: Model | undefined) =>
     asked.find(({ name, version }) => name === model?.name && version === model.version);
   return { restarts, watched: conductOf(watched), compared: conductOf(compared) };

@@ -32,6 +32,7 @@ const app = buildFrontend(
       find: () => served,
       findConnected: () => served,
       findLast: () => served,
+      standInFor: () => undefined,
       trialBeside: () => undefined,
       models: [{ ...served, live: true, default: true }],
       runtimes: [{ id: "own", group: "default", onnxruntime, provider, batchRows: limits.batchRows, rows: 0 }],

@@ -15,6 +15,7 @@ import { tryModels } from "../../src/serving/frontend/trials/try-models.ts";
 import { holdBack, holdOf } from "../../src/serving/listening/held-back.ts";
 import { Meter } from "../../src/serving/metrics/meter.ts";
 import { Router } from "../../src/serving/routing/router.ts";
+import { withStandIn } from "../../src/serving/routing/stand-in.ts";
 import { noWorkers } from "../serving/no-workers.ts";
 
 /**
@@ -40,7 +41,7 @@ export function hostFrontend(paths: GuestPaths) {
     const router = new Router({ sockets: runtimeSockets(config), deadlineMs: 5000, inFlightRows: 10_000 });
     const meter = new Meter();
     const counted = meterModels({ config, limits, router, jobs: undefined, workers: noWorkers(config) }, meter);
-    const context = tryModels(counted, router, meter);
+    const context = tryModels({ ...counted, router: withStandIn(counted.router) }, router, meter);
     const { tokensFile } = config.frontend;
     const tokens = tokensFile === undefined ? undefined : storeOf(parseTokens(readFileSync(tokensFile, "utf8")));
     const access = { tokens, sessionKey: new Uint8Array(32) };

@@ -3,7 +3,7 @@ import type { Router } from "./router.ts";
 /** What routes ask of a router. */
 export type AskedRouter = Pick<
   Router,
-  "find" | "findConnected" | "findLast" | "trialBeside" | "models" | "runtimes" | "predict" | "sync"
+  "find" | "findConnected" | "findLast" | "standInFor" | "trialBeside" | "models" | "runtimes" | "predict" | "sync"
 >;
 
 /** A router that finds what another does and has questions answered in a way of its own. */
@@ -12,6 +12,7 @@ export function withPredict(router: AskedRouter, predict: AskedRouter["predict"]
     find: (name, version) => router.find(name, version),
     findConnected: (name, version) => router.findConnected(name, version),
     findLast: (name) => router.findLast(name),
+    standInFor: (served) => router.standInFor(served),
     trialBeside: (live) => router.trialBeside(live),
     get models() {
       return router.models;

@@ -44,6 +44,8 @@ export class Directory {
   #trials = new Map<ServedModel, TrialBeside>();
   readonly #lastLive = new Map<string, ServedModel>();
   #lastDefault: ServedModel | undefined;
+  /** What was live before, by the version that took its place. */
+  readonly #before = new WeakMap<ServedModel, ServedModel>();
 
   /** Reads anew what the links' runtimes serve. Where two disagree on which version is live, the first one counts. */
   update(links: readonly RuntimeLink[]): void {
@@ -83,7 +85,11 @@ export class Directory {
       if (entry.places.length === 0 && places.some(({ link }) => link.connected)) entry.seen = UNLOADED;
     }
     this.#trials = this.#besides(trials);
-    for (const [name, served] of this.#live) this.#lastLive.set(name, served);
+    for (const [name, served] of this.#live) {
+      const last = this.#lastLive.get(name);
+      if (last !== undefined && last !== served) this.#before.set(served, last);
+      this.#lastLive.set(name, served);
+    }
     this.#lastDefault = this.#default ?? this.#lastDefault;
     this.#forget(now);
   }
@@ -114,6 +120,17 @@ export class Directory {
           }),
         };
       });
+  }
+
+  /**
+   * What can be asked in place of a version that fails, and answers alike: the version whose place the live one took, while it is in memory
+   * still; for one that is live no more, the one that is.
+   */
+  standInFor(served: ServedModel): ServedModel | undefined {
+    const live = this.#live.get(served.model.name);
+    const other = live === served ? this.#before.get(served) : live;
+    if (other === undefined || this.places(other).length === 0) return undefined;
+    return isAskedAlike(served.card, other.card) ? other : undefined;
   }
 
   /** What is on trial beside a version that is live. */

@@ -94,6 +94,11 @@ export class Router {
     return this.#directory.trialBeside(live);
   }
 
+  /** What can be asked in place of a version that fails: the one before it, or the one that has taken its place meanwhile. */
+  standInFor(served: ServedModel): ServedModel | undefined {
+    return this.#directory.standInFor(served);
+  }
+
   /** All that is served now. */
   get models(): ListedModel[] {
     return this.#directory.models;

@@ -52,6 +52,7 @@ export async function prepareSurroundings(): Promise<Surroundings> {
         find,
         findConnected: find,
         findLast: () => served,
+        standInFor: () => undefined,
         trialBeside: () => undefined,
         models: [{ ...served, live: true, default: true }],
         runtimes: [

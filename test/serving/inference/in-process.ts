@@ -102,6 +102,7 @@ export async function inProcess(fill: (modelsDir: string) => Promise<unknown>): 
         find,
         findConnected: find,
         findLast: find,
+        standInFor: () => undefined,
         trialBeside: () => undefined,
         get models() {
           return set.models.map((one) => ({ ...servedOf(one), live: one.live, default: one.default }));

@@ -18,6 +18,7 @@ import type { RunningProcess } from "../../process.ts";
 import { runtimeAddresses } from "../../routing/addresses.ts";
 import { tellRuntimes } from "../../routing/log.ts";
 import { Router } from "../../routing/router.ts";
+import { withStandIn } from "../../routing/stand-in.ts";
 import { readIdentity } from "../../runtime/identity.ts";
 import { requireFittingTimeouts } from "../../timeouts.ts";
 import { openCertificates } from "../../tls/files.ts";
@@ -207,7 +208,7 @@ async function serve(config: ServingConfig, log: Logger, meter: Meter, hub: Hub)
   });
   meterProcess(meter, String(process.pid));
   const counted = meterModels({ config, limits, router: durable.router, jobs, workers }, meter);
-  const context = tryModels(counted, router, meter);
+  const context = tryModels({ ...counted, router: withStandIn(counted.router) }, router, meter);
   const app = buildFrontend(context, log, { access, meter, hub, certificates });
   const part = partingServer(app.server);
   // else the first requests would ask for models that nobody is known to have

@@ -6,7 +6,7 @@ import { defaultModel, type Manifest } from "../manifest.ts";
 import { ensureModel, readProbe, shareRegistry } from "../model.ts";
 import type { ReleasePhase } from "../release-progress.ts";
 import { gateSchema } from "../release-terms.ts";
-import { restartCounts } from "./lasting-services.ts";
+import { deathsBetween, restartCounts } from "./lasting-services.ts";
 import { isSameModel, modelsOnlyIn, subjectsOf, withLoaded } from "./lineup.ts";
 import type { OwnFrontend } from "./own-frontend.ts";
 import type { ReleaseProgress } from "./progress.ts";
@@ -60,6 +60,8 @@ export async function releaseModels(release: ModelRelease): Promise<number[]> {
   const before = await phase("gate", async () => {
     await requireFitTrial(host, to);
     for (const model of subjects) await passVersionGate({ host, frontend, gate, progress }, model, defaultModel(from));
+    const deaths = deathsBetween(restarts, await restartCounts(host));
+    if (deaths !== undefined) throw new Error(deaths);
     return lookBefore(frontend, watched, defaultModel(from), restarts);
   });
   const outputs = await phase("switch", async () => {

@@ -13,7 +13,7 @@ export default defineConfig({
         test: {
           name: "fast",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/e2e/**"],
+          exclude: ["test/e2e/**", "test/invariant/**"],
           // Vitest would leave one core to itself, and with it one file at a time on two: much of a test is waiting
           maxWorkers: Math.max(2, availableParallelism() - 1),
           // a test of the engine runs several programs, and each loads the SDK: seconds where the machine is busy
@@ -28,6 +28,15 @@ export default defineConfig({
           globalSetup: ["test/e2e/reap.ts"],
           fileParallelism: false,
           testTimeout: 180_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        // every way for a release to go wrong: minutes, and a few of them are in `e2e`
+        test: {
+          name: "invariant",
+          include: ["test/invariant/**/*.test.ts"],
+          globalSetup: ["test/e2e/reap.ts"],
           hookTimeout: 300_000,
         },
       },

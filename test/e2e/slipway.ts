@@ -94,8 +94,8 @@ export class Slipway {
   }
 
   /** Runs `slipway ARGS --json` in the project's folder. */
-  run(args: string[], options: Start & { kill?: Kill } = {}): Promise<Ended> {
-    const { kill } = options;
+  run(args: string[], options: Start & { kill?: Kill; onLine?: (line: Line) => void } = {}): Promise<Ended> {
+    const { kill, onLine } = options;
     const child = this.#start([...args, "--json"], options);
     const lines: Line[] = [];
     const stderr = textOf(child.stderr);
@@ -103,6 +103,7 @@ export class Slipway {
       createInterface({ input: child.stdout }).on("line", (text) => {
         const line = JSON.parse(text) as Line;
         lines.push(line);
+        onLine?.(line);
         if (!kill?.at(line)) return;
         const awaited = kill.after?.() ?? sleep(kill.afterMs ?? 0);
         awaited.finally(() => child.kill(kill.signal ?? "SIGKILL")).catch(reject);

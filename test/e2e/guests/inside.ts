@@ -10,6 +10,9 @@ export function inside(stateDir: string, serverId: string) {
   /** Runs a command in the guest's namespaces, and returns what it printed. The guest's limits do not hold for it. */
   const inGuest = async (...command: string[]) =>
     (await run("nsenter", ["-t", String(await leaderOf(folder)), "-a", ...command])).stdout;
+  /** Runs a command of this machine in the guest's network. */
+  const inNetwork = async (...command: string[]) =>
+    (await run("nsenter", ["-t", String(await leaderOf(folder)), "-n", ...command])).stdout;
   /** Runs a script by the guest's own init: within the guest's limits. */
   const shell = (script: string) =>
     inGuest("systemd-run", "--quiet", "--wait", "--pipe", "--collect", "sh", "-ec", script);
@@ -25,5 +28,5 @@ export function inside(stateDir: string, serverId: string) {
     const isAnother = async () => ([before, undefined].includes(await nspawn()) ? undefined : true);
     await waitFor("the reboot", isAnother, { timeoutMs: 60_000 });
   };
-  return { nspawn, inGuest, shell, later, reboot };
+  return { nspawn, inGuest, inNetwork, shell, later, reboot };
 }

@@ -34,6 +34,9 @@ async function servingHost() {
   };
 }
 
+/** What systemd tells of the queue and two runtimes: one was restarted, one is about to be. */
+const twoDeaths =
+  "NRestarts=1\nSubState=running\n\nNRestarts=0\nSubState=auto-restart\n\nNRestarts=0\nSubState=running\n";
 const restarts = (commands: string[]) => commands.filter((line) => line.startsWith("systemctl restart"));
 const watching = (manifest: Manifest, gate: Partial<Gate>): Manifest => ({ ...manifest, gate: gateSchema.parse(gate) });
 const digestOf = ({ models }: Manifest) => models[0]?.digest;
@@ -130,8 +133,8 @@ describe("deploy", () => {
     const run = host.run;
     host.run = async (command, args, options) => {
       if (!args.includes("NRestarts")) return run(command, args, options);
-      const died = (await inMemory()).some(({ version, live }) => version === "2" && (live || !once)) ? 1 : 0;
-      return { stdout: `${died}\n\n${died}\n\n0\n`, stderr: "" };
+      const died = (await inMemory()).some(({ version, live }) => version === "2" && (live || !once));
+      return { stdout: died ? twoDeaths : "", stderr: "" };
     };
     await deploy(watching(await release(2, { output: 0.75 }), { watchSeconds: 20 }));
     const reason = "slipway-runtime@default-0.service and slipway-runtime@default-1.service died 2 times";
@@ -205,7 +208,7 @@ describe("deploy", () => {
       if (!args.includes("NRestarts")) return run(command, args, options);
       const inWatch = looks++ > 1; // before them come a look ahead of the load and one in the gate
       if (inWatch) await runtime.stop();
-      return { stdout: inWatch ? "5\n" : "0\n", stderr: "" };
+      return { stdout: inWatch ? "NRestarts=5\n" : "NRestarts=0\n", stderr: "" };
     };
     await deploy(next);
     const verdict = entries().at(-1);

@@ -3,14 +3,19 @@ import type { Host } from "../host.ts";
 import { servingFrontend } from "../services.ts";
 import { servingServices, unitNames } from "../units.ts";
 
-/** How often systemd restarted each unit of the host's services since that was set back. */
+/** How often each unit of the host's services died since that was set back; one that is about to be restarted counts already. */
 export async function restartCounts({ config, paths, run }: Pick<Host, "config" | "paths" | "run">) {
   const { runtimes } = await readServingConfig({ SLIPWAY_SERVING_CONFIG: paths.serving });
   const instances = { runtimes, frontend: (await servingFrontend(paths)) ?? "a" };
   const units = servingServices(config).flatMap((service) => unitNames(service, instances));
-  const { stdout } = await run("systemctl", ["show", "-p", "NRestarts", "--value", ...units]);
-  const counts = stdout.split("\n").flatMap((line) => (line.trim() === "" ? [] : [Number(line)]));
-  return new Map(units.map((unit, index) => [unit, counts[index] ?? 0]));
+  const { stdout } = await run("systemctl", ["show", "-p", "NRestarts", "-p", "SubState", ...units]);
+  const states = stdout.split("\n\n");
+  return new Map(units.map((unit, index) => [unit, deathsIn(states[index] ?? "")]));
+}
+
+function deathsIn(state: string): number {
+  const restarts = Number(/^NRestarts=(\d+)$/m.exec(state)?.[1] ?? 0);
+  return restarts + (/^SubState=auto-restart/m.test(state) ? 1 : 0);
 }
 
 /** One that dies once may have any reason. */

@@ -187,7 +187,7 @@ export const cases: Case[] = [
   {
     name: "a byte of its package is another one in the store",
     telling: true,
-    expected: kept(/step fetch: .*the manifest names/),
+    expected: kept(/step fetch: .* has the digest/),
     serves: "old",
     release: async (stage, name) => beforeItsFetch(stage, await stage.model(name), () => tamper(stage, name)),
   },

@@ -1,5 +1,3 @@
-import { createPublicKey } from "node:crypto";
-import { openManifest } from "../../src/guest/manifest.ts";
 import { guestPaths } from "../../src/guest/paths.ts";
 import { loadedVersions, registrySchema } from "../../src/serving/models/registry.ts";
 import type { Stage } from "./stage.ts";
@@ -30,9 +28,7 @@ export async function leftOver(stage: Stage, before: readonly string[]): Promise
 
   const record = JSON.parse(await read(paths.release)) as { underway?: unknown };
   if (record.underway !== undefined) problems.push("a release is under way in the host's record");
-  const host = JSON.parse(await read(paths.host)) as { sourceUrl: string; publicKey: string };
-  const key = createPublicKey({ key: Buffer.from(host.publicKey, "base64"), format: "der", type: "spki" });
-  const published = openManifest(await (await fetch(`${host.sourceUrl}/manifest`)).text(), key);
+  const published = await stage.published();
   if (published.models[0]?.digest !== serves.model.digest || published.trial !== undefined) {
     problems.push(`release ${published.sequence} is published, and another model serves`);
   }

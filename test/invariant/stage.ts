@@ -1,7 +1,9 @@
+import { createPublicKey } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { waitFor } from "../../src/common/wait.ts";
+import { type Manifest, openManifest } from "../../src/guest/manifest.ts";
 import type { ReleasePhase, ReleaseStatus } from "../../src/guest/release-progress.ts";
 import { inside } from "../e2e/guests/inside.ts";
 import { type Ended, Slipway } from "../e2e/slipway.ts";
@@ -107,11 +109,20 @@ export class Stage {
     throw new Error(`no release came to the phase ${phase}`);
   }
 
-  /** Waits until no release is under way, and nothing that serves is on its way up. */
+  /** What the hosts are to follow, as the stack's store has it. */
+  async published(): Promise<Manifest> {
+    const text = await this.guest.inGuest("cat", "/etc/slipway/host.json");
+    const host = JSON.parse(text) as { sourceUrl: string; publicKey: string };
+    const key = createPublicKey({ key: Buffer.from(host.publicKey, "base64"), format: "der", type: "spki" });
+    return openManifest(await (await fetch(`${host.sourceUrl}/manifest`)).text(), key);
+  }
+
+  /** Waits until the host has followed what is published to its end, and nothing that serves is on its way up. */
   async settled(): Promise<ReleaseStatus> {
     const calm = async () => {
       const status = await this.status().catch(() => undefined);
       if (status === undefined || status.last.result === "underway") return undefined;
+      if (status.last.sequence < (await this.published()).sequence) return undefined;
       return (await this.unsteady()).length === 0 ? status : undefined;
     };
     return waitFor("the release's end", calm, { timeoutMs: SETTLE_MS, intervalMs: 50 });

@@ -317,7 +317,7 @@ describe.concurrent("an `up` that is under way", () => {
       },
     });
     const refused = (await second) as Ended;
-    expectRefused(refused, 7, "E_LOCKED", /`slipway up busy` \(pid \d+ on .*\) works on this stack/, /Wait/);
+    expectRefused(refused, 7, "E_LOCKED", /`slipway up busy` \(\S+, pid \d+ on .*\) works on this stack/, /Wait/);
     expectRefused(ended, 130, "E_INTERRUPTED", /SIGINT/, /again/);
     expect((await project.run(["down", "busy", "--yes"])).result).toMatchObject({ ok: true, leftovers: [] });
   });

@@ -14,8 +14,8 @@ const howTo = await readFile(join(root, "docs/how-to/train.md"), "utf8");
 const blocks = (language: string) =>
   [...howTo.matchAll(new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``, "g"))].map(([, text = ""]) => text.trim());
 
-/** The how-to's commands for this machine, without those that need Python's packages. */
-const commands = blocks("sh").filter((line) => !line.includes("--on ") && !line.includes("python3"));
+/** The how-to's commands for this machine, without those that need a host or Python's packages. */
+const commands = blocks("sh").filter((line) => !/--on |ADDRESS|python3/.test(line));
 
 let folder: string;
 beforeAll(async () => {

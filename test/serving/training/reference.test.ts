@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import { activations } from "../../../src/serving/models/keras/activations.ts";
 import { externalTrainerSchema, trainRequestSchema } from "../../../src/serving/training/contract.ts";
 import { dataBounds } from "../../../src/serving/training/data/csv.ts";
@@ -77,11 +78,12 @@ describe("the reference", () => {
 });
 
 it("the how-to's examples are valid", () => {
-  const examples = [...howTo.matchAll(/```json\n([\s\S]*?)```/g)].map(([, text]) => JSON.parse(text ?? ""));
-  expect(examples).toHaveLength(4);
-  for (const example of examples) {
-    if ("kind" in example)
-      expect(trainRequestSchema.safeParse({ spec: example, data: { text: "" } }).error).toBeUndefined();
-    else expect(externalTrainerSchema.safeParse(example.logistic).error).toBeUndefined();
-  }
+  const blocks = (language: string) =>
+    [...howTo.matchAll(new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``, "g"))].map(([, text = ""]) => text);
+  const specs = blocks("json").map((text) => JSON.parse(text));
+  expect(specs).toHaveLength(3);
+  for (const spec of specs) expect(trainRequestSchema.safeParse({ spec, data: { text: "" } }).error).toBeUndefined();
+  const [settings = ""] = blocks("yaml");
+  const { logistic } = parse(settings)["slipway:serving"].trainers;
+  expect(externalTrainerSchema.safeParse(logistic).error).toBeUndefined();
 });

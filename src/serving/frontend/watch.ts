@@ -1,11 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { entryOf } from "../../common/maps.ts";
+import { UnderWay } from "../../common/under-way.ts";
 import type { Histogram, Meter } from "../metrics/meter.ts";
 import type { FrontendSettings } from "./config.ts";
 import { HttpError } from "./errors.ts";
 
 /** A request that is not answered yet. */
-interface UnderWay {
+interface Answering {
   request: FastifyRequest;
   reply: FastifyReply;
   /** In `performance.now()`'s milliseconds. */
@@ -29,7 +30,7 @@ export function watchRequests(
   meter: Meter,
 ): void {
   const finished = finishedRequests(meter);
-  const underWay = new Set<UnderWay>();
+  const underWay = new UnderWay<Answering>();
   meter.gauge(
     { name: "slipway_http_requests_in_flight", help: "Requests that are being answered.", labels: [] },
     () => [{ labels: [], value: underWay.size }],
@@ -38,10 +39,10 @@ export function watchRequests(
     const { config, url } = request.routeOptions;
     const one = { request, reply, since: performance.now() };
     reply.header("x-request-id", request.id).header("x-content-type-options", "nosniff");
-    underWay.add(one);
+    const place = underWay.add(one);
     // `close` comes after an answer and after a caller that went away alike
     reply.raw.on("close", () => {
-      underWay.delete(one);
+      underWay.leave(place);
       finished(one, config, url);
     });
     if (underWay.size > requestsInFlight && config.role !== "public") {
@@ -51,7 +52,7 @@ export function watchRequests(
   });
   const look = setInterval(() => {
     const late = performance.now() - requestTimeoutMs;
-    for (const one of underWay) {
+    for (const { item: one } of underWay.places()) {
       if (one.since > late) break; // they are in order
       if (!isArriving(one)) continue;
       one.reply.header("connection", "close");
@@ -63,7 +64,7 @@ export function watchRequests(
 }
 
 /** Whether the body is on its way still and nobody has taken it or answered without it: one that is streamed is its reader's to watch. */
-function isArriving({ request, reply }: UnderWay): boolean {
+function isArriving({ request, reply }: Answering): boolean {
   return !request.raw.complete && request.body === undefined && !reply.sent && !reply.raw.headersSent;
 }
 
@@ -71,7 +72,7 @@ function isArriving({ request, reply }: UnderWay): boolean {
 const ABORTED = 0;
 
 /** Counts requests and how long their answers took, by route and status; `aborted` where the caller went away. */
-function finishedRequests(meter: Meter): (one: UnderWay, route: object, url: string | undefined) => void {
+function finishedRequests(meter: Meter): (one: Answering, route: object, url: string | undefined) => void {
   const seconds = meter.histogram({
     name: "slipway_http_request_seconds",
     help: "Time from a request's headers to the end of its answer.",

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { messageOf } from "../../common/errors.ts";
+import { type Place, UnderWay } from "../../common/under-way.ts";
 import { joined } from "../runtime/batcher.ts";
 import {
   encodeFrame,
@@ -47,6 +48,7 @@ export interface LinkOptions {
 }
 
 interface Flight {
+  id: number;
   questions: Question[];
   rows: number;
 }
@@ -64,7 +66,7 @@ const GREETING_MS = 2000;
 /** A connection to one runtime that renews itself for as long as the link is open. */
 export class RuntimeLink {
   readonly #options: LinkOptions;
-  readonly #flights = new Map<number, Flight>();
+  readonly #flights = new UnderWay<Flight>();
   readonly #commands = new Map<number, Command>();
   #socket: Socket | undefined;
   #connected: Connected | undefined;
@@ -104,7 +106,7 @@ export class RuntimeLink {
     const rows = rowsOf(questions);
     const worker = this.#connected?.hello.worker;
     for (const question of questions) question.worker = worker;
-    this.#flights.set(id, { questions, rows });
+    this.#flights.add({ id, questions, rows });
     this.#rows += rows;
     this.#socket?.write(encodeTensors(FrameKind.predict, id, slot, joined(questions)));
   }
@@ -112,10 +114,10 @@ export class RuntimeLink {
   /** Forgets those of these questions that it was asked, so that another runtime can be. An answer that still comes is of no use. */
   takeBack(overdue: (question: Question) => boolean): Question[] {
     const taken: Question[] = [];
-    for (const [id, flight] of this.#flights) {
-      if (!flight.questions.some(overdue)) continue;
-      this.#land(id);
-      taken.push(...flight.questions);
+    for (const flight of this.#flights.places()) {
+      if (!flight.item.questions.some(overdue)) continue;
+      this.#land(flight);
+      taken.push(...flight.item.questions);
     }
     return taken;
   }
@@ -214,33 +216,37 @@ export class RuntimeLink {
   }
 
   #answer(id: number, outputs: RawTensor[], timing: Timing): void {
-    const flight = this.#flights.get(id);
+    const flight = this.#flightOf(id);
     if (!flight) return; // it was taken back
+    const { questions } = flight.item;
     // Before anything is settled: an answer that makes no sense ends the connection, and the questions must still be there to be returned.
-    const answers = answersOf(outputs, flight.questions, timing);
-    this.#land(id);
-    for (const [index, { resolve }] of flight.questions.entries()) resolve(answers[index] as Answer);
+    const answers = answersOf(outputs, questions, timing);
+    this.#land(flight);
+    for (const [index, { resolve }] of questions.entries()) resolve(answers[index] as Answer);
   }
 
   #refuse(id: number, { reason, message }: Refusal): void {
-    const flight = this.#land(id);
+    const flight = this.#flightOf(id);
     if (!flight) return;
+    const { questions } = flight.item;
+    this.#land(flight);
     if (reason === "gone") {
-      this.#options.onReturn(flight.questions, false);
+      this.#options.onReturn(questions, false);
       return;
     }
     const failure = reason === "lost" ? "unavailable" : reason;
-    for (const { reject } of flight.questions) reject(new RuntimeError(failure, message, reason === "lost"));
+    for (const { reject } of questions) reject(new RuntimeError(failure, message, reason === "lost"));
   }
 
-  #land(id: number): Flight | undefined {
-    const flight = this.#flights.get(id);
-    if (flight) {
-      this.#flights.delete(id);
-      this.#rows -= flight.rows;
-      this.#hangUpWhenAnswered();
-    }
-    return flight;
+  /** A few are under way at a time, and the oldest is answered first. */
+  #flightOf(id: number): Place<Flight> | undefined {
+    return this.#flights.find((flight) => flight.id === id);
+  }
+
+  #land(flight: Place<Flight>): void {
+    this.#flights.leave(flight);
+    this.#rows -= flight.item.rows;
+    this.#hangUpWhenAnswered();
   }
 
   #commandOf(id: number): Command | undefined {
@@ -260,11 +266,12 @@ export class RuntimeLink {
   }
 
   #lose(): void {
-    const returned = [...this.#flights.values()].flatMap(({ questions }) => questions);
+    const lost = [...this.#flights.places()];
+    const returned = lost.flatMap(({ item }) => item.questions);
     this.#connected = undefined;
     this.#draining = false;
     this.#socket = undefined;
-    this.#flights.clear();
+    for (const flight of lost) this.#flights.leave(flight);
     this.#rows = 0;
     for (const id of [...this.#commands.keys()]) {
       this.#commandOf(id)?.reject(new RuntimeError("unavailable", "the runtime went away"));

@@ -1,5 +1,6 @@
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
+import { UnderWay } from "../../common/under-way.ts";
 
 /**
  * Has a server that is closed part from its clients without cutting any off: one whose connection is idle at that moment may be sending its
@@ -8,10 +9,10 @@ import type { Socket } from "node:net";
  * @returns to be called just before the server is closed, with how many milliseconds idle connections are kept
  */
 export function partingServer(server: Server): (idleMs: number) => void {
-  const sockets = new Set<Socket>();
+  const sockets = new UnderWay<Socket>();
   server.on("connection", (socket) => {
-    sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
+    const place = sockets.add(socket);
+    socket.on("close", () => sockets.leave(place));
   });
   return (idleMs) => {
     // Node ends idle connections in `close`, and the framework does before it
@@ -20,7 +21,7 @@ export function partingServer(server: Server): (idleMs: number) => void {
       Reflect.deleteProperty(server, "closeIdleConnections");
       server.closeIdleConnections();
       // those that never brought a request are not idle ones for Node
-      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+      for (const { item: socket } of sockets.places()) if (socket.bytesRead === 0) socket.destroy();
     };
     // after what has arrived meanwhile was read
     setTimeout(() => setImmediate(end), idleMs);

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { UnderWay } from "../../common/under-way.ts";
 import { joinRows, type RawTensor, splitRows } from "../tensors/raw-tensor.ts";
 import type { Timing } from "./frames.ts";
 import type { Shares } from "./shares.ts";
@@ -67,7 +68,7 @@ export class Batcher {
   #queuedRows = 0;
   /** What a row took of late; 0 before anything was computed. */
   #microsPerRow = 0;
-  readonly #working = new Set<Promise<void>>();
+  readonly #working = new UnderWay<Promise<void>>();
 
   constructor(compute: Compute, limits: BatchLimits, form: BatchForm) {
     this.#compute = compute;
@@ -95,12 +96,12 @@ export class Batcher {
 
   /** Resolves when everything that was submitted is answered. */
   async drain(): Promise<void> {
-    while (this.#working.size > 0) await Promise.all(this.#working);
+    while (this.#working.size > 0) await Promise.all([...this.#working.places()].map(({ item }) => item));
   }
 
   #startWork(): void {
-    const work = this.#work(() => this.#working.delete(work));
-    this.#working.add(work);
+    const work = this.#work(() => this.#working.leave(place));
+    const place = this.#working.add(work);
   }
 
   async #work(end: () => void): Promise<void> {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createServer as createTlsServer } from "node:tls";
 import type { Logger } from "pino";
 import { messageOf } from "../../common/errors.ts";
+import { UnderWay } from "../../common/under-way.ts";
 import type { RawTensor } from "../tensors/raw-tensor.ts";
 import { OverloadError } from "./batcher.ts";
 import { misfitOf, rowsIn } from "./fitting.ts";
@@ -60,7 +61,7 @@ export interface RuntimeServer {
 export async function serveRuntime(options: RuntimeServerOptions): Promise<RuntimeServer> {
   const { socket: path, models, log, answering = (_question, compute) => compute() } = options;
   const peers = new Set<Socket>();
-  const working = new Set<Promise<void>>();
+  const working = new UnderWay<Promise<void>>();
   const sync = async () => {
     const result = await options.sync();
     for (const peer of peers) peer.write(encodeFrame(FrameKind.models, 0, models.models));
@@ -82,8 +83,8 @@ export async function serveRuntime(options: RuntimeServerOptions): Promise<Runti
               if (frame.kind === FrameKind.predict) options.onAnswer?.();
             })
             .catch((error: unknown) => void peer.destroy(error as Error))
-            .finally(() => working.delete(work));
-          working.add(work);
+            .finally(() => working.leave(place));
+          const place = working.add(work);
         }
       } catch (error) {
         peer.destroy(error as Error);
@@ -107,7 +108,7 @@ export async function serveRuntime(options: RuntimeServerOptions): Promise<Runti
       // peers hang up once they have their answers; what they sent before they heard of it is still answered
       const patience = performance.now() + HANG_UP_MS;
       while (working.size > 0 || (peers.size > 0 && performance.now() < patience)) {
-        await (working.size > 0 ? Promise.all(working) : sleep(LOOK_MS));
+        await (working.size > 0 ? Promise.all([...working.places()].map(({ item }) => item)) : sleep(LOOK_MS));
       }
       for (const peer of peers) peer.end(() => peer.destroy());
       await closed;

@@ -1,6 +1,7 @@
 import cluster, { type Worker } from "node:cluster";
 import { subscribe } from "node:diagnostics_channel";
 import type { Server } from "node:net";
+import { UnderWay } from "../../../common/under-way.ts";
 
 /** What node:cluster says to a process, and back; Node documents neither. */
 interface ClusterMessage {
@@ -23,16 +24,17 @@ const LAST_WORDS_MS = 100;
  * @returns how many connections are on their way to the process
  */
 export function handOnWhenItDies({ process }: Worker): () => number {
-  const open = new Map<number, { close(): void }>();
+  const open = new UnderWay<{ seq: number; handle: { close(): void } }>();
   let connected = true;
   const send = process.send.bind(process) as (...parameters: unknown[]) => boolean;
   process.send = (...parameters: unknown[]) => {
     const [{ cmd, act, seq }, handle] = parameters as [ClusterMessage, { close(): void }];
-    if (cmd === CLUSTER && act === "newconn" && seq !== undefined) open.set(seq, handle);
+    if (cmd === CLUSTER && act === "newconn" && seq !== undefined) open.add({ seq, handle });
     return send(...parameters);
   };
   process.on("internalMessage", ({ cmd, ack }: ClusterMessage) => {
-    if (cmd === CLUSTER && ack !== undefined) open.delete(ack);
+    const place = cmd === CLUSTER ? open.find(({ seq }) => seq === ack) : undefined;
+    if (place) open.leave(place);
   });
   process.once("disconnect", () => {
     connected = false;
@@ -42,9 +44,9 @@ export function handOnWhenItDies({ process }: Worker): () => number {
       // Node waits with it for as long as a connection is on its way
       if (connected) process.emit("disconnect");
       const others = Object.values(cluster.workers ?? {}).some((worker) => worker?.isConnected());
-      for (const [ack, handle] of open) {
-        if (others) process.emit("internalMessage", { cmd: CLUSTER, ack, accepted: false });
-        else handle.close();
+      for (const { item } of open.places()) {
+        if (others) process.emit("internalMessage", { cmd: CLUSTER, ack: item.seq, accepted: false });
+        else item.handle.close();
       }
     }, LAST_WORDS_MS);
   });

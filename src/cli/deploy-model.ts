@@ -1,4 +1,5 @@
 import { SlipwayError } from "../common/errors.ts";
+import { defaultModel } from "../guest/manifest.ts";
 import type { Traffic } from "../guest/release-terms.ts";
 import { readExpectation } from "../health/expectation.ts";
 import type { GateCheck } from "../health/gate/checks.ts";
@@ -63,7 +64,7 @@ export async function deployModel(
   const checks = await passGateHere(workspace, reporter, model, { place, followed, url, signal });
   const kind = trial?.mode ?? "deploy";
   // the model that serves cannot be on trial beside itself
-  const traffic = followed.models[0]?.digest === model.digest ? undefined : trial;
+  const traffic = defaultModel(followed).digest === model.digest ? undefined : trial;
   const staged = await reporter.phase("publish", payload ? "payload and model" : "model", async ({ note: log }) => {
     const packed = payload ? await packedPayload(workspace.projectRoot, log) : followed.payload;
     return stageRelease({
@@ -72,7 +73,7 @@ export async function deployModel(
       model: { name: model.name, content: model.bytes },
       trial: traffic,
       settings: followed.settings,
-      terms: termsOf(workspace, kind, watchSeconds === undefined ? {} : { watchSeconds }),
+      terms: termsOf(workspace, kind, watchSeconds),
       again: force,
       log,
     });
@@ -89,14 +90,13 @@ async function packedPayload(projectRoot: string, log: (line: string) => void) {
 
 /** What the endpoint answers while a trial goes on beside what serves. */
 async function expectationOfServing(stackHome: string, { place, followed }: ServingStack) {
-  const [served] = followed.models;
-  if (served === undefined) throw new Error("a manifest without a model");
+  const served = defaultModel(followed);
   const remembered = await readExpectation(stackHome);
   return remembered?.digest === served.digest ? remembered : expectationOfPublished(place, served);
 }
 
 /** How a trial ends. */
-type TrialEnd = "promote" | "abort";
+export type TrialEnd = "promote" | "abort";
 
 /**
  * Ends the trial that is under way: the model on trial takes the place of the one that serves, or goes.
@@ -116,12 +116,11 @@ export async function endTrial(
       hint: "Put one on trial with `slipway deploy --canary PERCENT`, or --shadow PERCENT.",
     });
   }
-  const [served] = kind === "promote" ? [trial.model] : models;
-  if (served === undefined) throw new Error("a manifest without a model");
+  const served = kind === "promote" ? trial.model : defaultModel(followed);
   const expectation = await reporter.phase("model", `${served.name} version ${served.version}`, () =>
     expectationOfPublished(place, served),
   );
-  const terms = termsOf(workspace, kind, watchSeconds === undefined ? {} : { watchSeconds });
+  const terms = termsOf(workspace, kind, watchSeconds);
   const staged = await stageKnown({
     ...place,
     content: { payload, models: [served, ...models.slice(1)], settings },

@@ -1,6 +1,7 @@
-import type { Manifest } from "../guest/manifest.ts";
+import { defaultModel, type Manifest } from "../guest/manifest.ts";
 import type { ReleaseReport } from "../guest/release-progress.ts";
 import type { HistoryEntry } from "../release/history.ts";
+import { identityOf } from "../serving/models/registry.ts";
 
 /** A release as `slipway releases` tells of it. */
 export interface KnownRelease {
@@ -40,12 +41,12 @@ export function mergedReleases(history: readonly HistoryEntry[], reports: readon
 }
 
 function ofHistory({ manifest, result, failure, began, ms }: HistoryEntry): KnownRelease {
-  const { sequence, payload, models, trial } = manifest;
+  const { sequence, payload, trial } = manifest;
   return {
     sequence,
     ...originOfRelease(manifest, began),
-    model: named(models[0] as Manifest["models"][number]),
-    trial: trial && { model: named(trial.model), ...trial.traffic },
+    model: identityOf(defaultModel(manifest)),
+    trial: trial && { model: identityOf(trial.model), ...trial.traffic },
     payload: payload.digest,
     result,
     failure,
@@ -60,8 +61,8 @@ function ofReport(report: ReleaseReport): KnownRelease {
   return {
     sequence,
     ...originOfRelease(report, began),
-    model: named(model),
-    trial: trial && { model: named(trial.model), ...trial.traffic },
+    model: identityOf(model),
+    trial: trial && { model: identityOf(trial.model), ...trial.traffic },
     payload,
     result,
     failure: failure && { phase: failure.phase, reason: failure.reason },
@@ -72,10 +73,6 @@ function ofReport(report: ReleaseReport): KnownRelease {
 
 function originOfRelease({ origin }: Pick<Manifest, "origin">, began: string) {
   return { kind: origin?.kind ?? "up", by: origin?.by, at: origin?.at ?? began };
-}
-
-function named({ name, version, digest }: KnownRelease["model"]): KnownRelease["model"] {
-  return { name, version, digest };
 }
 
 /** What differs between two releases: one line each, `name: before → after`. */

@@ -1,10 +1,11 @@
 import { SlipwayError } from "../common/errors.ts";
-import type { Manifest } from "../guest/manifest.ts";
+import { defaultModel, type Manifest } from "../guest/manifest.ts";
 import { checkEndpoint, type Expectation } from "../health/check-endpoint.ts";
 import { rememberExpectation } from "../health/expectation.ts";
 import type { StagedRelease } from "../release/publication.ts";
 import { readStackRecord, recordRelease, type StackRecord } from "../release/stack-record.ts";
 import { findOwnToken } from "../release/tokens.ts";
+import { identityOf } from "../serving/models/registry.ts";
 import type { LocalStack } from "./workspace.ts";
 
 /** A release as the stack remembers it. */
@@ -22,23 +23,19 @@ export async function rememberRelease(
   manifest: Manifest,
   expectation: Expectation | undefined,
 ): Promise<Release> {
-  const { sequence, payload, models, trial } = manifest;
+  const { sequence, payload, trial } = manifest;
   const remembered = (await readStackRecord(stackHome))?.release;
   if (remembered?.sequence === sequence) return remembered;
   if (expectation !== undefined) await rememberExpectation(stackHome, expectation);
   const release = {
     sequence,
     payload: payload.digest,
-    model: named(models[0] as Manifest["models"][number]),
-    ...(trial === undefined ? {} : { trial: { model: named(trial.model), ...trial.traffic } }),
+    model: identityOf(defaultModel(manifest)),
+    ...(trial === undefined ? {} : { trial: { model: identityOf(trial.model), ...trial.traffic } }),
     at: new Date().toISOString(),
   };
   await recordRelease(stackHome, release);
   return release;
-}
-
-function named({ name, version, digest }: Release["model"]): Release["model"] {
-  return { name, version, digest };
 }
 
 /**

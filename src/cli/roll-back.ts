@@ -1,5 +1,5 @@
 import { SlipwayError } from "../common/errors.ts";
-import type { Manifest } from "../guest/manifest.ts";
+import { defaultModel, type Manifest } from "../guest/manifest.ts";
 import { readHistory, releaseBefore } from "../release/history.ts";
 import { stageKnown } from "../release/publication.ts";
 import type { StackLock } from "../release/stack-lock.ts";
@@ -24,13 +24,12 @@ export async function rollBack(
   const serving = await openServingStack(workspace, reporter, lock);
   const { place, followed } = serving;
   const target = await releaseToReturnTo(workspace, followed, wanted);
-  const [model] = target.models;
-  if (model === undefined) throw new Error("a manifest without a model");
+  const model = defaultModel(target);
   const expectation = await reporter.phase("model", `${model.name} version ${model.version}`, () =>
     expectationOfPublished(place, model),
   );
   const { payload, models } = target;
-  const terms = termsOf(workspace, "rollback", watchSeconds === undefined ? {} : { watchSeconds });
+  const terms = termsOf(workspace, "rollback", watchSeconds);
   const staged = await stageKnown({ ...place, content: { payload, models, settings: followed.settings }, terms });
   return carryOut(workspace, reporter, serving, { kind: "rollback", staged, expectation, signal });
 }

@@ -31,6 +31,16 @@ export async function writeFileAtomic(path: string, content: string | Uint8Array
   }
 }
 
+/**
+ * Replaces a file that has another text, as {@link writeFileAtomic} does.
+ * @returns whether it had
+ */
+export async function ensureText(path: string, text: string, mode?: number): Promise<boolean> {
+  if ((await readTextIfExists(path)) === text) return false;
+  await writeFileAtomic(path, text, mode);
+  return true;
+}
+
 /** The file's text, or undefined where there is none. */
 export async function readTextIfExists(path: string): Promise<string | undefined> {
   try {

@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
+import { ensureText, readTextIfExists, writeFileAtomic } from "../common/files.ts";
 import { entryFor, newToken, type TokenEntry } from "../serving/access/tokens.ts";
 import type { Host } from "./host.ts";
 import { SERVICE_USER } from "./units.ts";
@@ -25,7 +25,7 @@ export async function ensureTokens(
   const token = await ensureGateToken(paths.gateToken);
   const gate = entryFor(token, { name: GATE, role: GATE_ROLE });
   const text = `${JSON.stringify({ tokens: [...tokens, gate] }, null, 2)}\n`;
-  if ((await readTextIfExists(paths.tokens)) !== text) await writeFileAtomic(paths.tokens, text, 0o640);
+  await ensureText(paths.tokens, text, 0o640);
   await run("chown", [`root:${SERVICE_USER}`, paths.tokens]);
   return token;
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../common/errors.ts";
 import { waitFor } from "../common/wait.ts";
+import { identityOf } from "../serving/models/registry.ts";
 import { gateToken } from "./access.ts";
 import { converge, type Services } from "./converge.ts";
 import type { Host } from "./host.ts";
@@ -12,8 +13,8 @@ import { phaseOf, stepsThatLeaveServicesAlone } from "./releasing/failed-phase.t
 import { changesModelsAlone, modelsOnlyIn } from "./releasing/lineup.ts";
 import { type ModelRelease, releaseModels } from "./releasing/model-release.ts";
 import { OwnFrontend } from "./releasing/own-frontend.ts";
-import { identityOf, ReleaseProgress } from "./releasing/progress.ts";
-import { switchBack } from "./releasing/switch.ts";
+import { ReleaseProgress } from "./releasing/progress.ts";
+import { switchTo } from "./releasing/switch.ts";
 import { servingFrontend } from "./services.ts";
 import { payloadServices, type Service } from "./units.ts";
 import { failureOf, upgradePayload } from "./upgrade.ts";
@@ -171,7 +172,7 @@ async function goBack(
     const switched =
       frontend &&
       changesModelsAlone(from, failed) &&
-      (await switchBack(host, frontend, from, modelsOnlyIn(failed, from)).then(
+      (await switchTo(host, frontend, from, modelsOnlyIn(failed, from)).then(
         () => true,
         () => false,
       ));

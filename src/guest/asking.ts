@@ -1,5 +1,5 @@
 import { request as httpRequest } from "node:http";
-import { causeOf } from "./source.ts";
+import { causeOf } from "../common/errors.ts";
 
 const REQUEST_MS = 15_000;
 /** Answers after which asking again makes sense: the frontend is full, a runtime just away. */

@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { chmod } from "node:fs/promises";
 import { join } from "node:path";
 import { digestOf, hexOf } from "../common/digest.ts";
-import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
+import { ensureText, readTextIfExists } from "../common/files.ts";
 import { waitFor } from "../common/wait.ts";
 import type { Host } from "./host.ts";
 import type { HostSettings } from "./settings.ts";
@@ -29,7 +29,7 @@ export async function ensureCertificates(
   const key = await arrivedKey(join(paths.keys, keyFileName(cert)), cert, arrivalMs);
   const files = { [paths.aiengine.key]: key, [paths.aiengine.cert]: cert, [paths.aiengine.ca]: ca };
   for (const [file, text] of Object.entries(files)) {
-    if ((await readTextIfExists(file)) !== text) await writeFileAtomic(file, text, 0o640);
+    await ensureText(file, text, 0o640);
     await chmod(file, 0o640);
   }
   await run("chown", [`root:${SERVICE_USER}`, ...Object.keys(files)]);

@@ -1,4 +1,4 @@
-import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
+import { ensureText } from "../common/files.ts";
 import { durableModels } from "../serving/config.ts";
 import { ensureTokens } from "./access.ts";
 import { ensureCertificates } from "./certificates.ts";
@@ -134,11 +134,4 @@ async function ensureQueue(host: Host, durable: boolean): Promise<{ server: stri
   if (queue === undefined) return { server: "", changed: [] };
   const server = await ensureQueueServer(host);
   return { server, changed: (await ensureQueueConfig(host, queue.port, durable)) ? ["queue"] : [] };
-}
-
-/** @returns whether the file had another text */
-async function ensureText(path: string, text: string): Promise<boolean> {
-  if ((await readTextIfExists(path)) === text) return false;
-  await writeFileAtomic(path, text, 0o644);
-  return true;
 }

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { causeOf } from "../common/errors.ts";
 import { ownAddress } from "../common/own-address.ts";
 import { differenceOf, elementsIn, type Probe } from "../serving/models/probe.ts";
 import { type Ask, answerOf, askingAs } from "./asking.ts";
-import { causeOf } from "./source.ts";
 
 const PAUSE_MS = 50;
 /** Between two looks at whether the services stay up. */

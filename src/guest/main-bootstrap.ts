@@ -4,6 +4,7 @@
  * prints its result as JSON and leaves the verdict to the agent.
  */
 import { readFile } from "node:fs/promises";
+import { identityOf } from "../serving/models/registry.ts";
 import { converge } from "./converge.ts";
 import { type Host, thisHost } from "./host.ts";
 import { stackKey } from "./host-config.ts";
@@ -27,7 +28,6 @@ const began = Number(process.env.SLIPWAY_BEGAN ?? Date.now());
 
 async function bootstrap(host: Host, manifest: Manifest): Promise<void> {
   const { sequence } = manifest;
-  const { name, version, digest } = defaultModel(manifest);
   const progress = new ReleaseProgress(host.paths, undefined, manifest, "load");
   try {
     const outputs = await converge(host, manifest, { restart: payloadServices });
@@ -35,7 +35,13 @@ async function bootstrap(host: Host, manifest: Manifest): Promise<void> {
     await writeReleaseRecord(host.paths, { sequence, manifest });
     progress.serves(manifest);
     await progress.end("passed");
-    host.journal.verdict({ sequence, ok: true, model: { name, version, digest }, outputs, ms: Date.now() - began });
+    host.journal.verdict({
+      sequence,
+      ok: true,
+      model: identityOf(defaultModel(manifest)),
+      outputs,
+      ms: Date.now() - began,
+    });
   } catch (error) {
     const failure = failureOf(error);
     const phase = phaseOf(failure.step) ?? progress.phase;

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { messageOf } from "../common/errors.ts";
+import { causeOf, messageOf } from "../common/errors.ts";
 import { fetchSource } from "./fetch-source.ts";
 import { type HostConfig, stackKey } from "./host-config.ts";
 import { type Manifest, openManifest } from "./manifest.ts";
-import { causeOf } from "./source.ts";
 
 const POLL_MS = 2000;
 const REQUEST_TIMEOUT_MS = 10_000;

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chmod } from "node:fs/promises";
-import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
+import { ensureText, readTextIfExists, writeFileAtomic } from "../common/files.ts";
 import type { Host } from "./host.ts";
 import { SERVICE_USER } from "./units.ts";
 
@@ -63,8 +63,7 @@ export async function ensureQueueConfig({ paths, run }: Host, port: number, dura
     await writeFileAtomic(paths.queuePassword, `${password}\n`);
   }
   const config = queueConfig({ port, password, folder: "/var/lib/slipway/queue", durable });
-  const changed = (await readTextIfExists(paths.queueConfig)) !== config;
-  if (changed) await writeFileAtomic(paths.queueConfig, config);
+  const changed = await ensureText(paths.queueConfig, config);
   const files = [paths.queuePassword, paths.queueConfig];
   await run("chown", [`root:${SERVICE_USER}`, ...files]);
   for (const file of files) await chmod(file, 0o640);

@@ -1,8 +1,8 @@
 import { z } from "zod";
+import { identitySchema as model } from "../serving/models/registry.ts";
 import { originSchema, trafficSchema } from "./release-terms.ts";
 
-const digest = z.templateLiteral([z.literal("sha256:"), z.string().regex(/^[0-9a-f]{64}$/)]);
-const model = z.object({ name: z.string(), version: z.string(), digest });
+const { digest } = model.shape;
 
 /**
  * The way of a release through a host, in this order. `fetch`: payload and model come onto the host. `load`: the model is loaded beside

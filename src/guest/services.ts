@@ -1,5 +1,5 @@
 import { basename, join } from "node:path";
-import { namesIn, readTextIfExists, writeFileAtomic } from "../common/files.ts";
+import { ensureText, namesIn } from "../common/files.ts";
 import type { Host } from "./host.ts";
 import { untilRuntimeServes } from "./rolling.ts";
 import {
@@ -38,12 +38,7 @@ export async function ensureUnits(
 ): Promise<{ changed: Service[]; listeners: boolean }> {
   const services: Service[] = [...servingServices(config), "agent"];
   const sockets = services.includes("frontend") ? socketUnits(settings.serving) : [];
-  const ensure = async (file: string, text: string) => {
-    const path = join(paths.units, file);
-    if ((await readTextIfExists(path)) === text) return false;
-    await writeFileAtomic(path, text, 0o644);
-    return true;
-  };
+  const ensure = (file: string, text: string) => ensureText(join(paths.units, file), text, 0o644);
   const changed: Service[] = [];
   for (const service of services) {
     if (await ensure(unitFile(service), unitText(service, settings))) changed.push(service);

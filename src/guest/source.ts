@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Digest } from "../common/digest.ts";
-import { messageOf } from "../common/errors.ts";
+import { causeOf, messageOf } from "../common/errors.ts";
 import { CommandError, run } from "../common/process.ts";
 import { fetchSource } from "./fetch-source.ts";
 
@@ -101,9 +101,4 @@ async function downloadOnce(url: string, ref: FileRef, file: string): Promise<vo
   }
   const digest = `sha256:${hash.digest("hex")}`;
   if (digest !== ref.digest) throw new Refused(`${url} has the digest ${digest}, the manifest names ${ref.digest}`);
-}
-
-/** What `fetch` hides behind "fetch failed". */
-export function causeOf(error: unknown): string {
-  return error instanceof Error && error.cause !== undefined ? messageOf(error.cause) : messageOf(error);
 }

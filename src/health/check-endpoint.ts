@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { messageOf, SlipwayError } from "../common/errors.ts";
+import { causeOf, SlipwayError } from "../common/errors.ts";
 import { differenceOf, elementsIn, type Probe } from "../serving/models/probe.ts";
 
 /** What an endpoint must answer to count as healthy. */
@@ -109,7 +109,7 @@ function askingAs(token: string | undefined) {
       });
       return { status: answer.status, text: await answer.text() };
     } catch (error) {
-      const cause = error instanceof Error && error.cause !== undefined ? messageOf(error.cause) : messageOf(error);
+      const cause = causeOf(error);
       throw unhealthy(`${url} does not answer: ${cause}`, error);
     }
   };

@@ -7,7 +7,7 @@ import { createGunzip } from "node:zlib";
 import { extract, type Header } from "tar-stream";
 import { z } from "zod";
 import { type Digest, digestOf, digestOfFile, hexOf } from "../common/digest.ts";
-import { isErrno, messageOf, SlipwayError } from "../common/errors.ts";
+import { causeOf, isErrno, messageOf, SlipwayError } from "../common/errors.ts";
 import { pathExists, readTextIfExists, writeFileAtomic } from "../common/files.ts";
 import { cacheHome } from "../common/home.ts";
 
@@ -287,8 +287,4 @@ function nameOf({ name, type }: Header): string | undefined {
   // a model's folder may itself be what was packed
   if (parts.length > 2 || parts.some((part) => part === "" || part === "..")) throw new Error(`${name} lies elsewhere`);
   return parts.at(-1);
-}
-
-function causeOf(error: unknown): string {
-  return error instanceof Error && error.cause !== undefined ? messageOf(error.cause) : messageOf(error);
 }

@@ -26,7 +26,7 @@ export interface HomeBundle {
  * the bundle. Backups of states stay where they are.
  */
 export async function bundleHome(home: string): Promise<HomeBundle> {
-  const names = (await pathExists(home)) ? (await filesBelow(home)).filter(isBundled) : [];
+  const names = await bundledFiles(home);
   const folder = await mkdtemp(join(tmpdir(), "slipway-bundle-"));
   try {
     await chmod(folder, 0o700);
@@ -38,6 +38,10 @@ export async function bundleHome(home: string): Promise<HomeBundle> {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+async function bundledFiles(home: string): Promise<string[]> {
+  return (await pathExists(home)) ? (await filesBelow(home)).filter(isBundled) : [];
 }
 
 /** Writes a bundle's files into a home, readable by the owner alone, and removes those of the home that it does not have. */
@@ -52,7 +56,7 @@ export async function unbundleHome(home: string, content: Buffer): Promise<numbe
     if (!isBundled(name)) throw new SlipwayError("E_STATE_DAMAGED", `the bundle has a file ${name}`, damagedHint);
     files.set(name, Buffer.concat(chunks));
   }
-  const present = (await pathExists(home)) ? (await filesBelow(home)).filter(isBundled) : [];
+  const present = await bundledFiles(home);
   for (const [name, bytes] of files) await writeFileAtomic(join(home, name), bytes);
   for (const name of present) if (!files.has(name)) await rm(join(home, name));
   return files.size;

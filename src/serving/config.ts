@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { entryOf } from "../common/maps.ts";
 import { aiEngineConfig } from "./aiengine/settings.ts";
 import { frontendConfig } from "./frontend/config.ts";
 import { askingIdentityFiles, identityFiles } from "./runtime/identity-files.ts";
@@ -216,13 +217,10 @@ const kept = new WeakMap<object, Map<string, ServingLimits>>();
 
 /** The limits of a model of this name. Cheap to ask again of the same configuration. */
 export function modelLimitsOf(config: Pick<ServingConfig, "limits" | "models">, model: string): ServingLimits {
-  const known = kept.get(config) ?? new Map<string, ServingLimits>();
-  kept.set(config, known);
+  const known = entryOf(kept, config, () => new Map<string, ServingLimits>());
   const own = modelSettingsOf(config, model);
   const key = own ? model : ""; // names come from requests: no more of them are kept than are configured
-  const limits = known.get(key) ?? servingLimits.parse({ ...config.limits, ...own });
-  known.set(key, limits);
-  return limits;
+  return entryOf(known, key, () => servingLimits.parse({ ...config.limits, ...own }));
 }
 
 /** What is configured for a model of this name. */

@@ -1,5 +1,6 @@
-import { Agent, request } from "node:http";
+import { Agent } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import { askOnce } from "../support/constant-load.ts";
 
 const CONNECTIONS = 8;
 const TICK_MS = 10;
@@ -121,7 +122,9 @@ export class Load {
   async #ask(number: number, allowed: ReadonlySet<string>): Promise<void> {
     const began = performance.now();
     try {
-      const { status, text } = await this.#post(this.#options.bodyOf(number));
+      const body = this.#options.bodyOf(number);
+      const signal = AbortSignal.timeout(DEADLINE_MS);
+      const { status, text } = await askOnce(this.#agent, this.#options.url, { body, signal });
       if (status !== 200) throw new Error(`${status} ${text.slice(0, 300)}`);
       const model = this.#options.modelOf(text, number);
       if (!allowed.has(model)) this.#wrong.push(`${model} answered, allowed: ${[...allowed].join(", ")}`);
@@ -131,22 +134,5 @@ export class Load {
     }
     this.#asked++;
     this.#longestMs = Math.max(this.#longestMs, performance.now() - began);
-  }
-
-  #post(body: string): Promise<{ status: number | undefined; text: string }> {
-    return new Promise((resolve, reject) => {
-      const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
-      const signal = AbortSignal.timeout(DEADLINE_MS);
-      const asked = request(this.#options.url, { method: "POST", agent: this.#agent, headers, signal }, (answer) => {
-        let text = "";
-        answer.setEncoding("utf8").on("data", (part: string) => {
-          text += part;
-        });
-        answer.on("end", () => resolve({ status: answer.statusCode, text }));
-        answer.on("error", reject);
-      });
-      asked.on("error", reject);
-      asked.end(body);
-    });
   }
 }

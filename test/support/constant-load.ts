@@ -9,21 +9,22 @@ export interface LoadAnswer {
   closes: boolean;
 }
 
-/** A GET, or with a body a POST of JSON. Rejects where there is no whole answer; nothing is asked twice. */
+/** A GET, or with a body a POST of JSON, which a text is already. Rejects where there is no whole answer; nothing is asked twice. */
 export function askOnce(
   agent: Agent,
   url: string,
-  { body, socketPath }: { body?: unknown; socketPath?: string } = {},
+  { body, socketPath, signal }: { body?: unknown; socketPath?: string; signal?: AbortSignal } = {},
 ): Promise<LoadAnswer> {
   const { hostname, port, pathname } = new URL(url);
   const headers = body === undefined ? {} : { "content-type": "application/json" };
   const where = socketPath === undefined ? { hostname, port } : { socketPath };
-  const options = { ...where, path: pathname, agent, method: body === undefined ? "GET" : "POST", headers };
+  const options = { ...where, path: pathname, agent, method: body === undefined ? "GET" : "POST", headers, signal };
   return new Promise((resolve, reject) => {
     request(options, (answer) => {
       let text = "";
       answer
-        .on("data", (chunk: Buffer) => {
+        .setEncoding("utf8")
+        .on("data", (chunk: string) => {
           text += chunk;
         })
         .on("error", reject)
@@ -32,7 +33,7 @@ export function askOnce(
         );
     })
       .on("error", reject)
-      .end(body === undefined ? undefined : JSON.stringify(body));
+      .end(body === undefined || typeof body === "string" ? body : JSON.stringify(body));
   });
 }
 

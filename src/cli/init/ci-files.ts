@@ -45,6 +45,16 @@ function planPaths(plan: CiPlan): string[] {
 
 const SLIPWAY = "node bin/slipway.mjs";
 
+/** What each job on GitHub begins with. */
+const GITHUB_START = `    steps:
+      - uses: actions/checkout@v4
+      - uses: actions/setup-node@v4
+        with:
+          node-version: 22
+      - name: Fetch the stacks' state and keys
+        run: ${SLIPWAY} home restore --os-cloud envvars
+`;
+
 function github(plan: CiPlan): string {
   const { stack, model, branch } = plan;
   const listed = (paths: string[]) => paths.map((path) => `      - "${path}"`).join("\n");
@@ -86,14 +96,7 @@ jobs:
     permissions:
       contents: read
       pull-requests: write
-    steps:
-      - uses: actions/checkout@v4
-      - uses: actions/setup-node@v4
-        with:
-          node-version: 22
-      - name: Fetch the stacks' state and keys
-        run: ${SLIPWAY} home restore --os-cloud envvars
-      - name: Preview
+${GITHUB_START}      - name: Preview
         run: ${SLIPWAY} preview "$STACK" --os-cloud envvars 2>&1 | tee plan.txt
       - name: Comment the plan
         if: always()
@@ -109,14 +112,7 @@ jobs:
     runs-on: ubuntu-24.04
     timeout-minutes: 60
     environment: ${stack}
-    steps:
-      - uses: actions/checkout@v4
-      - uses: actions/setup-node@v4
-        with:
-          node-version: 22
-      - name: Fetch the stacks' state and keys
-        run: ${SLIPWAY} home restore --os-cloud envvars
-      - name: Deploy
+${GITHUB_START}      - name: Deploy
         run: ${SLIPWAY} deploy "$STACK" --model "$MODEL" --lock-wait 600 --os-cloud envvars 2>&1 | tee result.txt
       - name: Ask the endpoint
         run: ${SLIPWAY} check "$STACK" --os-cloud envvars --timeout 30 2>&1 | tee -a result.txt

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { messageOf, SlipwayError } from "../../common/errors.ts";
+import { causeOf, SlipwayError } from "../../common/errors.ts";
 import { jobStates } from "../../serving/jobs/records.ts";
 import { printable } from "../ui/reporter.ts";
 import { type ServerSentEvent, serverSentEvents } from "./server-sent-events.ts";
@@ -123,7 +123,7 @@ export class HostJobs {
 
   #gone(error: unknown): SlipwayError {
     if (error instanceof SlipwayError) return error;
-    const cause = error instanceof Error && error.cause !== undefined ? messageOf(error.cause) : messageOf(error);
+    const cause = causeOf(error);
     return new SlipwayError("E_UNHEALTHY", `${this.#url} does not answer: ${cause}`, {
       hint: "Look with `slipway status` and `slipway check` whether the host serves.",
       cause: error,

@@ -25,7 +25,7 @@ export const verb = declare({
   run: async ({ args, reporter, signal }) => {
     const trial = trialOf(args);
     const workspace = await openWorkspace(args);
-    const { model, payload, watch: watchSeconds, force, lockWait } = args as typeof args & { lockWait?: number };
+    const { model, payload, watch: watchSeconds, force, lockWait } = args;
     const { checks, ...released } = await whileLocked(
       workspace,
       { verb: "deploy", reporter, lockWait, signal },

@@ -12,7 +12,7 @@ export const verb = declare({
   run: async ({ args, reporter, signal }) => {
     const wanted = sequenceOf((args as { release?: string }).release);
     const workspace = await openWorkspace(args);
-    const { watch: watchSeconds, lockWait } = args as typeof args & { lockWait?: number };
+    const { watch: watchSeconds, lockWait } = args;
     const released = await whileLocked(workspace, { verb: "rollback", reporter, lockWait, signal }, (lock) =>
       rollBack(workspace, reporter, wanted, { lock, watchSeconds, signal }),
     );

@@ -31,8 +31,8 @@ export const verb = declare({
     const grpc = grpcAddress(outputs);
     // an address that does not lead to the host may be somebody else's by now: it is not asked
     const unserved = attached ? "no release has passed its gate yet" : "no address leads to the host";
-    const health = attached && expectation !== undefined ? await healthOf(url, expectation, stackHome) : unserved;
     const token = await findOwnToken(stackHome);
+    const health = attached && expectation !== undefined ? await healthOf(url, expectation, token) : unserved;
     const last = attached ? (await readReleaseStatus(url, { token }))?.last : undefined;
     const state = server?.status ?? "GONE";
     const host = hostObject(outputs, { attached, state });
@@ -79,9 +79,9 @@ function wordsOf({ sequence, result, phase, failure }: ReleaseReport): string {
   return `release ${sequence} ${result} in ${phase}${failure === undefined ? "" : `: ${failure.reason}`}`;
 }
 
-async function healthOf(url: string, expectation: Expectation, stackHome: string): Promise<string> {
+async function healthOf(url: string, expectation: Expectation, token: string | undefined): Promise<string> {
   try {
-    await checkEndpoint(url, expectation, { timeoutMs: 5000, token: await findOwnToken(stackHome) });
+    await checkEndpoint(url, expectation, { timeoutMs: 5000, token });
     return "serving";
   } catch (error) {
     return messageOf(error);

@@ -2,6 +2,8 @@ import { isDeepStrictEqual } from "node:util";
 import { wayOf } from "../../serving/frontend/releases/version-figures.ts";
 import {
   addVersion,
+  identityOf,
+  isSameModel,
   loadVersion,
   type Registry,
   setTrial,
@@ -48,7 +50,7 @@ export function changesModelsAlone(from: Manifest, to: Manifest): boolean {
 /** With these models in memory, beside what serves. Throws SlipwayError E_MODEL_MISMATCH. */
 export function withLoaded(registry: Registry, models: readonly Model[]): Registry {
   return models.reduce(
-    (changed, { name, version, digest }) => loadVersion(addVersion(changed, { name, version, digest }), name, version),
+    (changed, model) => loadVersion(addVersion(changed, identityOf(model)), model.name, model.version),
     registry,
   );
 }
@@ -56,9 +58,10 @@ export function withLoaded(registry: Registry, models: readonly Model[]): Regist
 /** With the manifest's versions as it says; those that served before stay in memory. Throws SlipwayError E_MODEL_MISMATCH. */
 export function withLineup(registry: Registry, manifest: Manifest): Registry {
   const { trial } = manifest;
-  const { name, version, digest } = defaultModel(manifest);
+  const model = identityOf(defaultModel(manifest));
+  const { name, version } = model;
   if (trial && trial.model.name !== name) throw new Error(`${trial.model.name} cannot be tried beside ${name}`);
-  const live = switchVersion(addVersion(registry, { name, version, digest }), name, version);
+  const live = switchVersion(addVersion(registry, model), name, version);
   const standard = useAsDefault(live, name);
   if (trial === undefined) return setTrial(standard, name, undefined);
   return setTrial(withLoaded(standard, [trial.model]), name, { version: trial.model.version, ...trial.traffic });
@@ -80,9 +83,4 @@ export function withoutModels(registry: Registry, models: readonly Model[]): Reg
     const known = Object.hasOwn(changed.models, name) ? changed.models[name] : undefined;
     return known?.versions.some((one) => one.version === version) ? unload(changed, name, version) : changed;
   }, registry);
-}
-
-/** Whether two manifests name the same package by the same name and version. */
-export function isSameModel(a: Model, b: Model): boolean {
-  return a.name === b.name && a.version === b.version && a.digest === b.digest;
 }

@@ -1,3 +1,4 @@
+import { isSameModel } from "../../serving/models/registry.ts";
 import { updateRegistry } from "../../serving/models/registry-file.ts";
 import { loadInTurn } from "../exchange.ts";
 import { numbersShown, requireAnswer, resultOfJob, StillWaiting } from "../gate.ts";
@@ -7,7 +8,7 @@ import { ensureModel, readProbe, shareRegistry } from "../model.ts";
 import type { ReleasePhase } from "../release-progress.ts";
 import { gateSchema } from "../release-terms.ts";
 import { deathsBetween, restartCounts } from "./lasting-services.ts";
-import { isSameModel, modelsOnlyIn, subjectsOf, withLoaded } from "./lineup.ts";
+import { modelsOnlyIn, subjectsOf, withLoaded } from "./lineup.ts";
 import type { OwnFrontend } from "./own-frontend.ts";
 import type { ReleaseProgress } from "./progress.ts";
 import { letGo, switchTo } from "./switch.ts";

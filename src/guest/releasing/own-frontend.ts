@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type VersionFigures, versionFigures } from "../../serving/frontend/releases/version-figures.ts";
-import type { ModelIdentity } from "../../serving/models/registry.ts";
+import { isSameModel, type ModelIdentity } from "../../serving/models/registry.ts";
 import { type Ask, askingAs, NotAnswered } from "../asking.ts";
 import type { Role } from "./lineup.ts";
 
@@ -49,41 +49,41 @@ export class OwnFrontend {
    * Waits until these versions serve in these ways for every one of the frontend's processes.
    * @throws Error naming the first for which they do not
    */
-  async untilServing(roles: readonly Role[]): Promise<void> {
+  untilServing(roles: readonly Role[]): Promise<void> {
+    return this.#until((figures) => missingRole(figures, roles));
+  }
+
+  /** Waits until every one of the frontend's processes knows that these models are in memory. Throws Error naming the first that is not. */
+  untilLoaded(models: readonly ModelIdentity[]): Promise<void> {
+    return this.#until((figures) => missingModel(figures, models));
+  }
+
+  /** @param missingIn what is missing yet, in words */
+  async #until(missingIn: (figures: VersionFigures) => string | undefined): Promise<void> {
     const deadline = performance.now() + CONFIRM_MS;
     for (;;) {
-      const missing = missingRole(await this.figures(), roles);
+      const missing = missingIn(await this.figures());
       if (missing === undefined) return;
       if (performance.now() > deadline) throw new Error(missing);
       await sleep(LOOK_MS);
     }
   }
+}
 
-  /** Waits until every one of the frontend's processes knows that these models are in memory. Throws Error naming the first that is not. */
-  async untilLoaded(models: readonly ModelIdentity[]): Promise<void> {
-    const deadline = performance.now() + CONFIRM_MS;
-    for (;;) {
-      const { processes, serves } = await this.figures();
-      const knowing = (model: ModelIdentity) =>
-        serves.filter((one) => isSame(one, model)).reduce((sum, one) => sum + one.processes, 0);
-      const missing = models.find((model) => processes === 0 || knowing(model) < processes);
-      if (missing === undefined) return;
-      if (performance.now() > deadline) throw new Error(`no runtime tells of ${missing.name} ${missing.version}`);
-      await sleep(LOOK_MS);
-    }
-  }
+/** The first model that not every process of the frontend knows to be in memory, in words. */
+function missingModel({ processes, serves }: VersionFigures, models: readonly ModelIdentity[]): string | undefined {
+  const knowing = (model: ModelIdentity) =>
+    serves.filter((one) => isSameModel(one, model)).reduce((sum, one) => sum + one.processes, 0);
+  const missing = models.find((model) => processes === 0 || knowing(model) < processes);
+  return missing && `no runtime tells of ${missing.name} ${missing.version}`;
 }
 
 /** The first role that not every process of the frontend knows of, in words. */
 function missingRole({ processes, serves }: VersionFigures, roles: readonly Role[]): string | undefined {
   for (const { model, way } of roles) {
-    const knowing = serves.find((one) => isSame(one, model) && one.way === way)?.processes ?? 0;
+    const knowing = serves.find((one) => isSameModel(one, model) && one.way === way)?.processes ?? 0;
     if (processes > 0 && knowing === processes) continue;
     return `${model.name} ${model.version} is ${way} for ${knowing} of ${processes} processes of the frontend`;
   }
   return undefined;
-}
-
-function isSame(a: ModelIdentity, b: ModelIdentity): boolean {
-  return a.name === b.name && a.version === b.version && a.digest === b.digest;
 }

@@ -1,5 +1,6 @@
 import { messageOf } from "../../common/errors.ts";
 import { writeFileAtomic } from "../../common/files.ts";
+import { identityOf } from "../../serving/models/registry.ts";
 import { defaultModel, type Manifest } from "../manifest.ts";
 import type { GuestPaths } from "../paths.ts";
 import type { ReleasePhase, ReleaseReport, ReleaseStatus } from "../release-progress.ts";
@@ -80,9 +81,4 @@ export class ReleaseProgress {
 
 function tell(error: unknown): void {
   console.error(`the release's progress cannot be told: ${messageOf(error)}`);
-}
-
-/** Which model, without where its package lies. */
-export function identityOf({ name, version, digest }: Manifest["models"][number]): ReleaseReport["model"] {
-  return { name, version, digest };
 }

@@ -3,6 +3,7 @@ import { updateRegistry } from "../../serving/models/registry-file.ts";
 import { switchModels } from "../exchange.ts";
 import type { Host } from "../host.ts";
 import type { Manifest, Model } from "../manifest.ts";
+import { runtimeUnit } from "../units.ts";
 import { lineupOf, withLineup, withoutModels } from "./lineup.ts";
 import type { OwnFrontend } from "./own-frontend.ts";
 
@@ -12,10 +13,17 @@ const SWITCH_MS = 5000;
 /**
  * From now on the manifest's versions answer as it says: told to all runtimes, and confirmed by every process of the frontend. Those that
  * answered before stay in memory.
+ * @param forgotten models that are in no memory afterwards, however far they had come
  * @throws Error naming what does not
  */
-export async function switchTo(host: Host, frontend: OwnFrontend, manifest: Manifest): Promise<void> {
-  await updateRegistry(host.paths.models, (registry) => withLineup(registry, manifest));
+export async function switchTo(
+  host: Host,
+  frontend: OwnFrontend,
+  manifest: Manifest,
+  forgotten: readonly Model[] = [],
+): Promise<void> {
+  // in one step: a runtime that starts anew meanwhile must not meet what took it down
+  await updateRegistry(host.paths.models, (registry) => withoutModels(withLineup(registry, manifest), forgotten));
   await exchange(host);
   await frontend.untilServing(lineupOf(manifest));
 }
@@ -27,27 +35,11 @@ export async function letGo(host: Host, models: readonly Model[]): Promise<void>
   await exchange(host);
 }
 
-/**
- * The manifest's versions answer again, and these are in no memory any more, however far they had come.
- * @throws Error naming what does not
- */
-export async function switchBack(
-  host: Host,
-  frontend: OwnFrontend,
-  manifest: Manifest,
-  failed: readonly Model[],
-): Promise<void> {
-  // in one step: a runtime that starts anew meanwhile must not meet what took it down
-  await updateRegistry(host.paths.models, (registry) => withoutModels(withLineup(registry, manifest), failed));
-  await exchange(host);
-  await frontend.untilServing(lineupOf(manifest));
-}
-
 /** A runtime that is stuck is started anew while another one answers. Throws where none does. */
 async function exchange(host: Host): Promise<void> {
   const { switched, late } = await switchModels(host, SWITCH_MS);
   if (late.length > 1 && switched.length === 0) throw new Error(`none of ${late.length} runtimes switches its models`);
   for (const socket of late) {
-    await host.run("systemctl", ["restart", `slipway-runtime@${basename(socket, ".sock")}.service`]);
+    await host.run("systemctl", ["restart", runtimeUnit(basename(socket, ".sock"))]);
   }
 }

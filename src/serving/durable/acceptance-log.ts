@@ -1,4 +1,5 @@
 import { type Redis, ReplyError } from "ioredis";
+import { asBuffer } from "../runtime/frames.ts";
 import { ACCEPT_KEYED, type DurableKeys, HAND_OVER, LIVE, pendingMark, SETTLE } from "./protocol.ts";
 
 export interface AcceptanceLogOptions {
@@ -167,8 +168,4 @@ export class AcceptanceLog {
       this.#isSweeping = false;
     }
   }
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from "fastify";
-import { durableModels, type ServingConfig } from "../config.ts";
+import { modelSettingsOf, type ServingConfig } from "../config.ts";
 import type { ServedModel } from "../routing/question.ts";
 import { HttpError } from "./errors.ts";
 
@@ -28,7 +28,7 @@ export function requireKeptKey(
   { model, card }: ServedModel,
   key: string | undefined,
 ): string | undefined {
-  if (key === undefined || durableModels(config).includes(model.name)) return key;
+  if (key === undefined || modelSettingsOf(config, model.name)?.durable) return key;
   if (card.pure !== false) return undefined;
   throw new HttpError(400, "KEY_UNUSABLE", `${model.name} is not durable: no answer is kept for an Idempotency-Key`);
 }

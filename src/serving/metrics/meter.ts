@@ -30,6 +30,11 @@ export interface Reading {
   cells: Cell[];
 }
 
+/** The figures of one family by its name; none where it was not read. */
+export function cellsIn(readings: readonly Reading[], name: string): readonly Cell[] {
+  return readings.find(({ family }) => family.name === name)?.cells ?? [];
+}
+
 /** A counter for one choice of labels. */
 export interface Counter {
   add(count: number): void;

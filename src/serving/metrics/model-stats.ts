@@ -1,3 +1,4 @@
+import { entryOf } from "../../common/maps.ts";
 import type { Timing } from "../runtime/frames.ts";
 import type { Counter, Meter, Reading } from "./meter.ts";
 
@@ -106,15 +107,11 @@ export function modelStatsOf(meter: Meter): ModelStats {
     recorders.set(model, recorder);
     return recorder;
   };
-  const batchesOf = ({ batches: known }: Recorder, { name, version }: Model, size: number): Pair => {
-    let pair = known.get(size);
-    if (!pair) {
+  const batchesOf = ({ batches: known }: Recorder, { name, version }: Model, size: number): Pair =>
+    entryOf(known, size, () => {
       const labels = [name, version, String(size)];
-      pair = { count: batches(...labels), seconds: batchSeconds(...labels) };
-      known.set(size, pair);
-    }
-    return pair;
-  };
+      return { count: batches(...labels), seconds: batchSeconds(...labels) };
+    });
   const touch = ({ last }: Recorder) => {
     last.value = Date.now() / 1000;
   };

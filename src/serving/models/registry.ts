@@ -13,6 +13,16 @@ export const identitySchema = z.object({
 /** Which model: the user's name for it, a version of it, and the digest of its package. */
 export type ModelIdentity = z.infer<typeof identitySchema>;
 
+/** Whether both are the same package by the same name and version. */
+export function isSameModel(a: ModelIdentity, b: ModelIdentity): boolean {
+  return a.name === b.name && a.version === b.version && a.digest === b.digest;
+}
+
+/** Which model something is, without what else is known of it. */
+export function identityOf({ name, version, digest }: ModelIdentity): ModelIdentity {
+  return { name, version, digest };
+}
+
 const versionSchema = z.object({
   version: z.string(),
   digest: digestSchema,

@@ -219,6 +219,7 @@ function aligned(body: Uint8Array): Uint8Array {
   return copy;
 }
 
-function asBuffer(bytes: Uint8Array): Buffer {
+/** The same bytes, not copied. */
+export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -45,10 +45,14 @@ export async function identityFor<T extends IdentityFiles>(
  * @throws SlipwayError E_CONFIG_INVALID when one cannot be read
  */
 export async function readIdentity<T extends IdentityFiles>(files: T, setting: string): Promise<T> {
-  const read = (path: string) =>
-    readFile(path, "utf8").catch((cause: unknown) => {
-      throw new SlipwayError("E_CONFIG_INVALID", `serving.json: ${setting}: ${messageOf(cause)}`, { cause });
-    });
+  const read = (path: string) => readSettingFile(path, setting);
   const [cert, key, ca] = await Promise.all([read(files.cert), read(files.key), read(files.ca)]);
   return { ...files, cert, key, ca };
+}
+
+/** The text of a file that a key of serving.json names. Throws SlipwayError E_CONFIG_INVALID where it cannot be read. */
+export async function readSettingFile(path: string, setting: string): Promise<string> {
+  return readFile(path, "utf8").catch((cause: unknown) => {
+    throw new SlipwayError("E_CONFIG_INVALID", `serving.json: ${setting}: ${messageOf(cause)}`, { cause });
+  });
 }

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { messageOf, SlipwayError } from "../../common/errors.ts";
-import type { LoadedVersion } from "../models/registry.ts";
+import { isSameModel, type LoadedVersion } from "../models/registry.ts";
 import type { ServableModel } from "../models/verify.ts";
 import { Batcher, type BatchLimits } from "./batcher.ts";
 import type { RuntimeModel, SyncResult } from "./hello.ts";
@@ -83,7 +83,7 @@ export class ModelSet {
     const failed: SyncResult["failed"] = [];
     const served: Slot[] = [];
     for (const version of wanted) {
-      const known = this.#served.find(({ model }) => isSame(model, version));
+      const known = this.#served.find(({ model }) => isSameModel(model, version));
       if (known) {
         served.push(Object.assign(known, { live: version.live, default: version.default, trial: version.trial }));
         continue;
@@ -134,8 +134,4 @@ export class ModelSet {
     await loaded.close();
     this.#options.log.info({ model }, "model let go");
   }
-}
-
-function isSame(a: RuntimeModel["model"], b: RuntimeModel["model"]): boolean {
-  return a.name === b.name && a.version === b.version && a.digest === b.digest;
 }

@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
 import { messageOf, SlipwayError } from "../../common/errors.ts";
+import { readSettingFile } from "../runtime/identity.ts";
 import { judgeCertificates, type TlsTexts } from "./certificates.ts";
 import type { ServerTls } from "./settings.ts";
 
@@ -74,10 +74,7 @@ export async function openCertificates(
 }
 
 async function readTlsFiles(paths: ServerTls, setting: string): Promise<TlsTexts> {
-  const read = (path: string) =>
-    readFile(path, "utf8").catch((cause: unknown) => {
-      throw new SlipwayError("E_CONFIG_INVALID", `serving.json: ${setting}: ${messageOf(cause)}`, { cause });
-    });
+  const read = (path: string) => readSettingFile(path, setting);
   const [cert, key, ca] = await Promise.all([
     read(paths.cert),
     read(paths.key),

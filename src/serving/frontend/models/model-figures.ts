@@ -1,3 +1,4 @@
+import { entryOf } from "../../../common/maps.ts";
 import { type ModelCounters, modelCountersOf } from "../../metrics/counters.ts";
 import type { Cell, Histogram, Meter } from "../../metrics/meter.ts";
 import { modelStatsOf } from "../../metrics/model-stats.ts";
@@ -111,23 +112,9 @@ function counted(router: AskedRouter, meter: Meter): AskedRouter {
     latency: latencies(model.name, model.version),
   });
   const known = new WeakMap<ServedModel, ReturnType<typeof figuresOf>>();
-  const ownOf = (served: ServedModel) => {
-    let own = known.get(served);
-    if (!own) {
-      own = figuresOf(served);
-      known.set(served, own);
-    }
-    return own;
-  };
-  const countersOf = (served: ServedModel, worker = NOBODY) => {
-    const { byWorker } = ownOf(served);
-    let own = byWorker.get(worker);
-    if (!own) {
-      own = counters(served.model, worker);
-      byWorker.set(worker, own);
-    }
-    return own;
-  };
+  const ownOf = (served: ServedModel) => entryOf(known, served, () => figuresOf(served));
+  const countersOf = (served: ServedModel, worker = NOBODY) =>
+    entryOf(ownOf(served).byWorker, worker, () => counters(served.model, worker));
   const stats = modelStatsOf(meter);
   const rows = meter.histogram({
     name: "slipway_predict_rows",

@@ -20,8 +20,9 @@ export async function versionsOf(
 ): Promise<ListedVersion[]> {
   const { models } = await readRegistry(config.modelsDir);
   const known = Object.hasOwn(models, name) ? (models[name]?.versions ?? []) : [];
+  const serving = router.models;
   return known.toReversed().map(({ version, digest }) => {
-    const served = router.models.find(({ model }) => model.name === name && model.digest === digest);
+    const served = serving.find(({ model }) => model.name === name && model.digest === digest);
     return {
       version,
       digest,

@@ -3,7 +3,7 @@ import type { JobQueue } from "../../jobs/queue.ts";
 import type { QueueLoad } from "../../jobs/queue-loads.ts";
 import type { JobReport } from "../../jobs/records.ts";
 import { thinned, type trainingCurves } from "../../jobs/training-curve.ts";
-import type { Reading } from "../../metrics/meter.ts";
+import { cellsIn, type Reading } from "../../metrics/meter.ts";
 import { modelStatisticsIn } from "../../metrics/model-stats.ts";
 import type { ModelIdentity } from "../../models/registry.ts";
 import type { ListedModel } from "../../routing/directory.ts";
@@ -62,7 +62,7 @@ export function liveFigures(readings: readonly Reading[], router: FrontendContex
     (latency?.cells ?? []).reduce((total, { value }) => total + ((value as number[])[at] ?? 0), 0),
   );
   const rowsOf = new Map(
-    cellsOf(readings, LIVE_FIGURES.runtimeRows).map(({ labels: [, id = ""], value }) => [id, value as number]),
+    cellsIn(readings, LIVE_FIGURES.runtimeRows).map(({ labels: [, id = ""], value }) => [id, value as number]),
   );
   const trials = trialFiguresIn(readings);
   const trialOf = (model: ModelIdentity) => {
@@ -70,7 +70,7 @@ export function liveFigures(readings: readonly Reading[], router: FrontendContex
     const { reasked, shadow } = trials.find(isOf) ?? unaskedTrial(model);
     return { reasked, shadow };
   };
-  const sum = (name: string) => cellsOf(readings, name).reduce((total, { value }) => total + (value as number), 0);
+  const sum = (name: string) => cellsIn(readings, name).reduce((total, { value }) => total + (value as number), 0);
   return {
     at,
     predictions: {
@@ -101,10 +101,6 @@ export function liveFigures(readings: readonly Reading[], router: FrontendContex
       };
     }),
   };
-}
-
-function cellsOf(readings: readonly Reading[], name: string) {
-  return readings.find(({ family }) => family.name === name)?.cells ?? [];
 }
 
 /** A job in a few words. */

@@ -1,4 +1,4 @@
-import type { Reading } from "../../metrics/meter.ts";
+import { cellsIn, type Reading } from "../../metrics/meter.ts";
 import { modelStatisticsIn } from "../../metrics/model-stats.ts";
 import { LIVE_FIGURES, RELEASE_FIGURES } from "../models/model-figures.ts";
 import { type TrialFigures, trialFiguresIn } from "../trials/trial-figures.ts";
@@ -64,8 +64,4 @@ function together(figures: readonly AskedVersion[], more: readonly AskedVersion[
     };
   });
   return [...both, ...more.filter((one) => one.answered + one.failed > 0 && !figures.some(isOf(one)))];
-}
-
-function cellsIn(readings: readonly Reading[], name: string) {
-  return readings.find(({ family }) => family.name === name)?.cells ?? [];
 }

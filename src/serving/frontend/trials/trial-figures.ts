@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { trafficSchema } from "../../../guest/release-terms.ts";
-import type { Meter, Reading } from "../../metrics/meter.ts";
+import { cellsIn, type Meter, type Reading } from "../../metrics/meter.ts";
 import { PREDICT_BUCKETS } from "../../metrics/predict-buckets.ts";
 import type { ServedModel } from "../../routing/question.ts";
 import type { ShadowFigures } from "../../routing/trials/shadow.ts";
@@ -96,8 +96,7 @@ export function meterTrials(meter: Meter): { shadow: ShadowFigures; reasked: (tr
 
 /** The figures of {@link meterTrials} among a frontend's, version by version. */
 export function trialFiguresIn(readings: readonly Reading[]): TrialFigures[] {
-  const readingOf = (name: string) => readings.find(({ family }) => family.name === name);
-  const bounds = readingOf(SECONDS)?.family.buckets ?? [];
+  const bounds = readings.find(({ family }) => family.name === SECONDS)?.family.buckets ?? [];
   const found = new Map<string, TrialFigures>();
   const find = ([name = "", version = ""]: readonly string[]): TrialFigures => {
     const key = `${name}\0${version}`;
@@ -105,17 +104,17 @@ export function trialFiguresIn(readings: readonly Reading[]): TrialFigures[] {
     found.set(key, figures);
     return figures;
   };
-  for (const { labels, value } of readingOf(REASKED)?.cells ?? []) find(labels).reasked = value as number;
-  for (const { labels, value } of readingOf(COPIES)?.cells ?? []) {
+  for (const { labels, value } of cellsIn(readings, REASKED)) find(labels).reasked = value as number;
+  for (const { labels, value } of cellsIn(readings, COPIES)) {
     const { shadow } = find(labels);
     const outcome = labels[2] as Outcome;
     if (outcome !== "same") shadow[outcome] = value as number;
     if (outcome !== "dropped") shadow.asked += value as number;
   }
-  for (const { labels, value } of readingOf(LARGEST)?.cells ?? []) {
+  for (const { labels, value } of cellsIn(readings, LARGEST)) {
     find(labels).shadow.largestDifference = value as number;
   }
-  for (const { labels, value } of readingOf(SECONDS)?.cells ?? []) {
+  for (const { labels, value } of cellsIn(readings, SECONDS)) {
     find(labels).shadow.latency.counts = (value as number[]).slice(0, bounds.length + 1);
   }
   return [...found.values()];

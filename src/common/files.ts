@@ -35,7 +35,7 @@ export async function writeFileAtomic(path: string, content: string | Uint8Array
  * Replaces a file that has another text, as {@link writeFileAtomic} does.
  * @returns whether it had
  */
-export async function ensureText(path: string, text: string, mode?: number): Promise<boolean> {
+export async function ensureText(path: string, text: string, mode: number): Promise<boolean> {
   if ((await readTextIfExists(path)) === text) return false;
   await writeFileAtomic(path, text, mode);
   return true;

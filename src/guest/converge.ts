@@ -67,7 +67,7 @@ export async function converge(
   const { token, changed, listeners } = await journal.step("units", async () => {
     const token = await ensureTokens(host, tokens);
     // whoever reads it reads it at its start
-    const readers = (await ensureText(paths.serving, file)) ? payloadServices : [];
+    const readers = (await ensureText(paths.serving, file, 0o644)) ? payloadServices : [];
     const { changed, listeners } = await ensureUnits(host, settings, instances);
     return { token, changed: [...readers, ...changed], listeners };
   });

@@ -63,7 +63,7 @@ export async function ensureQueueConfig({ paths, run }: Host, port: number, dura
     await writeFileAtomic(paths.queuePassword, `${password}\n`);
   }
   const config = queueConfig({ port, password, folder: "/var/lib/slipway/queue", durable });
-  const changed = await ensureText(paths.queueConfig, config);
+  const changed = await ensureText(paths.queueConfig, config, 0o600);
   const files = [paths.queuePassword, paths.queueConfig];
   await run("chown", [`root:${SERVICE_USER}`, ...files]);
   for (const file of files) await chmod(file, 0o640);

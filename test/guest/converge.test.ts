@@ -31,6 +31,8 @@ describe("converge", () => {
     expect(readFileSync(join(payload, "app/bootstrap.mjs"), "utf8")).toBe("1");
     expect(defaultModel(await readRegistry(paths.models))).toMatchObject({ digest: manifest.models[0]?.digest });
     const written = servingConfig.parse(JSON.parse(readFileSync(paths.serving, "utf8")));
+    // the services read it, and are not root
+    expect(statSync(paths.serving).mode & 0o777).toBe(0o644);
     expect(written).toMatchObject({ payload: manifest.payload.digest, modelsDir: paths.models, generation: "g1" });
     expect(commands).toContain(
       "systemctl enable --quiet slipway-runtime@default-0.service slipway-runtime@default-1.service slipway-frontend@a.service slipway-agent.service slipway-frontend.socket",

@@ -59,9 +59,8 @@ export async function watchRelease(terms: WatchTerms, before: Before): Promise<v
   const { frontend, gate, progress, watched, pause } = terms;
   const end = performance.now() + gate.watchSeconds * 1000;
   const golden = await goldenQuestion(terms.host, watched);
-  for (;;) {
-    const left = end - performance.now();
-    if (left <= 0 || (await pause(Math.min(LOOK_MS, left))) === "newer") return;
+  for (let left = end - performance.now(); ; left = end - performance.now()) {
+    if (left > 0 && (await pause(Math.min(LOOK_MS, left))) === "newer") return;
     const deaths = deathsBetween(before.restarts, await restartCounts(terms.host));
     if (deaths !== undefined) throw new Error(deaths);
     await frontend.askPatiently("/v2/health/ready");
@@ -74,6 +73,8 @@ export async function watchRelease(terms: WatchTerms, before: Before): Promise<v
     if (trial) tellTrial(progress, trial);
     const misconduct = misconductOf(`${watched.name} ${watched.version}`, conduct, before.compared ?? unasked, gate);
     if (misconduct !== undefined) throw new Error(misconduct);
+    // the last look begins when the time is over: what came to pass while the one before it waited for an answer counts too
+    if (left <= 0) return;
   }
 }
 

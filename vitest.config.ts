@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
-import { compileCache } from "./src/common/compile-cache.ts";
+import { compileCache } from "./src/common/compile-cache.mjs";
 
 // Two projects: `fast` needs nothing but Node; `e2e` boots real guests one test file at a time (a boot costs seconds of CPU).
 // `npm test` runs both at once.

@@ -1,5 +1,5 @@
 import { enableCompileCache } from "node:module";
-import { compileCache } from "../../src/common/compile-cache.ts";
+import { compileCache } from "../../src/common/compile-cache.mjs";
 import type { Engine, StackReference } from "../../src/engine/engine.ts";
 import type { ResourceProvider } from "../../src/engine/resource-provider.ts";
 

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { compileCache } from "../../src/common/compile-cache.ts";
+import { compileCache } from "../../src/common/compile-cache.mjs";
 import { waitFor } from "../../src/common/wait.ts";
 import { type JobBench, openBench, request } from "../../test/serving/jobs/setup.ts";
 import { startProcess, type TestProcess } from "../../test/serving/support.ts";

@@ -6,6 +6,7 @@ import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { compileCache } from "../../src/common/compile-cache.mjs";
 import { prunePackages } from "./prune.mjs";
 
 /** The project's folder. */
@@ -81,7 +82,10 @@ const youngGeneration = "--max-semi-space-size=2";
 
 /** Runs a script with the pinned Node in place of this process: its exit status and signals are ours. */
 export function handOver(script, args, env = process.env) {
-  const child = spawn(pinnedNode(), [youngGeneration, join(root, script), ...args], { stdio: "inherit", env });
+  const child = spawn(pinnedNode(), [youngGeneration, join(root, script), ...args], {
+    stdio: "inherit",
+    env: { ...env, NODE_COMPILE_CACHE: compileCache(env) },
+  });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
   return new Promise((resolve) => {
     child.on("error", (error) => fail(error.message));

@@ -3,7 +3,6 @@ import { createEmbeddedEngine } from "../engine/embedded/embedded-engine.ts";
 import type { Engine } from "../engine/engine.ts";
 import { findInstallation, type RequiredPlugin, requireInstallation } from "../engine/official/find.ts";
 import { createOfficialEngine } from "../engine/official/official-engine.ts";
-import { createOpenStackProvider } from "../provider/provider.ts";
 import { openstackPackage, openstackVersion } from "../provider/serve/identity.ts";
 
 type Kind = Engine["kind"];
@@ -57,6 +56,10 @@ export function engineOf(kind: Kind, extraCloudsFiles: string[]): Engine {
   if (kind === "official") return createOfficialEngine({ plugins: requiredPlugins });
   const ours = process.env.SLIPWAY_OPENSTACK_PLUGIN === "1" ? undefined : openstackPackage;
   return createEmbeddedEngine({
-    providers: (name) => (name === ours ? createOpenStackProvider({ extraCloudsFiles }) : undefined),
+    providers: async (name) => {
+      if (name !== ours) return undefined;
+      const { createOpenStackProvider } = await import("../provider/provider.ts");
+      return createOpenStackProvider({ extraCloudsFiles });
+    },
   });
 }

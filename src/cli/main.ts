@@ -1,13 +1,9 @@
-import { enableCompileCache } from "node:module";
 import yargs, { type CommandModule } from "yargs";
 import { hideBin } from "yargs/helpers";
-import { compileCache } from "../common/compile-cache.ts";
 import { SlipwayError } from "../common/errors.ts";
 import { type GlobalOptions, globalOptions } from "./options.ts";
 import { Reporter } from "./ui/reporter.ts";
 import type { Entry, Verb } from "./verb.ts";
-
-enableCompileCache(compileCache()); // before any verb is loaded
 
 const entries: Entry[] = [
   {

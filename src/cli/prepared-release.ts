@@ -1,6 +1,5 @@
 import { followedManifest, type StagedRelease, stageRelease } from "../release/publication.ts";
 import type { StackLock } from "../release/stack-lock.ts";
-import { ensureLoginKey } from "../remote/login-key.ts";
 import { type Delivery, deliveryOf } from "./delivery.ts";
 import { passGateHere } from "./gate-here.ts";
 import { givenModel, type ReadyModel } from "./given-model.ts";
@@ -46,6 +45,7 @@ export async function prepareRelease(
   await passGateHere(workspace, reporter, model, { place, followed, url: undefined, signal });
   const where = delivery.bring === undefined ? "in the object store" : "ready to be pushed";
   const staged = await reporter.phase("publish", `payload and model ${where}`, async ({ note: log }) => {
+    const { ensureLoginKey } = await import("../remote/login-key.ts");
     await ensureLoginKey(home);
     const { buildPayload } = await import("../release/payload.ts");
     const payload = await buildPayload({ projectRoot, log });

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { compileCache } from "../common/compile-cache.ts";
+import { compileCache } from "../common/compile-cache.mjs";
 import { type ErrorCode, errorCatalogue } from "../common/error-catalogue.ts";
 import { isErrno, SlipwayError } from "../common/errors.ts";
 import { tryLock } from "../common/kernel-lock.ts";

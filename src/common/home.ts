@@ -5,10 +5,7 @@ export function slipwayHome(projectRoot: string, env: NodeJS.ProcessEnv = proces
   return resolve(env.SLIPWAY_HOME ?? join(projectRoot, ".slipway"));
 }
 
-/** Where things that can be rebuilt live (images, payload layers): `$XDG_CACHE_HOME/slipway`. */
-export function cacheHome(env: NodeJS.ProcessEnv = process.env): string {
-  return join(env.XDG_CACHE_HOME ?? join(env.HOME ?? "/root", ".cache"), "slipway");
-}
+export { cacheHome } from "./compile-cache.mjs";
 
 /** What belongs to one stack alone (signing key, publication, cloud binding). */
 export function stackHome(projectRoot: string, stack: string, env: NodeJS.ProcessEnv = process.env): string {

@@ -161,5 +161,8 @@ export interface ResourceProvider extends ResourceOperations<PropertyMap> {
   configure(variables: Record<string, string>): Promise<void>;
 }
 
-/** How the engine finds providers: by package name and version, e.g. `openstack`, `3.15.2`. */
-export type ProviderFactory = (packageName: string, version: string) => ResourceProvider | undefined;
+/** How the engine finds providers: by package name and version, e.g. `openstack`, `3.15.2`. A large one is loaded only then. */
+export type ProviderFactory = (
+  packageName: string,
+  version: string,
+) => ResourceProvider | undefined | Promise<ResourceProvider | undefined>;

@@ -1,5 +1,5 @@
 import type { Duplex, Readable, Writable } from "node:stream";
-import ssh2, { type AnyAuthMethod, type ClientChannel, type ServerHostKeyAlgorithm } from "ssh2";
+import type { AnyAuthMethod, Client, ClientChannel, ServerHostKeyAlgorithm } from "ssh2";
 import { messageOf, SlipwayError } from "../common/errors.ts";
 import { outcomeOf } from "./command.ts";
 import { refusedLogin, unpinned, unreachable } from "./errors.ts";
@@ -41,9 +41,9 @@ const LONGEST_SILENCE = 6;
 
 /** A logged-in connection to a host whose key is the pinned one. */
 export class SshConnection {
-  readonly #client: ssh2.Client;
+  readonly #client: Client;
 
-  constructor(client: ssh2.Client) {
+  constructor(client: Client) {
     this.#client = client;
   }
 
@@ -132,6 +132,7 @@ export async function connectSsh(target: SshTarget, signal?: AbortSignal): Promi
   const { host, port, user, name, hostKeys, through } = target;
   const algorithms = algorithmsOf(hostKeys);
   if (algorithms.length === 0) throw unpinned(name);
+  const { default: ssh2 } = await import("ssh2"); // most verbs never connect
   const client = new ssh2.Client();
   let presented: Buffer | undefined;
   const deadline = AbortSignal.timeout(CONNECT_TIMEOUT_MS);

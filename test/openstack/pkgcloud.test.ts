@@ -84,7 +84,7 @@ describe("requests", () => {
   test("filters are repeated, and left out where they are undefined", async () => {
     cloud.replies = [{ body: { ports: [] } }];
     await listPorts(session, { tags: ["a", "b c"], device_id: undefined, admin_state_up: true });
-    expect(cloud.calls[0]?.path).toBe("/network/v2.0/ports?tags=a&tags=b%20c&admin_state_up=true");
+    expect(cloud.calls[0]?.path).toBe("/network/v2.0/ports?tags=a&tags=b+c&admin_state_up=true");
   });
 
   test("listings follow their pages", async () => {

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { compileCache } from "../../src/common/compile-cache.ts";
+import { compileCache } from "../../src/common/compile-cache.mjs";
 import { hexOf } from "../../src/common/digest.ts";
 import { run } from "../../src/common/process.ts";
 import { waitFor } from "../../src/common/wait.ts";

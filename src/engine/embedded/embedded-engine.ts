@@ -1,9 +1,6 @@
 import type { Engine } from "../engine.ts";
 import type { ProviderFactory } from "../resource-provider.ts";
-import { destroy } from "./operations/destroy.ts";
-import { importResources } from "./operations/import-resources.ts";
 import { outputs } from "./operations/outputs.ts";
-import { refresh } from "./operations/refresh.ts";
 import { verify } from "./operations/verify.ts";
 import type { ProgramLauncher } from "./program/program.ts";
 import { dropCheckpoint, stackPaths } from "./state/backend.ts";
@@ -28,14 +25,15 @@ export function createEmbeddedEngine({
     kind: "embedded",
     preview: async (stack, options = {}) => (await running()).preview(setting, stack, options),
     up: async (stack, options = {}) => (await running()).up(setting, stack, options),
-    destroy: (stack, options = {}) => destroy(setting, stack, options),
-    refresh: (stack, options = {}) => refresh(setting, stack, options),
-    importResources: (stack, resources, options = {}) => importResources(setting, stack, resources, options),
+    destroy: async (stack, options = {}) => (await import("./operations/destroy.ts")).destroy(setting, stack, options),
+    refresh: async (stack, options = {}) => (await import("./operations/refresh.ts")).refresh(setting, stack, options),
+    importResources: async (stack, resources, options = {}) =>
+      (await import("./operations/import-resources.ts")).importResources(setting, stack, resources, options),
     outputs,
     verify,
     forget: ({ backendUrl, project, stack }) => dropCheckpoint(stackPaths(backendUrl, project, stack)),
   };
 }
 
-/** gRPC takes a fifth of a second to load: only those who run a program pay for it. */
+/** gRPC takes a fifth of a second to load, and what else changes resources its time: only those who do that pay for it. */
 const running = () => import("./operations/update.ts");

@@ -1,5 +1,4 @@
-import { allPages } from "../pages.ts";
-import { requestNetwork } from "../pkgcloud/call.ts";
+import { listAll } from "../pages.ts";
 import type { Query, Session } from "../session.ts";
 
 /** Neutron's collections whose members carry tags, by their path. */
@@ -7,9 +6,5 @@ export type TaggedCollection = "floatingips" | "ports" | "routers" | "subnets" |
 
 /** The members of a collection by Neutron's filters. */
 export function listMembers<T>(session: Session, collection: TaggedCollection, filters: Query): Promise<T[]> {
-  return allPages<T>(
-    collection.replaceAll("-", "_"),
-    (query) => requestNetwork(session, { method: "GET", path: collection, query }),
-    filters,
-  );
+  return listAll<T>(session, "network", `/${collection}`, collection.replaceAll("-", "_"), filters);
 }

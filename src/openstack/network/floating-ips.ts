@@ -26,7 +26,7 @@ export function listFloatingIps(session: Session, filters: Query = {}): Promise<
 
 /** The floating IP; undefined where there is none. */
 export async function findFloatingIp(session: Session, id: string): Promise<FloatingIp | undefined> {
-  const found = await orMissing(() => requestNetwork(session, { method: "GET", path: `floatingips/${id}` }));
+  const found = await orMissing(() => session.request("network", "GET", `/floatingips/${id}`));
   return found && memberOf<FloatingIp>(found, "floatingip");
 }
 

@@ -1,6 +1,6 @@
 import type { ComputeClient, NetworkClient } from "pkgcloud";
 import type { Answer } from "../answer.ts";
-import type { CallLimits, Query, Session } from "../session.ts";
+import type { CallLimits, Session } from "../session.ts";
 import { optionsOf, prime } from "./client.ts";
 import { exchangeOnce, type Operation } from "./exchange.ts";
 
@@ -22,15 +22,13 @@ export function callNetwork(session: Session, operation: Operation<NetworkClient
   return call(session, "network", operation, limits);
 }
 
-/** A request to Neutron for which pkgcloud has no method: floating IPs, tags, filters. */
+/** A change of Neutron's for which pkgcloud has no method: floating IPs, tags, rules. Who only looks asks the session itself. */
 export function requestNetwork(
   session: Session,
-  request: { method: string; path: string; query?: Query; body?: object },
+  request: { method: string; path: string; body?: object },
   limits?: CallLimits,
 ) {
-  const { query = {}, ...rest } = request;
-  const qs = Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined));
-  return callNetwork(session, (network, callback) => network._request({ ...rest, qs }, callback), limits);
+  return callNetwork(session, (network, callback) => network._request(request, callback), limits);
 }
 
 /**

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { compileCache } from "../../../common/compile-cache.ts";
+import { compileCache } from "../../../common/compile-cache.mjs";
 import { endingWithParent } from "../../../common/ending-with-parent.ts";
 import { SlipwayError } from "../../../common/errors.ts";
 import type { Configuration } from "../project/configuration.ts";

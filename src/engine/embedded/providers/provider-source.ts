@@ -28,7 +28,7 @@ export class ProviderSource {
    * @throws SlipwayError E_PLUGIN
    */
   async open(packageName: string, version: string): Promise<EngineProvider> {
-    const own = this.#own(packageName, version);
+    const own = await this.#own(packageName, version);
     if (own !== undefined) return inProcess(own);
     this.#host ??= this.#startHost();
     return (await this.#host).open(packageName, version);

@@ -12,6 +12,8 @@ import type { Workspace } from "./workspace.ts";
 
 /** How a release ended on a host, whoever told it: the endpoint, or the console. */
 export interface HostOutcome {
+  /** Of the release that was told of: a later one where the host never took up the one that was followed; 0 where it could not read it. */
+  sequence: number;
   ok: boolean;
   /** What serves now; undefined where nothing is known to. */
   model: { name: string; version: string; digest: string } | undefined;
@@ -61,13 +63,14 @@ export async function hostOutcome(workspace: Workspace, followed: Followed): Pro
 }
 
 function ofReport({ report, serves }: EndedRelease): HostOutcome {
-  const { result, failure, figures, ms } = report;
-  return { ok: result === "passed", model: result === "broken" ? undefined : serves.model, failure, figures, ms };
+  const { sequence, result, failure, figures, ms } = report;
+  const model = result === "broken" ? undefined : serves.model;
+  return { sequence, ok: result === "passed", model, failure, figures, ms };
 }
 
-function ofVerdict({ ok, model, failure }: Extract<JournalEntry, { type: "verdict" }>): HostOutcome {
+function ofVerdict({ sequence, ok, model, failure }: Extract<JournalEntry, { type: "verdict" }>): HostOutcome {
   const told = failure && { phase: failure.step, reason: failure.reason, lines: failure.lines };
-  return { ok, model, failure: told, figures: {}, ms: {} };
+  return { sequence, ok, model, failure: told, figures: {}, ms: {} };
 }
 
 function phaseLine({ phase, result, sequence }: ReleaseReport): string {
@@ -87,6 +90,21 @@ export function failureOf(outcome: HostOutcome): SlipwayError {
         ? `The old model (version ${outcome.model?.version}) still serves: mend the new one and release it again.`
         : "Look at all steps with `slipway logs`, mend the cause, and run `slipway up` again, or `slipway down`.",
     },
+  );
+}
+
+/** Whether the host was told to run something else before it took up this release: then nobody will ever tell how it ended. */
+export function isOvertaken({ sequence }: HostOutcome, manifest: Pick<Manifest, "sequence">): boolean {
+  return sequence > manifest.sequence;
+}
+
+/** The same as the verb's failure. */
+export function overtaken({ sequence, model }: HostOutcome, own: Pick<Manifest, "sequence">, stack: string) {
+  const serves = model === undefined ? "" : `, and serves ${model.name} version ${model.version} (${model.digest})`;
+  return new SlipwayError(
+    "E_LOCKED",
+    `the host tells nothing of release ${own.sequence}: it is at release ${sequence}, which another command published${serves}`,
+    { hint: `Look at \`slipway releases ${stack}\`, and release yours again if it is still wanted.` },
   );
 }
 

@@ -8,7 +8,7 @@ import { type PublicationPlace, republish, type StagedRelease } from "../release
 import { originOf } from "../release/release-origin.ts";
 import type { Delivery } from "./delivery.ts";
 import { withHost } from "./host-access.ts";
-import { failureOf, type HostOutcome, hostOutcome, isKept } from "./host-outcome.ts";
+import { failureOf, type HostOutcome, hostOutcome, isKept, isOvertaken, overtaken } from "./host-outcome.ts";
 import { readCertificates } from "./host-settings.ts";
 import { rememberRelease } from "./remembered-release.ts";
 import type { StackOutputs } from "./stack-outputs.ts";
@@ -41,7 +41,8 @@ export interface PassedRelease {
  * Brings a published release into a host, where it does not fetch it by itself, and follows the host to its verdict. A release that failed
  * there in an earlier run is published again, under a sequence of its own: the host tries it once more, since the cause may be mended.
  * The stack's history has it from here on.
- * @throws SlipwayError E_BOOTSTRAP_FAILED, E_GATE_FAILED with the host's last lines; E_SSH, E_HOST_KEY, E_TIMEOUT
+ * @throws SlipwayError E_BOOTSTRAP_FAILED, E_GATE_FAILED with the host's last lines; E_LOCKED where another release came before the host
+ * took this one up; E_SSH, E_HOST_KEY, E_TIMEOUT
  */
 export async function reachVerdict(
   workspace: Workspace,
@@ -60,6 +61,7 @@ export async function reachVerdict(
       await record("passed");
       return { manifest, outcome };
     }
+    if (isOvertaken(outcome, manifest)) throw overtaken(outcome, manifest, workspace.stack);
     await record(isKept(outcome) ? "kept" : "broken", outcome.failure);
     throw await undone(
       failureOf(outcome),

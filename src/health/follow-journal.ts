@@ -23,7 +23,8 @@ const SILENCE_MS = 10_000;
 const SHOWN_LINES = 8;
 
 /**
- * Reads a host's journal off its console log, without a way into the host, until the verdict on publication `sequence` or a later one.
+ * Reads a host's journal off its console log, without a way into the host, until the verdict on publication `sequence`, or on a later one
+ * where the host never told of this: it follows the highest alone.
  * @returns the verdict; undefined when the cloud keeps refusing the console log, so that the caller must probe instead
  * @throws SlipwayError E_TIMEOUT, with the last step seen; E_BOOTSTRAP_FAILED where cloud-init did not get as far as the bootstrap
  */
@@ -38,7 +39,7 @@ export async function followJournal(options: FollowOptions): Promise<Verdict | u
   try {
     for await (console of consoleTexts({ readConsole, firstPauseMs, signal: AbortSignal.any(ends) })) {
       const journal = unseen(console);
-      const past = history ? lastOfHistory(journal, sequence) : -1;
+      const past = history ? endOfHistory(journal, sequence) : -1;
       history = false;
       for (const line of journal.slice(past + 1)) {
         onLine?.(line);
@@ -69,11 +70,13 @@ function neverBegan(complaints: string[]): SlipwayError {
   });
 }
 
-/** The last entry that is of no interest any more: all before the newest verdict, and that one too if it is on an earlier publication. */
-function lastOfHistory(journal: JournalLine[], sequence: number): number {
-  const newest = journal.findLastIndex(({ entry }) => entry.type === "verdict");
-  const verdict = journal[newest]?.entry;
-  return verdict?.type === "verdict" && verdict.sequence >= sequence ? newest - 1 : newest;
+/** The last entry that is of no interest any more: all before the newest verdict on this publication, else on a later one, else that too. */
+function endOfHistory(journal: JournalLine[], sequence: number): number {
+  const newest = (isMeant: (of: number) => boolean) =>
+    journal.findLastIndex(({ entry }) => entry.type === "verdict" && isMeant(entry.sequence));
+  const own = newest((of) => of === sequence);
+  const found = own === -1 ? newest((of) => of > sequence) : own;
+  return found === -1 ? newest(() => true) : found - 1;
 }
 
 /** A host that could not even read a manifest fails under sequence 0. */

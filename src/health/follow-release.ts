@@ -59,7 +59,7 @@ export interface EndedRelease {
 }
 
 /**
- * Follows a release at the endpoint until it is over.
+ * Follows a release at the endpoint until it is over, or until a later one is that the host has taken up in its place.
  * @returns undefined when the endpoint does not tell: it knows no such question, is silent for long, or never sees the release; the console
  * does then
  */
@@ -81,12 +81,18 @@ export async function followRelease(options: FollowedRelease): Promise<EndedRele
         const said = `${report.sequence} ${report.phase} ${report.result}`;
         if (said !== before) onProgress?.(report);
         before = said;
-        if (report.result !== "underway") return { report, serves };
+        if (report.result !== "underway") return { report: await reportOn(sequence, report, options), serves };
       }
     }
     if (now - heard > silenceMs || (!seen && now - began > unseenMs) || now - began > timeoutMs) return undefined;
     await sleep(PAUSE_MS, undefined, { signal });
   }
+}
+
+/** What the host remembers of a release, where its last one is a later one; else that. */
+async function reportOn(sequence: number, last: ReleaseReport, { url, ...asked }: FollowedRelease) {
+  if (last.sequence === sequence) return last;
+  return (await readReleases(url, asked))?.find((one) => one.sequence === sequence) ?? last;
 }
 
 function headersOf(token: string | undefined): Record<string, string> {

@@ -42,6 +42,19 @@ group("following a host's journal", () => {
     expect(await follow({ readConsole, sequence: 2, timeoutMs: 20_000 })).toMatchObject({ ok: true });
   });
 
+  it("tells of the publication that it follows though a later one has come, and of the later where that is all", async () => {
+    const both = growing(line(1, verdict(2, false)) + line(2, verdict(3)));
+    expect(await follow({ readConsole: both, sequence: 2, timeoutMs: 20_000 })).toMatchObject({
+      ok: false,
+      sequence: 2,
+    });
+    const later = growing(line(1, verdict(1)), line(2, verdict(3)));
+    expect(await follow({ readConsole: later, sequence: 2, timeoutMs: 20_000 })).toMatchObject({
+      ok: true,
+      sequence: 3,
+    });
+  });
+
   it("survives a console that fails now and then", async () => {
     let look = 0;
     const readConsole = async () => {

@@ -65,6 +65,15 @@ describe("followRelease", () => {
     expect(said).toEqual(["load underway", "watch underway", "settle passed"]);
   });
 
+  it("tells how it ended where a later one has come, and of the later where the host never took it up", async () => {
+    const last = status(3, { result: "passed" });
+    const own = status(2, { result: "kept" }).last;
+    answers = [ok(last), ok({ releases: [own, last.last] })];
+    expect((await follow()).found).toEqual({ report: own, serves: last.serves });
+    answers = [ok(last), ok({ releases: [last.last] })];
+    expect((await follow()).found).toEqual({ report: last.last, serves: last.serves });
+  });
+
   it.each([
     ["knows no such question", [{ status: 404, body: {} }], { silenceMs: 100 }],
     ["answers what is no status", [ok({ hello: "world" })], { silenceMs: 100 }],

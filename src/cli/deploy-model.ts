@@ -31,6 +31,8 @@ export interface Deployment {
   watchSeconds: number | undefined;
   /** Release what serves already once more, and end a trial that is under way. */
   force: boolean;
+  /** Release it though clients of the model that serves would be refused. */
+  allowNewInputs: boolean;
   lock: StackLock;
   signal: AbortSignal;
 }
@@ -48,7 +50,7 @@ interface Deployed extends Released {
 export async function deployModel(
   workspace: Workspace,
   reporter: Reporter,
-  { model: given, payload, trial, watchSeconds, force, lock, signal }: Deployment,
+  { model: given, payload, trial, watchSeconds, force, allowNewInputs, lock, signal }: Deployment,
 ): Promise<Deployed> {
   const [model, serving] = await bothOrFirstFailure(
     givenModel(workspace, reporter, given, signal),
@@ -61,8 +63,10 @@ export async function deployModel(
   if (followed.trial !== undefined && !force && followed.trial.model.digest !== model.digest) {
     throw onTrial(followed.trial.model.version, workspace.stack);
   }
-  const checks = await passGateHere(workspace, reporter, model, { place, followed, url, signal });
   const kind = trial?.mode ?? "deploy";
+  const terms = termsOf(workspace, kind, { watchSeconds, allowNewInputs });
+  const beside = { place, followed, url, allowNewInputs: terms.gate.allowNewInputs, signal };
+  const checks = await passGateHere(workspace, reporter, model, beside);
   // the model that serves cannot be on trial beside itself
   const traffic = defaultModel(followed).digest === model.digest ? undefined : trial;
   const staged = await reporter.phase("publish", payload ? "payload and model" : "model", async ({ note: log }) => {
@@ -73,7 +77,7 @@ export async function deployModel(
       model: { name: model.name, content: model.bytes },
       trial: traffic,
       settings: followed.settings,
-      terms: termsOf(workspace, kind, watchSeconds),
+      terms,
       again: force,
       log,
     });
@@ -120,7 +124,7 @@ export async function endTrial(
   const expectation = await reporter.phase("model", `${served.name} version ${served.version}`, () =>
     expectationOfPublished(place, served),
   );
-  const terms = termsOf(workspace, kind, watchSeconds);
+  const terms = termsOf(workspace, kind, { watchSeconds });
   const staged = await stageKnown({
     ...place,
     content: { payload, models: [served, ...models.slice(1)], settings },

@@ -1,7 +1,11 @@
-import type { Manifest } from "../guest/manifest.ts";
+import { messageOf } from "../common/errors.ts";
+import type { Manifest, Model } from "../guest/manifest.ts";
 import type { GateCheck } from "../health/gate/checks.ts";
 import type { PublicationPlace } from "../release/publication.ts";
 import { publishedModel, unpackedModel } from "../release/published-model.ts";
+import type { ModelCard } from "../serving/models/card.ts";
+import { newDemands } from "../serving/models/new-demands.ts";
+import { readPackage } from "../serving/models/package.ts";
 import type { ReadyModel } from "./given-model.ts";
 import type { Reporter } from "./ui/reporter.ts";
 import type { LocalStack } from "./workspace.ts";
@@ -13,6 +17,8 @@ interface Beside {
   followed: Manifest | undefined;
   /** Of the endpoint; undefined before it has an address. */
   url: string | undefined;
+  /** Whether it is released though it refuses what clients ask of the one that serves: that is told then. */
+  allowNewInputs: boolean;
   signal: AbortSignal;
 }
 
@@ -24,17 +30,21 @@ export async function passGateHere(
   { config, projectRoot }: LocalStack,
   reporter: Reporter,
   model: ReadyModel,
-  { place, followed, url = "", signal }: Beside,
+  { place, followed, url = "", allowNewInputs, signal }: Beside,
 ): Promise<GateCheck[]> {
   const { gate } = config;
   const [served] = followed?.models ?? [];
-  if (gate === undefined || served?.digest === model.digest) return [];
-  if (gate.maxMegabytes === undefined && gate.accuracy === undefined && gate.command === undefined) return [];
-  const [{ judgeHere }, { checkLine, requirePassed }] = await Promise.all([
-    import("../health/gate/judge.ts"),
-    import("../health/gate/checks.ts"),
-  ]);
+  if (served?.digest === model.digest) return [];
+  const demands = served === undefined ? [] : await demandsBeside(reporter, place, served, model.card);
+  const asksMore = gate?.maxMegabytes !== undefined || gate?.accuracy !== undefined || gate?.command !== undefined;
+  if (demands.length === 0 && !asksMore) return [];
+  const { checkLine, inputsCheck, requirePassed } = await import("../health/gate/checks.ts");
   return reporter.phase("gate", "gate judged here", async ({ note, detail }) => {
+    const inputs = demands.length === 0 ? [] : [inputsCheck(demands, allowNewInputs)];
+    requirePassed(inputs);
+    for (const check of inputs) note(checkLine(check));
+    if (gate === undefined || !asksMore) return inputs;
+    const { judgeHere } = await import("../health/gate/judge.ts");
     const checks = await judgeHere(
       gate,
       {
@@ -47,6 +57,21 @@ export async function passGateHere(
     );
     requirePassed(checks);
     for (const check of checks) note(checkLine(check));
-    return checks;
+    return [...inputs, ...checks];
   });
+}
+
+/** What clients of the model that serves ask and this one would refuse; where its package is gone the hosts judge alone. */
+export async function demandsBeside(
+  reporter: Reporter,
+  place: PublicationPlace,
+  served: Model,
+  card: ModelCard,
+): Promise<string[]> {
+  try {
+    return newDemands((await readPackage(await publishedModel(place, served))).card, card);
+  } catch (error) {
+    reporter.note(`what clients of version ${served.version} ask is judged by the hosts alone: ${messageOf(error)}`);
+    return [];
+  }
 }

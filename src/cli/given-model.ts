@@ -4,6 +4,7 @@ import type { Manifest } from "../guest/manifest.ts";
 import type { Expectation } from "../health/check-endpoint.ts";
 import type { PublicationPlace } from "../release/publication.ts";
 import { publishedModel } from "../release/published-model.ts";
+import type { ModelCard } from "../serving/models/card.ts";
 import { type AnyPackage, packageTar, readPackage } from "../serving/models/package.ts";
 import { probeOf } from "../serving/models/probe.ts";
 import type { Reporter } from "./ui/reporter.ts";
@@ -14,6 +15,7 @@ export interface ReadyModel {
   name: string;
   bytes: Uint8Array;
   digest: Digest;
+  card: ModelCard;
   expectation: Expectation;
 }
 
@@ -45,7 +47,7 @@ export async function readyModel(name: string, path: string): Promise<ReadyModel
   const { importAnyModel } = await import("../serving/models/import-any.ts");
   const model = await importAnyModel(path);
   const { bytes, digest } = await packageTar(model);
-  return { name, bytes, digest, expectation: expectationOf(name, digest, model) };
+  return { name, bytes, digest, card: model.card, expectation: expectationOf(name, digest, model) };
 }
 
 /** What an endpoint must answer that serves a published model: by its package in the stack's store. */

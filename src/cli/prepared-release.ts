@@ -42,7 +42,8 @@ export async function prepareRelease(
   await shareLock(lock, workspace, delivery);
   const place = publicationOf(workspace, delivery);
   const followed = await followedManifest(place);
-  await passGateHere(workspace, reporter, model, { place, followed, url: undefined, signal });
+  // the stack's own file, or who pushes, says which model it is to be
+  await passGateHere(workspace, reporter, model, { place, followed, url: undefined, allowNewInputs: true, signal });
   const where = delivery.bring === undefined ? "in the object store" : "ready to be pushed";
   const staged = await reporter.phase("publish", `payload and model ${where}`, async ({ note: log }) => {
     const { ensureLoginKey } = await import("../remote/login-key.ts");

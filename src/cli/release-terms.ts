@@ -3,8 +3,19 @@ import type { Terms } from "../release/manifest-counters.ts";
 import { originOf } from "../release/release-origin.ts";
 import type { LocalStack } from "./workspace.ts";
 
-/** What a manifest says of who publishes it, and the thresholds that its hosts judge it by: the configured ones, but for the watch where that is given. */
-export function termsOf({ config }: LocalStack, kind: Origin["kind"], watchSeconds?: number): Terms {
-  const over = watchSeconds === undefined ? {} : { watchSeconds };
-  return { origin: originOf(kind), gate: gateSchema.parse({ ...config.gate, ...over }) };
+/** Kinds of release that bring a model of which nobody has said that its clients are to ask something else. */
+const ofAnyModel: readonly Origin["kind"][] = ["deploy", "canary", "shadow"];
+
+/** What the command line says in place of the stack's gate. */
+interface Over {
+  watchSeconds?: number | undefined;
+  allowNewInputs?: boolean;
+}
+
+/** What a manifest says of who publishes it, and the thresholds that its hosts judge it by. */
+export function termsOf({ config }: LocalStack, kind: Origin["kind"], over: Over = {}): Required<Terms> {
+  const gate = gateSchema.parse(config.gate ?? {});
+  const { watchSeconds = gate.watchSeconds, allowNewInputs = false } = over;
+  const mayBeAskedAnew = allowNewInputs || gate.allowNewInputs || !ofAnyModel.includes(kind);
+  return { origin: originOf(kind), gate: { ...gate, watchSeconds, allowNewInputs: mayBeAskedAnew } };
 }

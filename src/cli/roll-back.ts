@@ -2,7 +2,10 @@ import { SlipwayError } from "../common/errors.ts";
 import { defaultModel, type Manifest } from "../guest/manifest.ts";
 import { readHistory, releaseBefore } from "../release/history.ts";
 import { stageKnown } from "../release/publication.ts";
+import { publishedModel } from "../release/published-model.ts";
 import type { StackLock } from "../release/stack-lock.ts";
+import { readPackage } from "../serving/models/package.ts";
+import { demandsBeside } from "./gate-here.ts";
 import { expectationOfPublished } from "./given-model.ts";
 import { termsOf } from "./release-terms.ts";
 import { carryOut, openServingStack, type Released } from "./serving-stack.ts";
@@ -25,11 +28,14 @@ export async function rollBack(
   const { place, followed } = serving;
   const target = await releaseToReturnTo(workspace, followed, wanted);
   const model = defaultModel(target);
-  const expectation = await reporter.phase("model", `${model.name} version ${model.version}`, () =>
-    expectationOfPublished(place, model),
-  );
+  const expectation = await reporter.phase("model", `${model.name} version ${model.version}`, async ({ note }) => {
+    const { card } = await readPackage(await publishedModel(place, model));
+    // who names a release means what its clients asked
+    for (const demand of await demandsBeside(reporter, place, defaultModel(followed), card)) note(demand);
+    return expectationOfPublished(place, model);
+  });
   const { payload, models } = target;
-  const terms = termsOf(workspace, "rollback", watchSeconds);
+  const terms = termsOf(workspace, "rollback", { watchSeconds });
   const staged = await stageKnown({ ...place, content: { payload, models, settings: followed.settings }, terms });
   return carryOut(workspace, reporter, serving, { kind: "rollback", staged, expectation, signal });
 }

@@ -20,6 +20,12 @@ export const gateSchema = z.object({
   latencyRatio: z.number().min(1).default(3),
   /** A median below this many milliseconds is never too slow. */
   latencyFloorMs: z.number().min(0).default(20),
+  /** Share of a shadow's compared answers that may differ from the live version's, 0 … 1; any unless given. */
+  shadowDiffering: z.number().min(0).max(1).optional(),
+  /** How far a number of a shadow's answer may be from the live version's: absolute, and relative above 1; any distance unless given. */
+  shadowLargestDifference: z.number().min(0).optional(),
+  /** Whether the model may refuse what the live one's clients ask. */
+  allowNewInputs: z.boolean().default(false),
 });
 
 export type Gate = z.infer<typeof gateSchema>;

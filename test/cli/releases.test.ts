@@ -24,6 +24,11 @@ const gate = {
   ],
 };
 
+/** A function: it takes no rows. */
+const OTHER = `export function other(n: number): number { return n + 1; }
+export const golden = [{ arguments: { n: 1 }, result: 2 }];
+`;
+
 /** The gate of the stack from now on. */
 async function setGate(over: object): Promise<void> {
   await project.addStack("live", { "slipway:frontendPort": host.port, "slipway:gate": { ...gate, ...over } });
@@ -207,6 +212,32 @@ describe("`rollback` and `releases`", () => {
     expect(names).toEqual(["version", "digest", "kind", "at"]);
     const { stdout } = await project.slipway.print(["releases", "live"]);
     expect(stdout.split("\n")[0]).toMatch(/^RELEASE +AT +BY +KIND +MODEL +PAYLOAD +RESULT +TIME$/);
+  });
+});
+
+describe("a model that refuses what clients of the one that serves ask", () => {
+  it("is not released without a word: what differs is told, and nothing is published", async () => {
+    const other = join(project.slipway.projectRoot, "other.ts");
+    await writeFile(other, OTHER);
+    const before = host.reports.length;
+    const { exitCode, result } = await slipway("deploy", "live", "--model", other);
+    expect(exitCode).toBe(6);
+    expect(result.error).toMatchObject({
+      code: "E_GATE_FAILED",
+      message: expect.stringMatching(
+        /^the gate refuses the model here, inputs: .* input \S+ \(FP32 \[-1, 8\]\) is not taken any more; .* rows are not taken/,
+      ),
+      hint: expect.stringContaining("--allow-new-inputs"),
+    });
+    expect(host.reports).toHaveLength(before);
+
+    // said so, it is the host's to judge
+    host.refuses = ({ gate, models }) => (gate?.allowNewInputs ? `${models[0]?.name} is not wanted` : undefined);
+    await setGate({ accuracy: undefined, command: undefined });
+    const allowed = await slipway("deploy", "live", "--model", other, "--allow-new-inputs");
+    expect(allowed.result.error).toMatchObject({ code: "E_GATE_FAILED", message: "step gate: diabetes is not wanted" });
+    expect(host.reports.slice(before)).toMatchObject([{ result: "kept" }, { origin: { kind: "restore" } }]);
+    host.refuses = () => undefined;
   });
 });
 

@@ -13,6 +13,7 @@ import { readReleaseHistory } from "../../src/guest/releasing/history.ts";
 import { payloadServices } from "../../src/guest/units.ts";
 import { loadedVersions } from "../../src/serving/models/registry.ts";
 import { readRegistry } from "../../src/serving/models/registry-file.ts";
+import { askOnce, constantLoad } from "../support/constant-load.ts";
 import { fakeHost } from "./fake-host.ts";
 
 /** A host that serves its first release. */
@@ -71,6 +72,12 @@ describe("deploy", () => {
     ["cannot be loaded", { torn: true }, "load", "m 2 cannot be loaded: the model is torn"],
     ["fails when it is asked again", { failsAfter: 2 }, "gate", "the model breaks"],
     ["is much slower", { slowMs: 300 }, "gate", "at most 3 times as long is allowed"],
+    [
+      "is asked by another input",
+      { input: "x" },
+      "gate",
+      "clients of m 1 would be refused: input input (FP32 [-1, 1]) is not taken any more; input x",
+    ],
   ])("keeps the old model when the new one %s, and says why", async (_what, model, phase, reason) => {
     const { release, deploy, served, first, entries, paths, inMemory, commands, status } = await servingHost();
     const next = await release(2, { output: 0.75, ...model });
@@ -91,6 +98,12 @@ describe("deploy", () => {
       serves: { sequence: 1, model: { version: "1" } },
       last: { sequence: 2, model: { version: "2" }, result: "kept", phase, failure: { phase, ...failure } },
     });
+  });
+
+  it("brings one of other inputs into service where its gate allows that", async () => {
+    const { release, deploy, served } = await servingHost();
+    await deploy(watching(await release(2, { output: 0.75, input: "x" }), { watchSeconds: 0, allowNewInputs: true }));
+    expect(await served()).toMatchObject({ output: 0.75 });
   });
 
   it("takes a model back that fails once requests go to it, and nobody who asks meanwhile pays for that", async () => {
@@ -263,6 +276,37 @@ describe("a version on trial", () => {
     expect({ ok, step: failure?.step }).toEqual({ ok: false, step: "gate" });
     expect(JSON.stringify(failure)).toContain("cannot be a canary: it takes or answers something else");
     expect(await inMemory()).toMatchObject([{ version: "1", live: true }]);
+  });
+
+  it("as a shadow is given up where its answers are farther from the live one's than its gate allows", async () => {
+    const { release, deploy, first, frontend, inMemory, entries, status } = await servingHost();
+    const model = (await release(2, { output: 0.75 })).models[0] as Manifest["models"][number];
+    const trial = { model, traffic: { mode: "shadow" as const, percent: 100 } };
+    const shadow = (sequence: number, gate: Partial<Gate>) =>
+      deploy(watching({ ...first.manifest, sequence, trial }, gate), {
+        sequence: sequence - 1,
+        manifest: first.manifest,
+      });
+    const load = constantLoad((agent) => askOnce(agent, `${frontend.url()}/v1/predict`, { body: { rows: [[1]] } }), {
+      keeping: 1,
+      fresh: 0,
+      idling: 0,
+    });
+    await shadow(2, { watchSeconds: 60, shadowDiffering: 0.5 });
+    const differing = /^(\d+) of \1 answers of m 2 differ from the live version's: 100 %, 50 % are allowed$/;
+    expect(entries().at(-1)).toMatchObject({
+      ok: false,
+      failure: { step: "watch", reason: expect.stringMatching(differing) },
+    });
+    await shadow(3, { watchSeconds: 60, shadowLargestDifference: 0.2 });
+    const reason = "an answer of m 2 is 0.5 from the live version's, at most 0.2 is allowed";
+    expect(entries().at(-1)).toMatchObject({ ok: false, failure: { step: "watch", reason } });
+    expect(await inMemory()).toMatchObject([{ version: "1", live: true }]);
+    await shadow(4, { watchSeconds: 0.2, shadowDiffering: 1, shadowLargestDifference: 0.5 });
+    await load.stop();
+    expect((await status()).last).toMatchObject({ result: "passed", figures: { shadowLargestDifference: 0.5 } });
+    expect(load.failures).toEqual([]);
+    expect(new Set(load.answers.map(({ status }) => status))).toEqual(new Set([200]));
   });
 
   it("that is no good leaves nothing", async () => {

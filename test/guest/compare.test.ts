@@ -1,8 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { gateSchema } from "../../src/guest/release-terms.ts";
-import { type Conduct, conductBetween, medianMsOf, medianOf, misconductOf } from "../../src/guest/releasing/compare.ts";
+import { type Gate, gateSchema } from "../../src/guest/release-terms.ts";
+import {
+  type Conduct,
+  conductBetween,
+  differenceOf,
+  medianMsOf,
+  medianOf,
+  misconductOf,
+  shadowBetween,
+} from "../../src/guest/releasing/compare.ts";
 import { deathsBetween } from "../../src/guest/releasing/lasting-services.ts";
+import { unaskedTrial } from "../../src/serving/frontend/trials/trial-figures.ts";
 
 const gate = gateSchema.parse({});
 const bounds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5];
@@ -73,6 +82,39 @@ describe("a version that is watched", () => {
     );
     expect(judged(slow, conductOf(times(100, 0.08)))).toBeUndefined();
     expect(judged(slow, conductOf(times(3, 0.004)))).toBeUndefined();
+  });
+});
+
+describe("a shadow", () => {
+  const { shadow } = unaskedTrial({ name: "m", version: "2" });
+  const judged = (compared: number, differing: number, thresholds: Partial<Gate>, largest?: number) =>
+    differenceOf("m 2", { compared, differing, dropped: 0, largest }, { ...gate, ...thresholds });
+
+  it("is judged by what was compared since it began, and by how far it is from what is live now", () => {
+    const before = { ...shadow, asked: 10, failed: 2, differing: 8, largestDifferences: { 1: 0.3 } };
+    const now = { ...shadow, asked: 40, failed: 3, differing: 9, dropped: 5, largestDifferences: { 1: 0.3, 7: 0.1 } };
+    expect(shadowBetween(before, now, "7")).toEqual({ compared: 29, differing: 1, dropped: 5, largest: 0.1 });
+    const all = { compared: 37, differing: 9, dropped: 5 };
+    expect(shadowBetween(undefined, now, "1")).toEqual({ ...all, largest: 0.3 });
+    // a frontend that began anew meanwhile
+    expect(shadowBetween({ ...now, asked: 41 }, now, "8")).toEqual({ ...all, largest: undefined });
+  });
+
+  it.each<[string, number, number, Partial<Gate>, number | undefined]>([
+    ["of which nothing is asked", 100, 100, {}, 5],
+    ["that was compared with nothing", 0, 0, { shadowDiffering: 0, shadowLargestDifference: 0 }, undefined],
+    ["that differs as much as it may", 100, 5, { shadowDiffering: 0.05, shadowLargestDifference: 0.2 }, 0.2],
+    ["that differed twice, which may be chance", 4, 2, { shadowDiffering: 0.05 }, 0.2],
+  ])("%s passes", (_what, compared, differing, thresholds, largest) => {
+    expect(judged(compared, differing, thresholds, largest)).toBeUndefined();
+  });
+
+  it("fails by the share of its answers that differ, and by one that is too far away", () => {
+    expect(judged(100, 6, { shadowDiffering: 0.05 })).toMatch(
+      /^6 of 100 answers of m 2 differ .* 6 %, 5 % are allowed$/,
+    );
+    expect(judged(100, 1, { shadowDiffering: 0 })).toMatch(/^1 of 100 answers/);
+    expect(judged(100, 1, { shadowLargestDifference: 0.2 }, 0.21)).toMatch(/^an answer of m 2 is 0.21 from the live/);
   });
 });
 

@@ -118,13 +118,14 @@ export async function fakeHost() {
   ): Promise<Manifest> => {
     const runtime = await archive({ "bin/node": "" });
     const app = await archive({ "bootstrap.mjs": `${payloadNumber}` });
-    const { output, golden = output, width = 1 } = model;
+    const { output, golden = output, width = 1, input = "input" } = model;
     const row = [golden, ...new Array<number>(width - 1).fill(0)];
     const { bytes } = await packageTar({
       card: {
         ...binaryCard(1),
+        inputs: [{ name: input, datatype: "FP32", shape: [-1, 1] }],
         outputs: [{ name: "output", datatype: "FP32", shape: [-1, width] }],
-        rows: { input: { name: "input", features: 1 }, output: classesOfWidth("output", width) },
+        rows: { input: { name: input, features: 1 }, output: classesOfWidth("output", width) },
       },
       onnx: Buffer.from(JSON.stringify(model)),
       golden: { rows: [[1], [2]], outputs: [...row, ...row], source: "test" },

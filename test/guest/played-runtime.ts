@@ -21,6 +21,8 @@ export interface TestModel {
   output: number;
   golden?: number;
   width?: number;
+  /** What its input is called. */
+  input?: string;
   /** It does not load. */
   torn?: boolean;
   /** Milliseconds that an answer takes. */

@@ -20,16 +20,25 @@ export const verb = declare({
     shadow: { ...percent, describe: "ask the model besides for this share of the requests, and compare its answers" },
     watch: watchOption,
     "lock-wait": lockWaitOption,
+    "allow-new-inputs": {
+      type: "boolean",
+      default: false,
+      describe: "release the model though it refuses what clients of the one that serves ask",
+    },
     force: { type: "boolean", default: false, describe: "release what serves already once more, and end a trial" },
   },
   run: async ({ args, reporter, signal }) => {
     const trial = trialOf(args);
     const workspace = await openWorkspace(args);
-    const { model, payload, watch: watchSeconds, force, lockWait } = args;
+    const { model, payload, watch: watchSeconds, force, allowNewInputs, lockWait } = args;
     const { checks, ...released } = await whileLocked(
       workspace,
       { verb: "deploy", reporter, lockWait, signal },
-      (lock) => deployModel(workspace, reporter, { model, payload, trial, watchSeconds, force, lock, signal }),
+      (lock) =>
+        deployModel(workspace, reporter, {
+          ...{ model, payload, trial, watchSeconds, force, allowNewInputs },
+          ...{ lock, signal },
+        }),
     );
     tellReleased(workspace, reporter, released, checks);
   },

@@ -1,4 +1,4 @@
-import type { AskedVersion } from "../../serving/frontend/releases/version-figures.ts";
+import type { AskedVersion, VersionFigures } from "../../serving/frontend/releases/version-figures.ts";
 import type { Gate } from "../release-terms.ts";
 
 /** Fewer answers say nothing of how long they take. */
@@ -24,6 +24,46 @@ export function conductBetween(before: Conduct | undefined, now: Conduct | undef
       counts: now.latency.counts.map((count, at) => count - (before.latency.counts[at] ?? 0)),
     },
   };
+}
+
+/** What came of a shadow's copies within some time. */
+export interface ShadowConduct {
+  compared: number;
+  differing: number;
+  dropped: number;
+  /** Of a number, from the version that is live; undefined where none was compared. */
+  largest: number | undefined;
+}
+
+type Shadow = VersionFigures["trials"][number]["shadow"];
+
+/** The same between two looks, but for the largest difference: two versions differ as they do, whenever they were compared. */
+export function shadowBetween(before: Shadow | undefined, now: Shadow, live: string): ShadowConduct {
+  const isNew = before === undefined || before.asked > now.asked || before.dropped > now.dropped;
+  const since = ({ asked, failed, differing, dropped }: Shadow) => ({ compared: asked - failed, differing, dropped });
+  const [first, last] = [isNew ? { compared: 0, differing: 0, dropped: 0 } : since(before), since(now)];
+  return {
+    compared: last.compared - first.compared,
+    differing: last.differing - first.differing,
+    dropped: last.dropped - first.dropped,
+    largest: Object.hasOwn(now.largestDifferences, live) ? now.largestDifferences[live] : undefined,
+  };
+}
+
+/** Why a shadow's answers are too far from the live version's. */
+export function differenceOf(
+  name: string,
+  { compared, differing, largest }: ShadowConduct,
+  { shadowDiffering, shadowLargestDifference }: Gate,
+): string | undefined {
+  const fewest = shadowDiffering === 0 ? 1 : FEWEST_FAILURES;
+  if (shadowDiffering !== undefined && differing >= fewest && differing / compared > shadowDiffering) {
+    return `${differing} of ${compared} answers of ${name} differ from the live version's: ${shown((100 * differing) / compared)} %, ${shown(100 * shadowDiffering)} % are allowed`;
+  }
+  if (shadowLargestDifference !== undefined && largest !== undefined && largest > shadowLargestDifference) {
+    return `an answer of ${name} is ${shown(largest)} from the live version's, at most ${shadowLargestDifference} is allowed`;
+  }
+  return undefined;
 }
 
 /** Failures among all answers, 0 … 1; 0 without answers. */

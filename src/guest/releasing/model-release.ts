@@ -12,7 +12,7 @@ import { modelsOnlyIn, subjectsOf, withLoaded } from "./lineup.ts";
 import type { OwnFrontend } from "./own-frontend.ts";
 import type { ReleaseProgress } from "./progress.ts";
 import { letGo, switchTo } from "./switch.ts";
-import { passVersionGate, requireFitTrial } from "./version-gate.ts";
+import { passVersionGate, requireFitTrial, requireKnownInputs } from "./version-gate.ts";
 import { lookBefore, type WatchTerms, watchRelease } from "./watch.ts";
 
 /** Jobs that came before it are computed first: a queue that is busy says nothing of the model. */
@@ -59,6 +59,7 @@ export async function releaseModels(release: ModelRelease): Promise<number[]> {
     await frontend.untilLoaded(arrivals);
   });
   const before = await phase("gate", async () => {
+    await requireKnownInputs(host, gate, { from, to });
     await requireFitTrial(host, to);
     for (const model of subjects) await passVersionGate({ host, frontend, gate, progress }, model, defaultModel(from));
     const deaths = deathsBetween(restarts, await restartCounts(host));
@@ -76,7 +77,7 @@ export async function releaseModels(release: ModelRelease): Promise<number[]> {
     const isLive = isSameModel(watched, defaultModel(to));
     await phase("watch", () =>
       Promise.all([
-        watchRelease({ ...release, gate, watched }, before),
+        watchRelease({ ...release, gate, watched, live: defaultModel(to) }, before),
         isLive ? answerByWorker(host, frontend, to) : undefined,
       ]),
     );

@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ModelCard } from "../../serving/models/card.ts";
+import { newDemands } from "../../serving/models/new-demands.ts";
 import { type AnyPackage, readPackage } from "../../serving/models/package.ts";
 import { type Probe, versionProbeOf } from "../../serving/models/probe.ts";
+import { isSameModel } from "../../serving/models/registry.ts";
 import { modelFolder } from "../../serving/models/registry-file.ts";
 import { trialProblem } from "../../serving/routing/trials/fitness.ts";
 import { requireAnswer } from "../gate.ts";
@@ -53,12 +55,28 @@ export async function passVersionGate(terms: GateTerms, candidate: Model, live: 
   if (slowness !== undefined) throw new Error(slowness);
 }
 
+/** Throws Error saying what clients of the model that serves ask and the one that shall take its place refuses, unless that may be. */
+export async function requireKnownInputs(
+  { paths }: Pick<Host, "paths">,
+  { allowNewInputs }: Gate,
+  { from, to }: { from: Manifest; to: Manifest },
+): Promise<void> {
+  const [live, next] = [defaultModel(from), defaultModel(to)];
+  if (allowNewInputs || isSameModel(live, next)) return;
+  const demands = newDemands(await cardOf(paths, live), await cardOf(paths, next));
+  if (demands.length === 0) return;
+  throw new Error(`clients of ${live.name} ${live.version} would be refused: ${demands.join("; ")}`);
+}
+
+async function cardOf({ models }: Host["paths"], { digest }: Model): Promise<ModelCard> {
+  return (await readPackage(modelFolder(models, digest))).card;
+}
+
 /** Throws Error saying why a manifest's version on trial cannot be tried on the requests of its live one. */
 export async function requireFitTrial({ paths }: Pick<Host, "paths">, manifest: Manifest): Promise<void> {
   const { trial } = manifest;
   if (trial === undefined) return;
-  const cardOf = async ({ digest }: Model) => (await readPackage(modelFolder(paths.models, digest))).card;
-  const [live, card] = [await cardOf(defaultModel(manifest)), await cardOf(trial.model)];
+  const [live, card] = [await cardOf(paths, defaultModel(manifest)), await cardOf(paths, trial.model)];
   const problem = trialProblem(live, card, trial.traffic.mode);
   const { name, version } = trial.model;
   if (problem !== undefined) throw new Error(`${name} ${version} cannot be a ${trial.traffic.mode}: ${problem}`);
@@ -76,7 +94,7 @@ async function rivalOf(
   { card, golden }: AnyPackage,
   live: Model,
 ): Promise<Probe | undefined> {
-  const other = (await readPackage(modelFolder(paths.models, live.digest))).card;
+  const other = await cardOf(paths, live);
   const form = ({ inputs, outputs, batching, pure }: ModelCard) => ({
     inputs,
     outputs,

@@ -6,7 +6,17 @@ import { requireAnswer } from "../gate.ts";
 import type { Host } from "../host.ts";
 import type { Model } from "../manifest.ts";
 import type { Gate } from "../release-terms.ts";
-import { type Conduct, conductBetween, errorRateOf, medianMsOf, misconductOf, unasked } from "./compare.ts";
+import {
+  type Conduct,
+  conductBetween,
+  differenceOf,
+  errorRateOf,
+  medianMsOf,
+  misconductOf,
+  type ShadowConduct,
+  shadowBetween,
+  unasked,
+} from "./compare.ts";
 import { deathsBetween, restartCounts } from "./lasting-services.ts";
 import type { OwnFrontend } from "./own-frontend.ts";
 import type { ReleaseProgress } from "./progress.ts";
@@ -20,7 +30,11 @@ export interface Before {
   /** What the watched version and the one that it is compared with were asked so far. */
   watched: Conduct | undefined;
   compared: Conduct | undefined;
+  /** What came of trials of the watched version so far. */
+  trial: Trial | undefined;
 }
+
+type Trial = VersionFigures["trials"][number];
 
 /** What is watched, and by what. */
 export interface WatchTerms {
@@ -30,6 +44,8 @@ export interface WatchTerms {
   progress: ReleaseProgress;
   /** The version that requests go to since the switch. */
   watched: Model;
+  /** The one that answers those that name none: the same, or what a trial is compared with. */
+  live: Model;
   /** Waits, and ends early with `newer` where another release has come. */
   pause: (ms: number) => Promise<"newer" | "over">;
 }
@@ -44,10 +60,11 @@ export async function lookBefore(
   compared: Model | undefined,
   restarts: Before["restarts"],
 ): Promise<Before> {
-  const { asked } = await frontend.figures();
-  const conductOf = (model: Model | undefined) =>
-    asked.find(({ name, version }) => name === model?.name && version === model.version);
-  return { restarts, watched: conductOf(watched), compared: conductOf(compared) };
+  const { asked, trials } = await frontend.figures();
+  const of = (model: Model | undefined) => (one: { name: string; version: string }) =>
+    one.name === model?.name && one.version === model.version;
+  const [isWatched, isCompared] = [of(watched), of(compared)];
+  return { restarts, watched: asked.find(isWatched), compared: asked.find(isCompared), trial: trials.find(isWatched) };
 }
 
 /**
@@ -56,7 +73,8 @@ export async function lookBefore(
  * @throws Error saying what is amiss
  */
 export async function watchRelease(terms: WatchTerms, before: Before): Promise<void> {
-  const { frontend, gate, progress, watched, pause } = terms;
+  const { frontend, gate, progress, watched, live, pause } = terms;
+  const name = `${watched.name} ${watched.version}`;
   const end = performance.now() + gate.watchSeconds * 1000;
   const golden = await goldenQuestion(terms.host, watched);
   for (let left = end - performance.now(); ; left = end - performance.now()) {
@@ -70,8 +88,13 @@ export async function watchRelease(terms: WatchTerms, before: Before): Promise<v
     const conduct = conductBetween(before.watched, now);
     tellFigures(progress, conduct);
     const trial = trials.find(({ name, version }) => name === watched.name && version === watched.version);
-    if (trial) tellTrial(progress, trial);
-    const misconduct = misconductOf(`${watched.name} ${watched.version}`, conduct, before.compared ?? unasked, gate);
+    if (trial) {
+      const shadow = shadowBetween(before.trial?.shadow, trial.shadow, live.version);
+      tellTrial(progress, trial.reasked - (before.trial?.reasked ?? 0), shadow);
+      const difference = differenceOf(name, shadow, gate);
+      if (difference !== undefined) throw new Error(difference);
+    }
+    const misconduct = misconductOf(name, conduct, before.compared ?? unasked, gate);
     if (misconduct !== undefined) throw new Error(misconduct);
     // the last look begins when the time is over: what came to pass while the one before it waited for an answer counts too
     if (left <= 0) return;
@@ -92,12 +115,11 @@ function tellFigures(progress: ReleaseProgress, conduct: Conduct): void {
   if (median !== undefined) progress.figure("watchedMedianMs", median);
 }
 
-/** What came of a trial so far, earlier ones of the same version among it. */
-function tellTrial(progress: ReleaseProgress, { reasked, shadow }: VersionFigures["trials"][number]): void {
+function tellTrial(progress: ReleaseProgress, reasked: number, shadow: ShadowConduct): void {
   if (reasked > 0) progress.figure("trialReasked", reasked);
-  if (shadow.asked + shadow.dropped === 0) return;
-  progress.figure("shadowAsked", shadow.asked);
+  if (shadow.compared + shadow.dropped === 0) return;
+  progress.figure("shadowCompared", shadow.compared);
   progress.figure("shadowDropped", shadow.dropped);
   progress.figure("shadowDiffering", shadow.differing);
-  if (shadow.largestDifference !== null) progress.figure("shadowLargestDifference", shadow.largestDifference);
+  if (shadow.largest !== undefined) progress.figure("shadowLargestDifference", shadow.largest);
 }

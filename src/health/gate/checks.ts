@@ -13,7 +13,7 @@ function shareOf({ right, rows }: Accuracy): number {
 
 /** One condition of a gate, with what was found. */
 export interface GateCheck {
-  name: "size" | "accuracy" | "drop" | "command";
+  name: "inputs" | "size" | "accuracy" | "drop" | "command";
   passed: boolean;
   /** What was found beside what was asked for, in words. */
   text: string;
@@ -21,6 +21,12 @@ export interface GateCheck {
   figures: Record<string, number>;
   /** Further lines: the last ones of a command. */
   lines?: string[];
+}
+
+/** Whether a model takes what the live one's clients ask; `demands` says what it does not. */
+export function inputsCheck(demands: readonly string[], allowed: boolean): GateCheck {
+  const text = `clients of the model that serves would be refused: ${demands.join("; ")}`;
+  return { name: "inputs", passed: allowed, text, figures: { demands: demands.length } };
 }
 
 /** Whether a model's package is small enough. */
@@ -73,8 +79,14 @@ export function requirePassed(checks: readonly GateCheck[]): void {
   if (failed === undefined) return;
   throw new SlipwayError("E_GATE_FAILED", `the gate refuses the model here, ${failed.name}: ${failed.text}`, {
     details: [...checks.map(checkLine), ...(failed.lines ?? [])],
-    hint: "Nothing was published, and the old release serves on; mend the model, or change the stack's gate.",
+    hint: `Nothing was published, and the old release serves on; mend the model, or ${wayAround(failed)}.`,
   });
+}
+
+function wayAround({ name }: GateCheck): string {
+  return name === "inputs"
+    ? "say with --allow-new-inputs, or `allowNewInputs` of the stack's gate, that clients ask otherwise from now on"
+    : "change the stack's gate";
 }
 
 /** A check as a line. */

@@ -28,6 +28,9 @@ export const trialFigures = z.object({
       ),
       dropped: count.describe("not asked, since too much was under way"),
       largestDifference: z.number().nullable().describe("of a number: absolute, and relative above 1"),
+      largestDifferences: z
+        .record(z.string(), z.number())
+        .describe("the same by the live version that was compared with"),
       latency: z
         .object({ bounds: z.array(z.number()), counts: z.array(count) })
         .describe("how many copies took up to so many seconds, not cumulative; one count more than bounds"),
@@ -66,7 +69,7 @@ export function meterTrials(meter: Meter): { shadow: ShadowFigures; reasked: (tr
     {
       name: LARGEST,
       help: "The largest difference of a number from the live version's answer, absolute, relative above 1.",
-      labels: LABELS,
+      labels: [...LABELS, "live"],
       combine: "max",
     },
     () => [...largest.values()],
@@ -77,11 +80,11 @@ export function meterTrials(meter: Meter): { shadow: ShadowFigures; reasked: (tr
   return {
     reasked: ({ model: { name, version } }) => reasked(name, version).add(1),
     shadow: {
-      compared: (trial, difference, milliseconds) => {
+      compared: (trial, live, difference, milliseconds) => {
         told(trial, difference.differs ? "differing" : "same");
         took(trial, milliseconds);
         if (difference.largest === undefined) return;
-        const labels = [trial.model.name, trial.model.version];
+        const labels = [trial.model.name, trial.model.version, live.model.version];
         const known = largest.get(labels.join("\0"))?.value ?? 0;
         largest.set(labels.join("\0"), { labels, value: Math.max(known, difference.largest) });
       },
@@ -112,7 +115,9 @@ export function trialFiguresIn(readings: readonly Reading[]): TrialFigures[] {
     if (outcome !== "dropped") shadow.asked += value as number;
   }
   for (const { labels, value } of cellsIn(readings, LARGEST)) {
-    find(labels).shadow.largestDifference = value as number;
+    const { shadow } = find(labels);
+    shadow.largestDifferences[labels[2] ?? ""] = value as number;
+    shadow.largestDifference = Math.max(shadow.largestDifference ?? 0, value as number);
   }
   for (const { labels, value } of cellsIn(readings, SECONDS)) {
     find(labels).shadow.latency.counts = (value as number[]).slice(0, bounds.length + 1);
@@ -126,6 +131,7 @@ export function unaskedTrial(
   bounds: readonly number[] = PREDICT_BUCKETS,
 ): TrialFigures {
   const latency = { bounds: [...bounds], counts: [...bounds, 0].map(() => 0) };
-  const shadow = { asked: 0, failed: 0, differing: 0, dropped: 0, largestDifference: null, latency };
+  const difference = { largestDifference: null, largestDifferences: {} };
+  const shadow = { asked: 0, failed: 0, differing: 0, dropped: 0, ...difference, latency };
   return { name, version, reasked: 0, shadow };
 }

@@ -7,7 +7,7 @@ import { type Difference, differenceBetween } from "./difference.ts";
 
 /** Where what comes of copies is taken down, version by version. */
 export interface ShadowFigures {
-  compared(trial: ServedModel, difference: Difference, milliseconds: number): void;
+  compared(trial: ServedModel, live: ServedModel, difference: Difference, milliseconds: number): void;
   failed(trial: ServedModel, milliseconds: number): void;
   /** It was not asked, since so much was under way. */
   dropped(trial: ServedModel): void;
@@ -82,7 +82,7 @@ export class Shadow {
     // it was taken out of service meanwhile, and another version answered
     if (answer.served !== trial) return figures.dropped(trial);
     const tolerance = await toleranceOf(trial, live.served);
-    figures.compared(trial, differenceBetween(answer.outputs, live.outputs, tolerance), milliseconds);
+    figures.compared(trial, live.served, differenceBetween(answer.outputs, live.outputs, tolerance), milliseconds);
   }
 
   #take(questions: number, rows: number, bytes: number): void {

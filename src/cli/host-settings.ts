@@ -16,11 +16,12 @@ export async function hostSettings({
   stackHome,
   config,
 }: Pick<LocalStack, "projectRoot" | "stackHome" | "config">): Promise<HostSettings> {
-  const { serving, aiengine } = config;
+  const { serving, aiengine, scale } = config;
   const tokens = await ensureStackTokens(stackHome, config.tokens);
   return {
     ...(tokens === undefined ? {} : { tokens }),
     ...(serving === undefined ? {} : { serving: serving as Record<string, unknown> }),
+    ...(scale === undefined ? {} : { scale }),
     ...(aiengine === undefined ? {} : { aiengine: await aiEngineOf(projectRoot, aiengine) }),
   };
 }

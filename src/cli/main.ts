@@ -42,6 +42,11 @@ const entries: Entry[] = [
     load: () => import("./verbs/abort.ts"),
   },
   {
+    command: "scale [first] [second] [third]",
+    describe: "run another number of workers or runtimes on a stack's hosts: `scale production worker=3`",
+    load: () => import("./verbs/scale.ts"),
+  },
+  {
     command: "releases [what] [from] [to]",
     describe: "a stack's releases: who, when, what, how it ended; `diff A B`: what differs between two",
     load: () => import("./verbs/releases.ts"),

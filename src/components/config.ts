@@ -1,6 +1,7 @@
 import { BlockList, isIP } from "node:net";
 import { z } from "zod";
 import { SlipwayError } from "../common/errors.ts";
+import { scaleSchema } from "../guest/settings.ts";
 import { roles } from "../serving/access/roles.ts";
 import { aiEngineSettings } from "../serving/aiengine/settings.ts";
 import { type ServingSettings, servingSettings } from "../serving/config.ts";
@@ -76,6 +77,7 @@ const stackSchema = z.strictObject({
   aiengine: aiEngineSchema
     .optional()
     .describe("The listener for openGauss: cidr, cert, key, ca and keys of serving.json"),
+  scale: scaleSchema.strict().optional().describe("How many workers and runtimes a host runs"),
   serving: servingSettings.optional().describe("Keys of serving.json: limits, models, trainers, grpc and others"),
 });
 
@@ -118,6 +120,9 @@ export function loadStackConfig(project: string, config: Record<string, unknown>
     "serving.grpc.port": read?.grpc?.port,
     "aiengine.port": rest.aiengine?.port,
   });
+  if (rest.scale?.runtime !== undefined && read?.runtimes !== undefined) {
+    throw invalid([`${project}:scale.runtime and ${project}:serving.runtimes both say how many runtimes there are`]);
+  }
   return read === undefined ? rest : { ...rest, serving: own.serving as ServingSettings };
 }
 
@@ -174,6 +179,7 @@ function unknownKey(path: string, key: string, parent: PropertyKey[]): string {
 function knownKeys([setting, inner]: PropertyKey[]): string[] | undefined {
   if (setting === "gate") return Object.keys((inner === "accuracy" ? accuracySchema : gateSettingsSchema).shape);
   if (setting === undefined) return Object.keys(stackSchema.shape);
+  if (setting === "scale") return Object.keys(scaleSchema.shape);
   if (setting === "aiengine") return Object.keys(aiEngineSchema.shape);
   return setting === "model" ? Object.keys(modelSchema.shape) : undefined;
 }

@@ -59,10 +59,10 @@ export async function converge(
     await activateModels(paths, manifest);
     await shareRegistry(host);
   });
-  const { tokens, aiengine } = manifest.settings;
+  const { tokens, aiengine, scale } = manifest.settings;
   if (aiengine !== undefined) await journal.step("certificates", () => ensureCertificates(host, aiengine));
   const serves = await servingFrontend(paths);
-  const instances: Instances = { runtimes: serving.runtimes, frontend: serves ?? "a" };
+  const instances: Instances = { runtimes: serving.runtimes, frontend: serves ?? "a", workers: scale?.worker ?? 1 };
   const settings = { serving, queueServer: queue.server };
   const { token, changed, listeners } = await journal.step("units", async () => {
     const token = await ensureTokens(host, tokens);

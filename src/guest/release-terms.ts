@@ -31,7 +31,18 @@ export const gateSchema = z.object({
 export type Gate = z.infer<typeof gateSchema>;
 
 /** For what a manifest was published. */
-const releaseKind = z.enum(["up", "deploy", "rollback", "canary", "shadow", "promote", "abort", "restore", "push"]);
+const releaseKind = z.enum([
+  "up",
+  "deploy",
+  "rollback",
+  "canary",
+  "shadow",
+  "promote",
+  "abort",
+  "restore",
+  "push",
+  "scale",
+]);
 
 export const originSchema = z.object({
   kind: releaseKind,

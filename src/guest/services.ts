@@ -27,6 +27,11 @@ export async function servingFrontend({ enabledUnits }: Pick<Host["paths"], "ena
   return instances.find((instance) => enabled.includes(frontendUnit(instance)));
 }
 
+/** How many workers start at every boot. */
+export async function servingWorkers({ enabledUnits }: Pick<Host["paths"], "enabledUnits">): Promise<number> {
+  return (await namesIn(enabledUnits)).filter((name) => name.startsWith("slipway-worker@")).length;
+}
+
 /**
  * Writes the host's units where they differ and has them start at every boot.
  * @returns the services whose units were written, and whether the frontend listens elsewhere than before
@@ -45,9 +50,10 @@ export async function ensureUnits(
   }
   let listeners = false;
   for (const { file, text } of sockets) listeners = (await ensure(file, text)) || listeners;
+  const units = [...unitsOf(services, instances), ...sockets.map(({ file }) => file)];
+  const enabled = [...(await namesIn(paths.enabledUnits)), ...(await namesIn(paths.enabledSockets))];
   // reloads systemd's configuration as well
-  if (changed.length > 0 || listeners) {
-    const units = [...unitsOf(services, instances), ...sockets.map(({ file }) => file)];
+  if (changed.length > 0 || listeners || units.some((unit) => !enabled.includes(unit))) {
     await run("systemctl", ["enable", "--quiet", ...units]);
   }
   return { changed, listeners };
@@ -110,11 +116,11 @@ async function exchangeRuntime(host: Host, unit: string, socket: string): Promis
   await untilRuntimeServes(host, socket, restart, () => collapsedUnit(host, unit));
 }
 
-/** The units of runtimes and listeners that an earlier configuration had and this one has not. */
+/** The units of runtimes, workers and listeners that an earlier configuration had and this one has not. */
 async function staleUnits({ paths }: Host, units: string[]): Promise<string[]> {
-  const runtimes = (await namesIn(paths.enabledUnits)).filter((name) => name.startsWith("slipway-runtime@"));
+  const instances = (await namesIn(paths.enabledUnits)).filter((name) => /^slipway-(runtime|worker)\b/.test(name));
   const sockets = (await namesIn(paths.enabledSockets)).filter((name) => name.startsWith("slipway-"));
-  return [...runtimes, ...sockets].filter((name) => !units.includes(name));
+  return [...instances, ...sockets].filter((name) => !units.includes(name));
 }
 
 function unitsOf(services: Service[], instances: Instances): string[] {

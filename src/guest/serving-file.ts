@@ -5,7 +5,7 @@ import type { Host } from "./host.ts";
 import type { Manifest } from "./manifest.ts";
 
 /** Unless the stack says otherwise; with two, one that is killed or restarted costs no request. */
-const RUNTIMES: ServingConfigFile["runtimes"] = [{ name: "default", replicas: 2 }];
+const RUNTIMES = 2;
 
 /**
  * The text of serving.json: what the stack's configuration says, in the host's own places, and what comes of it.
@@ -16,10 +16,10 @@ export function servingFileOf(
   manifest: Pick<Manifest, "payload" | "settings">,
 ): { file: string; serving: ServingConfig } {
   const { queue, frontend } = config.roles;
-  const { tokens, serving: given = {}, aiengine } = manifest.settings;
+  const { tokens, serving: given = {}, aiengine, scale } = manifest.settings;
   const settings = understood("serving", servingSettings, given);
   const content: ServingConfigFile = {
-    runtimes: RUNTIMES,
+    runtimes: [{ name: "default", replicas: scale?.runtime ?? RUNTIMES }],
     ...settings,
     payload: manifest.payload.digest,
     stack: config.stack,

@@ -1,6 +1,18 @@
 import { z } from "zod";
 import { tokenEntry } from "../serving/access/tokens.ts";
 
+const instances = z.int().min(1).max(64);
+
+/** How many instances of its services a host runs. */
+export const scaleSchema = z.object({
+  /** 1 unless told otherwise. */
+  worker: instances.optional(),
+  /** Replicas of the one group of runtimes; 2 unless told otherwise. With groups of its own `serving.runtimes` says how many. */
+  runtime: instances.optional(),
+});
+
+export type Scale = z.infer<typeof scaleSchema>;
+
 /**
  * What a stack's configuration tells its hosts' services, as the signed manifest carries it. Nothing in it is a secret: whoever can read
  * the publication can read it.
@@ -10,6 +22,7 @@ export const hostSettingsSchema = z.object({
   tokens: z.array(tokenEntry).min(1).optional(),
   /** Keys of serving.json; checked by the payload that reads them, since another one may know others. */
   serving: z.record(z.string(), z.unknown()).optional(),
+  scale: scaleSchema.optional(),
   /** The listener for openGauss: what its certificate and its clients' authorities say, PEM. The key is brought over SSH. */
   aiengine: z.object({ cert: z.string(), ca: z.string(), settings: z.record(z.string(), z.unknown()) }).optional(),
 });

@@ -14,9 +14,10 @@ export const SERVICE_USER = "slipway";
 /** One of the frontend's two instances: one serves, and the other takes over where something about it changes. */
 export type FrontendInstance = "a" | "b";
 
-/** The name of a service's unit file; runtimes are instances of one, and so are frontends. */
+/** The name of a service's unit file; runtimes, frontends and workers are instances of one. */
 export function unitFile(service: Service): string {
-  return service === "runtime" || service === "frontend" ? `slipway-${service}@.service` : `slipway-${service}.service`;
+  const single = service === "queue" || service === "agent";
+  return single ? `slipway-${service}.service` : `slipway-${service}@.service`;
 }
 
 export function frontendUnit(instance: FrontendInstance): string {
@@ -31,12 +32,20 @@ export interface Instances {
   runtimes: Runtimes;
   /** The one that serves. */
   frontend: FrontendInstance;
+  /** How many. */
+  workers: number;
 }
 
 /** The names of a service's units. */
-export function unitNames(service: Service, { runtimes, frontend }: Instances): string[] {
+export function unitNames(service: Service, { runtimes, frontend, workers }: Instances): string[] {
   if (service === "runtime") return runtimeUnits(runtimes);
+  if (service === "worker") return Array.from({ length: workers }, (_, index) => workerUnit(index + 1));
   return [service === "frontend" ? frontendUnit(frontend) : unitFile(service)];
+}
+
+/** @param number workers are counted from 1 */
+function workerUnit(number: number): string {
+  return `slipway-worker@${number}.service`;
 }
 
 function runtimeUnits(runtimes: Runtimes): string[] {
@@ -155,7 +164,7 @@ export function unitText(service: Service, { serving, queueServer }: ServiceSett
         noDevices,
       ]);
     case "worker":
-      return unit("Slipway worker", afterAll, [
+      return unit("Slipway worker %i", afterAll, [
         ...nodeService("worker"),
         // it lets short jobs end and gives long ones back, and sees to their processes itself
         "KillMode=mixed",

@@ -62,6 +62,12 @@ export class PlayedHost {
     return (server.address() as AddressInfo).port;
   }
 
+  /** What serves. */
+  manifest(): Manifest {
+    if (this.#serving === undefined) throw new Error("it serves nothing");
+    return this.#serving.manifest;
+  }
+
   /** Follows what is published from now on, as soon as something is. */
   follow(publication: () => Promise<Publication | undefined>): void {
     this.#following = this.#follow(publication);

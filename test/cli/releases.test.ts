@@ -247,3 +247,32 @@ describe("`lock`", () => {
     expect((await slipway("lock", "release", "live")).result).toMatchObject({ ok: true, released: null });
   });
 });
+
+describe("`scale`", () => {
+  it("releases the same with another number of workers, which the stack's file has from then on", async () => {
+    const { exitCode, result } = await slipway("scale", "live", "worker=3");
+    expect(result).toMatchObject({ ok: true, changed: true, kind: "scale" });
+    expect(exitCode).toBe(0);
+    expect(host.reports.at(-1)).toMatchObject({ origin: { kind: "scale" } });
+    const { settings } = host.manifest();
+    expect(settings).toMatchObject({ scale: { worker: 3 } });
+    expect((await slipway("config", "get", "scale", "--stack", "live")).result.value).toBe('{"worker":3}');
+    expect((await slipway("scale", "worker=3", "--stack", "live")).result).toMatchObject({ ok: true, changed: false });
+    // what is not named stays
+    expect((await slipway("scale", "runtime=1", "live")).result).toMatchObject({ ok: true, changed: true });
+    expect(host.manifest().settings).toMatchObject({ scale: { worker: 3, runtime: 1 } });
+    const { result: up } = await slipway("up", "live");
+    expect(up.release).toMatchObject({ sequence: host.manifest().sequence });
+  });
+
+  it.each([
+    [["live"], "how many of what?"],
+    [["live", "worker=0"], "worker=0 is not understood"],
+    [["live", "queue=2"], "queue=2 is not understood"],
+    [["live", "other", "worker=2"], "other is not understood"],
+  ])("does not understand %j", async (words, message) => {
+    const { exitCode, result } = await slipway("scale", ...words);
+    expect(result.error).toMatchObject({ code: "E_USAGE", message });
+    expect(exitCode).toBe(2);
+  });
+});

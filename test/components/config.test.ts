@@ -111,6 +111,12 @@ describe("a stack's configuration", () => {
     [{ "slipway:aiengine": { ...aiengine, port: 5100 } }, "slipway:aiengine.port 5100 is frontendPort's"],
     [{ "slipway:serving": { modelsDir: "/x" } }, "slipway:serving.modelsDir is not a setting"],
     [{ "slipway:serving": { grpc: { port: 5100 } } }, "slipway:serving.grpc.port 5100 is frontendPort's"],
+    [{ "slipway:scale": { worker: 0 } }, "slipway:scale.worker"],
+    [{ "slipway:scale": { queue: 2 } }, "slipway:scale.queue is not a setting; the settings are worker, runtime"],
+    [
+      { "slipway:scale": { runtime: 2 }, "slipway:serving": { runtimes: [{ name: "default" }] } },
+      "slipway:scale.runtime and slipway:serving.runtimes both say",
+    ],
     [{ "slipway:topology": "pair" }, "slipway:topology must be"],
     [{ "slipway:model": "{broken" }, "slipway:model"],
     [{ "slipway:model": { name: "No Spaces", directory: "x" } }, "slipway:model.name must be lower-case"],

@@ -232,9 +232,9 @@ describe("collapsedService", () => {
       if (command === "journalctl") return { stdout: "cannot start\n", stderr: "" };
       return { stdout: args.includes("slipway-runtime@default-1.service") ? "4\n" : "0\n", stderr: "" };
     };
-    expect(await collapsedService(host, { runtimes: [{ name: "default", replicas: 2 }], frontend: "a" })).toBe(
-      "slipway-runtime@default-1.service does not stay up\ncannot start\n",
-    );
+    expect(
+      await collapsedService(host, { runtimes: [{ name: "default", replicas: 2 }], frontend: "a", workers: 1 }),
+    ).toBe("slipway-runtime@default-1.service does not stay up\ncannot start\n");
   });
 });
 
@@ -295,6 +295,30 @@ describe("a stack's settings", () => {
     });
     expect(commands).toContain("systemctl disable --now --quiet slipway-runtime@old-0.service");
     expect(commands).toContain("systemctl start slipway-runtime@default-0.service slipway-frontend@a.service");
+  });
+
+  it("say how many workers there are: only those that come or go are touched", async () => {
+    const { host, paths, release, commands } = await fakeHost();
+    host.config = { ...host.config, roles: { ...host.config.roles, worker: {} } };
+    await converge(host, await release(1, { output: 0.25 }), { restart: payloadServices });
+    const [one, two, three] = [1, 2, 3].map((number) => `slipway-worker@${number}.service`);
+    const workers = () => readdirSync(paths.enabledUnits).filter((unit) => unit.includes("worker"));
+    expect(workers()).toEqual([one]);
+    commands.length = 0;
+    await converge(host, await release(2, { output: 0.25 }, 1, { scale: { worker: 3 } }), { restart: [] });
+    expect(workers()).toEqual([one, two, three]);
+    expect(commands.filter((line) => /^systemctl (re|stop)/.test(line) && !line.includes("reset-failed"))).toEqual([]);
+    expect(commands.find((line) => line.startsWith("systemctl start"))).toContain(three);
+    commands.length = 0;
+    await converge(host, await release(3, { output: 0.25 }), { restart: [] });
+    expect(commands).toContain(`systemctl disable --now --quiet ${two} ${three}`);
+    expect(workers()).toEqual([one]);
+  });
+
+  it("say how many runtimes there are", async () => {
+    const { host, release } = await fakeHost();
+    const { serving } = servingFileOf(host, await release(1, { output: 0.25 }, 1, { scale: { runtime: 5 } }));
+    expect(serving.runtimes).toMatchObject([{ name: "default", replicas: 5 }]);
   });
 
   it("with tokens: the host knows their hashes, and its gate asks with one of its own", async () => {

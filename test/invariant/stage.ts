@@ -145,7 +145,7 @@ export class Stage {
 
   /** Units that do not run, in words. */
   async unsteady(): Promise<string[]> {
-    const units = ["agent", "queue", "worker", "runtime@default-0", "runtime@default-1"];
+    const units = ["agent", "queue", "worker@1", "runtime@default-0", "runtime@default-1"];
     const names = units.map((unit) => `slipway-${unit}.service`);
     const states = (await this.guest.inGuest("sh", "-c", `systemctl is-active ${names.join(" ")} || true`)).trim();
     return states.split("\n").flatMap((state, at) => (state === "active" ? [] : [`${names[at]} is ${state}`]));

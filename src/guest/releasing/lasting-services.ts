@@ -1,12 +1,13 @@
 import { readServingConfig } from "../../serving/config.ts";
 import type { Host } from "../host.ts";
-import { servingFrontend } from "../services.ts";
+import { servingFrontend, servingWorkers } from "../services.ts";
 import { servingServices, unitNames } from "../units.ts";
 
 /** How often each unit of the host's services died since that was set back; one that is about to be restarted counts already. */
 export async function restartCounts({ config, paths, run }: Pick<Host, "config" | "paths" | "run">) {
   const { runtimes } = await readServingConfig({ SLIPWAY_SERVING_CONFIG: paths.serving });
-  const instances = { runtimes, frontend: (await servingFrontend(paths)) ?? "a" };
+  const frontend = (await servingFrontend(paths)) ?? "a";
+  const instances = { runtimes, frontend, workers: await servingWorkers(paths) };
   const units = servingServices(config).flatMap((service) => unitNames(service, instances));
   const { stdout } = await run("systemctl", ["show", "-p", "NRestarts", "-p", "SubState", ...units]);
   const states = stdout.split("\n\n");

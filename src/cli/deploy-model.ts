@@ -1,12 +1,12 @@
 import { SlipwayError } from "../common/errors.ts";
 import { defaultModel } from "../guest/manifest.ts";
-import type { Traffic } from "../guest/release-terms.ts";
+import type { Origin, Traffic } from "../guest/release-terms.ts";
 import { readExpectation } from "../health/expectation.ts";
 import type { GateCheck } from "../health/gate/checks.ts";
 import { stageKnown, stageRelease } from "../release/publication.ts";
 import type { StackLock } from "../release/stack-lock.ts";
 import { passGateHere } from "./gate-here.ts";
-import { expectationOfPublished, givenModel } from "./given-model.ts";
+import { expectationOfPublished, type ReadyModel } from "./given-model.ts";
 import { termsOf } from "./release-terms.ts";
 import {
   bothOrFirstFailure,
@@ -21,8 +21,10 @@ import type { Workspace } from "./workspace.ts";
 
 /** What a deployment is to do. */
 export interface Deployment {
-  /** The model's folder, file or address, where it is not the configured one. */
-  model: string | undefined;
+  /** Brings the model here, ready to be published. */
+  model: () => Promise<ReadyModel>;
+  /** The stack that it served on before, where it is promoted from one. */
+  from?: Origin["from"];
   /** Whether the software of the hosts is released as well. */
   payload: boolean;
   /** The model serves beside the one that does, as said, until it is promoted or aborted. */
@@ -50,12 +52,9 @@ interface Deployed extends Released {
 export async function deployModel(
   workspace: Workspace,
   reporter: Reporter,
-  { model: given, payload, trial, watchSeconds, force, allowNewInputs, lock, signal }: Deployment,
+  { model: bring, from, payload, trial, watchSeconds, force, allowNewInputs, lock, signal }: Deployment,
 ): Promise<Deployed> {
-  const [model, serving] = await bothOrFirstFailure(
-    givenModel(workspace, reporter, given, signal),
-    openServingStack(workspace, reporter, lock),
-  );
+  const [model, serving] = await bothOrFirstFailure(bring(), openServingStack(workspace, reporter, lock));
   const { place, followed, url, outputs } = serving;
   for (const change of pendingHostChanges(workspace.config, outputs)) {
     reporter.note(`${change}: \`slipway up ${workspace.stack}\` changes hosts, a deployment does not`);
@@ -63,8 +62,8 @@ export async function deployModel(
   if (followed.trial !== undefined && !force && followed.trial.model.digest !== model.digest) {
     throw onTrial(followed.trial.model.version, workspace.stack);
   }
-  const kind = trial?.mode ?? "deploy";
-  const terms = termsOf(workspace, kind, { watchSeconds, allowNewInputs });
+  const kind = trial?.mode ?? (from === undefined ? "deploy" : "promote");
+  const terms = termsOf(workspace, kind, { watchSeconds, allowNewInputs, from });
   const beside = { place, followed, url, allowNewInputs: terms.gate.allowNewInputs, signal };
   const checks = await passGateHere(workspace, reporter, model, beside);
   // the model that serves cannot be on trial beside itself

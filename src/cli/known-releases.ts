@@ -7,6 +7,8 @@ import { identityOf } from "../serving/models/registry.ts";
 export interface KnownRelease {
   sequence: number;
   kind: string;
+  /** The stack that a promoted model was taken from, and its version there. */
+  from?: { stack: string; version: string } | undefined;
   /** Login name and machine; undefined for a release of an older Slipway. */
   by: string | undefined;
   at: string;
@@ -72,7 +74,8 @@ function ofReport(report: ReleaseReport): KnownRelease {
 }
 
 function originOfRelease({ origin }: Pick<Manifest, "origin">, began: string) {
-  return { kind: origin?.kind ?? "up", by: origin?.by, at: origin?.at ?? began };
+  const from = origin?.from;
+  return { kind: origin?.kind ?? "up", ...(from && { from }), by: origin?.by, at: origin?.at ?? began };
 }
 
 /** What differs between two releases: one line each, `name: before → after`. */

@@ -17,7 +17,7 @@ const entries: Entry[] = [
     load: () => import("./verbs/init.ts"),
   },
   {
-    command: "up [stack]",
+    command: "up [stack] [others..]",
     describe: "create or change a stack until its endpoint serves the model",
     load: () => import("./verbs/up.ts"),
   },
@@ -33,7 +33,7 @@ const entries: Entry[] = [
   },
   {
     command: "promote [stack]",
-    describe: "let the model that is on trial take the place of the one that serves",
+    describe: "release what another stack serves (--from), or let the model on trial take over",
     load: () => import("./verbs/promote.ts"),
   },
   {
@@ -77,7 +77,7 @@ const entries: Entry[] = [
     load: () => import("./verbs/render.ts"),
   },
   {
-    command: "status [stack]",
+    command: "status [stack] [others..]",
     describe: "show a stack's hosts, address, model and release",
     load: () => import("./verbs/status.ts"),
   },
@@ -137,7 +137,7 @@ const entries: Entry[] = [
     load: () => import("./verbs/token.ts"),
   },
   {
-    command: "down [stack]",
+    command: "down [stack] [others..]",
     describe: "remove a stack and prove that nothing is left",
     load: () => import("./verbs/down.ts"),
   },

@@ -42,6 +42,13 @@ export const watchOption = {
   describe: "seconds after the switch in which the hosts go back by themselves; as the stack's gate says unless given",
 } as const satisfies Options;
 
+/** Of verbs that release a model of which nobody has said that its clients are to ask something else. */
+export const allowNewInputsOption = {
+  type: "boolean",
+  default: false,
+  describe: "release the model though it refuses what clients of the one that serves ask",
+} as const satisfies Options;
+
 /** Of verbs that run an engine. */
 export const eventLogOption = {
   type: "string",

@@ -56,7 +56,7 @@ export async function scaleServices(
     expectationOfPublished(place, model),
   );
   const content = { payload, models, ...(trial && { trial }), settings: scaled(settings, scale) };
-  const staged = await stageKnown({ ...place, content, terms: termsOf(workspace, "scale", watchSeconds) });
+  const staged = await stageKnown({ ...place, content, terms: termsOf(workspace, "scale", { watchSeconds }) });
   const released = await carryOut(workspace, reporter, serving, { kind: "scale", staged, expectation, signal });
   await note(stack, config.scale, scale);
   return released;

@@ -43,18 +43,23 @@ export function verb<const O extends Record<string, Options>>(declaration: {
   words?: Record<string, Words>;
   /** Positional arguments that are text whatever they look like, with what they are. */
   texts?: Record<string, string>;
+  /** Positional arguments of which there may be any number, with what they are. */
+  lists?: Record<string, string>;
   run: (call: Call<O>) => Promise<void>;
 }): Verb {
-  const { options, words = {}, texts = {}, run } = declaration;
+  const { options, words = {}, texts = {}, lists = {}, run } = declaration;
   const numbers = Object.keys(options).filter((name) => options[name]?.type === "number");
   return {
     options,
     words,
-    builder: (parser) =>
-      Object.entries(texts).reduce(
-        (built, [name, describe]) => built.positional(name, { type: "string", describe }),
-        parser.options(options) as unknown as Argv<GlobalOptions>,
-      ),
+    builder: (parser) => {
+      const built = parser.options(options) as unknown as Argv<GlobalOptions>;
+      for (const [name, describe] of Object.entries(texts)) built.positional(name, { type: "string", describe });
+      for (const [name, describe] of Object.entries(lists)) {
+        built.positional(name, { type: "string", array: true, describe });
+      }
+      return built;
+    },
     handler: async (args) => {
       for (const name of numbers) requireNumber(name, args[name]);
       const { json, quiet, verbose } = args;
@@ -63,12 +68,17 @@ export function verb<const O extends Record<string, Options>>(declaration: {
       try {
         await run({ args: args as Call<O>["args"], reporter, signal, readerGone: readerGone() });
       } catch (error) {
-        // a wait that was cut short says only that it was aborted; why is the signal's to say
-        if (signal.aborted && error instanceof Error && error.name === "AbortError") throw signal.reason;
-        throw error instanceof OpenStackError ? refusedByCloud(error) : error;
+        throw toldError(error, signal);
       }
     },
   };
+}
+
+/** A failure as a user is told of it: an interruption as such, a cloud's refusal with its code. */
+export function toldError(error: unknown, signal: AbortSignal): unknown {
+  // a wait that was cut short says only that it was aborted; why is the signal's to say
+  if (signal.aborted && error instanceof Error && error.name === "AbortError") return signal.reason;
+  return error instanceof OpenStackError ? refusedByCloud(error) : error;
 }
 
 /** yargs makes NaN of a text that is no number. */

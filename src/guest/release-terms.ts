@@ -49,6 +49,8 @@ export const originSchema = z.object({
   /** Login name and machine, e.g. `ada@laptop`. */
   by: z.string(),
   at: z.iso.datetime(),
+  /** Where a promoted model was taken from: the stack that served it, and by which version there. */
+  from: z.object({ stack: z.string(), version: z.string() }).optional(),
 });
 
 export type Origin = z.infer<typeof originSchema>;

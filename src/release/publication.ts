@@ -229,7 +229,12 @@ async function modelFile({ content }: PublishOptions["model"]): Promise<Publishe
   const inMemory = content instanceof Uint8Array;
   const digest = inMemory ? digestOf(content) : await digestOfFile(content.file);
   const size = inMemory ? content.length : (await stat(content.file)).size;
-  return { path: `models/${hexOf(digest)}.tar`, digest, size, content };
+  return { path: modelPath(digest), digest, size, content };
+}
+
+/** Where a model's package lies in a stack's store. */
+export function modelPath(digest: Digest): string {
+  return `models/${hexOf(digest)}.tar`;
 }
 
 function layerFiles({ runtime, app }: Payload): Record<"runtime" | "app", PublishedFile> {

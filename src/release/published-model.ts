@@ -5,7 +5,7 @@ import { isErrno, SlipwayError } from "../common/errors.ts";
 import { pathExists } from "../common/files.ts";
 import { cacheHome } from "../common/home.ts";
 import { unpackAs } from "../guest/source.ts";
-import type { PublicationPlace } from "./publication.ts";
+import { modelPath, type PublicationPlace } from "./publication.ts";
 import { containerName, ensureSigningKey } from "./signing-key.ts";
 
 const UNPACK_MS = 60_000;
@@ -30,15 +30,23 @@ export async function unpackedModel(digest: Digest, bytes: () => Promise<Uint8Ar
  * @throws SlipwayError E_PAYLOAD_MISSING where it is not in the store, or is not what its digest says
  */
 export async function publishedModel(
-  { store, stack, home }: PublicationPlace,
+  place: PublicationPlace,
   { path, digest }: { path: string; digest: Digest },
 ): Promise<string> {
   return unpackedModel(digest, async () => {
-    const bytes = await store.get(containerName(stack, await ensureSigningKey(home)), path);
-    if (bytes !== undefined && digestOf(bytes) === digest) return bytes;
-    const what = bytes === undefined ? "is not in the stack's store any more" : "is not what its digest says";
-    throw new SlipwayError("E_PAYLOAD_MISSING", `${shortPath(path)} ${what}`, {
+    const bytes = await storedModel(place, digest);
+    if (bytes !== undefined) return bytes;
+    throw new SlipwayError("E_PAYLOAD_MISSING", `${shortPath(path)} is not in the stack's store any more`, {
       hint: "Release the model from its folder with `slipway deploy --model`.",
     });
   });
+}
+
+/** A model's package as it lies in the stack's store; undefined where there is none, or not what its digest says. */
+export async function storedModel(
+  { store, stack, home }: PublicationPlace,
+  digest: Digest,
+): Promise<Uint8Array | undefined> {
+  const bytes = await store.get(containerName(stack, await ensureSigningKey(home)), modelPath(digest));
+  return bytes !== undefined && digestOf(bytes) === digest ? bytes : undefined;
 }

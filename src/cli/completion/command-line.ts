@@ -34,7 +34,7 @@ export async function commandLineOf(entries: readonly Entry[]): Promise<CommandL
   const verbs = await Promise.all(
     entries.map(async ({ command, describe, load }) => {
       const { verb } = await load();
-      const [name = "", ...positionals] = command.split(" ").map((word) => word.replace(/[<>[\]]/g, ""));
+      const [name = "", ...positionals] = command.split(" ").map((word) => word.replace(/[<>[\].]/g, ""));
       const valuesOf = (one: string): Values => (one === "stack" ? "stacks" : (verb.words[one] ?? "anything"));
       return { name, describe, positionals: positionals.map(valuesOf), options: optionsOf(verb.options) };
     }),

@@ -31,6 +31,11 @@ export class Reporter {
     this.colour = process.stderr.isTTY === true && env.NO_COLOR === undefined && env.TERM !== "dumb";
   }
 
+  /** One with times of its own, for the next part of a verb's work. */
+  another(): Reporter {
+    return new Reporter(this.options);
+  }
+
   /** Runs a phase; its end is shown with the time it took, its failure is passed on. */
   async phase<T>(key: string, title: string, run: (progress: Progress) => Promise<T>): Promise<T> {
     const start = performance.now();
@@ -93,8 +98,8 @@ export class Reporter {
     else if (text !== "") process.stdout.write(`${text}\n`);
   }
 
-  /** The end of a verb that failed. */
-  failure(error: unknown): void {
+  /** The end of a verb that failed; `about` says with what, where it is about several things. */
+  failure(error: unknown, about: Record<string, unknown> = {}): void {
     const known = error instanceof SlipwayError ? error : undefined;
     const code = known?.code ?? "E_BUG";
     const [message = "", ...more] = printable(messageOf(error)).split("\n");
@@ -103,7 +108,11 @@ export class Reporter {
       const { hint, requestId } = known ?? {};
       const { exitCode } = errorCatalogue[code];
       this.result(
-        { ok: false, error: { code, exitCode, message, hint, requestId, details, docs: `docs/errors/${code}.md` } },
+        {
+          ok: false,
+          ...about,
+          error: { code, exitCode, message, hint, requestId, details, docs: `docs/errors/${code}.md` },
+        },
         "",
       );
       return;

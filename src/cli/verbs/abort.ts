@@ -1,3 +1,8 @@
-import { trialEnd } from "../trial-end.ts";
+import { lockWaitOption, watchOption } from "../options.ts";
+import { endTrialAs } from "../trial-end.ts";
+import { verb as declare } from "../verb.ts";
 
-export const verb = trialEnd("abort");
+export const verb = declare({
+  options: { watch: watchOption, "lock-wait": lockWaitOption },
+  run: (call) => endTrialAs("abort", call),
+});

@@ -1,8 +1,9 @@
 import { SlipwayError } from "../../common/errors.ts";
 import type { Traffic } from "../../guest/release-terms.ts";
 import { deployModel } from "../deploy-model.ts";
+import { givenModel } from "../given-model.ts";
 import { whileLocked } from "../locked.ts";
-import { lockWaitOption, modelOption, watchOption } from "../options.ts";
+import { allowNewInputsOption, lockWaitOption, modelOption, watchOption } from "../options.ts";
 import { tellReleased } from "../released.ts";
 import { verb as declare } from "../verb.ts";
 import { openWorkspace } from "../workspace.ts";
@@ -20,17 +21,14 @@ export const verb = declare({
     shadow: { ...percent, describe: "ask the model besides for this share of the requests, and compare its answers" },
     watch: watchOption,
     "lock-wait": lockWaitOption,
-    "allow-new-inputs": {
-      type: "boolean",
-      default: false,
-      describe: "release the model though it refuses what clients of the one that serves ask",
-    },
+    "allow-new-inputs": allowNewInputsOption,
     force: { type: "boolean", default: false, describe: "release what serves already once more, and end a trial" },
   },
   run: async ({ args, reporter, signal }) => {
     const trial = trialOf(args);
     const workspace = await openWorkspace(args);
-    const { model, payload, watch: watchSeconds, force, allowNewInputs, lockWait } = args;
+    const { payload, watch: watchSeconds, force, allowNewInputs, lockWait } = args;
+    const model = () => givenModel(workspace, reporter, args.model, signal);
     const { checks, ...released } = await whileLocked(
       workspace,
       { verb: "deploy", reporter, lockWait, signal },

@@ -1,4 +1,5 @@
 import { confirmByName } from "../confirm.ts";
+import { forEachStack, otherStacks } from "../each-stack.ts";
 import { showEngineChoice } from "../engine-progress.ts";
 import { whileLocked } from "../locked.ts";
 import { eventLogOption, lockWaitOption, refreshOption } from "../options.ts";
@@ -31,24 +32,27 @@ export const verb = declare({
         "leave the stack's volumes and its container in the object store; a later `down` without it removes them",
     },
   },
-  run: async ({ args, reporter, signal }) => {
-    const workspace = await openWorkspace(args);
-    showEngineChoice(reporter, workspace.engineChoice);
-    const { stack } = workspace;
-    if (!args.yes) await confirmByName(stack, `removing ${stack}`, signal);
-    const { refresh, lockWait, drain: drainSeconds, backup: folder, keepData } = args;
-    const { backup, kept } = await whileLocked(workspace, { verb: "down", reporter, lockWait, signal }, (lock) =>
-      takeDown(workspace, reporter, { refresh, lock, signal, drainSeconds, backup: folder, keepData }),
-    );
-    const { timings } = reporter;
-    reporter.result(
-      { ok: true, stack, engine: workspace.engine.kind, timings, leftovers: [], kept, ...(backup && { backup }) },
-      [
-        kept.length === 0
-          ? `${stack} is gone; nothing with its tag is left`
-          : `${stack} is gone but for its data:\n${kept.map((line) => `  ${line}`).join("\n")}`,
-        ...(backup === undefined ? [] : [`its models and jobs are in ${backup.file}`]),
-      ].join("\n"),
-    );
-  },
+  ...otherStacks,
+  run: (call) =>
+    forEachStack(call, async (name, reporter) => {
+      const { args, signal } = call;
+      const workspace = await openWorkspace({ ...args, stack: name });
+      showEngineChoice(reporter, workspace.engineChoice);
+      const { stack } = workspace;
+      if (!args.yes) await confirmByName(stack, `removing ${stack}`, signal);
+      const { refresh, lockWait, drain: drainSeconds, backup: folder, keepData } = args;
+      const { backup, kept } = await whileLocked(workspace, { verb: "down", reporter, lockWait, signal }, (lock) =>
+        takeDown(workspace, reporter, { refresh, lock, signal, drainSeconds, backup: folder, keepData }),
+      );
+      const { timings } = reporter;
+      reporter.result(
+        { ok: true, stack, engine: workspace.engine.kind, timings, leftovers: [], kept, ...(backup && { backup }) },
+        [
+          kept.length === 0
+            ? `${stack} is gone; nothing with its tag is left`
+            : `${stack} is gone but for its data:\n${kept.map((line) => `  ${line}`).join("\n")}`,
+          ...(backup === undefined ? [] : [`its models and jobs are in ${backup.file}`]),
+        ].join("\n"),
+      );
+    }),
 });

@@ -26,6 +26,11 @@ const options = {
   model: { ...value, normalize: true, describe: "the model's folder or .onnx file" },
   "model-name": { ...value, describe: "the model's name" },
   force: { type: "boolean", default: false, describe: "replace the file where there is one" },
+  pair: {
+    type: "boolean",
+    default: false,
+    describe: "two stacks: `development`, whose hosts train, and `production`; a file that is there is kept",
+  },
   github: { type: "boolean", default: false, describe: "`init ci`: write a workflow for GitHub" },
   gitlab: { type: "boolean", default: false, describe: "`init ci`: write a pipeline for GitLab" },
   for: { ...value, describe: "`init ci`: the stack that the workflow works on; production unless given" },
@@ -51,8 +56,8 @@ export const verb = declare({
     }
     const projectRoot = await findProjectRoot(process.cwd());
     const project = await loadProject(projectRoot);
-    const stack = args.stack ?? (await askForName(call));
-    await requireFree(project, stack, args.force);
+    const stacks = await wantedStacks(call);
+    const wanted = await freeOnes(project, stacks, args);
 
     const { osCloud } = args;
     const extraFiles = [embeddedCloudsFile(slipwayHome(projectRoot))];
@@ -63,19 +68,59 @@ export const verb = declare({
     const ownAddress = await ownAddressTowards(session.authUrl);
     const answers = await completeAnswers(given(args), { offer, ownAddress, projectRoot }, answering(call));
 
-    const config = configOf(project.name, cloud, answers);
-    const { sshCidr } = loadStackConfig(project.name, config);
+    const files = wanted.map(({ stack, roleConfig }) => {
+      const config = { ...configOf(project.name, cloud, answers), ...roleConfig(project.name) };
+      return { stack, config, settings: loadStackConfig(project.name, config) };
+    });
     signal.throwIfAborted();
-    const path = await requireFree(project, stack, args.force);
-    await writeFileAtomic(path, stackFileText(project.name, config), 0o644);
-    if (sshCidr === "0.0.0.0/0") reporter.note(`--ssh-cidr ${sshCidr} lets everybody try to log in by SSH`);
-    const next = `npx slipway up ${stack}`;
+    const written: { stack: string; file: string; config: Record<string, unknown> }[] = [];
+    for (const { stack, config, settings } of files) {
+      const file = await requireFree(project, stack, force);
+      await writeFileAtomic(file, stackFileText(project.name, config), 0o644);
+      if (settings.sshCidr === "0.0.0.0/0") reporter.note(`0.0.0.0/0 lets everybody try to log in to ${stack} by SSH`);
+      written.push({ stack, file, config });
+    }
+    const next = `npx slipway up ${stacks.map(({ stack }) => stack).join(" ")}`;
+    const [first] = written;
+    const { timings } = reporter;
     reporter.result(
-      { ok: true, stack, cloud, file: path, config, next, timings: reporter.timings },
-      `${relative(process.cwd(), path)} is written.\nNext: ${next}`,
+      args.pair ? { ok: true, stacks: written, cloud, next, timings } : { ok: true, ...first, cloud, next, timings },
+      [...written.map(({ file }) => `${relative(process.cwd(), file)} is written.`), `Next: ${next}`].join("\n"),
     );
   },
 });
+
+/** A stack that gets a file. */
+interface WantedStack {
+  stack: string;
+  /** What its file says besides what it is made from. */
+  roleConfig: (project: string) => Record<string, unknown>;
+}
+
+/** Where models are trained, and where they serve: two stacks, so that nothing that fails in one touches the other. */
+const pair: WantedStack[] = [
+  // hosts train for those alone who may deploy to them
+  { stack: "development", roleConfig: (project) => ({ [`${project}:tokens`]: { trainer: "deploy" } }) },
+  { stack: "production", roleConfig: () => ({}) },
+];
+
+async function wantedStacks(call: InitCall): Promise<WantedStack[]> {
+  const { args } = call;
+  if (!args.pair) return [{ stack: args.stack ?? (await askForName(call)), roleConfig: () => ({}) }];
+  if (args.stack === undefined) return pair;
+  throw new SlipwayError("E_USAGE", "--pair names its stacks itself: development and production", {
+    hint: "Leave the name out.",
+  });
+}
+
+/** Those that may be written. Of a pair one that is there already is kept, unless by force. Throws SlipwayError E_USAGE where none may. */
+async function freeOnes(project: Project, stacks: WantedStack[], { force }: InitCall["args"]): Promise<WantedStack[]> {
+  if (force) return stacks;
+  const there = await Promise.all(stacks.map(async ({ stack }) => (await loadStackFile(project, stack)).exists));
+  const free = stacks.filter((_, index) => !there[index]);
+  if (free.length === 0) for (const { stack } of stacks) await requireFree(project, stack, force);
+  return free;
+}
 
 /** Questions are asked of people only: at a terminal, and of those who did not say otherwise. */
 function isAsked({ args }: InitCall): boolean {

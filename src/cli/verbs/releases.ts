@@ -72,13 +72,13 @@ function tableOf(releases: readonly KnownRelease[]): string {
     .join("\n");
 }
 
-function rowOf({ sequence, at, by, kind, model, trial, payload, result, failure, ms }: KnownRelease): string[] {
+function rowOf({ sequence, at, by, kind, from, model, trial, payload, result, failure, ms }: KnownRelease): string[] {
   const beside = trial === undefined ? "" : ` + ${trial.model.version} (${trial.mode} ${trial.percent} %)`;
   return [
     String(sequence),
     at,
     by ?? "–",
-    kind,
+    from === undefined ? kind : `${kind} of ${from.stack} ${from.version}`,
     `${model.name} ${model.version} ${short(model.digest)}${beside}`,
     short(payload),
     failure === undefined ? result : `${result}: ${failure.phase}, ${failure.reason}`,

@@ -6,73 +6,76 @@ import { readReleaseStatus } from "../../health/follow-release.ts";
 import { findServer } from "../../openstack/compute/servers.ts";
 import { readStackRecord } from "../../release/stack-record.ts";
 import { findOwnToken } from "../../release/tokens.ts";
+import { forEachStack, otherStacks } from "../each-stack.ts";
 import { attachedAddress } from "../public-address.ts";
 import { requireOutputs } from "../running-stack.ts";
 import { endpointUrl, grpcAddress, hostObject, withAddress } from "../stack-outputs.ts";
+import type { Reporter } from "../ui/reporter.ts";
 import { verb as declare } from "../verb.ts";
-import { openWorkspace, requireOwnCloud } from "../workspace.ts";
+import { openWorkspace, requireOwnCloud, type Workspace } from "../workspace.ts";
 
 export const verb = declare({
   options: {},
-  run: async ({ args, reporter }) => {
-    const workspace = await openWorkspace(args);
-    const { stack, stackHome, engine, session, cloud } = workspace;
-    const known = await requireOutputs(workspace);
-    await requireOwnCloud(workspace);
-    const [record, expectation, server, address] = await Promise.all([
-      readStackRecord(stackHome),
-      readExpectation(stackHome),
-      findServer(session, known.serverId),
-      attachedAddress(workspace, known),
-    ]);
-    const attached = address !== undefined;
-    const outputs = withAddress(known, address);
-    const url = endpointUrl(outputs);
-    const grpc = grpcAddress(outputs);
-    // an address that does not lead to the host may be somebody else's by now: it is not asked
-    const unserved = attached ? "no release has passed its gate yet" : "no address leads to the host";
-    const token = await findOwnToken(stackHome);
-    const health = attached && expectation !== undefined ? await healthOf(url, expectation, token) : unserved;
-    const last = attached ? (await readReleaseStatus(url, { token }))?.last : undefined;
-    const state = server?.status ?? "GONE";
-    const host = hostObject(outputs, { attached, state });
-    const { model = undefined, sequence = undefined, at = undefined, trial = undefined } = record?.release ?? {};
-    const rows = {
-      url: attached ? url : `${url} (not attached)`,
+  ...otherStacks,
+  run: (call) =>
+    forEachStack(call, async (stack, reporter) => tellStatus(await openWorkspace({ ...call.args, stack }), reporter)),
+});
+
+async function tellStatus(workspace: Workspace, reporter: Reporter): Promise<void> {
+  const { stack, stackHome, engine, session, cloud } = workspace;
+  const known = await requireOutputs(workspace);
+  await requireOwnCloud(workspace);
+  const [record, expectation, server, address] = await Promise.all([
+    readStackRecord(stackHome),
+    readExpectation(stackHome),
+    findServer(session, known.serverId),
+    attachedAddress(workspace, known),
+  ]);
+  const attached = address !== undefined;
+  const outputs = withAddress(known, address);
+  const url = endpointUrl(outputs);
+  const grpc = grpcAddress(outputs);
+  // an address that does not lead to the host may be somebody else's by now: it is not asked
+  const unserved = attached ? "no release has passed its gate yet" : "no address leads to the host";
+  const token = await findOwnToken(stackHome);
+  const health = attached && expectation !== undefined ? await healthOf(url, expectation, token) : unserved;
+  const last = attached ? (await readReleaseStatus(url, { token }))?.last : undefined;
+  const state = server?.status ?? "GONE";
+  const host = hostObject(outputs, { attached, state });
+  const { model = undefined, sequence = undefined, at = undefined, trial = undefined } = record?.release ?? {};
+  const rows = {
+    url: attached ? url : `${url} (not attached)`,
+    ...(grpc !== undefined && { grpc }),
+    health,
+    model: model === undefined ? "none" : `${model.name} version ${model.version}, ${model.digest}`,
+    release: sequence === undefined ? "none" : `${sequence}, since ${at}`,
+    ...(trial === undefined ? {} : { trial: `version ${trial.model.version}, ${trial.mode} ${trial.percent} %` }),
+    ...(last === undefined || (last.sequence === sequence && last.result === "passed") ? {} : { last: wordsOf(last) }),
+    host: `${host.name} ${state}, ${host.image}, ${host.flavor}, ${host.privateIp}`,
+    engine: engine.kind,
+    cloud: `${cloud ?? "from OS_* variables"} (${session.authUrl})`,
+  };
+  reporter.result(
+    {
+      ok: true,
+      stack,
+      engine: engine.kind,
+      cloud: { name: cloud, authUrl: session.authUrl },
+      url,
       ...(grpc !== undefined && { grpc }),
       health,
-      model: model === undefined ? "none" : `${model.name} version ${model.version}, ${model.digest}`,
-      release: sequence === undefined ? "none" : `${sequence}, since ${at}`,
-      ...(trial === undefined ? {} : { trial: `version ${trial.model.version}, ${trial.mode} ${trial.percent} %` }),
-      ...(last === undefined || (last.sequence === sequence && last.result === "passed")
-        ? {}
-        : { last: wordsOf(last) }),
-      host: `${host.name} ${state}, ${host.image}, ${host.flavor}, ${host.privateIp}`,
-      engine: engine.kind,
-      cloud: `${cloud ?? "from OS_* variables"} (${session.authUrl})`,
-    };
-    reporter.result(
-      {
-        ok: true,
-        stack,
-        engine: engine.kind,
-        cloud: { name: cloud, authUrl: session.authUrl },
-        url,
-        ...(grpc !== undefined && { grpc }),
-        health,
-        model,
-        release: record?.release,
-        last,
-        hosts: [host],
-        timings: reporter.timings,
-        leftovers: [],
-      },
-      Object.entries(rows)
-        .map(([key, value]) => `${key.padEnd(9)}${value}`)
-        .join("\n"),
-    );
-  },
-});
+      model,
+      release: record?.release,
+      last,
+      hosts: [host],
+      timings: reporter.timings,
+      leftovers: [],
+    },
+    Object.entries(rows)
+      .map(([key, value]) => `${key.padEnd(9)}${value}`)
+      .join("\n"),
+  );
+}
 
 /** The host's last release, where it is another one than that which serves. */
 function wordsOf({ sequence, result, phase, failure }: ReleaseReport): string {

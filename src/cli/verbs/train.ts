@@ -3,6 +3,7 @@ import { messageOf, SlipwayError } from "../../common/errors.ts";
 import { knownSpecs } from "../../serving/training/known-specs.ts";
 import { requireOutputs } from "../running-stack.ts";
 import { endpointUrl } from "../stack-outputs.ts";
+import { stackTokenFor } from "../stack-token.ts";
 import { metricsText } from "../training/epochs.ts";
 import { wantedTraining } from "../training/wanted.ts";
 import { seconds as timeText } from "../ui/reporter.ts";
@@ -37,7 +38,10 @@ const options = {
   seed: { ...number, describe: "in place of the specification's: the same seed gives the same model" },
   patience: { ...number, describe: "stop after so many epochs without an improvement" },
   "min-accuracy": { ...number, describe: "the share of rows, 0 to 1, that the model must get right to be kept" },
-  on: { ...text, describe: "train on a host: a stack, or a URL; the token comes from SLIPWAY_TOKEN" },
+  on: {
+    ...text,
+    describe: "train on a host: a stack, or a URL; the token comes from SLIPWAY_TOKEN, or is the stack's",
+  },
   "token-file": { ...file, describe: "with --on: the file with the token, in place of SLIPWAY_TOKEN" },
   publish: { ...text, describe: "with --on: the name that the model then serves under; without it, it serves nowhere" },
   detach: { type: "boolean", default: false, describe: "with --on: do not wait for the end" },
@@ -88,8 +92,7 @@ async function onHost({ args, reporter, signal }: TrainCall, data: string, wante
     throw usage(`${parent} is no digest`, "Name one of the host's models by its digest: --parent sha256:….");
   }
   const { trainOnHost } = await import("../training/train-on-host.ts");
-  const url = await urlOf(args);
-  const token = await tokenOf(args.tokenFile);
+  const { url, token } = await hostOf(args);
   const training = { url, token, data, parent, publish, detach };
   const { job, trained } = await trainOnHost(wanted, training, { reporter, signal });
   if (trained === undefined) {
@@ -110,12 +113,19 @@ async function onHost({ args, reporter, signal }: TrainCall, data: string, wante
 
 type Wanted = Awaited<ReturnType<typeof wantedTraining>>;
 
-/** A host by its URL, or by the stack that it is of. */
-async function urlOf({ on, ...args }: TrainCall["args"]): Promise<string> {
+/** A host by its URL, or by the stack that it is of: of that a token is at hand, where none is given. */
+async function hostOf({ on, ...args }: TrainCall["args"]): Promise<{ url: string; token: string | undefined }> {
   const host = on as string;
-  if (!host.includes("://")) return endpointUrl(await requireOutputs(await openWorkspace({ ...args, stack: host })));
+  const given = await tokenOf(args.tokenFile);
+  if (!host.includes("://")) {
+    const workspace = await openWorkspace({ ...args, stack: host });
+    const url = endpointUrl(await requireOutputs(workspace));
+    return { url, token: given ?? (await stackTokenFor("deploy", workspace)) };
+  }
   const url = URL.parse(host);
-  if (url && /^https?:$/.test(url.protocol) && url.username === "") return host.replace(/\/+$/, "");
+  if (url && /^https?:$/.test(url.protocol) && url.username === "") {
+    return { url: host.replace(/\/+$/, ""), token: given };
+  }
   throw usage(`${host} is no URL of a host`, "Name it as http://ADDRESS:PORT, or name a stack.");
 }
 

@@ -1,4 +1,5 @@
 import { bringUp } from "../bring-up.ts";
+import { forEachStack, otherStacks } from "../each-stack.ts";
 import { showEngineChoice } from "../engine-progress.ts";
 import { withUsageIfFull } from "../lack-of-room.ts";
 import { whileLocked } from "../locked.ts";
@@ -10,15 +11,19 @@ import { openWorkspace } from "../workspace.ts";
 
 export const verb = declare({
   options: { model: modelOption, "lock-wait": lockWaitOption, "event-log": eventLogOption, ...operationOptions },
-  run: async ({ args, reporter, signal }) => {
-    const workspace = await openWorkspace(args);
-    showEngineChoice(reporter, workspace.engineChoice);
-    await refusePretendedGuests(workspace);
-    const served = await whileLocked(workspace, { verb: "up", reporter, lockWait: args.lockWait, signal }, (lock) =>
-      withUsageIfFull(workspace.session, () =>
-        bringUp(workspace, reporter, { model: args.model, lock, signal, operation: operationOptionsFrom(args) }),
-      ),
-    );
-    reporter.result(servedObject(workspace, served, reporter.timings), servedText(workspace, served, reporter.timings));
-  },
+  ...otherStacks,
+  run: (call) =>
+    forEachStack(call, async (stack, reporter) => {
+      const { args, signal } = call;
+      const workspace = await openWorkspace({ ...args, stack });
+      showEngineChoice(reporter, workspace.engineChoice);
+      await refusePretendedGuests(workspace);
+      const served = await whileLocked(workspace, { verb: "up", reporter, lockWait: args.lockWait, signal }, (lock) =>
+        withUsageIfFull(workspace.session, () =>
+          bringUp(workspace, reporter, { model: args.model, lock, signal, operation: operationOptionsFrom(args) }),
+        ),
+      );
+      const { timings } = reporter;
+      reporter.result(servedObject(workspace, served, timings), servedText(workspace, served, timings));
+    }),
 });

@@ -134,6 +134,46 @@ describe("`init` by options", () => {
   });
 });
 
+describe("`init --pair`", () => {
+  it("writes a stack whose hosts train beside the one that serves, and keeps what is there", async () => {
+    const before = await readFile(fileOf("production"), "utf8");
+    const { exitCode, result } = await init("--pair", "--os-cloud", "slipway", "--yes");
+    expect(result).toMatchObject({
+      ok: true,
+      stacks: [
+        { stack: "development", file: fileOf("development"), config: { "slipway:tokens": { trainer: "deploy" } } },
+      ],
+      next: "npx slipway up development production",
+    });
+    expect(exitCode).toBe(0);
+    expect(await readFile(fileOf("production"), "utf8")).toBe(before);
+    expect((await init("--pair", "--os-cloud", "slipway", "--yes")).result.error).toMatchObject({ code: "E_USAGE" });
+    const both = await init("--pair", "--os-cloud", "slipway", "--yes", "--force");
+    expect(both.result.stacks).toMatchObject([{ stack: "development" }, { stack: "production" }]);
+    expect(both.result.stacks[1].config).not.toHaveProperty(["slipway:tokens"]);
+    await writeFile(fileOf("production"), before);
+  });
+
+  it("names its stacks itself", async () => {
+    const { exitCode, result } = await init("staging", "--pair", "--os-cloud", "slipway", "--yes");
+    expect(result.error).toMatchObject({ code: "E_USAGE", message: expect.stringContaining("development") });
+    expect(exitCode).toBe(2);
+  });
+
+  it("makes stacks that one command works on: each has a result, the first failure's code is the command's", async () => {
+    const { exitCode, lines } = await project.run(["status", "nosuch", "development", "nosuch"]);
+    expect(lines.filter(({ ok }) => ok !== undefined)).toMatchObject([
+      { ok: false, stack: "nosuch", error: { code: "E_STACK_UNKNOWN", message: expect.stringContaining("no stack") } },
+      {
+        ok: false,
+        stack: "development",
+        error: { code: "E_STACK_UNKNOWN", message: expect.stringContaining("not up") },
+      },
+    ]);
+    expect(exitCode).toBe(2);
+  });
+});
+
 describe("`init` without a cloud", () => {
   it("names the cloud that it does not know", async () => {
     const { exitCode, result } = await init("nowhere", "--os-cloud", "nosuch", "--yes");

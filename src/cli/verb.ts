@@ -2,7 +2,7 @@ import type { ArgumentsCamelCase, Argv, InferredOptionTypes, Options } from "yar
 import { SlipwayError } from "../common/errors.ts";
 import { OpenStackError, refusedByCloud } from "../openstack/errors.ts";
 import { interruption } from "./interruption.ts";
-import type { GlobalOptions } from "./options.ts";
+import { type GlobalOptions, globalOptions } from "./options.ts";
 import { readerGone } from "./ui/reader-gone.ts";
 import { Reporter } from "./ui/reporter.ts";
 
@@ -37,6 +37,8 @@ export interface Entry {
   load: () => Promise<{ verb: Verb }>;
 }
 
+const none: Record<string, string> = {};
+
 /** Declares a verb: its own options, what its positional arguments may be (where that is known), and what it does. */
 export function verb<const O extends Record<string, Options>>(declaration: {
   options: O;
@@ -47,7 +49,7 @@ export function verb<const O extends Record<string, Options>>(declaration: {
   lists?: Record<string, string>;
   run: (call: Call<O>) => Promise<void>;
 }): Verb {
-  const { options, words = {}, texts = {}, lists = {}, run } = declaration;
+  const { options, words = {}, texts = {}, lists = none, run } = declaration;
   const numbers = Object.keys(options).filter((name) => options[name]?.type === "number");
   return {
     options,
@@ -56,11 +58,13 @@ export function verb<const O extends Record<string, Options>>(declaration: {
       const built = parser.options(options) as unknown as Argv<GlobalOptions>;
       for (const [name, describe] of Object.entries(texts)) built.positional(name, { type: "string", describe });
       for (const [name, describe] of Object.entries(lists)) {
-        built.positional(name, { type: "string", array: true, describe });
+        // yargs keeps the last one alone unless every argument may come twice
+        built.parserConfiguration({ "populate--": true }).positional(name, { type: "string", array: true, describe });
       }
       return built;
     },
-    handler: async (args) => {
+    handler: async (given) => {
+      const args = lists === none ? given : lastOfEach(given, { ...globalOptions, ...options });
       for (const name of numbers) requireNumber(name, args[name]);
       const { json, quiet, verbose } = args;
       const signal = interruption();
@@ -72,6 +76,19 @@ export function verb<const O extends Record<string, Options>>(declaration: {
       }
     },
   };
+}
+
+/** Options that were given several times and take one value have the last. */
+function lastOfEach<T extends Record<string, unknown>>(args: T, options: Record<string, Options>): T {
+  const single = ([name]: [string, unknown]) => {
+    const option = options[name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)];
+    return option !== undefined && option.array !== true;
+  };
+  const entries = Object.entries(args).map((entry) => {
+    const [name, value] = entry;
+    return [name, Array.isArray(value) && single(entry) ? value.at(-1) : value];
+  });
+  return Object.fromEntries(entries) as T;
 }
 
 /** A failure as a user is told of it: an interruption as such, a cloud's refusal with its code. */

@@ -14,7 +14,7 @@ export interface FileRef {
   size: number;
 }
 
-/** An answer that trying again does not change. */
+/** What trying again does not change: an answer, or a disk that takes no more. */
 class Refused extends Error {}
 
 const TRY_TIMEOUT_MS = 120_000;
@@ -67,7 +67,10 @@ function unpackable(path: string): (cause: unknown) => never {
   };
 }
 
-/** Network errors, 408, 429 and 5xx are tried again until the deadline; every other answer ends it at once. */
+/**
+ * Network errors, 408, 429 and 5xx are tried again until the deadline; every other answer ends it at once, and so does a file that cannot be
+ * written.
+ */
 async function download(url: string, ref: FileRef, file: string, timeoutMs: number): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
@@ -90,11 +93,14 @@ async function downloadOnce(url: string, ref: FileRef, file: string): Promise<vo
     throw [408, 429].includes(answer.status) || answer.status >= 500 ? new Error(reason) : new Refused(reason);
   }
   const hash = createHash("sha256");
-  const handle = await open(file, "w", 0o600);
+  const unwritable = (cause: unknown) => {
+    throw new Refused(`what comes from ${url} cannot be written: ${messageOf(cause)}`, { cause });
+  };
+  const handle = await open(file, "w", 0o600).catch(unwritable);
   try {
     for await (const chunk of answer.body) {
       hash.update(chunk);
-      await handle.writeFile(chunk);
+      await handle.writeFile(chunk).catch(unwritable);
     }
   } finally {
     await handle.close();

@@ -19,6 +19,10 @@ export interface ThreadEvents {
 
 /** A module that takes longer to load is stopped. */
 const LOAD_MS = 30_000;
+const MIB = 1024 * 1024;
+/** While a module loads it may hold what it reads beside what it makes of that. */
+const LOADING_SHARE = 2;
+const LOOK_MS = 50;
 const LONGEST_LINE = 1000;
 const LONGEST_TEXT = 64 * 1024;
 
@@ -53,12 +57,24 @@ export class FunctionThread {
     this.#worker = worker;
     for (const stream of [worker.stdout, worker.stderr]) forwardLines(stream, onLine);
     this.ready = new Promise((resolve, reject) => {
-      const late = setTimeout(() => {
-        reject(new Error(`it takes longer than ${LOAD_MS} ms to load`));
+      const stop = (reason: string) => {
+        fail(reason);
         void this.end();
-      }, LOAD_MS);
-      const fail = (reason: string) => {
+      };
+      const late = setTimeout(() => stop(`it takes longer than ${LOAD_MS} ms to load`), LOAD_MS);
+      // the thread's own limit is that of its heap: what a module takes beside it, it would take from everything else on the host
+      const mostBytes = LOADING_SHARE * memoryMiB * MIB;
+      const look = async () => {
+        const { external_memory: bytes } = await worker.getHeapStatistics();
+        if (bytes > mostBytes) stop(`it takes more than ${mostBytes / MIB} MiB beside its heap to load`);
+      };
+      const looks = setInterval(() => look().catch(() => undefined), LOOK_MS); // it fails where the thread does not run
+      const endLoading = () => {
         clearTimeout(late);
+        clearInterval(looks);
+      };
+      const fail = (reason: string) => {
+        endLoading();
         reject(new Error(reason)); // of no effect once it was ready
         if (this.#ended) return;
         this.#ended = true;
@@ -66,7 +82,7 @@ export class FunctionThread {
       };
       worker.on("message", (message: ThreadMessage) => {
         if (message.kind === "ready") {
-          clearTimeout(late);
+          endLoading();
           resolve(message.description);
         } else if (message.kind === "unusable") fail(message.reason);
         else events.onAnswer(message);

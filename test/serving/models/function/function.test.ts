@@ -185,6 +185,15 @@ describe("a function as a model", () => {
     await expect.poll(() => call({}).catch(() => undefined)).toEqual([1]);
   });
 
+  it("is not loaded where it takes more beside its heap than it may, before it has taken all that there is", async () => {
+    // what it may take is known once it was imported
+    const greedy = `export const memoryMiB = 16;
+      const kept = []; for (let taken = 0; taken < 128; taken += 4) kept.push(new Uint8Array(4 << 20).fill(1));
+      export async function load() { const end = Date.now() + 500; while (Date.now() < end); }
+      export const predict = () => kept.length;`;
+    await expect(serve(greedy)).rejects.toThrow("it takes more than 32 MiB beside its heap to load");
+  });
+
   it("sees no environment, and what it prints is told line by line", async () => {
     const lines: string[] = [];
     const { call } = await serve(

@@ -3,6 +3,7 @@ import { messageOf } from "../common/errors.ts";
 import { waitFor } from "../common/wait.ts";
 import { identityOf } from "../serving/models/registry.ts";
 import { gateToken } from "./access.ts";
+import { askingAs } from "./asking.ts";
 import { converge, type Services } from "./converge.ts";
 import type { Host } from "./host.ts";
 import { StepFailed } from "./journal-writer.ts";
@@ -203,5 +204,5 @@ export function servicesOnWayBack(from: Manifest, failed: Manifest, { step, kept
 async function frontendOf({ config, paths, frontendUrl }: Host, manifest: Manifest): Promise<OwnFrontend | undefined> {
   const { frontend } = config.roles;
   if (frontend === undefined) return undefined;
-  return new OwnFrontend(frontendUrl(frontend.port), await gateToken(paths, manifest.settings.tokens));
+  return new OwnFrontend(frontendUrl(frontend.port), askingAs(await gateToken(paths, manifest.settings.tokens)));
 }

@@ -10,10 +10,13 @@ export class NotAnswered extends Error {
   override readonly name = "NotAnswered";
   /** Whether asking again later makes sense. */
   readonly passing: boolean;
+  /** Of the answer, where there is one. */
+  readonly status: number | undefined;
 
-  constructor(reason: string, passing: boolean) {
+  constructor(reason: string, passing: boolean, status?: number) {
     super(reason);
     this.passing = passing;
+    this.status = status;
   }
 }
 
@@ -38,7 +41,11 @@ export function askingAs(token: string | undefined, socket?: string): Ask {
     }
     const { status, text } = answer;
     if (status < 200 || status > 299) {
-      throw new NotAnswered(`${url} answers ${status}: ${text.slice(0, 300)}`, passingStatuses.includes(status));
+      throw new NotAnswered(
+        `${url} answers ${status}: ${text.slice(0, 300)}`,
+        passingStatuses.includes(status),
+        status,
+      );
     }
     return JSON.parse(text);
   };

@@ -59,6 +59,10 @@ export function runtimeUnit(instance: string): string {
   return `slipway-runtime@${instance}.service`;
 }
 
+export function isRuntimeUnit(unit: string): boolean {
+  return unit.startsWith("slipway-runtime@");
+}
+
 /** The services that serve on a host of these roles, in the order in which they start. */
 export function servingServices(host: HostConfig): Service[] {
   return (["queue", "runtime", "frontend", "worker"] as const).filter((role) => host.roles[role] !== undefined);

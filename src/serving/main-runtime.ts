@@ -13,7 +13,7 @@ import {
   servesModel,
 } from "./config.ts";
 import { serveDurably } from "./durable/connect.ts";
-import { loadedVersions } from "./models/registry.ts";
+import { type LoadedVersion, loadedVersions, versionsAtStart } from "./models/registry.ts";
 import { modelFolder, readRegistry } from "./models/registry-file.ts";
 import { loadPackage } from "./models/verify.ts";
 import { runServingProcess } from "./process.ts";
@@ -41,11 +41,10 @@ await runServingProcess("slipway-runtime", async (config, log, stop) => {
     limits: (model) => modelLimitsOf(config, model),
     log,
   });
-  const sync = async () => {
-    const versions = loadedVersions(await readRegistry(config.modelsDir));
-    return models.sync(versions.filter(({ name }) => servesModel(config, group, name)));
-  };
-  const { failed } = await sync();
+  const serve = (versions: LoadedVersion[]) =>
+    models.sync(versions.filter(({ name }) => servesModel(config, group, name)));
+  const sync = async () => serve(loadedVersions(await readRegistry(config.modelsDir)));
+  const { failed } = await serve(versionsAtStart(await readRegistry(config.modelsDir), `${group.name}-${replica}`));
   const { engine } = models;
   if (engine === undefined) {
     const [first] = failed;

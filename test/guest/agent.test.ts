@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { digestOf as digestOfText } from "../../src/common/digest.ts";
 import { waitFor } from "../../src/common/wait.ts";
@@ -154,6 +155,35 @@ describe("deploy", () => {
     expect(entries().at(-1)).toMatchObject({ ok: false, failure: { step, reason } });
   });
 
+  it.each([
+    ["again", "kept"],
+    ["once", "passed"],
+  ])("watches from when a runtime that died is back: a model that takes it down %s is %s", async (deaths, result) => {
+    const { release, deploy, host, status, runtime, inMemory } = await servingHost();
+    const run = host.run;
+    const back: Promise<void>[] = [];
+    let looks = 0;
+    host.run = async (command, args, options) => {
+      if (!args.includes("NRestarts")) return run(command, args, options);
+      const isLive = (await inMemory()).some(({ version, live }) => version === "2" && live);
+      if (!isLive || ++looks === 1) return { stdout: "", stderr: "" };
+      // away for longer than the watch lasts, and taken down again when the time that began with the switch has long been over
+      if (looks === 2) {
+        await runtime.stop();
+        back.push(sleep(600).then(runtime.restart));
+      }
+      return { stdout: `NRestarts=${deaths === "again" && looks > 3 ? 2 : 1}\nSubState=running\n`, stderr: "" };
+    };
+    await deploy(watching(await release(2, { output: 0.75 }), { watchSeconds: 0.3 }));
+    await Promise.all(back);
+    expect(back).toHaveLength(1);
+    expect(looks).toBeGreaterThan(3);
+    const { last } = await status();
+    expect(last).toMatchObject({ sequence: 2, result });
+    if (deaths === "again")
+      expect(last.failure).toMatchObject({ phase: "watch", reason: expect.stringContaining("died 2 times") });
+  });
+
   it("ends its watch for a release that comes after it", async () => {
     const { release, host, first, found, status } = await servingHost();
     const next = watching(await release(2, { output: 0.75 }), { watchSeconds: 3600 });
@@ -231,6 +261,54 @@ describe("deploy", () => {
       "and the way back failed: systemd is gone",
     );
     expect(await readReleaseHistory(paths)).toMatchObject([{ sequence: 2, result: "broken" }]);
+  });
+});
+
+describe("where what serves takes its runtimes down", () => {
+  /** What systemd tells: both runtimes died so often, the last time just now. */
+  const diedJustNow = (times: number) => {
+    const state = `NRestarts=${times}\nSubState=running\nExecMainStartTimestampMonotonic=${process.hrtime.bigint() / 1000n}\n`;
+    return `${state}\n${state}`;
+  };
+
+  /** A host on which runtimes die, as it seems, at every look for as long as `isDying`, and a model that is released to it. */
+  async function dyingHost(isDying: (inMemory: { version: string; live: boolean }[]) => boolean) {
+    const serving = await servingHost();
+    const { host, release, inMemory } = serving;
+    const run = host.run;
+    let deaths = 2;
+    host.run = async (command, args, options) => {
+      if (!args.includes("NRestarts")) return run(command, args, options);
+      if (isDying(await inMemory())) deaths += 2;
+      return { stdout: diedJustNow(deaths), stderr: "" };
+    };
+    const next = watching(await release(2, { output: 0.75 }), { watchSeconds: 0.1 });
+    const pauses: number[] = [];
+    const pause = async (ms: number) => {
+      pauses.push((await inMemory()).length);
+      await sleep(Math.min(ms, 50));
+      return "over" as const;
+    };
+    const releaseIt = () => deploy(host, serving.first, serving.found(next), pause);
+    return { ...serving, next, pauses, releaseIt };
+  }
+
+  it("a good model takes its place, and what was before it goes out of memory with the switch", async () => {
+    const { releaseIt, next, served, status, pauses } = await dyingHost((versions) =>
+      versions.some(({ version }) => version === "1"),
+    );
+    expect(await releaseIt()).toEqual({ sequence: 2, manifest: next });
+    expect(await served()).toMatchObject({ output: 0.75 });
+    expect((await status()).last).toMatchObject({ result: "passed", figures: { runtimesFailingBefore: 2 } });
+    expect(new Set(pauses)).toEqual(new Set([1]));
+  });
+
+  it("one that takes them down as well does not", async () => {
+    const { releaseIt, first, served, status, inMemory } = await dyingHost(() => true);
+    expect(await releaseIt()).toEqual({ sequence: 2, manifest: first.manifest });
+    expect(await served()).toMatchObject({ output: 0.25 });
+    expect((await status()).last).toMatchObject({ result: "kept", phase: "watch" });
+    expect(await inMemory()).toMatchObject([{ version: "1", live: true }]);
   });
 });
 

@@ -120,10 +120,11 @@ describe("a shadow", () => {
 
 describe("units that die", () => {
   it("are forgiven once", () => {
-    const before = new Map(Object.entries({ a: 3, b: 0 }));
-    expect(deathsBetween(before, new Map(Object.entries({ a: 4, b: 0 })))).toBeUndefined();
-    expect(deathsBetween(before, new Map(Object.entries({ a: 5, b: 0 })))).toBe("a died 2 times");
-    expect(deathsBetween(before, new Map(Object.entries({ a: 4, b: 1 })))).toBe("a and b died 2 times");
-    expect(deathsBetween(before, new Map(Object.entries({ a: 0, b: 0 })))).toBeUndefined();
+    const deaths = (a: number, b: number) => new Map(Object.entries({ a: { count: a }, b: { count: b } }));
+    const since = (a: number, b: number) => deathsBetween(deaths(3, 0), deaths(a, b));
+    expect(since(4, 0)).toEqual({ times: 1, problem: undefined });
+    expect(since(5, 0)).toEqual({ times: 2, problem: "a died 2 times" });
+    expect(since(4, 1)).toEqual({ times: 2, problem: "a and b died 2 times" });
+    expect(since(0, 0)).toEqual({ times: 0, problem: undefined });
   });
 });

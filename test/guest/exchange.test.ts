@@ -2,8 +2,9 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { dirname } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
-import { loadInTurn, switchModels } from "../../src/guest/exchange.ts";
+import { switchModels } from "../../src/guest/exchange.ts";
 import { guestPaths } from "../../src/guest/paths.ts";
+import { loadInTurn, runtimesThere } from "../../src/guest/releasing/loading.ts";
 import { runtimeSocket } from "../../src/serving/config.ts";
 import { encodeFrame, FrameKind, FrameReader } from "../../src/serving/runtime/frames.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -11,8 +12,8 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 const model = { name: "m", version: "2", digest: `sha256:${"0".repeat(64)}` } as const;
 const hello = { id: "x", group: "default", onnxruntime: "none", provider: "cpu", batchRows: 1, models: [] };
 
-/** Runtimes on their sockets that do so to a command; of one that is away there is no socket. */
-async function runtimesThat(...doing: ("answer" | "die" | "wait" | "away")[]) {
+/** Runtimes on their sockets that do so to a command, `dieTwice` to the first two; of one that is away there is no socket. */
+async function runtimesThat(...doing: ("answer" | "die" | "dieTwice" | "wait" | "away")[]) {
   const paths = guestPaths(temporaryFolder());
   mkdirSync(paths.runtimeDir, { recursive: true });
   mkdirSync(dirname(paths.serving), { recursive: true });
@@ -30,9 +31,10 @@ async function runtimesThat(...doing: ("answer" | "die" | "wait" | "away")[]) {
         peer.write(encodeFrame(FrameKind.hello, 0, hello));
         peer.on("data", (chunk) => {
           for (const { id } of reader.push(chunk)) {
-            (commands[replica] as number)++;
-            if (what === "answer") peer.write(encodeFrame(FrameKind.result, id, { failed: [] }));
-            if (what === "die") peer.destroy();
+            commands[replica] = (commands[replica] ?? 0) + 1;
+            const dies = what === "die" || (what === "dieTwice" && commands[replica] <= 2);
+            if (dies) peer.destroy();
+            else if (what !== "wait") peer.write(encodeFrame(FrameKind.result, id, { failed: [] }));
           }
         });
       });
@@ -47,13 +49,30 @@ async function runtimesThat(...doing: ("answer" | "die" | "wait" | "away")[]) {
 
 it("a model that takes a runtime down while it is loaded meets no second one", async () => {
   const { paths, commands } = await runtimesThat("die", "answer");
-  await expect(loadInTurn({ paths }, [model])).rejects.toThrow("a runtime went away while it loaded m 2");
+  const runtimes = await runtimesThere({ paths }, "m");
+  expect(runtimes).toHaveLength(2);
+  await expect(loadInTurn(runtimes, { models: [model] })).rejects.toThrow("a runtime went away while it loaded m 2");
   expect(commands).toEqual([1, 0]);
+});
+
+it("a runtime that goes away by itself is asked again, and starts with what it is to load, a few times", async () => {
+  const { paths, commands } = await runtimesThat("dieTwice", "answer");
+  const lost: string[] = [];
+  const onLoss = async (runtime: string) => void lost.push(runtime);
+  await loadInTurn(await runtimesThere({ paths }, "m"), { models: [model], onLoss });
+  expect(commands).toEqual([3, 1]);
+  expect(lost).toEqual(["default-0", "default-0"]);
+
+  const hopeless = await runtimesThat("die");
+  const runtimes = await runtimesThere({ paths: hopeless.paths }, "m");
+  await expect(loadInTurn(runtimes, { models: [model], onLoss })).rejects.toThrow("went away while it loaded m 2");
+  expect(hopeless.commands).toEqual([6]);
 });
 
 it("a host without a runtime can load nothing", async () => {
   const { paths } = await runtimesThat("away");
-  await expect(loadInTurn({ paths }, [model])).rejects.toThrow("there is no runtime that could load m 2");
+  const runtimes = await runtimesThere({ paths }, "m");
+  await expect(loadInTurn(runtimes, { models: [model] })).rejects.toThrow("there is no runtime that could load m 2");
 });
 
 it("a runtime that is busy is told apart from those that switch at once", async () => {

@@ -8,7 +8,7 @@ import { SlipwayError } from "../../src/common/errors.ts";
 import type { GuestPaths } from "../../src/guest/paths.ts";
 import { runtimeSocket } from "../../src/serving/config.ts";
 import { readPackage } from "../../src/serving/models/package.ts";
-import { loadedVersions } from "../../src/serving/models/registry.ts";
+import { loadedVersions, versionsAtStart } from "../../src/serving/models/registry.ts";
 import { modelFolder, readRegistry } from "../../src/serving/models/registry-file.ts";
 import { ModelSet } from "../../src/serving/runtime/model-set.ts";
 import { type RuntimeServer, serveRuntime } from "../../src/serving/runtime/server.ts";
@@ -66,7 +66,7 @@ export async function playRuntime(
     await server?.close();
     const models = new ModelSet({ load, limits: () => ({ batchRows: 64, queueRows: 64 }), log });
     const sync = async () => models.sync(loadedVersions(await readRegistry(paths.models)));
-    await sync();
+    await models.sync(versionsAtStart(await readRegistry(paths.models), "default-0"));
     mkdirSync(paths.runtimeDir, { recursive: true });
     const socket = runtimeSocket(paths, "default", 0);
     const hello = { id: "0", group: "default", onnxruntime: "none", provider: "cpu", batchRows: 64 } as const;

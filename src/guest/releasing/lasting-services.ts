@@ -3,34 +3,51 @@ import type { Host } from "../host.ts";
 import { servingFrontend, servingWorkers } from "../services.ts";
 import { servingServices, unitNames } from "../units.ts";
 
-/** How often each unit of the host's services died since that was set back; one that is about to be restarted counts already. */
-export async function restartCounts({ config, paths, run }: Pick<Host, "config" | "paths" | "run">) {
+/** How a unit of the host's services lasts, as systemd tells. */
+export interface UnitDeaths {
+  /** How often it died since that was set back; one that is about to be restarted counts already. */
+  count: number;
+  /** When the last one was followed by a start, in milliseconds since 1970; now where that is still to come; undefined without any. */
+  lastAt: number | undefined;
+}
+
+/** The deaths of each unit of the host's services. */
+export async function unitDeaths({ config, paths, run }: Pick<Host, "config" | "paths" | "run">) {
   const { runtimes } = await readServingConfig({ SLIPWAY_SERVING_CONFIG: paths.serving });
   const frontend = (await servingFrontend(paths)) ?? "a";
   const instances = { runtimes, frontend, workers: await servingWorkers(paths) };
   const units = servingServices(config).flatMap((service) => unitNames(service, instances));
-  const { stdout } = await run("systemctl", ["show", "-p", "NRestarts", "-p", "SubState", ...units]);
+  const properties = ["NRestarts", "SubState", "ExecMainStartTimestampMonotonic"].flatMap((name) => ["-p", name]);
+  const { stdout } = await run("systemctl", ["show", ...properties, ...units]);
   const states = stdout.split("\n\n");
   return new Map(units.map((unit, index) => [unit, deathsIn(states[index] ?? "")]));
 }
 
-function deathsIn(state: string): number {
-  const restarts = Number(/^NRestarts=(\d+)$/m.exec(state)?.[1] ?? 0);
-  return restarts + (/^SubState=auto-restart/m.test(state) ? 1 : 0);
+/** States between a death and the restart that counts it. */
+const dead = ["auto-restart", "dead-before-auto-restart", "failed-before-auto-restart"];
+
+function deathsIn(state: string): UnitDeaths {
+  const property = (name: string) => new RegExp(`^${name}=(.+)$`, "m").exec(state)?.[1];
+  const restarts = Number(property("NRestarts") ?? 0);
+  if (dead.includes(property("SubState") ?? "")) return { count: restarts + 1, lastAt: Date.now() };
+  if (restarts === 0) return { count: 0, lastAt: undefined };
+  const startedMs = Number(property("ExecMainStartTimestampMonotonic") ?? 0) / 1000;
+  const upMs = Number(process.hrtime.bigint() / 1_000_000n);
+  return { count: restarts, lastAt: Date.now() - upMs + startedMs };
 }
 
-/** One that dies once may have any reason. */
+/** How often a release's units may die. One that dies once may have any reason. */
 const MOST_DEATHS = 1;
 
-/** Which units died again and again between two looks, in words. */
-export function deathsBetween(
-  before: ReadonlyMap<string, number>,
-  now: ReadonlyMap<string, number>,
-): string | undefined {
-  const died = [...now].flatMap(([unit, count]) => {
-    const times = count - (before.get(unit) ?? 0);
+type Deaths = ReadonlyMap<string, Pick<UnitDeaths, "count">>;
+
+/** The units that died between two looks, how often all of them together did, and what is wrong with that, in words. */
+export function deathsBetween(before: Deaths, now: Deaths): { times: number; problem: string | undefined } {
+  const died = [...now].flatMap(([unit, { count }]) => {
+    const times = count - (before.get(unit)?.count ?? 0);
     return times > 0 ? [{ unit, times }] : [];
   });
   const times = died.reduce((sum, one) => sum + one.times, 0);
-  return times > MOST_DEATHS ? `${died.map(({ unit }) => unit).join(" and ")} died ${times} times` : undefined;
+  const problem = times > MOST_DEATHS ? `${died.map(({ unit }) => unit).join(" and ")} died ${times} times` : undefined;
+  return { times, problem };
 }

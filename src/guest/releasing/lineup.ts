@@ -4,6 +4,7 @@ import {
   addVersion,
   identityOf,
   isSameModel,
+  loadArriving,
   loadVersion,
   type Registry,
   setTrial,
@@ -47,10 +48,14 @@ export function changesModelsAlone(from: Manifest, to: Manifest): boolean {
   return isDeepStrictEqual(rest(from), rest(to));
 }
 
-/** With these models in memory, beside what serves. Throws SlipwayError E_MODEL_MISMATCH. */
-export function withLoaded(registry: Registry, models: readonly Model[]): Registry {
+/**
+ * With these models in memory, beside what serves: for runtimes that are told to load them, and of those that start for these alone.
+ * @param runtimes by `<group>-<replica>`
+ * @throws SlipwayError E_MODEL_MISMATCH
+ */
+export function withArrivals(registry: Registry, models: readonly Model[], runtimes: string[] = []): Registry {
   return models.reduce(
-    (changed, model) => loadVersion(addVersion(changed, identityOf(model)), model.name, model.version),
+    (changed, model) => loadArriving(addVersion(changed, identityOf(model)), model.name, model.version, runtimes),
     registry,
   );
 }
@@ -64,7 +69,9 @@ export function withLineup(registry: Registry, manifest: Manifest): Registry {
   const live = switchVersion(addVersion(registry, model), name, version);
   const standard = useAsDefault(live, name);
   if (trial === undefined) return setTrial(standard, name, undefined);
-  return setTrial(withLoaded(standard, [trial.model]), name, { version: trial.model.version, ...trial.traffic });
+  const { version: tried } = trial.model;
+  const beside = loadVersion(addVersion(standard, identityOf(trial.model)), name, tried);
+  return setTrial(beside, name, { version: tried, ...trial.traffic });
 }
 
 /** The same, and what answered before by the default model's name, live or on trial, goes out of memory. */

@@ -1,26 +1,34 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type VersionFigures, versionFigures } from "../../serving/frontend/releases/version-figures.ts";
 import { isSameModel, type ModelIdentity } from "../../serving/models/registry.ts";
-import { type Ask, askingAs, NotAnswered } from "../asking.ts";
+import { type Ask, NotAnswered } from "../asking.ts";
 import type { Role } from "./lineup.ts";
 
 /** For what is only briefly refused: a frontend that is full, a runtime that is just away. */
-const PATIENCE_MS = 5000;
+const PATIENCE = { ms: 5000, statuses: [] as readonly number[] };
+/** Where runtimes come and go: a version that is in no memory may be in a moment, and one that does not answer in time may be away. */
+const LONG_PATIENCE: typeof PATIENCE = { ms: 30_000, statuses: [404, 504] };
 const PAUSE_MS = 100;
 /** Between two looks at who has heard of a change: it is a matter of a few milliseconds. */
 const LOOK_MS = 10;
-const CONFIRM_MS = 5000;
 
 /** A host's own frontend, as its agent asks it. */
 export class OwnFrontend {
   readonly url: string;
   /** Asks a whole URL. */
   readonly asking: Ask;
+  readonly #patience: typeof PATIENCE;
 
-  /** @param token of the host itself; undefined where the frontend demands none */
-  constructor(url: string, token: string | undefined) {
+  /** @param asking with the host's own token, where the frontend demands one */
+  constructor(url: string, asking: Ask, patience = PATIENCE) {
     this.url = url;
-    this.asking = askingAs(token);
+    this.asking = asking;
+    this.#patience = patience;
+  }
+
+  /** The same one, asked for longer, as it is right where runtimes come and go. */
+  patient(): OwnFrontend {
+    return new OwnFrontend(this.url, this.asking, LONG_PATIENCE);
   }
 
   /** The JSON that a GET, or with `body` a POST, answers. Rejects with {@link NotAnswered}. */
@@ -30,12 +38,14 @@ export class OwnFrontend {
 
   /** The same, again and again for a while as long as what stands in the way may pass. */
   async askPatiently(path: string, body?: unknown): Promise<unknown> {
-    const deadline = performance.now() + PATIENCE_MS;
+    const { ms, statuses } = this.#patience;
+    const deadline = performance.now() + ms;
     for (;;) {
       try {
         return await this.ask(path, body);
       } catch (error) {
-        if (!(error instanceof NotAnswered && error.passing) || performance.now() + PAUSE_MS > deadline) throw error;
+        const mayPass = error instanceof NotAnswered && (error.passing || statuses.includes(error.status ?? 0));
+        if (!mayPass || performance.now() + PAUSE_MS > deadline) throw error;
       }
       await sleep(PAUSE_MS);
     }
@@ -60,7 +70,7 @@ export class OwnFrontend {
 
   /** @param missingIn what is missing yet, in words */
   async #until(missingIn: (figures: VersionFigures) => string | undefined): Promise<void> {
-    const deadline = performance.now() + CONFIRM_MS;
+    const deadline = performance.now() + this.#patience.ms;
     for (;;) {
       const missing = missingIn(await this.figures());
       if (missing === undefined) return;

@@ -17,16 +17,20 @@ import {
   shadowBetween,
   unasked,
 } from "./compare.ts";
-import { deathsBetween, restartCounts } from "./lasting-services.ts";
+import { deathsBetween, type UnitDeaths, unitDeaths } from "./lasting-services.ts";
+import { runtimeWithout } from "./loading.ts";
 import type { OwnFrontend } from "./own-frontend.ts";
 import type { ReleaseProgress } from "./progress.ts";
 
 const LOOK_MS = 500;
+const SHORTEST_PAUSE_MS = 20;
+/** A runtime that went away over the version, or is kept from it, is waited for so long. */
+const RETURN_MS = 60_000;
 
 /** How a host was before a release. */
 export interface Before {
-  /** How often each unit had been restarted before the new version came into memory. */
-  restarts: ReadonlyMap<string, number>;
+  /** How often each unit had died before the new version came into memory. */
+  deaths: ReadonlyMap<string, Pick<UnitDeaths, "count">>;
   /** What the watched version and the one that it is compared with were asked so far. */
   watched: Conduct | undefined;
   compared: Conduct | undefined;
@@ -46,41 +50,54 @@ export interface WatchTerms {
   watched: Model;
   /** The one that answers those that name none: the same, or what a trial is compared with. */
   live: Model;
+  /** Sockets of the runtimes that serve it. */
+  runtimes: readonly string[];
   /** Waits, and ends early with `newer` where another release has come. */
   pause: (ms: number) => Promise<"newer" | "over">;
 }
 
 /**
  * What the watch compares with: to be asked before the switch.
- * @param restarts as they were before anything was loaded: a version may take its runtimes down at any time since
+ * @param deaths as they were before anything was loaded: a version may take its runtimes down at any time since
  */
 export async function lookBefore(
   frontend: OwnFrontend,
   watched: Model | undefined,
   compared: Model | undefined,
-  restarts: Before["restarts"],
+  deaths: Before["deaths"],
 ): Promise<Before> {
   const { asked, trials } = await frontend.figures();
   const of = (model: Model | undefined) => (one: { name: string; version: string }) =>
     one.name === model?.name && one.version === model.version;
   const [isWatched, isCompared] = [of(watched), of(compared)];
-  return { restarts, watched: asked.find(isWatched), compared: asked.find(isCompared), trial: trials.find(isWatched) };
+  return { deaths, watched: asked.find(isWatched), compared: asked.find(isCompared), trial: trials.find(isWatched) };
 }
 
 /**
  * Looks for as long as the gate says whether what was switched to does as well as what served before: its answers, their times, the
- * processes that serve, and its golden question. A release that comes meanwhile ends the watch.
+ * processes that serve, and its golden question. The time begins anew whenever a process has died or a runtime is without the version: it
+ * passes that was in every runtime for all of the time, however long those that died take to come back. A release that comes meanwhile
+ * ends the watch.
  * @throws Error saying what is amiss
  */
 export async function watchRelease(terms: WatchTerms, before: Before): Promise<void> {
-  const { frontend, gate, progress, watched, live, pause } = terms;
+  const { host, frontend, gate, progress, watched, live, runtimes, pause } = terms;
   const name = `${watched.name} ${watched.version}`;
-  const end = performance.now() + gate.watchSeconds * 1000;
-  const golden = await goldenQuestion(terms.host, watched);
-  for (let left = end - performance.now(); ; left = end - performance.now()) {
-    if (left > 0 && (await pause(Math.min(LOOK_MS, left))) === "newer") return;
-    const deaths = deathsBetween(before.restarts, await restartCounts(terms.host));
-    if (deaths !== undefined) throw new Error(deaths);
+  const watchMs = gate.watchSeconds * 1000;
+  const golden = await goldenQuestion(host, watched);
+  const latest = performance.now() + watchMs + RETURN_MS;
+  let died = 0;
+  /** Since when all has been well. */
+  let since: number | undefined;
+  for (;;) {
+    // the last look begins when the time is over: what came to pass while the one before it waited for an answer counts too
+    const began = performance.now();
+    const { times, problem } = deathsBetween(before.deaths, await unitDeaths(host));
+    if (problem !== undefined) throw new Error(problem);
+    const missing = await runtimeWithout(runtimes, watched);
+    if (missing !== undefined && began > latest) throw new Error(missing);
+    since = times === died && missing === undefined ? (since ?? began) : undefined;
+    died = times;
     await frontend.askPatiently("/v2/health/ready");
     if (golden) requireAnswer(golden, await frontend.askPatiently(golden.path, golden.body));
     const { asked, trials } = await frontend.figures();
@@ -96,8 +113,9 @@ export async function watchRelease(terms: WatchTerms, before: Before): Promise<v
     }
     const misconduct = misconductOf(name, conduct, before.compared ?? unasked, gate);
     if (misconduct !== undefined) throw new Error(misconduct);
-    // the last look begins when the time is over: what came to pass while the one before it waited for an answer counts too
-    if (left <= 0) return;
+    if (since !== undefined && began >= since + watchMs) return;
+    const left = since === undefined ? LOOK_MS : since + watchMs - performance.now();
+    if ((await pause(Math.min(LOOK_MS, Math.max(SHORTEST_PAUSE_MS, left)))) === "newer") return;
   }
 }
 

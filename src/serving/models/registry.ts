@@ -28,6 +28,11 @@ const versionSchema = z.object({
   digest: digestSchema,
   /** Whether runtimes have it in memory. */
   loaded: z.boolean(),
+  /**
+   * Of a version that a release brings and that nothing is sent to yet: which runtimes load it when they start, by `<group>-<replica>`. The
+   * others do so when they are told to; without this all do.
+   */
+  arriving: z.array(z.string()).optional(),
 });
 
 const trialSchema = trafficSchema.extend({ version: z.string() });
@@ -56,6 +61,7 @@ export const registrySchema = z.object({
 
 export type Registry = z.infer<typeof registrySchema>;
 type RegisteredModel = Registry["models"][string];
+type KnownVersion = z.infer<typeof versionSchema>;
 
 export const emptyRegistry: Registry = { schemaVersion: 1, models: {} };
 
@@ -72,17 +78,27 @@ const HISTORY = 20;
 
 /** What runtimes shall serve. */
 export function loadedVersions(registry: Registry): LoadedVersion[] {
+  return versionsIn(registry, ({ loaded }) => loaded);
+}
+
+/**
+ * What a runtime has in memory when it starts. It may start because what a release brings took it down: that must not meet it again.
+ * @param runtime `<group>-<replica>`
+ */
+export function versionsAtStart(registry: Registry, runtime: string): LoadedVersion[] {
+  return versionsIn(registry, ({ loaded, arriving }) => loaded && (arriving?.includes(runtime) ?? true));
+}
+
+function versionsIn(registry: Registry, isWanted: (version: KnownVersion) => boolean): LoadedVersion[] {
   return Object.entries(registry.models).flatMap(([name, { live, versions, trial }]) =>
-    versions
-      .filter(({ loaded }) => loaded)
-      .map(({ version, digest }) => ({
-        name,
-        version,
-        digest,
-        live: version === live,
-        default: version === live && name === registry.default,
-        ...(version === trial?.version && { trial: { mode: trial.mode, percent: trial.percent } }),
-      })),
+    versions.filter(isWanted).map(({ version, digest }) => ({
+      name,
+      version,
+      digest,
+      live: version === live,
+      default: version === live && name === registry.default,
+      ...(version === trial?.version && { trial: { mode: trial.mode, percent: trial.percent } }),
+    })),
   );
 }
 
@@ -129,7 +145,7 @@ export function switchVersion(registry: Registry, name: string, version: string)
   const changed = {
     ...model,
     live: version,
-    versions: model.versions.map((one) => (one.version === version ? { ...one, loaded: true } : one)),
+    versions: model.versions.map((one) => (one.version === version ? withMemory(one, true) : one)),
     history: model.live === undefined ? model.history : [...model.history, model.live].slice(-HISTORY),
   };
   return { ...withModel(registry, name, changed), default: registry.default ?? name };
@@ -175,6 +191,19 @@ export function loadVersion(registry: Registry, name: string, version: string): 
   return withLoaded(registry, name, version, true);
 }
 
+/**
+ * The same for a version that a release brings: until it goes into service only these runtimes load it when they start. One that is in
+ * memory already stays as it is.
+ * @param runtimes by `<group>-<replica>`
+ * @throws SlipwayError E_MODEL_UNKNOWN
+ */
+export function loadArriving(registry: Registry, name: string, version: string, runtimes: string[] = []): Registry {
+  const model = requireModel(registry, name);
+  const known = requireVersion(name, model, version);
+  if (known.loaded && known.arriving === undefined) return registry;
+  return withVersion(registry, name, known, { ...withMemory(known, true), arriving: runtimes });
+}
+
 /** The model, or one version of it, goes out of service and stays on the disk. Throws SlipwayError E_MODEL_UNKNOWN. */
 export function unload(registry: Registry, name: string, version?: string): Registry {
   const model = requireModel(registry, name);
@@ -182,10 +211,9 @@ export function unload(registry: Registry, name: string, version?: string): Regi
   const { live, ...rest } = model;
   return withModel(registry, name, {
     ...rest,
-    versions: model.versions.map((one) => ({
-      ...one,
-      loaded: version !== undefined && one.loaded && one.version !== live,
-    })),
+    versions: model.versions.map((one) =>
+      version === undefined || one.version === live ? withMemory(one, false) : one,
+    ),
     history: live === undefined ? model.history : [...model.history, live].slice(-HISTORY),
   });
 }
@@ -253,9 +281,20 @@ export function digestsIn({ models }: Registry): Set<ModelIdentity["digest"]> {
 function withLoaded(registry: Registry, name: string, version: string, loaded: boolean): Registry {
   const model = requireModel(registry, name);
   const known = requireVersion(name, model, version);
-  if (known.loaded === loaded) return registry;
-  const versions = model.versions.map((one) => (one === known ? { ...one, loaded } : one));
-  return withModel(registry, name, { ...model, versions });
+  if (known.loaded === loaded && known.arriving === undefined) return registry;
+  return withVersion(registry, name, known, withMemory(known, loaded));
+}
+
+function withMemory({ version, digest }: KnownVersion, loaded: boolean): KnownVersion {
+  return { version, digest, loaded };
+}
+
+function withVersion(registry: Registry, name: string, known: KnownVersion, changed: KnownVersion): Registry {
+  const model = requireModel(registry, name);
+  return withModel(registry, name, {
+    ...model,
+    versions: model.versions.map((one) => (one === known ? changed : one)),
+  });
 }
 
 function withModel(registry: Registry, name: string, model: RegisteredModel): Registry {

@@ -10,6 +10,7 @@ import {
   deleteVersion,
   digestsIn,
   emptyRegistry,
+  loadArriving,
   loadedVersions,
   loadVersion,
   type Registry,
@@ -20,6 +21,7 @@ import {
   unload,
   useAsDefault,
   useVersion,
+  versionsAtStart,
 } from "../../../src/serving/models/registry.ts";
 import { readRegistry, updateRegistry } from "../../../src/serving/models/registry-file.ts";
 
@@ -107,6 +109,28 @@ describe("the registry of models", () => {
     expect(registry.models.m?.versions.map(({ version }) => version)).toEqual(["2", "3", "4"]);
     expect(digestsIn(registry).size).toBe(3);
     expect(defaultModel(rollBack(registry, "m"))?.version).toBe("2");
+  });
+
+  it("keeps what a release brings from runtimes that start, unless it is theirs to load, until it goes into service", () => {
+    const both = addVersion(inUse("1"), identity("m", "2"));
+    const starting = (registry: Registry, runtime = "default-0") =>
+      versionsAtStart(registry, runtime).map(({ version }) => version);
+    const arriving = loadArriving(both, "m", "2");
+    expect(loaded(arriving)).toEqual(["1", "2"]);
+    expect(starting(arriving)).toEqual(["1"]);
+    const some = loadArriving(arriving, "m", "2", ["default-0"]);
+    expect([starting(some), starting(some, "default-1")]).toEqual([["1", "2"], ["1"]]);
+    const inService = [
+      switchVersion(arriving, "m", "2"),
+      loadVersion(arriving, "m", "2"),
+      setTrial(arriving, "m", { version: "2", mode: "canary", percent: 10 }),
+    ];
+    for (const registry of inService) {
+      expect(starting(registry)).toEqual(["1", "2"]);
+      expect(loadArriving(registry, "m", "2")).toBe(registry);
+    }
+    expect(loaded(unload(arriving, "m", "2"))).toEqual(["1"]);
+    expect(starting(loadVersion(unload(arriving, "m", "2"), "m", "2"))).toEqual(["1", "2"]);
   });
 
   it("has one live version at most that is loaded and known, whatever was done to it", () => {

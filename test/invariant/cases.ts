@@ -27,6 +27,8 @@ export interface Case {
   serves: "old" | "new" | "either";
   /** Whether the new model may answer before the release has come to its end: only what nobody sees before the switch. */
   answersMeanwhile?: true;
+  /** Has a model serve before, by a release that passes. Answers its name. */
+  prepare?: (stage: Stage, name: string) => Promise<string>;
   /** Brings a model of this name, which no case had before, on its way. */
   release: (stage: Stage, name: string) => Promise<Ended>;
 }
@@ -111,16 +113,59 @@ async function onFullDisk<T>(stage: Stage, kilobytes: number, act: () => Promise
   const models = "/var/lib/slipway/models";
   const script = (text: string) => stage.guest.inGuest("sh", "-ec", text);
   await script(`mkdir -p /run/full && mount -t tmpfs -o size=64m,mode=755 full /run/full && cp -a ${models}/. /run/full
-    chown slipway:slipway /run/full && mount --move /run/full ${models} 2>/dev/null || mount --bind /run/full ${models}
+    chown slipway:slipway /run/full && mount --bind /run/full ${models}
     head -c $(( $(df --output=avail -k ${models} | tail -1) - ${kilobytes} ))k /dev/zero > ${models}/ballast`);
   try {
     return await act();
   } finally {
-    await script(
-      `rm ${models}/ballast; umount ${models}; cp -a /run/full/registry.json ${models}/; umount /run/full || true`,
-    );
+    await script(`rm ${models}/ballast; umount ${models}; cp -a /run/full/registry.json ${models}/; umount /run/full`);
   }
 }
+
+/** On the host; while it is there, {@link ailing} models are. */
+const TROUBLE = "/run/slipway/trouble";
+/** Takes its runtime down again and again; never both at once, or who asks would have to wait for longer than anybody may. */
+const ailing: Traits = {
+  module: `import { existsSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { connect } from "node:net";
+const TROUBLE = ${JSON.stringify(TROUBLE)};
+const isThere = (socket: string) => new Promise<boolean>((resolve) => {
+  const peer = connect(socket, () => { peer.destroy(); resolve(true); });
+  peer.on("error", () => resolve(false));
+});
+async function ail() {
+  if (!existsSync(TROUBLE)) return;
+  const sockets = readdirSync(dirname(TROUBLE)).filter((name) => name.endsWith(".sock"));
+  const there = await Promise.all(sockets.map((name) => isThere(join(dirname(TROUBLE), name))));
+  if (there.every(Boolean)) process.kill(process.pid, "SIGKILL");
+}`,
+  load: "if (onHost) setInterval(ail, 800 + 400 * Math.random());",
+};
+
+async function servesAiling(stage: Stage, name: string): Promise<string> {
+  const { exitCode, result } = await stage.deploy(await stage.model(name, ailing));
+  if (exitCode !== 0) throw new Error(`the model that is to ail does not pass: ${JSON.stringify(result)}`);
+  return name;
+}
+
+/** Acts while what serves takes one runtime after the other down, all of which have gone already. */
+const whileAiling = (act: (stage: Stage, name: string) => Promise<Ended>) => async (stage: Stage, name: string) => {
+  const units = ["slipway-runtime@default-0.service", "slipway-runtime@default-1.service"];
+  const deaths = async () => {
+    const told = await stage.guest.inGuest("systemctl", "show", "-p", "NRestarts", "--value", ...units);
+    return told.trim().split(/\s+/).map(Number);
+  };
+  const before = await deaths();
+  await stage.guest.inGuest("touch", TROUBLE);
+  try {
+    const haveDied = async () => (await deaths()).every((count, at) => count > (before[at] ?? 0)) || undefined;
+    await waitFor("all runtimes to have died", haveDied, { timeoutMs: 60_000 });
+    return await act(stage, name);
+  } finally {
+    await stage.guest.inGuest("rm", TROUBLE);
+  }
+};
 
 /** Ends the command when it says this, and lets the next one go on. */
 const killedAt =
@@ -221,7 +266,7 @@ export const cases: Case[] = [
   },
   {
     name: "takes all memory when it is loaded",
-    expected: kept(/step load: /),
+    expected: kept(/step load: .*more than 512 MiB beside its heap/),
     serves: "old",
     release: bad({ load: "const held = []; while (onHost) held.push(Buffer.alloc(32 << 20, 1));" }),
   },
@@ -306,6 +351,21 @@ export const cases: Case[] = [
       },
       { load: LONG_LOAD },
     ),
+  },
+  {
+    name: "what serves takes its runtimes down, and the release before is wanted back",
+    expected: passed,
+    serves: "old",
+    prepare: servesAiling,
+    release: whileAiling((stage) => stage.rollBack()),
+  },
+  {
+    name: "what serves takes its runtimes down, and a mended one is released",
+    expected: passed,
+    serves: "new",
+    answersMeanwhile: true,
+    prepare: servesAiling,
+    release: whileAiling(async (stage, name) => stage.deploy(await stage.model(name))),
   },
   {
     name: "the host is rebooted meanwhile (the load rests until it is back)",

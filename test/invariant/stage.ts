@@ -71,6 +71,10 @@ export class Stage {
     return this.slipway.run(["deploy", STACK, "--model", model], options);
   }
 
+  rollBack(): Promise<Ended> {
+    return this.slipway.run(["rollback", STACK]);
+  }
+
   /** The name of the model that answers now. */
   async servingModel(): Promise<string> {
     const body = question.bodyOf(0);

@@ -32,8 +32,9 @@ export function releasesUnderLoad(cases: readonly Case[], { perSecond, goodReque
       all = stage.load.look();
     });
     afterAll(async () => {
-      if (stage) console.log(lineOf("all cases together", stage.load.counts(all)));
-      expect(await stage?.close()).toEqual([]);
+      if (!stage) return; // it did not open, and has left nothing
+      console.log(lineOf("all cases together", stage.load.counts(all)));
+      expect(await stage.close()).toEqual([]);
     });
 
     it(`good releases, one after the other, over ${goodRequests} requests`, { timeout: CASE_MS }, async () => {
@@ -67,9 +68,12 @@ export function releasesUnderLoad(cases: readonly Case[], { perSecond, goodReque
       if (!isClean) await stage.startAnew(`anew-${one.at}`);
       isClean = false;
       const before = stage.load.look();
-      const packages = await packagesOf(stage);
       const [name, old] = [`case-${one.at}`, stage.live];
-      stage.load.allow(old, ...(one.answersMeanwhile ? [name] : []));
+      stage.load.allow(old, `${name}-before`);
+      const serving = (await one.prepare?.(stage, `${name}-before`)) ?? old;
+      const packages = await packagesOf(stage);
+      const wanted = one.serves === "new" ? [] : [old];
+      stage.load.allow(serving, ...wanted, ...(one.answersMeanwhile ? [name] : []));
       const { exitCode, result } = await one.release(stage, name);
       const { last } = await stage.settled();
       stage.live = await stage.servingModel();

@@ -37,20 +37,4 @@ function plainly(error: unknown): never {
   throw new pulumi.RunError(lines.join("\n"));
 }
 
-const outputs = await program().catch(plainly);
-
-export const {
-  serverId,
-  serverName,
-  portId,
-  fixedIp,
-  floatingIpId,
-  floatingIp,
-  frontendPort,
-  grpcPort,
-  generation,
-  image,
-  imageId,
-  flavor,
-  sourceUrl,
-} = outputs;
+export default await program().catch(plainly);

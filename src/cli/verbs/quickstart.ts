@@ -31,7 +31,7 @@ async function start({ args, reporter, signal }: Call<typeof options>): Promise<
   const { path, body } = served.probe;
   const next = [
     `curl -s ${served.url}${path} -H 'content-type: application/json' -d '${JSON.stringify(firstRowOf(body))}'`,
-    "npx slipway up production --model models/diabetes/development",
+    "npx slipway deploy production --model models/diabetes/development",
     "npm run stop",
   ];
   reporter.result(

@@ -173,7 +173,7 @@ async function goBack(
     const switched =
       frontend &&
       changesModelsAlone(from, failed) &&
-      (await switchTo(host, frontend, from, modelsOnlyIn(failed, from)).then(
+      (await switchTo(host, frontend, from, { forgotten: modelsOnlyIn(failed, from) }).then(
         () => true,
         () => false,
       ));

@@ -57,15 +57,15 @@ it("a model that takes a runtime down while it is loaded meets no second one", a
 
 it("a runtime that goes away by itself is asked again, and starts with what it is to load, a few times", async () => {
   const { paths, commands } = await runtimesThat("dieTwice", "answer");
-  const lost: string[] = [];
-  const onLoss = async (runtime: string) => void lost.push(runtime);
-  await loadInTurn(await runtimesThere({ paths }, "m"), { models: [model], onLoss });
+  const starting: string[] = [];
+  const insist = async (runtime: string) => void starting.push(runtime);
+  await loadInTurn(await runtimesThere({ paths }, "m"), { models: [model], insist });
   expect(commands).toEqual([3, 1]);
-  expect(lost).toEqual(["default-0", "default-0"]);
+  expect(starting).toEqual(["default-0", "default-0", "default-0", "default-1"]);
 
   const hopeless = await runtimesThat("die");
   const runtimes = await runtimesThere({ paths: hopeless.paths }, "m");
-  await expect(loadInTurn(runtimes, { models: [model], onLoss })).rejects.toThrow("went away while it loaded m 2");
+  await expect(loadInTurn(runtimes, { models: [model], insist })).rejects.toThrow("went away while it loaded m 2");
   expect(hopeless.commands).toEqual([6]);
 });
 

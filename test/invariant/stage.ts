@@ -13,6 +13,10 @@ import { moduleText, question, type Traits } from "./models.ts";
 const STACK = "production";
 /** Short enough for a suite; long enough for the watch to look twice, and for the load to ask often. */
 const WATCH_SECONDS = 1.5;
+/** A model that answers at once takes less, also on a busy machine; those that are to be found slow take more. */
+const NOISE_MS = 40;
+/** On a busy machine a runtime that was killed needs longer than the usual five seconds to be back. */
+const DEADLINE_MS = 9000;
 const SETTLE_MS = 60_000;
 const LOOK_MS = 4;
 
@@ -166,7 +170,17 @@ async function writeModel(slipway: Slipway, name: string, text: string): Promise
 async function writeStackFile(slipway: Slipway, model: string): Promise<void> {
   const path = join(slipway.projectRoot, "stacks", `Pulumi.${STACK}.yaml`);
   const shipped = (await readFile(path, "utf8")).replace(/ {2}slipway:model:[\s\S]*$/, "");
-  const own = `  slipway:model:\n    name: answer\n    directory: models/${model}\n  slipway:gate:\n    watchSeconds: ${WATCH_SECONDS}\n`;
+  const own = [
+    "  slipway:model:",
+    "    name: answer",
+    `    directory: models/${model}`,
+    "  slipway:gate:",
+    `    watchSeconds: ${WATCH_SECONDS}`,
+    `    latencyFloorMs: ${NOISE_MS}`,
+    "  slipway:serving:",
+    `    limits: { deadlineMs: ${DEADLINE_MS} }`,
+    "",
+  ].join("\n");
   await writeFile(path, shipped + own);
 }
 

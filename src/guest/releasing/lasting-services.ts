@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { readServingConfig } from "../../serving/config.ts";
 import type { Host } from "../host.ts";
 import { servingFrontend, servingWorkers } from "../services.ts";
@@ -34,6 +35,33 @@ function deathsIn(state: string): UnitDeaths {
   const startedMs = Number(property("ExecMainStartTimestampMonotonic") ?? 0) / 1000;
   const upMs = Number(process.hrtime.bigint() / 1_000_000n);
   return { count: restarts, lastAt: Date.now() - upMs + startedMs };
+}
+
+const LOOK_MS = 250;
+
+/**
+ * Does something for as long as the host's units last. What takes too long because they do not is not waited for: it goes on unheeded.
+ * @param before their deaths until then
+ * @throws Error naming those that died again and again
+ */
+export async function whileUnitsLast<T>(
+  host: Pick<Host, "config" | "paths" | "run">,
+  before: Deaths,
+  work: () => Promise<T>,
+): Promise<T> {
+  const over = new AbortController();
+  const watching = async (): Promise<never> => {
+    for (;;) {
+      await sleep(LOOK_MS, undefined, { signal: over.signal });
+      const { problem } = deathsBetween(before, await unitDeaths(host));
+      if (problem !== undefined) throw new Error(problem);
+    }
+  };
+  try {
+    return await Promise.race([work(), watching()]);
+  } finally {
+    over.abort();
+  }
 }
 
 /** How often a release's units may die. One that dies once may have any reason. */

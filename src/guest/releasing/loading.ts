@@ -19,10 +19,10 @@ const MOST_LOSSES = 5;
 export interface Loading {
   models: readonly ModelIdentity[];
   /**
-   * Called with `<group>-<replica>` of a runtime that went away while it loaded: it is asked again when it is back. Without this the load has
-   * failed.
+   * For runtimes that go away by themselves: called with `<group>-<replica>` of one that has loaded, or went away over it, and is asked again
+   * when it is back. From then on it starts with what it loads. Without this a load that a runtime goes away over has failed.
    */
-  onLoss?: (runtime: string) => Promise<void>;
+  insist?: (runtime: string) => Promise<void>;
 }
 
 /** The sockets of the host's runtimes that serve models of this name. One that is being started is waited for. */
@@ -46,22 +46,27 @@ export async function runtimesThere({ paths }: Pick<Host, "paths">, name: string
  * @param sockets of the runtimes
  * @throws Error of the first runtime that could not load one of the models; where there is none at all
  */
-export async function loadInTurn(sockets: readonly string[], { models, onLoss }: Loading): Promise<void> {
+export async function loadInTurn(sockets: readonly string[], { models, insist }: Loading): Promise<void> {
   const names = models.map(({ name, version }) => `${name} ${version}`).join(" and ");
   if (sockets.length === 0) throw new Error(`there is no runtime that could load ${names}`);
   for (const socket of sockets) {
-    const result = await loadAt(socket, onLoss);
+    const result = await loadAt(socket, insist);
     if (result === "away" || result === "lost") throw new Error(`a runtime went away while it loaded ${names}`);
     if (result === "late") throw new Error(`a runtime did not load ${names} within ${LOAD_MS / 1000} s`);
     const isOne = (failed: { name: string; version: string }) =>
       models.some(({ name, version }) => failed.name === name && failed.version === version);
     const failure = result.failed.find(isOne);
     if (failure) throw new Error(failureInWords(failure));
+    await insist?.(runtimeAt(socket));
   }
 }
 
+function runtimeAt(socket: string): string {
+  return basename(socket, ".sock");
+}
+
 /** Waits for a runtime that is on its way back, and asks it. */
-async function loadAt(socket: string, onLoss: Loading["onLoss"]): Promise<Exchange> {
+async function loadAt(socket: string, insist: Loading["insist"]): Promise<Exchange> {
   let deadline = performance.now() + START_MS;
   for (let losses = 0; ; ) {
     const result = await exchangeAt(socket, LOAD_MS);
@@ -69,8 +74,8 @@ async function loadAt(socket: string, onLoss: Loading["onLoss"]): Promise<Exchan
       await sleep(LOOK_MS);
       continue;
     }
-    if (result !== "lost" || onLoss === undefined || ++losses > MOST_LOSSES) return result;
-    await onLoss(basename(socket, ".sock"));
+    if (result !== "lost" || insist === undefined || ++losses > MOST_LOSSES) return result;
+    await insist(runtimeAt(socket));
     deadline = performance.now() + START_WITH_ARRIVALS_MS;
   }
 }
@@ -81,7 +86,7 @@ export async function runtimeWithout(sockets: readonly string[], model: ModelIde
     name === model.name && digest === model.digest;
   for (const socket of sockets) {
     const greeting = await greetingAt(socket, GREETING_MS);
-    const runtime = `the runtime ${basename(socket, ".sock")}`;
+    const runtime = `the runtime ${runtimeAt(socket)}`;
     if (greeting === undefined) return `${runtime} is not there`;
     if (!greeting.models.some(isModel)) return `${runtime} does not serve ${model.name} ${model.version}`;
   }

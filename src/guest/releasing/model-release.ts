@@ -7,7 +7,7 @@ import { ensureModel, readProbe, shareRegistry } from "../model.ts";
 import type { ReleasePhase } from "../release-progress.ts";
 import { gateSchema } from "../release-terms.ts";
 import { FAILING_BEFORE, failingRuntimes } from "./failing-already.ts";
-import { deathsBetween, unitDeaths } from "./lasting-services.ts";
+import { deathsBetween, unitDeaths, whileUnitsLast } from "./lasting-services.ts";
 import { modelsOnlyIn, subjectsOf, withArrivals } from "./lineup.ts";
 import { loadInTurn, runtimesThere } from "./loading.ts";
 import type { OwnFrontend } from "./own-frontend.ts";
@@ -64,14 +64,14 @@ export async function releaseModels(release: ModelRelease): Promise<number[]> {
   const runtimes = await phase("load", async () => {
     const there = await runtimesThere(host, defaultModel(to).name);
     if (arrivals.length === 0) return there;
-    const starting: string[] = [];
-    const announce = () => updateRegistry(paths.models, (registry) => withArrivals(registry, arrivals, starting));
+    const starting = new Set<string>();
+    const announce = () => updateRegistry(paths.models, (registry) => withArrivals(registry, arrivals, [...starting]));
     await announce();
-    const startsWithThem = async (runtime: string) => {
-      starting.push(runtime);
+    const insist = async (runtime: string) => {
+      starting.add(runtime);
       await announce();
     };
-    await loadInTurn(there, { models: arrivals, ...(failing > 0 && { onLoss: startsWithThem }) });
+    await loadInTurn(there, { models: arrivals, ...(failing > 0 && { insist }) });
     await frontend.untilLoaded(arrivals);
     return there;
   });
@@ -94,9 +94,10 @@ export async function releaseModels(release: ModelRelease): Promise<number[]> {
   });
   const outputs = await phase("switch", async () => {
     await onSwitch();
-    await switchTo(host, frontend, to);
-    progress.serves(to);
+    const guarded = (work: () => Promise<void>) => (failing > 0 ? work() : whileUnitsLast(host, deaths, work));
+    await switchTo(host, frontend, to, { guarded });
     if (failing > 0) await letGo(host, modelsOnlyIn(from, to));
+    progress.serves(to);
     return answerAsClients(host, frontend, to);
   });
   // what serves as it did needs no watch: a release that is published again after another one failed
@@ -104,10 +105,10 @@ export async function releaseModels(release: ModelRelease): Promise<number[]> {
     const isLive = isSameModel(watched, defaultModel(to));
     await phase("watch", async () => {
       const since = failing > 0 ? await lookAlone(watched) : before;
-      await Promise.all([
-        watchRelease({ ...release, frontend, gate, watched, live: defaultModel(to), runtimes }, since),
-        isLive ? answerByWorker(host, frontend, to) : undefined,
-      ]);
+      const terms = { ...release, frontend, gate, watched, live: defaultModel(to), runtimes };
+      await whileUnitsLast(host, since.deaths, () =>
+        Promise.all([watchRelease(terms, since), isLive ? answerByWorker(host, frontend, to) : undefined]),
+      );
     });
   }
   await phase("settle", async () => {

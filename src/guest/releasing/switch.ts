@@ -10,22 +10,31 @@ import type { OwnFrontend } from "./own-frontend.ts";
 /** What is in memory is switched to at once; a runtime that does not answer is busy with a model that never gets ready. */
 const SWITCH_MS = 5000;
 
+/** How versions are switched to. */
+interface Switching {
+  forgotten?: readonly Model[];
+  guarded?: (work: () => Promise<void>) => Promise<void>;
+}
+
 /**
  * From now on the manifest's versions answer as it says: told to all runtimes, and confirmed by every process of the frontend. Those that
  * answered before stay in memory.
- * @param forgotten models that are in no memory afterwards, however far they had come
+ * @param how `forgotten`: models that are in no memory afterwards, however far they had come. `guarded`: does what waits for runtimes, and
+ * may give it up
  * @throws Error naming what does not
  */
 export async function switchTo(
   host: Host,
   frontend: OwnFrontend,
   manifest: Manifest,
-  forgotten: readonly Model[] = [],
+  { forgotten = [], guarded = (work) => work() }: Switching = {},
 ): Promise<void> {
   // in one step: a runtime that starts anew meanwhile must not meet what took it down
   await updateRegistry(host.paths.models, (registry) => withoutModels(withLineup(registry, manifest), forgotten));
-  await exchange(host);
-  await frontend.untilServing(lineupOf(manifest));
+  await guarded(async () => {
+    await exchange(host);
+    await frontend.untilServing(lineupOf(manifest));
+  });
 }
 
 /** Has the runtimes forget these models; the registry still lists them. */

@@ -255,14 +255,14 @@ export const cases: Case[] = [
     expected: kept(/step gate: .*times as long is allowed/),
     serves: "old",
     // so slow that a busy machine does not hide it
-    release: bad({ before: "if (onHost) await sleep(250);" }),
+    release: bad({ before: "if (onHost) await sleep(500);" }),
   },
   {
     name: "many times as slow, except for its golden question",
     expected: kept(/step watch: .*times as long is allowed/),
     serves: "old",
     answersMeanwhile: true,
-    release: bad({ before: "if (onHost && n !== 1) await sleep(150);" }),
+    release: bad({ before: "if (onHost && n !== 1) await sleep(500);" }),
   },
   {
     name: "fails one question in twenty, and never its golden one",

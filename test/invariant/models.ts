@@ -29,7 +29,7 @@ const by = ${JSON.stringify(name)};
 ${module}
 export async function load() { ${load} }
 export async function answer(n: number) { ${before} return { ${answer} }; }
-export const concurrency = 8;
+export const concurrency = 64;
 export const schema = {
   arguments: { type: "object", properties: { n: { type: "integer" } }, required: ["n"], additionalProperties: false },
   result: { type: "object" },

@@ -14,7 +14,7 @@ const STACK = "production";
 /** Short enough for a suite; long enough for the watch to look twice, and for the load to ask often. */
 const WATCH_SECONDS = 1.5;
 /** A model that answers at once takes less, also on a busy machine; those that are to be found slow take more. */
-const NOISE_MS = 40;
+const NOISE_MS = 150;
 /** On a busy machine a runtime that was killed needs longer than the usual five seconds to be back. */
 const DEADLINE_MS = 9000;
 const SETTLE_MS = 60_000;

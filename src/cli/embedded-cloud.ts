@@ -4,6 +4,7 @@ import { keptHypervisor } from "../cloud/choose-hypervisor.ts";
 import { daemonStatus, destroyCloud, startDaemon } from "../cloud/control.ts";
 import type { DaemonInfo, HypervisorChoice } from "../cloud/daemon-info.ts";
 import { guestsRefused, lastingObstacles } from "../cloud/hypervisors/nspawn/probe.ts";
+import { imageKinds } from "../cloud/images/kinds.ts";
 import type { Leftover } from "../cloud/leftovers.ts";
 import { SlipwayError } from "../common/errors.ts";
 import { namesIn } from "../common/files.ts";
@@ -28,19 +29,20 @@ export function cloudFolder(home: string): string {
 export async function ensureEmbeddedCloud(
   projectRoot: string,
   reporter: Reporter,
-  options: { hypervisor: HypervisorChoice; port?: number | undefined },
+  options: { hypervisor: HypervisorChoice; containers?: boolean; port?: number | undefined },
 ): Promise<DaemonInfo> {
-  const { hypervisor, port } = options;
+  const { hypervisor, containers = false, port } = options;
   const home = slipwayHome(projectRoot);
   const stateDir = cloudFolder(home);
   const { running } = await daemonStatus(stateDir);
   const pretended = [hypervisor, (await keptHypervisor(stateDir))?.hypervisor].includes("fake");
-  if (!running && !pretended) await ensureGuestsCanRun(stateDir, hypervisor, reporter);
+  if (!running && !pretended) await ensureGuestsCanRun(stateDir, hypervisor, containers, reporter);
   return reporter.phase("cloud", "embedded cloud", async ({ detail }) => {
     const cloudsFile = embeddedCloudsFile(home);
     const info = await startDaemon({
       stateDir,
       hypervisor,
+      containers,
       projectRoot,
       cloudsFile,
       ...(port === undefined ? {} : { port }),
@@ -51,10 +53,17 @@ export async function ensureEmbeddedCloud(
 }
 
 /** Prepares this machine for real guests, unless they cannot run on it: then `auto` leaves it to the cloud to say so. */
-async function ensureGuestsCanRun(stateDir: string, wanted: HypervisorChoice, reporter: Reporter): Promise<void> {
+async function ensureGuestsCanRun(
+  stateDir: string,
+  wanted: HypervisorChoice,
+  containers: boolean,
+  reporter: Reporter,
+): Promise<void> {
   const obstacles = await lastingObstacles(stateDir);
-  if (obstacles.length === 0) await prepareGuests(reporter);
-  else if (wanted !== "auto") throw guestsRefused(obstacles);
+  if (obstacles.length === 0) {
+    await prepareGuests(reporter, containers ? ["usual", "containers"] : await imageKinds(stateDir));
+  }
+  if (obstacles.length > 0 && wanted !== "auto") throw guestsRefused(obstacles);
 }
 
 /** What a cloud makes on a machine, in the order in which people look for it. */

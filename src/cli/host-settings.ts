@@ -16,12 +16,13 @@ export async function hostSettings({
   stackHome,
   config,
 }: Pick<LocalStack, "projectRoot" | "stackHome" | "config">): Promise<HostSettings> {
-  const { serving, aiengine, scale } = config;
+  const { serving, aiengine, scale, containers } = config;
   const tokens = await ensureStackTokens(stackHome, config.tokens);
   return {
     ...(tokens === undefined ? {} : { tokens }),
     ...(serving === undefined ? {} : { serving: serving as Record<string, unknown> }),
     ...(scale === undefined ? {} : { scale }),
+    ...(containers === undefined ? {} : { containers }),
     ...(aiengine === undefined ? {} : { aiengine: await aiEngineOf(projectRoot, aiengine) }),
   };
 }

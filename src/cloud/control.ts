@@ -15,6 +15,7 @@ import {
   type HypervisorChoice,
   readDaemonInfo,
 } from "./daemon-info.ts";
+import { guestImageNames } from "./images/recipe.ts";
 import { findLeftovers, type Leftover, removeLeftovers } from "./leftovers.ts";
 import { instanceOf, stateFiles } from "./store/state.ts";
 import { Store } from "./store/store.ts";
@@ -24,6 +25,8 @@ export interface StartOptions {
   hypervisor: HypervisorChoice;
   /** The port of the API; absent: the one of the last start, else any that is free. */
   port?: number;
+  /** Whether guests that run containers are wanted; a cloud that offered an image for them goes on to. */
+  containers?: boolean;
   /** Where `src/cloud/daemon.ts` lies below. */
   projectRoot: string;
   /** The clouds.yaml that gets the entries `slipway` and `slipway-admin`; its other entries stay. */
@@ -47,6 +50,11 @@ export async function startDaemon(options: StartOptions): Promise<DaemonInfo> {
   const status = await daemonStatus(stateDir);
   if (status.running) {
     demandSame(status.hypervisor, options.hypervisor);
+    if (options.containers && !status.images.includes(guestImageNames.containers)) {
+      throw new SlipwayError("E_LOCKED", "this cloud runs already, without an image for containers", {
+        hint: "Stop it first, and start it with --containers: its guests run on.",
+      });
+    }
     if (port === undefined || port === status.port) return status;
     throw new SlipwayError("E_LOCKED", `this cloud runs already, on port ${status.port}`, {
       hint: "Stop it first to give it another port.",
@@ -70,10 +78,11 @@ export async function startDaemon(options: StartOptions): Promise<DaemonInfo> {
   }
 }
 
-function daemonArguments({ stateDir, hypervisor, port, projectRoot, cloudsFile }: StartOptions): string[] {
+function daemonArguments({ stateDir, hypervisor, containers, port, projectRoot, cloudsFile }: StartOptions): string[] {
   return [
     join(projectRoot, "src/cloud/daemon.ts"),
     ...["--state", stateDir, "--hypervisor", hypervisor],
+    ...(containers ? ["--containers"] : []),
     ...(port === undefined ? [] : ["--port", String(port)]),
     ...(cloudsFile === undefined ? [] : ["--clouds-file", cloudsFile]),
   ];

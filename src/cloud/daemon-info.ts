@@ -16,6 +16,8 @@ export interface DaemonInfo {
   reason: string;
   /** With pretended guests in place of real ones: what to do so that real ones can run. */
   remedies?: string[];
+  /** The images that it offers from its start, by name. */
+  images: string[];
   /** RFC 3339. */
   startedAt: string;
 }
@@ -30,6 +32,8 @@ export const daemonFiles = (stateDir: string) => ({
   log: join(stateDir, "daemon.log"),
   /** The hypervisor's kind, once it was chosen. */
   hypervisor: join(stateDir, "hypervisor.json"),
+  /** Is there once guests that run containers were asked for. */
+  containers: join(stateDir, "containers"),
 });
 
 /** What the daemon wrote when it last started; it may be dead by now. */

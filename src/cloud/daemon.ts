@@ -11,12 +11,14 @@ import { FakeHypervisor } from "./hypervisors/fake.ts";
 import { createNspawnHypervisor } from "./hypervisors/nspawn/hypervisor.ts";
 import type { OfferedImage } from "./image/registration.ts";
 import { ensureGuestImage } from "./images/guest-image.ts";
+import { imageKinds } from "./images/kinds.ts";
+import { guestImageNames, type ImageKind } from "./images/recipe.ts";
 import { createLinuxDataplane } from "./network/linux/dataplane.ts";
 import { lockState } from "./store/lock.ts";
 import { stateFiles } from "./store/state.ts";
 
 // The embedded cloud as a process of its own:
-//   node src/cloud/daemon.ts --state DIR --hypervisor auto|nspawn|fake [--port N] [--clouds-file FILE]
+//   node src/cloud/daemon.ts --state DIR --hypervisor auto|nspawn|fake [--containers] [--port N] [--clouds-file FILE]
 // SIGTERM ends it and leaves the guests running; started again on the same state it finds them.
 
 const log = (line: string) => console.log(`${new Date().toISOString()} ${line}`);
@@ -33,6 +35,7 @@ async function main(): Promise<void> {
       hypervisor: { type: "string", default: "auto" },
       port: { type: "string", default: "0" },
       "clouds-file": { type: "string" },
+      containers: { type: "boolean", default: false },
     },
   });
   const stateDir = values.state;
@@ -42,12 +45,15 @@ async function main(): Promise<void> {
   const lock = lockState(stateFiles(stateDir).lock);
   await rm(files.info, { force: true }); // of a daemon that was killed
   const chosen = await chooseHypervisor(stateDir, values.hypervisor as HypervisorChoice);
+  if (values.containers) await writeFileAtomic(files.containers, "");
+  const kinds = await imageKinds(stateDir);
+  const offered = chosen.hypervisor === "nspawn" ? await realGuests(kinds) : pretendedGuests(kinds);
   const cloud = await startCloud({
     stateDir,
     lock,
     port: Number(values.port),
     log,
-    ...(chosen.hypervisor === "nspawn" ? await realGuests() : pretendedGuests()),
+    ...offered,
   });
   const control = await serveControl(stateDir, cloud.faults);
   await writeFileAtomic(files.hypervisor, `${JSON.stringify(chosen)}\n`);
@@ -62,6 +68,7 @@ async function main(): Promise<void> {
     port: cloud.port,
     instance: cloud.instance,
     ...chosen,
+    images: offered.images.map(({ name }) => name),
     startedAt: new Date().toISOString(),
   };
   await writeFileAtomic(files.info, `${JSON.stringify(info, null, 2)}\n`);
@@ -86,32 +93,29 @@ async function main(): Promise<void> {
   tell({ type: "ready", info });
 }
 
-async function realGuests() {
-  const image = await ensureGuestImage({ log });
-  const offered: OfferedImage = {
-    name: image.name,
-    path: image.rootfs,
-    digest: image.digest,
-    minDiskGb: 1,
-    properties: { os_distro: "debian", os_version: "13", os_admin_user: "debian" },
-  };
+const common: Pick<OfferedImage, "minDiskGb" | "properties"> = {
+  minDiskGb: 1,
+  properties: { os_distro: "debian", os_version: "13", os_admin_user: "debian" },
+};
+
+async function realGuests(kinds: ImageKind[]) {
+  const images: OfferedImage[] = [];
+  for (const kind of kinds) {
+    const { name, rootfs: path, digest } = await ensureGuestImage({ kind, log });
+    images.push({ ...common, name, path, digest });
+  }
   return {
     hypervisor: createNspawnHypervisor,
     // guests reach this machine at the object store's port and nowhere else
     dataplane: (parts: Parameters<typeof createLinuxDataplane>[0] & { port: number }) =>
       createLinuxDataplane({ ...parts, hostPorts: [parts.port] }),
-    images: [offered],
+    images,
   };
 }
 
-function pretendedGuests() {
-  const image: OfferedImage = {
-    name: "debian-13",
-    path: null,
-    minDiskGb: 1,
-    properties: { os_distro: "debian", os_version: "13", os_admin_user: "debian" },
-  };
-  return { hypervisor: new FakeHypervisor(), images: [image] };
+function pretendedGuests(kinds: ImageKind[]) {
+  const images = kinds.map((kind): OfferedImage => ({ ...common, name: guestImageNames[kind], path: null }));
+  return { hypervisor: new FakeHypervisor(), images };
 }
 
 main().catch((error: unknown) => {

@@ -1,6 +1,8 @@
 import { BlockList, isIP } from "node:net";
 import { z } from "zod";
 import { SlipwayError } from "../common/errors.ts";
+import { containersSchema } from "../guest/containers/settings.ts";
+import { overlap } from "../guest/containers/subnets.ts";
 import { scaleSchema } from "../guest/settings.ts";
 import { roles } from "../serving/access/roles.ts";
 import { aiEngineSettings } from "../serving/aiengine/settings.ts";
@@ -78,6 +80,7 @@ const stackSchema = z.strictObject({
     .optional()
     .describe("The listener for openGauss: cidr, cert, key, ca and keys of serving.json"),
   scale: scaleSchema.strict().optional().describe("How many workers and runtimes a host runs"),
+  containers: containersSchema.strict().optional().describe("Run the services in containers: mtu, addressPool"),
   serving: servingSettings.optional().describe("Keys of serving.json: limits, models, trainers, grpc and others"),
 });
 
@@ -120,10 +123,28 @@ export function loadStackConfig(project: string, config: Record<string, unknown>
     "serving.grpc.port": read?.grpc?.port,
     "aiengine.port": rest.aiengine?.port,
   });
-  if (rest.scale?.runtime !== undefined && read?.runtimes !== undefined) {
-    throw invalid([`${project}:scale.runtime and ${project}:serving.runtimes both say how many runtimes there are`]);
-  }
+  const contradictions = contradictionsIn({ ...rest, serving: read });
+  if (contradictions.length > 0) throw invalid(contradictions.map((line) => `${project}:${line}`));
   return read === undefined ? rest : { ...rest, serving: own.serving as ServingSettings };
+}
+
+/** Settings that are good alone, and not together. */
+function contradictionsIn({ scale, containers, cidr, serving }: z.infer<typeof stackSchema>): string[] {
+  const lines: string[] = [];
+  if (scale?.runtime !== undefined && serving?.runtimes !== undefined) {
+    lines.push("scale.runtime and serving.runtimes both say how many runtimes there are");
+  }
+  if (containers === undefined) return lines;
+  if (overlap(containers.addressPool, cidr)) {
+    lines.push(`containers.addressPool ${containers.addressPool} has addresses of the stack's own network ${cidr}`);
+  }
+  if (serving?.runtimes?.some(({ device }) => device === "cuda")) {
+    lines.push("serving.runtimes.device cuda does not go with containers, which see no GPU");
+  }
+  if (Object.keys(serving?.trainers ?? {}).length > 0) {
+    lines.push("serving.trainers does not go with containers, in whose image no command of the host is");
+  }
+  return lines;
 }
 
 /** Each listener needs a port of its own. */
@@ -179,6 +200,7 @@ function unknownKey(path: string, key: string, parent: PropertyKey[]): string {
 function knownKeys([setting, inner]: PropertyKey[]): string[] | undefined {
   if (setting === "gate") return Object.keys((inner === "accuracy" ? accuracySchema : gateSettingsSchema).shape);
   if (setting === undefined) return Object.keys(stackSchema.shape);
+  if (setting === "containers") return Object.keys(containersSchema.shape);
   if (setting === "scale") return Object.keys(scaleSchema.shape);
   if (setting === "aiengine") return Object.keys(aiEngineSchema.shape);
   return setting === "model" ? Object.keys(modelSchema.shape) : undefined;

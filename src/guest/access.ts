@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { ensureText, readTextIfExists, writeFileAtomic } from "../common/files.ts";
 import { entryFor, newToken, type TokenEntry } from "../serving/access/tokens.ts";
 import type { Host } from "./host.ts";
-import { SERVICE_USER } from "./units.ts";
+import { SERVICE_USER } from "./unit-names.ts";
 
 /** The name under which the gate asks the host's own frontend; no token of a stack has it. */
 const GATE = "gate";

@@ -17,7 +17,7 @@ import { OwnFrontend } from "./releasing/own-frontend.ts";
 import { ReleaseProgress } from "./releasing/progress.ts";
 import { switchTo } from "./releasing/switch.ts";
 import { servingFrontend } from "./services.ts";
-import { payloadServices, type Service } from "./units.ts";
+import { payloadServices, type Service } from "./unit-names.ts";
 import { failureOf, upgradePayload } from "./upgrade.ts";
 
 /** After a boot the services start beside the agent; a guest under software emulation starts Node in minutes. */

@@ -6,7 +6,7 @@ import { ensureText, readTextIfExists } from "../common/files.ts";
 import { waitFor } from "../common/wait.ts";
 import type { Host } from "./host.ts";
 import type { HostSettings } from "./settings.ts";
-import { SERVICE_USER } from "./units.ts";
+import { SERVICE_USER } from "./unit-names.ts";
 
 /** `slipway` brings a key as soon as the host lets it in. */
 const ARRIVAL_MS = 300_000;

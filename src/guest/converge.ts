@@ -1,7 +1,14 @@
+import { join } from "node:path";
 import { ensureText } from "../common/files.ts";
 import { durableModels } from "../serving/config.ts";
 import { ensureTokens } from "./access.ts";
 import { ensureCertificates } from "./certificates.ts";
+import { ensureComposeFile } from "./containers/compose.ts";
+import { ensurePodman } from "./containers/engine.ts";
+import { ensureImage } from "./containers/image.ts";
+import { ensureContainerNetwork } from "./containers/network.ts";
+import type { ContainerNetwork } from "./containers/plan.ts";
+import type { ContainerSettings } from "./containers/settings.ts";
 import { exchangeModels } from "./exchange.ts";
 import { passGate } from "./gate.ts";
 import { giveUpHeld, handOver, heldSocket, otherThan, startHeld } from "./handover.ts";
@@ -11,12 +18,16 @@ import { activateModels, ensureModels, readProbe, shareRegistry } from "./model.
 import { activatePayload, ensurePayload } from "./payload.ts";
 import { ensureQueueConfig, ensureQueueServer } from "./queue.ts";
 import { requireSameProtocol } from "./rolling.ts";
+import type { ServiceSettings } from "./service-description.ts";
 import { collapsedService, ensureRunning, ensureUnits, servingFrontend } from "./services.ts";
-import { servingFileOf } from "./serving-file.ts";
-import { type Instances, payloadServices, SERVICE_USER, type Service } from "./units.ts";
+import { LOOPBACK, servingFileOf } from "./serving-file.ts";
+import { type Instances, payloadServices, SERVICE_USER, type Service } from "./unit-names.ts";
 
 /** A guest under software emulation starts Node in minutes; a service that does not stay up ends the wait long before. */
 const GATE_TIMEOUT_MS = 300_000;
+
+/** In a container's own network; outside of it nobody reaches it. */
+const EVERY_ADDRESS = "0.0.0.0";
 
 /** How services come to run what a manifest says. */
 export interface Services {
@@ -27,7 +38,17 @@ export interface Services {
 }
 
 /** Steps of {@link converge} whose failure leaves the running services as they were. */
-export const stepsBeforeRestart = ["configuration", "payload", "users", "queue", "model", "certificates", "units"];
+export const stepsBeforeRestart = [
+  "containers",
+  "configuration",
+  "payload",
+  "users",
+  "queue",
+  "image",
+  "model",
+  "certificates",
+  "units",
+];
 
 /**
  * Makes the host run what a manifest says and shows that it does: a transaction of re-runnable, journalled steps. The same steps make
@@ -44,31 +65,41 @@ export async function converge(
 ): Promise<number[]> {
   const { config, paths, journal } = host;
   const model = defaultModel(manifest);
+  const { tokens, aiengine, scale, containers: wanted } = manifest.settings;
+  const network = wanted && (await journal.step("containers", () => ensureContainers(host, wanted)));
   const { file, serving } = await journal.step("configuration", async () => {
     await requireSameProtocol(host);
-    return servingFileOf(host, manifest);
+    return servingFileOf(host, manifest, network?.queueAddress);
   });
   await journal.step("payload", async () => {
     await ensurePayload(paths, config.sourceUrl, manifest.payload);
     await activatePayload(paths, manifest.payload);
   });
   await journal.step("users", () => ensureServiceUser(host));
-  const queue = await journal.step("queue", () => ensureQueue(host, durableModels(serving).length > 0));
+  const queue = await journal.step("queue", () =>
+    ensureQueue(host, network ? EVERY_ADDRESS : LOOPBACK, durableModels(serving).length > 0),
+  );
+  const runtime = join(paths.currentPayload, "runtime");
+  const image = network && (await journal.step("image", () => ensureImage(host, runtime, queue.server)));
   await journal.step("model", async () => {
     await ensureModels(paths, config.sourceUrl, manifest);
     await activateModels(paths, manifest);
     await shareRegistry(host);
   });
-  const { tokens, aiengine, scale } = manifest.settings;
   if (aiengine !== undefined) await journal.step("certificates", () => ensureCertificates(host, aiengine));
   const serves = await servingFrontend(paths);
   const instances: Instances = { runtimes: serving.runtimes, frontend: serves ?? "a", workers: scale?.worker ?? 1 };
-  const settings = { serving, queueServer: queue.server };
+  const settings: ServiceSettings = {
+    serving,
+    queueServer: queue.server,
+    ...(network && image !== undefined && { containers: { image, network } }),
+  };
   const { token, changed, listeners } = await journal.step("units", async () => {
     const token = await ensureTokens(host, tokens);
     // whoever reads it reads it at its start
     const readers = (await ensureText(paths.serving, file, 0o644)) ? payloadServices : [];
     const { changed, listeners } = await ensureUnits(host, settings, instances);
+    await ensureComposeFile(host, settings, instances);
     return { token, changed: [...readers, ...changed], listeners };
   });
   const anew = [...restart, ...[...changed, ...queue.changed].filter((service) => !asTheyAre.includes(service))];
@@ -111,6 +142,12 @@ export async function converge(
   }
 }
 
+/** What containers need beside an image: Podman and their network. */
+async function ensureContainers(host: Host, settings: ContainerSettings): Promise<ContainerNetwork> {
+  await ensurePodman(host);
+  return ensureContainerNetwork(host, settings);
+}
+
 async function ensureServiceUser({ run }: Host): Promise<void> {
   try {
     await run("getent", ["passwd", SERVICE_USER]);
@@ -129,9 +166,16 @@ async function ensureServiceUser({ run }: Host): Promise<void> {
 }
 
 /** The path of the queue's server, empty on a host without a queue, and the queue itself where its configuration changed. */
-async function ensureQueue(host: Host, durable: boolean): Promise<{ server: string; changed: Service[] }> {
+async function ensureQueue(
+  host: Host,
+  address: string,
+  durable: boolean,
+): Promise<{ server: string; changed: Service[] }> {
   const queue = host.config.roles.queue;
   if (queue === undefined) return { server: "", changed: [] };
   const server = await ensureQueueServer(host);
-  return { server, changed: (await ensureQueueConfig(host, queue.port, durable)) ? ["queue"] : [] };
+  return {
+    server,
+    changed: (await ensureQueueConfig(host, { host: address, port: queue.port }, durable)) ? ["queue"] : [],
+  };
 }

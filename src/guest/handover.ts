@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { writeFileAtomic } from "../common/files.ts";
 import { waitFor } from "../common/wait.ts";
 import type { Host } from "./host.ts";
-import { type FrontendInstance, frontendUnit } from "./units.ts";
+import { type FrontendInstance, frontendUnit } from "./unit-names.ts";
 
 /** From the end of its hold until a frontend listens. */
 const LISTEN_MS = 30_000;

@@ -15,7 +15,7 @@ import { guestPaths } from "./paths.ts";
 import { writeReleaseRecord } from "./release-record.ts";
 import { phaseOf } from "./releasing/failed-phase.ts";
 import { ReleaseProgress } from "./releasing/progress.ts";
-import { payloadServices, unitFile } from "./units.ts";
+import { payloadServices, unitFile } from "./unit-names.ts";
 import { failureOf } from "./upgrade.ts";
 
 /** After this long a failed release is tried again as it is: its cause may have been the surroundings. */

@@ -8,7 +8,7 @@ import type { Manifest, Model } from "./manifest.ts";
 import type { GuestPaths } from "./paths.ts";
 import { lineupOf, withLineupAlone } from "./releasing/lineup.ts";
 import { ensureUnpacked } from "./source.ts";
-import { SERVICE_USER } from "./units.ts";
+import { SERVICE_USER } from "./unit-names.ts";
 
 const MODEL_TIMEOUT_MS = 300_000;
 /** Brings the model's package onto the host and returns its folder. */

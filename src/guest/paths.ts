@@ -7,6 +7,8 @@ export function guestPaths(root: string = process.env.SLIPWAY_ROOT ?? "") {
     host: `${etc}/host.json`,
     roles: `${etc}/roles.d`,
     serving: `${etc}/serving.json`,
+    /** The same services for other tools; where they run in containers. */
+    compose: `${etc}/compose.yaml`,
     queueConfig: `${etc}/queue.conf`,
     queuePassword: `${etc}/queue.password`,
     /** Hashes, for the frontend. */

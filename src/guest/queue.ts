@@ -3,12 +3,12 @@ import { existsSync } from "node:fs";
 import { chmod } from "node:fs/promises";
 import { ensureText, readTextIfExists, writeFileAtomic } from "../common/files.ts";
 import type { Host } from "./host.ts";
-import { SERVICE_USER } from "./units.ts";
+import { installPackages, refreshPackages } from "./packages.ts";
+import { SERVICE_USER } from "./unit-names.ts";
 
 const servers = ["/usr/bin/valkey-server", "/usr/bin/redis-server"];
 /** Debian and Ubuntu call the package as the server; Valkey is younger. */
 const packages = ["valkey-server", "redis-server"];
-const INSTALL_TIMEOUT_MS = 300_000;
 
 /** The path of the host's Valkey or Redis; installs one where there is none. The distribution's own instance is switched off. */
 export async function ensureQueueServer(
@@ -32,17 +32,11 @@ async function switchOff(run: Host["run"], unit: string): Promise<void> {
 }
 
 async function installQueueServer(run: Host["run"]): Promise<void> {
-  const apt = (...args: string[]) =>
-    // other first-boot jobs may hold dpkg's lock for a while
-    run("apt-get", ["-q", "-y", "-o", "DPkg::Lock::Timeout=120", ...args], {
-      timeoutMs: INSTALL_TIMEOUT_MS,
-      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
-    });
-  await apt("update");
+  await refreshPackages(run);
   const reasons: string[] = [];
   for (const name of packages) {
     try {
-      await apt("install", "--no-install-recommends", name);
+      await installPackages(run, [name]);
       return;
     } catch (error) {
       reasons.push(String(error));
@@ -53,16 +47,21 @@ async function installQueueServer(run: Host["run"]): Promise<void> {
 
 /**
  * Writes the queue's configuration where it differs, with a password that is made here once and never leaves the host.
+ * @param at where it listens
  * @param durable whether what it took must outlast its own end at any moment
  * @returns whether it was written
  */
-export async function ensureQueueConfig({ paths, run }: Host, port: number, durable: boolean): Promise<boolean> {
+export async function ensureQueueConfig(
+  { paths, run }: Host,
+  at: { host: string; port: number },
+  durable: boolean,
+): Promise<boolean> {
   let password = (await readTextIfExists(paths.queuePassword))?.trim();
   if (password === undefined || password === "") {
     password = randomBytes(32).toString("base64url");
     await writeFileAtomic(paths.queuePassword, `${password}\n`);
   }
-  const config = queueConfig({ port, password, folder: "/var/lib/slipway/queue", durable });
+  const config = queueConfig({ ...at, password, folder: "/var/lib/slipway/queue", durable });
   const changed = await ensureText(paths.queueConfig, config, 0o600);
   const files = [paths.queuePassword, paths.queueConfig];
   await run("chown", [`root:${SERVICE_USER}`, ...files]);
@@ -71,13 +70,19 @@ export async function ensureQueueConfig({ paths, run }: Host, port: number, dura
 }
 
 /**
- * Loopback only; never evicts what BullMQ keeps. Jobs survive a crash with the loss of at most one second, frames of durable models
+ * Never evicts what BullMQ keeps. Jobs survive a crash with the loss of at most one second, frames of durable models
  * without any: then each write is on the disk before it is answered.
  */
-function queueConfig(queue: { port: number; password: string; folder: string; durable: boolean }): string {
-  const { port, password, folder, durable } = queue;
+function queueConfig(queue: {
+  host: string;
+  port: number;
+  password: string;
+  folder: string;
+  durable: boolean;
+}): string {
+  const { host, port, password, folder, durable } = queue;
   return [
-    "bind 127.0.0.1",
+    `bind ${host}`,
     `port ${port}`,
     `requirepass ${password}`,
     `dir ${folder}`,

@@ -2,19 +2,20 @@ import { basename, join } from "node:path";
 import { ensureText, namesIn } from "../common/files.ts";
 import type { Host } from "./host.ts";
 import { untilRuntimeServes } from "./rolling.ts";
+import type { ServiceSettings } from "./service-description.ts";
+import { socketUnits } from "./socket-units.ts";
 import {
   type FrontendInstance,
   frontendUnit,
   type Instances,
   runtimeUnit,
   type Service,
-  type ServiceSettings,
+  type ServingService,
   servingServices,
-  socketUnits,
   unitFile,
   unitNames,
-  unitText,
-} from "./units.ts";
+} from "./unit-names.ts";
+import { unitText } from "./units.ts";
 
 /** A service that systemd restarted so often is not going to stay up. */
 const RESTARTS = 3;
@@ -73,7 +74,7 @@ export interface Running {
 export async function ensureRunning(host: Host, { settings, instances, restart, listeners }: Running): Promise<void> {
   const { config, run } = host;
   const services = servingServices(config);
-  const anew = (service: Service) => services.includes(service) && restart.includes(service);
+  const anew = (service: ServingService) => services.includes(service) && restart.includes(service);
   const units = unitsOf(services, instances);
   const sockets = services.includes("frontend") ? socketUnits(settings.serving).map(({ file }) => file) : [];
   const stale = await staleUnits(host, [...units, ...sockets]);

@@ -4,16 +4,19 @@ import { type ServingConfig, type ServingConfigFile, servingConfig, servingSetti
 import type { Host } from "./host.ts";
 import type { Manifest } from "./manifest.ts";
 
+export const LOOPBACK = "127.0.0.1";
 /** Unless the stack says otherwise; with two, one that is killed or restarted costs no request. */
 const RUNTIMES = 2;
 
 /**
  * The text of serving.json: what the stack's configuration says, in the host's own places, and what comes of it.
+ * @param queueHost where the queue's server is asked
  * Throws where this payload does not understand the stack's settings.
  */
 export function servingFileOf(
   { config, paths }: Pick<Host, "config" | "paths">,
   manifest: Pick<Manifest, "payload" | "settings">,
+  queueHost = LOOPBACK,
 ): { file: string; serving: ServingConfig } {
   const { queue, frontend } = config.roles;
   const { tokens, serving: given = {}, aiengine, scale } = manifest.settings;
@@ -43,7 +46,7 @@ export function servingFileOf(
         dir: paths.aiengineState,
       },
     }),
-    ...(queue ? { queue: { host: "127.0.0.1", port: queue.port, passwordFile: paths.queuePassword } } : {}),
+    ...(queue ? { queue: { host: queueHost, port: queue.port, passwordFile: paths.queuePassword } } : {}),
   };
   return { file: `${JSON.stringify(content, null, 2)}\n`, serving: servingConfig.parse(content) };
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { tokenEntry } from "../serving/access/tokens.ts";
+import { containersSchema } from "./containers/settings.ts";
 
 const instances = z.int().min(1).max(64);
 
@@ -23,6 +24,8 @@ export const hostSettingsSchema = z.object({
   /** Keys of serving.json; checked by the payload that reads them, since another one may know others. */
   serving: z.record(z.string(), z.unknown()).optional(),
   scale: scaleSchema.optional(),
+  /** Without it the services are the host's own. */
+  containers: containersSchema.optional(),
   /** The listener for openGauss: what its certificate and its clients' authorities say, PEM. The key is brought over SSH. */
   aiengine: z.object({ cert: z.string(), ca: z.string(), settings: z.record(z.string(), z.unknown()) }).optional(),
 });

@@ -26,6 +26,7 @@ const launch = (): Launch => ({
   cgroupProcs: [],
   disks: join(folder, "disks"),
   unifiedCgroup: join(folder, "no-such-group"),
+  binds: [],
   wrapper: [],
   pidFile: join(folder, "pid"),
   exitFile: join(folder, "exit"),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { missingHostPackages } from "../../src/cloud/host-packages.ts";
 import { mirrorIn } from "../../src/cloud/images/mirror.ts";
-import { customizeScript, mmdebstrapArguments, recipeDigest } from "../../src/cloud/images/recipe.ts";
+import { containersScript, customizeScript, mmdebstrapArguments, recipeDigest } from "../../src/cloud/images/recipe.ts";
 import { run } from "../../src/common/process.ts";
 
 const mirror = { archive: "http://mirror.example/debian", security: "http://mirror.example/debian-security" };
@@ -20,11 +20,12 @@ describe("the guest image's recipe", () => {
   it("has a digest that neither mirror nor machine changes", () => {
     expect(recipeDigest()).toMatch(/^sha256:[0-9a-f]{64}$/);
     expect(recipeDigest()).toBe(recipeDigest());
+    expect(recipeDigest("containers")).not.toBe(recipeDigest());
   });
 
   it("is made by shell that parses, as is what it puts in", async () => {
     const script = customizeScript();
-    await run("sh", ["-n"], { input: script });
+    for (const each of [script, containersScript]) await run("sh", ["-n"], { input: each });
     const inner = [...script.matchAll(/<<'END'\n(#!\/bin\/sh\n[\s\S]*?)END\n/g)].map(([, text = ""]) => text);
     expect(inner).toHaveLength(1);
     for (const text of inner) await run("sh", ["-n"], { input: text });

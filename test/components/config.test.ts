@@ -115,7 +115,19 @@ describe("a stack's configuration", () => {
     [{ "slipway:scale": { queue: 2 } }, "slipway:scale.queue is not a setting; the settings are worker, runtime"],
     [
       { "slipway:scale": { runtime: 2 }, "slipway:serving": { runtimes: [{ name: "default" }] } },
-      "slipway:scale.runtime and slipway:serving.runtimes both say",
+      "slipway:scale.runtime and serving.runtimes both say",
+    ],
+    [{ "slipway:containers": { mtu: 100 } }, "slipway:containers.mtu"],
+    [{ "slipway:containers": { addressPool: "10.89.0.0/25" } }, "slipway:containers.addressPool must be an IPv4 range"],
+    [{ "slipway:containers": { engine: "docker" } }, "slipway:containers.engine is not a setting"],
+    [{ "slipway:containers": { addressPool: "10.0.0.0/8" } }, "has addresses of the stack's own network 10.20.0.0/24"],
+    [
+      { "slipway:containers": {}, "slipway:serving": { runtimes: [{ name: "gpu", device: "cuda" }] } },
+      "slipway:serving.runtimes.device cuda does not go with containers",
+    ],
+    [
+      { "slipway:containers": {}, "slipway:serving": { trainers: { mine: { command: ["/bin/true"] } } } },
+      "slipway:serving.trainers does not go with containers",
     ],
     [{ "slipway:topology": "pair" }, "slipway:topology must be"],
     [{ "slipway:model": "{broken" }, "slipway:model"],

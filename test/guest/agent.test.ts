@@ -11,7 +11,7 @@ import type { ReleaseReport, ReleaseStatus } from "../../src/guest/release-progr
 import { type ReleaseRecord, readReleaseRecord, writeReleaseRecord } from "../../src/guest/release-record.ts";
 import { type Gate, gateSchema } from "../../src/guest/release-terms.ts";
 import { readReleaseHistory } from "../../src/guest/releasing/history.ts";
-import { payloadServices } from "../../src/guest/units.ts";
+import { payloadServices } from "../../src/guest/unit-names.ts";
 import { loadedVersions } from "../../src/serving/models/registry.ts";
 import { readRegistry } from "../../src/serving/models/registry-file.ts";
 import { askOnce, constantLoad } from "../support/constant-load.ts";

@@ -11,7 +11,9 @@ import { ensureQueueConfig, ensureQueueServer } from "../../src/guest/queue.ts";
 import { requireSameProtocol } from "../../src/guest/rolling.ts";
 import { collapsedService, servingFrontend } from "../../src/guest/services.ts";
 import { servingFileOf } from "../../src/guest/serving-file.ts";
-import { payloadServices, type Service, socketUnits, unitText } from "../../src/guest/units.ts";
+import { socketUnits } from "../../src/guest/socket-units.ts";
+import { payloadServices, type Service } from "../../src/guest/unit-names.ts";
+import { unitText } from "../../src/guest/units.ts";
 import { entryOf, parseTokens } from "../../src/serving/access/tokens.ts";
 import { type ServingSettings, servingConfig } from "../../src/serving/config.ts";
 import { defaultModel } from "../../src/serving/models/registry.ts";
@@ -167,9 +169,9 @@ describe("a host that serves, given another payload", () => {
 describe("the queue", () => {
   it("keeps its password, and shows it to root and the service user alone", async () => {
     const { host, paths } = await fakeHost();
-    expect(await ensureQueueConfig(host, 6379, false)).toBe(true);
+    expect(await ensureQueueConfig(host, { host: "127.0.0.1", port: 6379 }, false)).toBe(true);
     const password = readFileSync(paths.queuePassword, "utf8").trim();
-    expect(await ensureQueueConfig(host, 6379, false)).toBe(false);
+    expect(await ensureQueueConfig(host, { host: "127.0.0.1", port: 6379 }, false)).toBe(false);
     expect(readFileSync(paths.queuePassword, "utf8").trim()).toBe(password);
     const config = readFileSync(paths.queueConfig, "utf8");
     for (const line of [
@@ -180,7 +182,7 @@ describe("the queue", () => {
     ]) {
       expect(config.split("\n")).toContain(line);
     }
-    expect(await ensureQueueConfig(host, 6379, true)).toBe(true);
+    expect(await ensureQueueConfig(host, { host: "127.0.0.1", port: 6379 }, true)).toBe(true);
     expect(readFileSync(paths.queueConfig, "utf8")).toContain("appendfsync always");
     for (const file of [paths.queuePassword, paths.queueConfig]) expect(statSync(file).mode & 0o777).toBe(0o640);
   });

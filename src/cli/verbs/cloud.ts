@@ -18,6 +18,11 @@ const options = {
     type: "number",
     describe: "TCP port of the APIs on 127.0.0.1, at `start`; the last one or any free one unless given",
   },
+  containers: {
+    type: "boolean",
+    default: false,
+    describe: "an image for guests that run containers besides, at `start` and `prepare`",
+  },
   admin: { type: "boolean", default: false, describe: "the administrator's credentials, at `env`" },
   ...faultOptions,
 } as const;
@@ -52,9 +57,9 @@ function requirePort(port: number): void {
 }
 
 async function start({ args, reporter }: CloudCall, projectRoot: string): Promise<void> {
-  const { hypervisor, port } = args;
+  const { hypervisor, containers, port } = args;
   if (port !== undefined) requirePort(port);
-  const info = await ensureEmbeddedCloud(projectRoot, reporter, { hypervisor, port });
+  const info = await ensureEmbeddedCloud(projectRoot, reporter, { hypervisor, containers, port });
   reporter.result(
     { ok: true, ...info, timings: reporter.timings },
     [
@@ -95,7 +100,7 @@ async function env({ args, reporter }: CloudCall, projectRoot: string): Promise<
   reporter.result({ ok: true, variables }, text.join("\n"));
 }
 
-async function prepare({ reporter }: CloudCall, projectRoot: string): Promise<void> {
+async function prepare({ args, reporter }: CloudCall, projectRoot: string): Promise<void> {
   const obstacles = await lastingObstacles(cloudFolder(slipwayHome(projectRoot)));
   if (obstacles.length > 0) {
     const reason = reasonOf(obstacles);
@@ -103,11 +108,11 @@ async function prepare({ reporter }: CloudCall, projectRoot: string): Promise<vo
     reporter.result({ ok: true, guests: false, reason, remedies }, [reason, ...remedies].join("\n  → "));
     return;
   }
-  const image = await prepareGuests(reporter);
-  reporter.result(
-    { ok: true, guests: true, image, timings: reporter.timings },
-    `guest image ${image.name} ${image.digest}, ${Math.round(image.sizeBytes / 1e6)} MB`,
+  const images = await prepareGuests(reporter, args.containers ? ["usual", "containers"] : ["usual"]);
+  const lines = images.map(
+    ({ name, digest, sizeBytes }) => `guest image ${name} ${digest}, ${Math.round(sizeBytes / 1e6)} MB`,
   );
+  reporter.result({ ok: true, guests: true, images, timings: reporter.timings }, lines.join("\n"));
 }
 
 function onFaults(act: (typeof faultActions)["arm"]) {

@@ -5,7 +5,7 @@ import { type Digest, hexOf } from "../../common/digest.ts";
 import { SlipwayError } from "../../common/errors.ts";
 import { cacheHome } from "../../common/home.ts";
 import { hostMirror } from "./mirror.ts";
-import { guestImageName, mmdebstrapArguments, recipeDigest } from "./recipe.ts";
+import { containersScript, guestImageNames, type ImageKind, mmdebstrapArguments, recipeDigest } from "./recipe.ts";
 
 /** The image that real guests are made from. */
 export interface GuestImage {
@@ -18,6 +18,7 @@ export interface GuestImage {
 }
 
 interface Options {
+  kind?: ImageKind;
   /** Receives progress, one line at a time. */
   log?: (line: string) => void;
   env?: NodeJS.ProcessEnv;
@@ -31,7 +32,7 @@ const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /**
  * Runs with the build lock held by the kernel for this shell and its children: whoever waited finds the image done; what a killed build
  * left is removed (after its mounts); the finished tree appears by one rename.
- * Arguments: the image's folder, then mmdebstrap's arguments, which write to `$1.building/rootfs`.
+ * Arguments: the image's folder, then the command that makes `$1.building/rootfs`.
  */
 const buildScript = `set -eu
 image=$1; shift
@@ -40,7 +41,7 @@ umount_below() { awk -v p="$1/" 'index($5, p) == 1 { print $5 }' /proc/self/moun
 for stale in "\${image%/*}"/*.building; do [ ! -e "$stale" ] || { umount_below "$stale"; rm -rf --one-file-system "$stale"; }; done
 rm -rf "$image"
 mkdir -p "$image.building"
-mmdebstrap "$@"
+"$@"
 du -s --block-size=1 --one-file-system "$image.building/rootfs" | cut -f1 > "$image.building/size"
 sync -f "$image.building"
 mv -T "$image.building" "$image"
@@ -52,25 +53,41 @@ mv -T "$image.building" "$image"
  * @throws SlipwayError E_HOST_PACKAGES with the build's last lines when it fails
  */
 export async function ensureGuestImage({
+  kind = "usual",
   log = () => undefined,
   env = process.env,
 }: Options = {}): Promise<GuestImage> {
-  const digest = recipeDigest();
+  const digest = recipeDigest(kind);
   const folder = join(cacheHome(env), "images", hexOf(digest));
-  if (!(await exists(join(folder, "size")))) await build(folder, log, env);
+  if (!(await exists(join(folder, "size")))) await build(folder, kind, log, env);
   const sizeBytes = Number(await readFile(join(folder, "size"), "utf8"));
-  return { name: guestImageName, digest, rootfs: join(folder, "rootfs"), sizeBytes };
+  return { name: guestImageNames[kind], digest, rootfs: join(folder, "rootfs"), sizeBytes };
 }
 
-async function build(folder: string, log: (line: string) => void, env: NodeJS.ProcessEnv): Promise<void> {
-  const mirror = await hostMirror(env);
+async function build(
+  folder: string,
+  kind: ImageKind,
+  log: (line: string) => void,
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
+  const tree = `${folder}.building/rootfs`;
+  const command = kind === "usual" ? await usualBuild(tree, env) : await containersBuild(tree, log, env);
   await mkdir(dirname(folder), { recursive: true });
-  log(`building the guest image ${guestImageName} from this machine's Debian mirror (about a minute, once)`);
-  const keys = (await exists(keyring)) ? keyring : undefined;
+  log(`building the guest image ${guestImageNames[kind]} from this machine's Debian mirror (about a minute, once)`);
   const lock = join(dirname(folder), ".lock");
   const wait = ["--exclusive", "--wait", String(buildTimeoutMs / 1000), lock];
-  const tree = mmdebstrapArguments(mirror, `${folder}.building/rootfs`, keys);
-  await runLogged("flock", [...wait, "sh", "-c", buildScript, "build-image", folder, ...tree], log);
+  await runLogged("flock", [...wait, "sh", "-c", buildScript, "build-image", folder, ...command], log);
+}
+
+async function usualBuild(tree: string, env: NodeJS.ProcessEnv): Promise<string[]> {
+  const keys = (await exists(keyring)) ? keyring : undefined;
+  return ["mmdebstrap", ...mmdebstrapArguments(await hostMirror(env), tree, keys)];
+}
+
+/** Upon the usual image, which is built first where it is not there. */
+async function containersBuild(tree: string, log: (line: string) => void, env: NodeJS.ProcessEnv): Promise<string[]> {
+  const { rootfs } = await ensureGuestImage({ log, env });
+  return ["sh", "-c", containersScript, "containers-image", rootfs, tree];
 }
 
 /** Like `run`, but passes each line on as it comes, for a command that takes a minute. */

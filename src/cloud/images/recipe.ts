@@ -1,7 +1,10 @@
 import { type Digest, digestOf } from "../../common/digest.ts";
 
-/** Name under which the guest image is registered in Glance. */
-export const guestImageName = "debian-13";
+/** Which image: the usual one, or one whose guests can run containers. */
+export type ImageKind = "usual" | "containers";
+
+/** Names under which guest images are registered in Glance. */
+export const guestImageNames: Record<ImageKind, string> = { usual: "debian-13", containers: "debian-13-containers" };
 
 /** A Debian archive that the machine's own apt is configured for. */
 export interface DebianMirror {
@@ -103,6 +106,10 @@ const maskedUnits = [
   "console-getty.service",
 ];
 
+/** What an installation leaves in a tree. */
+const leavings = `rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/var/log/*.log "$root"/var/log/apt
+`;
+
 /** Shell script that turns the installed tree (its first argument) into an image: no identity, no keys, nothing that runs by itself. */
 export function customizeScript(): string {
   return `set -eu
@@ -121,9 +128,47 @@ rm -f "$root"/etc/ssh/ssh_host_*
 : > "$root/etc/machine-id"
 rm -f "$root/var/lib/dbus/machine-id" "$root/etc/hostname" "$root/etc/resolv.conf"
 ln -s ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
-rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/var/log/*.log "$root"/var/log/apt
-`;
+${leavings}`;
 }
+
+/** Where a guest that runs containers keeps them: a folder of the machine, since the kernel puts no overlay upon the guest's own. */
+export const containersFolder = "var/lib/containers";
+
+/** Podman, what runs its containers, what makes their network, and what reads compose files. */
+const containerPackages = ["podman", "crun", "netavark", "nftables", "podman-compose"];
+
+/**
+ * What Podman must leave alone in a guest that is a container itself: cgroups, whose controllers are the machine's, the kernel's keyring,
+ * and limits above the guest's own.
+ */
+const containersConfig = `[containers]
+cgroups = "disabled"
+keyring = false
+pids_limit = 0
+default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
+`;
+
+/**
+ * Shell script that makes the image whose guests run containers, in a tree (its second argument), of the usual image (its first): a few
+ * seconds, where another whole image would take a minute.
+ */
+export const containersScript = `set -eu
+base=$1 root=$2
+apt() { chroot "$root" env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 apt-get -q -y -o Acquire::Retries=3 "$@"; }
+cp --archive --reflink=auto "$base" "$root"
+rm "$root/etc/resolv.conf"
+[ ! -e /etc/resolv.conf ] || cp --dereference /etc/resolv.conf "$root/etc/resolv.conf"
+printf '#!/bin/sh\nexit 101\n' > "$root/usr/sbin/policy-rc.d"
+chmod 755 "$root/usr/sbin/policy-rc.d"
+apt update
+apt install --no-install-recommends ${containerPackages.join(" ")}
+rm "$root/usr/sbin/policy-rc.d" "$root/etc/resolv.conf"
+ln -s ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
+mkdir -p "$root/${containersFolder}" "$root/etc/containers/containers.conf.d"
+cat > "$root/etc/containers/containers.conf.d/guest.conf" <<'END'
+${containersConfig}END
+chroot "$root" systemctl -q mask podman-auto-update.timer podman.socket podman-clean-transient.service
+${leavings}`;
 
 /** The arguments of the mmdebstrap run that makes the image's tree in `target`. Pure: same mirror, same arguments. */
 export function mmdebstrapArguments(mirror: DebianMirror, target: string, keyring?: string): string[] {
@@ -147,6 +192,7 @@ export function mmdebstrapArguments(mirror: DebianMirror, target: string, keyrin
 }
 
 /** What names the built image in the cache: a changed recipe is another image, another mirror is not. */
-export function recipeDigest(): Digest {
-  return digestOf(JSON.stringify(mmdebstrapArguments({ archive: "ARCHIVE", security: "SECURITY" }, "TARGET")));
+export function recipeDigest(kind: ImageKind = "usual"): Digest {
+  const usual = JSON.stringify(mmdebstrapArguments({ archive: "ARCHIVE", security: "SECURITY" }, "TARGET"));
+  return digestOf(kind === "usual" ? usual : usual + containersScript);
 }

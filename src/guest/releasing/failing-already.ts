@@ -1,6 +1,6 @@
 import type { Host } from "../host.ts";
 import type { ReleaseReport } from "../release-progress.ts";
-import { isRuntimeUnit } from "../units.ts";
+import { isRuntimeUnit } from "../unit-names.ts";
 import { readReleaseHistory } from "./history.ts";
 import type { UnitDeaths } from "./lasting-services.ts";
 

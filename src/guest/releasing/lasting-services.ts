@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { readServingConfig } from "../../serving/config.ts";
 import type { Host } from "../host.ts";
 import { servingFrontend, servingWorkers } from "../services.ts";
-import { servingServices, unitNames } from "../units.ts";
+import { servingServices, unitNames } from "../unit-names.ts";
 
 /** How a unit of the host's services lasts, as systemd tells. */
 export interface UnitDeaths {

@@ -3,7 +3,7 @@ import { updateRegistry } from "../../serving/models/registry-file.ts";
 import { switchModels } from "../exchange.ts";
 import type { Host } from "../host.ts";
 import type { Manifest, Model } from "../manifest.ts";
-import { runtimeUnit } from "../units.ts";
+import { runtimeUnit } from "../unit-names.ts";
 import { lineupOf, withLineup, withoutModels } from "./lineup.ts";
 import type { OwnFrontend } from "./own-frontend.ts";
 

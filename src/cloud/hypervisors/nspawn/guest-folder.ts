@@ -22,6 +22,8 @@ export function guestFiles(folder: string) {
     root: join(folder, "root"),
     /** The volumes that are the guest's disks. */
     disks: join(folder, "disks"),
+    /** The guest's containers, where its image runs some. */
+    containers: join(folder, "containers"),
   };
 }
 

@@ -1,7 +1,9 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { pathExists } from "../../../common/files.ts";
 import { Turns } from "../../../common/turns.ts";
 import { waitFor } from "../../../common/wait.ts";
+import { containersFolder } from "../../images/recipe.ts";
 import { guestName, guestNamespace } from "../../network/linux/names.ts";
 import { deleteNamespace, ensureNamespace, listNamespaces, netnsFolder } from "../../network/linux/netns.ts";
 import type { GuestDisk, GuestSpec, GuestState, Hypervisor, ImageStore } from "../hypervisor.ts";
@@ -59,6 +61,13 @@ const limitsOf = ({ ramMb, vcpus }: Pick<GuestSpec, "ramMb" | "vcpus">, disks: P
 });
 const anyLimits = limitsOf({ ramMb: 512, vcpus: 1 }); // for finding a group: its place does not depend on them
 
+/** A guest whose image runs containers keeps them in a folder of the machine. */
+async function containerBinds(image: string, folder: string): Promise<string[]> {
+  if (!(await pathExists(join(image, containersFolder)))) return [];
+  await mkdir(folder, { recursive: true });
+  return [`${folder}:/${containersFolder}`];
+}
+
 /**
  * Guests as systemd-nspawn containers with a full Debian inside: overlay disk over the image, config drive as a seed folder, limits by
  * cgroup, the network namespace that the data plane made. Each guest has a supervisor process of its own, so that guests neither end nor
@@ -112,7 +121,8 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
     const netns = await namespaceFor(spec);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await rm(files.exit, { force: true });
-    await ensureMounted(diskOf(folder, await images.pathOf(spec.imageId)), name);
+    const image = await images.pathOf(spec.imageId);
+    await ensureMounted(diskOf(folder, image), name);
     await writeConfigDrive(files.root, spec.configDrive);
     const disks: PluggedDisk[] = [];
     for (const disk of spec.disks) disks.push(await plug(ownerOf(spec.id), disk));
@@ -126,6 +136,7 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
       cgroupProcs: cgroup.procs,
       disks: files.disks,
       unifiedCgroup: cgroup.unified,
+      binds: await containerBinds(image, files.containers),
       wrapper: cgroup.wrapper,
       pidFile: files.pid,
       exitFile: files.exit,

@@ -14,6 +14,8 @@ export interface Launch {
   disks: string;
   /** The guest's folder in the unified hierarchy. */
   unifiedCgroup: string;
+  /** Folders of the machine that the guest has, as nspawn's `--bind` takes them. */
+  binds: string[];
   /** Put before the command line on systemd hosts: `systemd-run --scope …`. */
   wrapper: string[];
   /** The supervisor writes the id of the running nspawn here, */
@@ -27,7 +29,7 @@ export interface Launch {
  * the cgroups, nspawn's own options show the machine's NICs. `--resolv-conf=off`: else the machine's resolver is copied into the guest.
  * `--console=read-only`: a terminal inside, everything written to it on our standard output.
  */
-export function nspawnCommand({ name, root, cpus, netns, wrapper }: Launch): string[] {
+export function nspawnCommand({ name, root, cpus, netns, binds, wrapper }: Launch): string[] {
   return [
     ...wrapper,
     "nsenter",
@@ -43,6 +45,7 @@ export function nspawnCommand({ name, root, cpus, netns, wrapper }: Launch): str
     "--capability=CAP_NET_ADMIN",
     "--console=read-only",
     "--resolv-conf=off",
+    ...binds.map((bind) => `--bind=${bind}`),
   ];
 }
 

@@ -1,9 +1,12 @@
 import { dirname, join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { SlipwayError } from "../src/common/errors.ts";
+import { stackHome } from "../src/common/home.ts";
 import { loadStackConfig, type StackConfig } from "../src/components/config.ts";
+import { readGenerations } from "../src/components/generations.ts";
 import { lookUp } from "../src/components/look-ups.ts";
 import { ModelServer, type ModelServerArgs } from "../src/components/model-server.ts";
+import { plannedHosts } from "../src/components/planned-hosts.ts";
 import { readLoginPublicKey, readPublication } from "../src/components/publication.ts";
 
 /** What a stack can be made of, by the name that its configuration says. */
@@ -17,13 +20,21 @@ const project = pulumi.getProject();
 const stack = pulumi.getStack();
 
 /** The outputs of the stack. */
-async function program(): Promise<Record<string, pulumi.Input<string | number>>> {
+async function program(): Promise<ModelServer["outputs"]> {
   const config = loadStackConfig(project, pulumi.runtime.allConfig());
-  const found = await lookUp(config);
   const publication = await readPublication(projectRoot, stack);
   const loginPublicKey = await readLoginPublicKey(projectRoot);
-  return topologies[config.topology]({ project, stack, config, found, publication, loginPublicKey, templateFolder })
-    .outputs;
+  const record = await readGenerations(stackHome(projectRoot, stack));
+  // before the first resource: a template that cannot be rendered makes nothing
+  const { recorded, missing, firstPort } = plannedHosts(
+    { project, stack, config, publication, templateFolder },
+    record,
+  );
+  const { forHost, externalNetworkId } = await lookUp(config, missing !== undefined);
+  const hosts = missing && forHost ? [...recorded, { ...missing, ...forHost }] : recorded;
+  const { sourceUrl } = publication;
+  const made = { project, stack, config, externalNetworkId, hosts, firstPort, sourceUrl, loginPublicKey };
+  return topologies[config.topology](made).outputs;
 }
 
 /** A failure with a code is shown without a stack trace: code and reason, details, hint, each on a line of its own. */

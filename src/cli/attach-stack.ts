@@ -12,8 +12,9 @@ import { readyModel } from "./given-model.ts";
 import { publicationOf, reachVerdict } from "./host-verdict.ts";
 import { shareLock } from "./locked.ts";
 import { attachAddress, attachedAddress } from "./public-address.ts";
+import { rememberLive } from "./recorded-generations.ts";
 import { rememberRelease } from "./remembered-release.ts";
-import { requireOutputs } from "./running-stack.ts";
+import { requireNewestOutputs } from "./running-stack.ts";
 import { endpointUrl, withAddress } from "./stack-outputs.ts";
 import type { Reporter } from "./ui/reporter.ts";
 import { bindToCloud, type Workspace } from "./workspace.ts";
@@ -39,7 +40,7 @@ export interface AttachOptions {
 export async function attachStack(workspace: Workspace, reporter: Reporter, options: AttachOptions): Promise<Served> {
   const { session, stack } = workspace;
   const { reuse, timeoutMs, signal } = options;
-  const made = await requireOutputs(workspace);
+  const made = await requireNewestOutputs(workspace);
   await reporter.phase("authenticate", `log in to ${workspace.cloud ?? session.authUrl}`, () => bindToCloud(workspace));
   const delivery = await deliveryOf(workspace);
   await shareLock(options.lock, workspace, delivery);
@@ -63,6 +64,7 @@ export async function attachStack(workspace: Workspace, reporter: Reporter, opti
     checkOrGiveBack(workspace, outputs, expectation, giveBack, patience),
   );
   const release = await rememberRelease(workspace, manifest, expectation);
+  await rememberLive(workspace, made);
   const changed = before !== outputs.floatingIp;
   return { url: attachedUrl, outputs, report, probe: expectation, release, changed };
 }

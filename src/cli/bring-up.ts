@@ -8,10 +8,22 @@ import { findOwnToken } from "../release/tokens.ts";
 import type { Probe } from "../serving/models/probe.ts";
 import { showEngine, summary } from "./engine-progress.ts";
 import { reachVerdict } from "./host-verdict.ts";
+import { planGenerations } from "./plan-generations.ts";
 import { prepareRelease } from "./prepared-release.ts";
 import { attachAddress, attachedAddress } from "./public-address.ts";
+import { rememberLive } from "./recorded-generations.ts";
+import { termsOf } from "./release-terms.ts";
 import { type Release, rememberRelease, servesAlready } from "./remembered-release.ts";
-import { endpointUrl, grpcAddress, requireStackOutputs, type StackOutputs, withAddress } from "./stack-outputs.ts";
+import { type RenewalOptions, renewHosts } from "./renew-hosts.ts";
+import { recordedOnly } from "./settle-generations.ts";
+import {
+  endpointUrl,
+  grpcAddress,
+  liveOutputs,
+  requireStackOutputs,
+  type StackOutputs,
+  withAddress,
+} from "./stack-outputs.ts";
 import type { Reporter } from "./ui/reporter.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -32,28 +44,49 @@ export interface Served {
   changed: boolean;
 }
 
+/** What an `up` may differ in. */
+interface UpOptions extends Partial<RenewalOptions> {
+  /** The model's folder or file, where it is not the configured one. */
+  model?: string | undefined;
+  lock: StackLock;
+  /** How long new hosts are watched, where that is not what the stack's gate says. */
+  watchSeconds?: number | undefined;
+  signal: AbortSignal;
+  operation?: OperationOptions;
+}
+
 /**
  * Makes a stack serve its model: publishes payload and model, lets the engine make the resources, follows the host to its verdict,
- * attaches the floating IP and asks the endpoint from outside. Each part is skipped over where it is done already, so that a run
+ * attaches the floating IP and asks the endpoint from outside. Hosts that the configuration means otherwise than they are get new ones
+ * beside them, which take their place. Each part is skipped over where it is done already, so that a run
  * that was killed anywhere is finished by the next.
  */
-export async function bringUp(
-  workspace: Workspace,
-  reporter: Reporter,
-  options: { model?: string | undefined; lock: StackLock; signal: AbortSignal; operation?: OperationOptions },
-): Promise<Served> {
-  const { session, engine, reference } = workspace;
-  const { lock, signal } = options;
+export async function bringUp(workspace: Workspace, reporter: Reporter, options: UpOptions): Promise<Served> {
+  const { session, engine } = workspace;
+  const { keepOld = false, lock, signal } = options;
   const wanted = { given: options.model, kind: "up", lock, signal } as const;
   const { model, delivery, staged } = await prepareRelease(workspace, reporter, wanted);
-  const { changes, outputs: made } = await reporter.phase("provision", "resources", async ({ note }) => {
+  const plan = await planGenerations(workspace, reporter, { keepOld, delivery, signal });
+  const reference = plan === undefined ? workspace.reference : recordedOnly(workspace.reference);
+  const { changes, outputs: whole } = await reporter.phase("provision", "resources", async ({ note }) => {
     const updated = await engine.up(reference, { ...options.operation, onEvent: showEngine(reporter), signal });
     note(summary(updated.changes));
     return { changes: updated.changes, outputs: requireStackOutputs(updated.outputs) };
   });
   await lock.requireHeld();
   await staged.publish();
+  if (plan?.next !== undefined) {
+    const { expectation } = model;
+    const { record, next } = plan;
+    const { watchSeconds } = termsOf(workspace, "up", { watchSeconds: options.watchSeconds }).gate;
+    const { drainSeconds } = options;
+    const renewing = { outputs: whole, staged, delivery, keepOld, drainSeconds, expectation, watchSeconds, signal };
+    const { manifest, ...renewed } = await renewHosts(workspace, reporter, { record, next }, renewing);
+    const release = await rememberRelease(workspace, manifest, expectation);
+    return { ...renewed, url: endpointUrl(renewed.outputs), probe: expectation, release, changed: true };
+  }
 
+  const made = await liveOutputs(workspace.stackHome, whole);
   const attached = await attachedAddress(workspace, made);
   let outputs = withAddress(made, attached);
   let giveBack = async () => {}; // what was attached before this run stays
@@ -77,6 +110,7 @@ export async function bringUp(
     checkOrGiveBack(workspace, outputs, model.expectation, giveBack, { timeoutMs, signal }),
   );
   const release = await rememberRelease(workspace, manifest, model.expectation);
+  await rememberLive(workspace, made);
   const changed = !stillServes || staged.changed || summary(changes) !== summary({});
   return { url, outputs, report, probe: model.expectation, release, changed };
 }

@@ -49,6 +49,24 @@ export const allowNewInputsOption = {
   describe: "release the model though it refuses what clients of the one that serves ask",
 } as const satisfies Options;
 
+/** How long jobs that were taken are waited for, seconds. */
+export const DRAIN_SECONDS = 30;
+
+/** Of verbs that remove hosts which may have jobs to do. */
+export const drainOption = {
+  type: "number",
+  default: DRAIN_SECONDS,
+  requiresArg: true,
+  describe: "seconds that jobs which a host was given have to end, once the address is off it; 0: none",
+} as const satisfies Options;
+
+/** Of verbs that may renew hosts. */
+export const keepOldOption = {
+  type: "boolean",
+  default: false,
+  describe: "hosts that were renewed stay beside the new ones until the next `up` or `down`",
+} as const satisfies Options;
+
 /** Of verbs that run an engine. */
 export const eventLogOption = {
   type: "string",

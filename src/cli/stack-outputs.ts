@@ -1,21 +1,28 @@
 import { z } from "zod";
 import { SlipwayError } from "../common/errors.ts";
+import { readGenerations } from "../components/generations.ts";
 import { serverRoles } from "../components/roles.ts";
 
-/** What the program of a stack exports for the verbs (stacks/index.ts). */
-export const stackOutputs = z.object({
+/** What differs from generation to generation. */
+const generationOutputs = z.object({
+  generation: z.string(),
   serverId: z.string(),
   serverName: z.string(),
   portId: z.string(),
   fixedIp: z.string(),
-  floatingIpId: z.string(),
-  floatingIp: z.string(),
   frontendPort: z.number(),
-  /** Absent where the hosts serve no gRPC. */
-  grpcPort: z.number().optional(),
-  generation: z.string(),
   image: z.string(),
   flavor: z.string(),
+});
+
+/** What the program of a stack exports for the verbs (stacks/index.ts): of its newest generation, and of each. */
+export const stackOutputs = generationOutputs.extend({
+  floatingIpId: z.string(),
+  floatingIp: z.string(),
+  /** Absent where the hosts serve no gRPC. */
+  grpcPort: z.number().optional(),
+  /** Absent where an older program made the stack: one generation it has. */
+  generations: z.array(generationOutputs).optional(),
 });
 
 export type StackOutputs = z.infer<typeof stackOutputs>;
@@ -31,6 +38,29 @@ export function requireStackOutputs(outputs: Record<string, unknown>): StackOutp
   throw new SlipwayError("E_UPDATE_FAILED", `the stack cannot serve yet: its outputs lack ${names}`, {
     hint: "Run `slipway up` without --target; a program of your own must export what stacks/index.ts does.",
   });
+}
+
+/** The outputs of each generation of a stack, in the order of their numbers. */
+export function eachGeneration(outputs: StackOutputs): StackOutputs[] {
+  return outputs.generations?.map((one) => ({ ...outputs, ...one })) ?? [outputs];
+}
+
+/**
+ * The outputs of one generation.
+ * @throws SlipwayError E_UPDATE_FAILED where the stack has none of this number
+ */
+export function requireGeneration(outputs: StackOutputs, number: number): StackOutputs {
+  const found = eachGeneration(outputs).find(({ generation }) => generation === `g${number}`);
+  if (found !== undefined) return found;
+  throw new SlipwayError("E_UPDATE_FAILED", `the stack cannot serve yet: it has no server-g${number}`, {
+    hint: "Run `slipway up` without --target; a program of your own must export what stacks/index.ts does.",
+  });
+}
+
+/** The outputs of the hosts that serve; those of the newest where none is remembered. */
+export async function liveOutputs(stackHome: string, outputs: StackOutputs): Promise<StackOutputs> {
+  const live = (await readGenerations(stackHome))?.live;
+  return eachGeneration(outputs).find(({ generation }) => generation === `g${live}`) ?? outputs;
 }
 
 /** The address that clients use. */
@@ -53,6 +83,7 @@ export function hostObject(outputs: StackOutputs, now: { attached: boolean; stat
   return {
     name: outputs.serverName,
     id: outputs.serverId,
+    generation: outputs.generation,
     roles: serverRoles,
     image: outputs.image,
     flavor: outputs.flavor,

@@ -3,29 +3,26 @@ import { messageOf, SlipwayError } from "../common/errors.ts";
 import { undone } from "../common/undo.ts";
 import { keypairName, stackTag } from "../components/tags.ts";
 import { type Backup, backupFailed, fetchBackup } from "../release/backup.ts";
-import { drainJobs, jobsAt } from "../release/drain.ts";
 import { findStackLeftovers, type Leftover, leftoverText } from "../release/leftovers.ts";
 import { endMaintenance } from "../release/maintenance-address.ts";
 import { unpublish } from "../release/publication.ts";
 import type { StackLock } from "../release/stack-lock.ts";
 import { forgetStack } from "../release/stack-record.ts";
 import { type Swept, sweep } from "../release/sweep.ts";
-import { findOwnToken } from "../release/tokens.ts";
 import { forgetHostKeys } from "../remote/known-hosts.ts";
 import { possibleStores } from "./delivery.ts";
+import { drainHost, jobsOf } from "./drain-host.ts";
 import { showEngine, summary } from "./engine-progress.ts";
 import { withHost } from "./host-access.ts";
 import { knownHostsFile } from "./host-keys.ts";
 import { sharedLockPlace, shareLockWherePublished } from "./locked.ts";
-import { refreshFirst } from "./options.ts";
+import { DRAIN_SECONDS, refreshFirst } from "./options.ts";
 import { attachAddress, attachedAddress, detachAddress } from "./public-address.ts";
-import { endpointUrl, type StackOutputs, stackOutputs, withAddress } from "./stack-outputs.ts";
+import { eachGeneration, type StackOutputs, stackOutputs, withAddress } from "./stack-outputs.ts";
 import { stateResources, urnsWithoutVolumes, volumesOf } from "./state-resources.ts";
-import type { Progress, Reporter } from "./ui/reporter.ts";
+import type { Reporter } from "./ui/reporter.ts";
 import { bindToCloud, type Workspace } from "./workspace.ts";
 
-/** How long jobs that were taken are waited for, seconds. */
-export const DRAIN_SECONDS = 30;
 /** Before the engine's own deletions: what uses a stray thing may be about to go, and is not waited for. */
 const STRAY_IN_USE_MS = 2000;
 
@@ -66,7 +63,9 @@ export async function takeDown(workspace: Workspace, reporter: Reporter, teardow
   const state = await engine.outputs(reference);
   const outputs = stackOutputs.safeParse(state).data;
   const backup = await retire(workspace, reporter, { outputs, teardown });
-  if (outputs !== undefined) await forgetHostKeys(knownHostsFile(workspace), outputs.serverId);
+  for (const { serverId } of outputs === undefined ? [] : eachGeneration(outputs)) {
+    await forgetHostKeys(knownHostsFile(workspace), serverId);
+  }
   await endMaintenance(session, tag);
 
   const swept: Swept[] = [];
@@ -120,19 +119,14 @@ async function retire(
   const { signal, backup: folder, drainSeconds = DRAIN_SECONDS } = teardown;
   if (outputs === undefined && folder !== undefined) throw backupFailed("the stack has no host");
   const attached = outputs === undefined ? undefined : await attachedAddress(workspace, outputs);
-  const token = await findOwnToken(workspace.stackHome);
   const jobs =
     outputs === undefined || attached === undefined || drainSeconds === 0
       ? 0
-      : await jobsAt(endpointUrl(withAddress(outputs, attached)), { token, signal });
+      : await jobsOf(workspace, withAddress(outputs, attached), signal);
   const addresses = outputs === undefined ? "floating IPs" : `floating IP ${outputs.floatingIp}`;
   await reporter.phase("detach", `${addresses} detached`, () => detachAddress(workspace, outputs));
   if (outputs === undefined) return undefined;
-  if (jobs !== undefined && jobs > 0) {
-    await reporter.phase("drain", `${jobs} jobs that were taken`, (progress) =>
-      drain(workspace, outputs, { progress, token, signal, timeoutMs: drainSeconds * 1000 }),
-    );
-  }
+  await drainHost(workspace, reporter, outputs, { jobs, drainSeconds, signal });
   if (folder === undefined) return undefined;
   const file = join(folder, `${workspace.stack}-${new Date().toISOString().replaceAll(":", "")}.tar`);
   return reporter.phase("backup", file, async (progress) => {
@@ -151,26 +145,6 @@ async function retire(
       throw await undone(failure, back, "the address could not be put back");
     }
   });
-}
-
-/** Jobs that cannot be waited for do not keep a stack alive: that is told, and the teardown goes on. */
-async function drain(
-  workspace: Workspace,
-  outputs: StackOutputs,
-  asking: { progress: Progress; token: string | undefined; signal: AbortSignal; timeoutMs: number },
-): Promise<void> {
-  const { progress, signal, timeoutMs, token } = asking;
-  const { frontendPort: port } = outputs;
-  try {
-    const left = await withHost(workspace, { outputs, progress, signal }, (connection) =>
-      drainJobs(connection, { port, timeoutMs, token, signal }),
-    );
-    if (left !== 0) progress.note(`${left ?? "some"} jobs were not done after ${timeoutMs / 1000} s`);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof Error)) throw error;
-    progress.note(`the jobs are not waited for: ${messageOf(error)}`);
-  }
 }
 
 async function keptContainers(workspace: Workspace): Promise<string[]> {

@@ -97,7 +97,7 @@ export async function openWorkspace(args: {
   const engine = engineOf(engineChoice.kind, [embeddedCloudsFile(home)]);
   return {
     ...local,
-    engine: withEventLog(withKeptImage(engine, local.config), args.eventLog),
+    engine: withEventLog(withKeptImage(engine, local.config, local.stackHome), args.eventLog),
     engineChoice,
     reference: { ...reference, ...cloudSettings(engine.kind, credentials) },
     session: openSession(credentials),

@@ -48,6 +48,7 @@ export const errorCatalogue = {
   E_HOST_PACKAGES: entry(ExitCode.preflight, "This machine lacks what real guests need"),
   E_DEVICE_MISSING: entry(ExitCode.preflight, "The host lacks the device that a runtime is to compute on"),
   E_ADDRESS_RANGE: entry(ExitCode.preflight, "The external address range clashes with the machine's own"),
+  E_QUOTA: entry(ExitCode.preflight, "The project's quota has no room for it"),
   // provisioning
   E_PROGRAM_FAILED: entry(ExitCode.provisioning, "The Pulumi program failed"),
   E_UPDATE_FAILED: entry(ExitCode.provisioning, "A resource could not be created, changed or deleted"),

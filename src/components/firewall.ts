@@ -6,7 +6,9 @@ export interface FirewallArgs {
   /** Name of the security group in the cloud. */
   name: string;
   /** Open to everybody. */
-  frontendPort: number;
+  frontendPorts: number[];
+  /** The one whose rule has the name that each stack had when its hosts had one generation. */
+  firstPort: number;
   /** The same, where the hosts serve gRPC. */
   grpcPort: number | undefined;
   /** The listener for databases and from where they are let in, where there is one. */
@@ -45,7 +47,10 @@ export class Firewall extends pulumi.ComponentResource {
       portRangeMax: port,
       remoteIpPrefix,
     });
-    rule("frontend", { ...tcp(args.frontendPort, "0.0.0.0/0"), description: "frontend, from everywhere" });
+    for (const port of args.frontendPorts) {
+      const suffix = port === args.firstPort ? "frontend" : `frontend-${port}`;
+      rule(suffix, { ...tcp(port, "0.0.0.0/0"), description: "frontend, from everywhere" });
+    }
     if (args.grpcPort !== undefined) {
       rule("grpc", { ...tcp(args.grpcPort, "0.0.0.0/0"), description: "gRPC, from everywhere" });
     }

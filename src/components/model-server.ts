@@ -1,14 +1,12 @@
 import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
-import { renderHostUserData } from "../contextualization/render.ts";
 import type { StackConfig } from "./config.ts";
 import { Firewall } from "./firewall.ts";
 import { FloatingAddress } from "./floating-address.ts";
+import type { GenerationHost } from "./generations.ts";
 import { Host } from "./host.ts";
-import { hostName, serverContext } from "./host-contexts.ts";
-import type { Found } from "./look-ups.ts";
+import { hostName } from "./host-contexts.ts";
 import { Network } from "./network.ts";
-import type { PublicationRecord } from "./publication.ts";
 import { keypairName, stackTag } from "./tags.ts";
 
 /** What a {@link ModelServer} is made from. */
@@ -16,80 +14,85 @@ export interface ModelServerArgs {
   project: string;
   stack: string;
   config: StackConfig;
-  /** What the configuration's names stand for in the cloud. */
-  found: Found;
-  publication: PublicationRecord;
+  externalNetworkId: string;
+  /** What each generation is made from, in the order of their numbers; the last is the newest. */
+  hosts: GenerationHost[];
+  /** The frontend's port of the stack's first generation. */
+  firstPort: number;
+  /** Base URL of the stack's publication. */
+  sourceUrl: string;
   /** OpenSSH public key that may log in. */
   loginPublicKey: string;
-  /** Where the cloud-init templates lie. */
-  templateFolder: string;
 }
 
-/** One host that does everything, behind one floating IP. */
+/** A generation as the outputs tell it. */
+type GenerationOutputs = Record<"generation" | "serverId" | "serverName" | "portId" | "fixedIp", pulumi.Input<string>> &
+  Record<"image" | "flavor" | "imageId", string> & { frontendPort: number };
+
+/** One host that does everything, behind one floating IP; while it is renewed, two of them. */
 export class ModelServer extends pulumi.ComponentResource {
-  readonly host: Host;
   readonly address: FloatingAddress;
-  /** The outputs that the verbs of `slipway` read. */
-  readonly outputs: Record<string, pulumi.Input<string | number>>;
+  /** The outputs that the verbs of `slipway` read: those of the newest generation, and of each. */
+  readonly outputs: Record<string, pulumi.Input<string | number | GenerationOutputs[]>>;
 
   constructor(name: string, args: ModelServerArgs, options?: pulumi.ComponentResourceOptions) {
     super("slipway:components:ModelServer", name, {}, options);
-    const { project, stack, config, found, publication } = args;
+    const { project, stack, config, externalNetworkId, hosts, firstPort } = args;
     const tag = stackTag(project, stack);
     const cloudName = config.network ?? `${project}-${stack}`;
     const parent = { parent: this };
-
-    const server = serverContext(stack, config, publication);
-    const { frontendPort, generation, roles, sourceUrl } = server;
-    // before the first resource: a template that cannot be rendered makes nothing
-    const userData = renderHostUserData(server, args.templateFolder);
 
     const keypair = new openstack.compute.Keypair(
       name,
       { name: keypairName(tag), publicKey: args.loginPublicKey },
       parent,
     );
-    const network = new Network(
-      name,
-      { name: cloudName, cidr: config.cidr, externalNetworkId: found.externalNetworkId, tag },
-      parent,
-    );
+    const network = new Network(name, { name: cloudName, cidr: config.cidr, externalNetworkId, tag }, parent);
     const grpcPort = config.serving?.grpc?.port;
+    const frontendPorts = [...new Set(hosts.map(({ frontendPort }) => frontendPort))];
     const firewall = new Firewall(
       name,
-      { name: cloudName, frontendPort, grpcPort, aiengine: config.aiengine, sshCidr: config.sshCidr, tag },
-      parent,
-    );
-    this.host = new Host(
-      hostName(server),
       {
-        name: hostName(server),
-        imageId: found.imageId,
-        flavorId: found.flavorId,
-        keyPair: keypair.name,
-        network,
-        securityGroupId: firewall.group.id,
-        userData,
-        roles,
+        name: cloudName,
+        frontendPorts,
+        firstPort,
+        grpcPort,
+        aiengine: config.aiengine,
+        sshCidr: config.sshCidr,
         tag,
       },
       parent,
     );
+    const generations = hosts.map(({ number, image, flavor, frontendPort, ...made }): GenerationOutputs => {
+      const generation = `g${number}`;
+      const { server, port, fixedIp } = new Host(
+        hostName({ host: "server", generation }),
+        {
+          name: hostName({ host: "server", generation }),
+          imageId: made.imageId,
+          flavorId: made.flavorId,
+          // the key pair itself is waited for
+          keyPair: keypair.name.apply(() => made.keyPair),
+          network,
+          securityGroupId: firewall.group.id,
+          userData: made.userData,
+          roles: made.roles,
+          tag,
+        },
+        parent,
+      );
+      const [serverId, serverName, portId] = [server.id, server.name, port.id];
+      return { generation, serverId, serverName, portId, fixedIp, image, imageId: made.imageId, flavor, frontendPort };
+    });
     this.address = new FloatingAddress("address", { pool: config.externalNetwork, network, tag }, parent);
+    const newest = generations.at(-1);
     this.outputs = {
-      serverId: this.host.server.id,
-      serverName: this.host.server.name,
-      portId: this.host.port.id,
-      fixedIp: this.host.fixedIp,
+      ...newest,
       floatingIpId: this.address.floatingIp.id,
       floatingIp: this.address.floatingIp.address,
-      frontendPort,
       ...(grpcPort === undefined ? {} : { grpcPort }),
-      generation,
-      image: config.image,
-      imageId: found.imageId,
-      flavor: config.flavor,
-      sourceUrl,
+      sourceUrl: args.sourceUrl,
+      generations,
     };
     this.registerOutputs(this.outputs);
   }

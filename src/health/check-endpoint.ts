@@ -24,9 +24,14 @@ interface AskOptions {
   timeoutMs?: number;
   /** Undefined where the endpoint demands none. */
   token?: string | undefined;
+  /** Of the hosts that must answer, as in `g2`; left out: whichever. */
+  generation?: string | undefined;
 }
 
-const versionAnswer = z.object({ model: z.object({ name: z.string(), version: z.string(), digest: z.string() }) });
+const versionAnswer = z.object({
+  generation: z.string().optional(),
+  model: z.object({ name: z.string(), version: z.string(), digest: z.string() }),
+});
 const predictAnswer = z.union([
   z.object({ predictions: z.array(z.unknown()) }).transform(({ predictions }) => predictions),
   z.object({ outputs: z.array(z.unknown()) }).transform(({ outputs }) => outputs),
@@ -40,7 +45,7 @@ const predictAnswer = z.union([
 export async function checkEndpoint(
   url: string,
   expected: Expectation,
-  { timeoutMs = 10_000, token }: AskOptions = {},
+  { timeoutMs = 10_000, token, generation }: AskOptions = {},
 ): Promise<EndpointReport> {
   const deadline = AbortSignal.timeout(timeoutMs);
   const ask = askingAs(token);
@@ -53,6 +58,8 @@ export async function checkEndpoint(
   if (!served.success)
     throw unhealthy(`${url} does not say what it serves: ${version.status} ${version.text.slice(0, 200)}`);
   const { model } = served.data;
+  if (generation !== undefined && served.data.generation !== generation)
+    throw unhealthy(`${url} leads to the hosts of ${served.data.generation}, not of ${generation}`);
   if (model.digest !== expected.digest) throw unhealthy(`${url} serves model ${model.digest}, not ${expected.digest}`);
   const start = performance.now();
   const { status, text } = await ask(`${url}${expected.path}`, deadline, expected.body);
@@ -76,12 +83,12 @@ const ATTEMPT_MS = 3000;
 export async function awaitEndpoint(
   url: string,
   expected: Expectation,
-  { timeoutMs, signal, token }: AskOptions & { timeoutMs: number; signal: AbortSignal },
+  { timeoutMs, signal, ...ask }: AskOptions & { timeoutMs: number; signal: AbortSignal },
 ): Promise<EndpointReport> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     try {
-      return await checkEndpoint(url, expected, { timeoutMs: Math.min(ATTEMPT_MS, timeoutMs), token });
+      return await checkEndpoint(url, expected, { ...ask, timeoutMs: Math.min(ATTEMPT_MS, timeoutMs) });
     } catch (error) {
       const hopeless = !(error instanceof SlipwayError) || error.code !== "E_UNHEALTHY";
       if (hopeless || performance.now() + PAUSE_MS > deadline) throw error;
@@ -100,11 +107,13 @@ function parsed(text: string): unknown {
 
 function askingAs(token: string | undefined) {
   const credentials = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  // each on a connection of its own: those from before a floating IP moved lead to where it led
+  const alone = { connection: "close" };
   return async (url: string, signal: AbortSignal, body?: unknown): Promise<{ status: number; text: string }> => {
     try {
       const answer = await fetch(url, {
         signal,
-        headers: { ...credentials, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+        headers: { ...alone, ...credentials, ...(body === undefined ? {} : { "content-type": "application/json" }) },
         ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }),
       });
       return { status: answer.status, text: await answer.text() };

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { SlipwayError } from "../common/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
+import { GENERATIONS_FILE } from "../components/generations.ts";
 
 const FILE = "stack.json";
 
@@ -82,7 +83,7 @@ export async function recordStandIn(home: string, address: string | undefined): 
 
 /** After a teardown that left nothing: the stack may live in another cloud next time. */
 export async function forgetStack(home: string): Promise<void> {
-  await rm(join(home, FILE), { force: true });
+  await Promise.all([FILE, GENERATIONS_FILE].map((file) => rm(join(home, file), { force: true })));
 }
 
 async function boundRecord(home: string): Promise<StackRecord> {

@@ -5,7 +5,7 @@ it("outputs that a run with targets has not come to are named, with the way out"
   expect(() => requireStackOutputs({ serverId: "s", serverName: "n", portId: "p", fixedIp: "10.0.0.2" })).toThrow(
     expect.objectContaining({
       code: "E_UPDATE_FAILED",
-      message: expect.stringContaining("lack floatingIpId, floatingIp, frontendPort"),
+      message: expect.stringContaining("lack generation, frontendPort, image, flavor, floatingIpId, floatingIp"),
       hint: expect.stringContaining("without --target"),
     }),
   );

@@ -1,6 +1,8 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { FakeHypervisor, type FakeOptions } from "../../src/cloud/hypervisors/fake.ts";
+import type { GuestSpec } from "../../src/cloud/hypervisors/hypervisor.ts";
 import type { FloatingIp } from "../../src/openstack/network/floating-ips.ts";
 import { importModel } from "../../src/serving/models/import.ts";
 import { consoleOf, PaperProject } from "../cli/paper-project.ts";
@@ -10,10 +12,35 @@ import { assemble } from "../support/assemble.ts";
 import { LoopbackDataplane } from "./loopback-dataplane.ts";
 
 const FRONTEND_PORT = 5100;
+/** On which nothing listens. */
+const CLOSED_PORT = 1;
+
+/** What differs from a cloud with one generation of hosts, all of which pass. */
+interface Pretence {
+  /** Why the gate of a guest fails; undefined where it passes. */
+  failure?: (hostname: string) => string | undefined;
+  /** The guests that pass, and behind whose address nobody answers, by name. */
+  silent?: string[];
+}
+
+/** Guests on paper that begin to serve as they boot. */
+class ServingHypervisor extends FakeHypervisor {
+  readonly #serve: (spec: GuestSpec) => Promise<void>;
+
+  constructor(options: FakeOptions, serve: (spec: GuestSpec) => Promise<void>) {
+    super(options);
+    this.#serve = serve;
+  }
+
+  override async boot(spec: GuestSpec): Promise<void> {
+    await this.#serve(spec);
+    await super.boot(spec);
+  }
+}
 
 /**
  * A project on a cloud whose guests are pretended but serve: their consoles tell that they passed the gate, and behind an address that
- * leads to one answer the product's own frontend and runtime, in two processes for all guests.
+ * leads to one answer the product's own frontend and runtime: one runtime for all guests, and a frontend for each name that they have.
  */
 export class ServedProject {
   readonly project: PaperProject;
@@ -24,24 +51,46 @@ export class ServedProject {
     this.#end = end;
   }
 
-  static async create(): Promise<ServedProject> {
+  static async create({ failure = () => undefined, silent = [] }: Pretence = {}): Promise<ServedProject> {
     const { built, end } = await assemble(async (undo) => {
       const folder = await mkdtemp(join(tmpdir(), "slipway-ledger-"));
       undo(() => rm(folder, { recursive: true, force: true }));
       const host = await prepareHost(folder);
       const model = await installModel(host.modelsDir, await importModel(exampleModel("production")));
-      for (const entry of ["runtime", "frontend"] as const) {
-        const started = startServing(entry, host);
-        undo(() => started.end("SIGKILL"));
-      }
-      const dataplane = new LoopbackDataplane(FRONTEND_PORT, host.config.frontend.port);
+      const runtime = startServing("runtime", host);
+      undo(() => runtime.end("SIGKILL"));
+      const frontends = new Map<string, Promise<number>>();
+      const startFrontend = async (name: string): Promise<number> => {
+        const own = join(folder, name);
+        await mkdir(own);
+        const shared = { runtimeDir: host.config.runtimeDir, modelsDir: host.modelsDir };
+        const one = await prepareHost(own, { ...shared, generation: name.replace(/^.*-/, ""), host: name });
+        const frontend = startServing("frontend", one);
+        undo(() => frontend.end("SIGKILL"));
+        await untilReady(one);
+        return one.config.frontend.port;
+      };
+      const ports = new Map<string, number>();
+      const serve = async ({ id, hostname }: GuestSpec): Promise<void> => {
+        if (silent.includes(hostname)) return;
+        const started = frontends.get(hostname) ?? startFrontend(hostname);
+        frontends.set(hostname, started);
+        ports.set(id, await started);
+      };
+      const portOf = (serverId: string) => ports.get(serverId) ?? CLOSED_PORT;
+      const dataplane = new LoopbackDataplane(FRONTEND_PORT, portOf);
       undo(() => dataplane.destroy());
-      const verdict = { type: "verdict", sequence: 1000, ok: true, model, ms: 1 } as const;
-      const project = await PaperProject.create(() => consoleOf([{ ...verdict, at: new Date().toISOString() }]), {
-        dataplane,
-      });
+      const console = ({ hostname }: GuestSpec) => {
+        const reason = failure(hostname);
+        const verdict = { type: "verdict", ms: 1, at: new Date().toISOString() } as const;
+        if (reason === undefined) return consoleOf([{ ...verdict, sequence: 1000, ok: true, model }]);
+        const failed = { ok: false, failure: { step: "gate", reason, lines: [] } };
+        // whichever release is followed: one that is not told of would be overtaken
+        return consoleOf(Array.from({ length: 50 }, (_, at) => ({ ...verdict, ...failed, sequence: at + 1 })));
+      };
+      const hypervisor = new ServingHypervisor({ console }, serve);
+      const project = await PaperProject.create(undefined, { dataplane, hypervisor });
       undo(() => project.remove());
-      await untilReady(host);
       return project;
     });
     return new ServedProject(built, end);

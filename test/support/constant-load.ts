@@ -45,6 +45,8 @@ export interface LoadClients {
   fresh: number;
   /** They keep their connections, which are idle most of the time. */
   idling: number;
+  /** The same, idle nearly all the time. */
+  resting?: number;
 }
 
 /** Clients that ask until they are stopped; each of their questions is counted. */
@@ -69,6 +71,7 @@ export function constantLoad<T>(ask: (agent: Agent, turn: number) => Promise<T>,
     ...many(clients.keeping, true, 0),
     ...many(clients.fresh, false, 0),
     ...many(clients.idling, true, IDLE_MS),
+    ...many(clients.resting ?? 0, true, REST_MS),
   ];
   const stop = async () => {
     asking = false;
@@ -78,3 +81,4 @@ export function constantLoad<T>(ask: (agent: Agent, turn: number) => Promise<T>,
 }
 
 const IDLE_MS = 40;
+const REST_MS = 1000;

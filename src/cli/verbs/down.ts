@@ -2,8 +2,8 @@ import { confirmByName } from "../confirm.ts";
 import { forEachStack, otherStacks } from "../each-stack.ts";
 import { showEngineChoice } from "../engine-progress.ts";
 import { whileLocked } from "../locked.ts";
-import { eventLogOption, lockWaitOption, refreshOption } from "../options.ts";
-import { DRAIN_SECONDS, takeDown } from "../take-down.ts";
+import { drainOption, eventLogOption, lockWaitOption, refreshOption } from "../options.ts";
+import { takeDown } from "../take-down.ts";
 import { verb as declare } from "../verb.ts";
 import { openWorkspace } from "../workspace.ts";
 
@@ -12,12 +12,7 @@ export const verb = declare({
     refresh: refreshOption,
     "lock-wait": lockWaitOption,
     "event-log": eventLogOption,
-    drain: {
-      type: "number",
-      default: DRAIN_SECONDS,
-      requiresArg: true,
-      describe: "seconds that jobs which were taken have to end, once the address is off; 0: none",
-    },
+    drain: drainOption,
     backup: {
       type: "string",
       requiresArg: true,

@@ -3,6 +3,7 @@ import { eventLogOption, operationOptions, operationOptionsFrom } from "../optio
 import { Plan } from "../plan/plan.ts";
 import { PreviewJson } from "../plan/plan-json.ts";
 import { planText } from "../plan/plan-text.ts";
+import { plannedRenewal } from "../plan-generations.ts";
 import { plainPage, stdoutPage } from "../ui/page.ts";
 import { verb as declare } from "../verb.ts";
 import { openWorkspace, requireOwnCloud } from "../workspace.ts";
@@ -14,6 +15,7 @@ export const verb = declare({
     showEngineChoice(reporter, workspace.engineChoice);
     const { engine, reference, stack } = workspace;
     await requireOwnCloud(workspace);
+    const renewal = await plannedRenewal(workspace);
     const plan = new Plan();
     const json = new PreviewJson();
     const messages = showMessages((line) => reporter.note(line));
@@ -34,11 +36,12 @@ export const verb = declare({
         stack,
         engine: engine.kind,
         changes: result.changes,
-        plan: planText(plan, plainPage),
+        plan: [...planText(plan, plainPage), ...renewal],
+        renewal,
         timings: reporter.timings,
         ...json.digest,
       },
-      [...planText(plan, stdoutPage()), summary(result.changes, "planned")].join("\n"),
+      [...planText(plan, stdoutPage()), ...renewal, summary(result.changes, "planned")].join("\n"),
     );
   },
 });

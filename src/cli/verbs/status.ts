@@ -9,7 +9,7 @@ import { findOwnToken } from "../../release/tokens.ts";
 import { forEachStack, otherStacks } from "../each-stack.ts";
 import { attachedAddress } from "../public-address.ts";
 import { requireOutputs } from "../running-stack.ts";
-import { endpointUrl, grpcAddress, hostObject, withAddress } from "../stack-outputs.ts";
+import { eachGeneration, endpointUrl, grpcAddress, hostObject, withAddress } from "../stack-outputs.ts";
 import type { Reporter } from "../ui/reporter.ts";
 import { verb as declare } from "../verb.ts";
 import { openWorkspace, requireOwnCloud, type Workspace } from "../workspace.ts";
@@ -25,10 +25,11 @@ async function tellStatus(workspace: Workspace, reporter: Reporter): Promise<voi
   const { stack, stackHome, engine, session, cloud } = workspace;
   const known = await requireOutputs(workspace);
   await requireOwnCloud(workspace);
-  const [record, expectation, server, address] = await Promise.all([
+  const each = eachGeneration(known);
+  const [record, expectation, servers, address] = await Promise.all([
     readStackRecord(stackHome),
     readExpectation(stackHome),
-    findServer(session, known.serverId),
+    Promise.all(each.map(({ serverId }) => findServer(session, serverId))),
     attachedAddress(workspace, known),
   ]);
   const attached = address !== undefined;
@@ -40,8 +41,15 @@ async function tellStatus(workspace: Workspace, reporter: Reporter): Promise<voi
   const token = await findOwnToken(stackHome);
   const health = attached && expectation !== undefined ? await healthOf(url, expectation, token) : unserved;
   const last = attached ? (await readReleaseStatus(url, { token }))?.last : undefined;
-  const state = server?.status ?? "GONE";
-  const host = hostObject(outputs, { attached, state });
+  const hosts = each.map((one, index) => {
+    const live = one.generation === known.generation;
+    const now = { attached: live && attached, state: servers[index]?.status ?? "GONE" };
+    return { ...hostObject(withAddress(one, address), now), live };
+  });
+  const shown = hosts.map(({ name, state, image, flavor, privateIp, live }) => {
+    const beside = live ? "" : ", beside the live one";
+    return `${name} ${state}, ${image}, ${flavor}, ${privateIp}${beside}`;
+  });
   const { model = undefined, sequence = undefined, at = undefined, trial = undefined } = record?.release ?? {};
   const rows = {
     url: attached ? url : `${url} (not attached)`,
@@ -51,7 +59,7 @@ async function tellStatus(workspace: Workspace, reporter: Reporter): Promise<voi
     release: sequence === undefined ? "none" : `${sequence}, since ${at}`,
     ...(trial === undefined ? {} : { trial: `version ${trial.model.version}, ${trial.mode} ${trial.percent} %` }),
     ...(last === undefined || (last.sequence === sequence && last.result === "passed") ? {} : { last: wordsOf(last) }),
-    host: `${host.name} ${state}, ${host.image}, ${host.flavor}, ${host.privateIp}`,
+    host: shown.join(`\n${" ".repeat(9)}`),
     engine: engine.kind,
     cloud: `${cloud ?? "from OS_* variables"} (${session.authUrl})`,
   };
@@ -67,7 +75,7 @@ async function tellStatus(workspace: Workspace, reporter: Reporter): Promise<voi
       model,
       release: record?.release,
       last,
-      hosts: [host],
+      hosts,
       timings: reporter.timings,
       leftovers: [],
     },

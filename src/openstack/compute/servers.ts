@@ -111,6 +111,25 @@ export async function ensureServerRuns(
 }
 
 /**
+ * Has a server shut itself down, as Nova's `os-stop` does: the guest ends what it runs, and is switched off where that takes it too long. One
+ * that does not run, or is gone, is left as it is.
+ * @throws SlipwayError E_TIMEOUT
+ */
+export async function ensureServerStopped(
+  session: Session,
+  id: string,
+  { timeoutMs = 120_000, signal }: { timeoutMs?: number; signal?: AbortSignal } = {},
+): Promise<void> {
+  if ((await findServer(session, id))?.status !== "ACTIVE") return;
+  await callCompute(session, (compute, callback) => compute.stopServer(id, callback));
+  await waitFor(
+    `server ${id} to shut down`,
+    async () => ((await findServer(session, id))?.status === "ACTIVE" ? undefined : true),
+    { timeoutMs, ...(signal === undefined ? {} : { signal }) },
+  );
+}
+
+/**
  * Returns when the server is ACTIVE: one that still boots is waited for.
  * @throws SlipwayError E_UPDATE_FAILED for a server that is gone or in ERROR, with Nova's fault; E_TIMEOUT
  */

@@ -55,6 +55,7 @@ declare module "pkgcloud" {
     getServer(id: string, callback: Callback): void;
     getServers(query: Record<string, unknown>, callback: Callback): void;
     startServer(id: string, callback: Callback): void;
+    stopServer(id: string, callback: Callback): void;
     _doServerAction(id: string, action: object, callback: Callback): void;
     listKeys(callback: Callback): void;
   }

@@ -14,10 +14,14 @@ export interface Host {
   frontendUrl: (port: number) => string;
 }
 
+/** For a command, a service that stops among them: on a guest under software emulation systemd takes a minute to read its units anew. */
+const COMMAND_MS = 180_000;
+
 /** The host on which this process runs. Throws where cloud-init has not written what it should. */
 export async function thisHost(
   paths: GuestPaths = guestPaths(),
   journal: JournalWriter = new JournalWriter(paths.journal),
 ): Promise<Host> {
-  return { config: await readHostConfig(paths), paths, journal, run, frontendUrl };
+  const patiently: Host["run"] = (command, args, options) => run(command, args, { timeoutMs: COMMAND_MS, ...options });
+  return { config: await readHostConfig(paths), paths, journal, run: patiently, frontendUrl };
 }

@@ -51,7 +51,8 @@ interface Child {
   idle?: NodeJS.Timeout;
 }
 
-const START_MS = 30_000;
+/** A guest under software emulation starts Node in a minute. */
+const START_MS = 120_000;
 
 /**
  * Processes that jobs run in, one job at a time in each: a job that blocks, takes all memory or crashes meets itself alone, and the

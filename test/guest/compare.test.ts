@@ -58,7 +58,8 @@ describe("what was asked between two looks", () => {
 
 describe("a version that is watched", () => {
   const before = conductOf(times(100, 0.004));
-  const judged = (now: Conduct, then = before) => misconductOf("m 2", now, then, gate);
+  const judged = (now: Conduct, then = before, lately = conductOf([])) =>
+    misconductOf("m 2", now, { before: then, lately }, gate);
 
   it.each([
     ["does as well", conductOf(times(100, 0.004))],
@@ -82,6 +83,10 @@ describe("a version that is watched", () => {
     );
     expect(judged(slow, conductOf(times(100, 0.08)))).toBeUndefined();
     expect(judged(slow, conductOf(times(3, 0.004)))).toBeUndefined();
+    // the host was as slow while the release was on its way
+    expect(judged(slow, before, conductOf(times(30, 0.045)))).toBeUndefined();
+    expect(judged(slow, before, conductOf(times(30, 0.008)))).toMatch(/^m 2 takes/);
+    expect(judged(slow, before, conductOf(times(3, 0.08)))).toMatch(/^m 2 takes/);
   });
 });
 

@@ -110,14 +110,21 @@ export function slownessOf(
 /**
  * Why a version does too badly beside another: by the share of answers that are failures, which may be what is allowed or what it was
  * before, and by the median of their times.
+ * @param lately the other's conduct while the release was on its way already: on a small host that alone makes answers slower
  */
-export function misconductOf(name: string, now: Conduct, before: Conduct, gate: Gate): string | undefined {
+export function misconductOf(
+  name: string,
+  now: Conduct,
+  { before, lately }: { before: Conduct; lately: Conduct },
+  gate: Gate,
+): string | undefined {
   const rate = errorRateOf(now);
   const allowed = Math.max(gate.errorRate, errorRateOf(before));
   if (now.failed >= FEWEST_FAILURES && rate > allowed) {
     return `${now.failed} of ${now.answered + now.failed} answers of ${name} are failures: ${shown(100 * rate)} %, ${shown(100 * allowed)} % are allowed`;
   }
-  return slownessOf(name, medianMsOf(now), medianMsOf(before), gate);
+  const medians = [before, lately].flatMap((conduct) => medianMsOf(conduct) ?? []);
+  return slownessOf(name, medianMsOf(now), medians.length === 0 ? undefined : Math.max(...medians), gate);
 }
 
 function shown(value: number): string {

@@ -14,7 +14,7 @@ import type { OwnFrontend } from "./own-frontend.ts";
 import type { ReleaseProgress } from "./progress.ts";
 import { letGo, switchTo } from "./switch.ts";
 import { passVersionGate, requireFitTrial, requireKnownInputs } from "./version-gate.ts";
-import { type Before, lookBefore, type WatchTerms, watchRelease } from "./watch.ts";
+import { type Before, lookAtBeginning, lookBefore, type WatchTerms, watchRelease } from "./watch.ts";
 
 /** Jobs that came before it are computed first: a queue that is busy says nothing of the model. */
 const JOB_MS = 10_000;
@@ -57,7 +57,8 @@ export async function releaseModels(release: ModelRelease): Promise<number[]> {
   await phase("fetch", async () => {
     for (const model of arrivals) await ensureModel(paths, config.sourceUrl, model);
   });
-  const deaths = await unitDeaths(host);
+  const beginning = await lookAtBeginning(host, release.frontend);
+  const { deaths } = beginning;
   const failing = await failingRuntimes(host, deaths);
   if (failing > 0) progress.figure(FAILING_BEFORE, failing);
   const frontend = failing > 0 ? release.frontend.patient() : release.frontend;
@@ -90,7 +91,7 @@ export async function releaseModels(release: ModelRelease): Promise<number[]> {
     // what took its runtimes down does not answer either
     if (problem !== undefined && failing === 0) throw new Error(problem);
     if (refusal !== undefined) throw refusal;
-    return lookBefore(frontend, watched, defaultModel(from), deaths);
+    return lookBefore(frontend, { watched, compared: defaultModel(from) }, beginning);
   });
   const outputs = await phase("switch", async () => {
     await onSwitch();
@@ -120,7 +121,7 @@ export async function releaseModels(release: ModelRelease): Promise<number[]> {
   /** What the watch compares with where nothing before the switch says anything: the version as it is alone. */
   async function lookAlone(watched: Model): Promise<Before> {
     await release.pause(LET_GO_MS);
-    return lookBefore(frontend, watched, undefined, await unitDeaths(host));
+    return lookBefore(frontend, { watched, compared: undefined }, await lookAtBeginning(host, frontend));
   }
 }
 

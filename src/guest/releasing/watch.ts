@@ -34,6 +34,8 @@ export interface Before {
   /** What the watched version and the one that it is compared with were asked so far. */
   watched: Conduct | undefined;
   compared: Conduct | undefined;
+  /** The latter's since the release began. */
+  lately: Conduct;
   /** What came of trials of the watched version so far. */
   trial: Trial | undefined;
 }
@@ -56,21 +58,35 @@ export interface WatchTerms {
   pause: (ms: number) => Promise<"newer" | "over">;
 }
 
-/**
- * What the watch compares with: to be asked before the switch.
- * @param deaths as they were before anything was loaded: a version may take its runtimes down at any time since
- */
+/** How a host is before anything of a release is loaded. */
+interface Beginning {
+  deaths: ReadonlyMap<string, UnitDeaths>;
+  figures: VersionFigures;
+}
+
+/** To be asked first: a version may take its runtimes down as soon as it is loaded. */
+export async function lookAtBeginning(host: WatchTerms["host"], frontend: OwnFrontend): Promise<Beginning> {
+  return { deaths: await unitDeaths(host), figures: await frontend.figures() };
+}
+
+/** What the watch compares with: to be asked before the switch. */
 export async function lookBefore(
   frontend: OwnFrontend,
-  watched: Model | undefined,
-  compared: Model | undefined,
-  deaths: Before["deaths"],
+  { watched, compared }: { watched: Model | undefined; compared: Model | undefined },
+  { deaths, figures }: Beginning,
 ): Promise<Before> {
   const { asked, trials } = await frontend.figures();
   const of = (model: Model | undefined) => (one: { name: string; version: string }) =>
     one.name === model?.name && one.version === model.version;
   const [isWatched, isCompared] = [of(watched), of(compared)];
-  return { deaths, watched: asked.find(isWatched), compared: asked.find(isCompared), trial: trials.find(isWatched) };
+  const before = asked.find(isCompared);
+  return {
+    deaths,
+    watched: asked.find(isWatched),
+    compared: before,
+    lately: conductBetween(figures.asked.find(isCompared), before),
+    trial: trials.find(isWatched),
+  };
 }
 
 /**
@@ -111,7 +127,8 @@ export async function watchRelease(terms: WatchTerms, before: Before): Promise<v
       const difference = differenceOf(name, shadow, gate);
       if (difference !== undefined) throw new Error(difference);
     }
-    const misconduct = misconductOf(name, conduct, before.compared ?? unasked, gate);
+    const { compared = unasked, lately } = before;
+    const misconduct = misconductOf(name, conduct, { before: compared, lately }, gate);
     if (misconduct !== undefined) throw new Error(misconduct);
     if (since !== undefined && began >= since + watchMs) return;
     const left = since === undefined ? LOOK_MS : since + watchMs - performance.now();

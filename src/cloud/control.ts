@@ -50,7 +50,7 @@ export async function startDaemon(options: StartOptions): Promise<DaemonInfo> {
   const status = await daemonStatus(stateDir);
   if (status.running) {
     demandSame(status.hypervisor, options.hypervisor);
-    if (options.containers && !status.images.includes(guestImageNames.containers)) {
+    if (options.containers && !status.images?.includes(guestImageNames.containers)) {
       throw new SlipwayError("E_LOCKED", "this cloud runs already, without an image for containers", {
         hint: "Stop it first, and start it with --containers: its guests run on.",
       });

@@ -16,8 +16,8 @@ export interface DaemonInfo {
   reason: string;
   /** With pretended guests in place of real ones: what to do so that real ones can run. */
   remedies?: string[];
-  /** The images that it offers from its start, by name. */
-  images: string[];
+  /** The images that it offers from its start, by name; one of an earlier version does not tell. */
+  images?: string[];
   /** RFC 3339. */
   startedAt: string;
 }

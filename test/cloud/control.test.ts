@@ -17,7 +17,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const start = (more: { port?: number; hypervisor?: "auto" | "nspawn" | "fake" } = {}) =>
+const start = (more: { port?: number; hypervisor?: "auto" | "nspawn" | "fake"; containers?: boolean } = {}) =>
   startDaemon({
     stateDir,
     hypervisor: "fake",
@@ -48,6 +48,19 @@ describe("the daemon", () => {
     const again = await start({ hypervisor: "auto" });
     expect(again).toMatchObject({ port: info.port, instance: info.instance, hypervisor: "fake" });
     expect(again.pid).not.toBe(info.pid);
+  });
+
+  it("offers an image for containers from when that is asked for", async () => {
+    expect(await start()).toMatchObject({ images: ["debian-13"] });
+    await expect(start({ containers: true })).rejects.toMatchObject({
+      code: "E_LOCKED",
+      hint: expect.stringContaining("start it with --containers"),
+    });
+    await stopDaemon(stateDir);
+    const images = ["debian-13", "debian-13-containers"];
+    expect(await start({ containers: true })).toMatchObject({ images });
+    await stopDaemon(stateDir);
+    expect(await start()).toMatchObject({ images });
   });
 
   it("that was killed leaves nothing that stops the next one", async () => {

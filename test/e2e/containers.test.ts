@@ -38,7 +38,7 @@ async function pageCommands(): Promise<string[]> {
 describe.skipIf(skip !== undefined)(`services in containers${skip === undefined ? "" : ` (${skip})`}`, () => {
   let slipway: Slipway;
   let url: string;
-  let rows: number[][];
+  let golden: { rows: number[][]; outputs: number[] };
   let page: string[];
 
   /** Types the page's next command, which is about this, as a person would in the project's folder. */
@@ -61,23 +61,20 @@ describe.skipIf(skip !== undefined)(`services in containers${skip === undefined 
     expect(status, output).toBe(0);
     return output;
   };
-  const host = async () => {
-    const { hosts } = (await slipway.run(["status", "production"])).result;
-    return inside(join(slipway.home, "cloud"), hosts[0].id);
-  };
+  let host: ReturnType<typeof inside>;
   const containers = async (): Promise<Container[]> =>
-    JSON.parse(await (await host()).inGuest("podman", "ps", "--format", "json"));
+    JSON.parse(await host.inGuest("podman", "ps", "--format", "json"));
   const names = async () => (await containers()).flatMap(({ Names }) => Names).sort();
   const predict = () =>
     fetch(`${url}/v1/predict`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ rows }),
+      body: JSON.stringify({ rows: golden.rows }),
     }).then(
       (answer) => answer.json() as Promise<{ model: { version: string }; predictions: { probability: number }[] }>,
     );
   const load = () =>
-    constantLoad((agent) => askOnce(agent, `${url}/v1/predict`, { body: { rows: rows.slice(0, 2) } }), {
+    constantLoad((agent) => askOnce(agent, `${url}/v1/predict`, { body: { rows: golden.rows.slice(0, 2) } }), {
       keeping: 2,
       fresh: 1,
       idling: 2,
@@ -90,29 +87,28 @@ describe.skipIf(skip !== undefined)(`services in containers${skip === undefined 
     await writeFile(command, `#!/bin/sh\nexec '${process.execPath}' '${join(root, "src/cli/main.ts")}' "$@"\n`);
     await chmod(command, 0o755);
     page = await pageCommands();
-    rows = (JSON.parse(await readFile(join(root, "models/diabetes/production/golden.json"), "utf8")) as typeof golden)
-      .rows;
+    golden = JSON.parse(await readFile(join(root, "models/diabetes/production/golden.json"), "utf8"));
     await type("cloud start --containers");
     await type("set image");
     await type("addressPool");
     await type("up production");
-    url = (await slipway.run(["status", "production"])).result.url;
+    const { result } = await slipway.run(["status", "production"]);
+    url = result.url;
+    host = inside(join(slipway.home, "cloud"), result.hosts[0].id);
   });
-  const golden = { rows: [[0]], outputs: [0] };
   afterAll(async () => {
     expect(await slipway?.remove()).toEqual([]);
   });
 
   it("answer what they do on the host itself, from a network with the host's MTU and a subnet of the pool", async () => {
-    const read = await readFile(join(root, "models/diabetes/production/golden.json"), "utf8");
-    const { outputs } = JSON.parse(read) as typeof golden;
     const { predictions } = await predict();
-    for (const [at, { probability }] of predictions.entries()) expect(probability).toBeCloseTo(outputs[at] ?? -1, 5);
+    for (const [at, { probability }] of predictions.entries())
+      expect(probability).toBeCloseTo(golden.outputs[at] ?? -1, 5);
     const listed = await type("podman ps");
     for (const name of ["queue", "runtime-default-0", "runtime-default-1", "frontend-a", "worker-1"]) {
       expect(listed).toContain(`slipway-${name}\n`);
     }
-    const { shell } = await host();
+    const { shell } = host;
     const mtus = await shell(
       'cat /sys/class/net/slipway0/mtu /sys/class/net/ens3/mtu; podman exec slipway-worker-1 /opt/slipway/current/runtime/bin/node -p \'require("fs").readFileSync("/sys/class/net/eth0/mtu", "utf8").trim()\'',
     );
@@ -121,7 +117,7 @@ describe.skipIf(skip !== undefined)(`services in containers${skip === undefined 
   });
 
   it("publish no port: the queue listens in its container alone, as nobody who may do anything", async () => {
-    const { shell } = await host();
+    const { shell } = host;
     const listening = await shell("ss --no-header --listening --tcp --numeric");
     expect(listening).toMatch(/:5100\b/);
     expect(listening).not.toMatch(/:6379\b/);
@@ -140,8 +136,8 @@ describe.skipIf(skip !== undefined)(`services in containers${skip === undefined 
     expect(after.flatMap(({ Names }) => Names)).toEqual(
       expect.arrayContaining([1, 2, 3].map((number) => `slipway-worker-${number}`)),
     );
-    const { shell } = await host();
-    const body = { rows: Array.from({ length: 2000 }, (_, row) => rows[row % rows.length]) };
+    const { shell } = host;
+    const body = { rows: Array.from({ length: 2000 }, (_, row) => golden.rows[row % golden.rows.length]) };
     const jobs = Array.from({ length: 24 }, async () => {
       const options = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
       const { id } = (await (await fetch(`${url}/v1/jobs`, options)).json()) as { id: string };
@@ -200,7 +196,7 @@ describe.skipIf(skip !== undefined)(`services in containers${skip === undefined 
     const composed = await names();
     expect(composed.filter((name) => name.startsWith("slipway_worker_"))).toHaveLength(3);
     expect(composed.filter((name) => name.startsWith("slipway_runtime-default-"))).toHaveLength(3);
-    const { shell } = await host();
+    const { shell } = host;
     expect((await shell("podman-compose --file /etc/slipway/compose.yaml config")).length).toBeGreaterThan(0);
     expect(
       await shell("cat /sys/class/net/$(podman network inspect slipway --format '{{.NetworkInterface}}')/mtu"),
@@ -209,7 +205,7 @@ describe.skipIf(skip !== undefined)(`services in containers${skip === undefined 
   });
 
   it("`down` leaves nothing", async () => {
-    expect(await type("down production")).toMatch(/nothing|0 left|removed/);
+    expect(await type("down production")).toContain("production is gone; nothing with its tag is left");
     expect(page).toEqual([]);
   });
 });

@@ -11,7 +11,7 @@ import type { ContainerNetwork } from "./containers/plan.ts";
 import type { ContainerSettings } from "./containers/settings.ts";
 import { exchangeModels } from "./exchange.ts";
 import { passGate } from "./gate.ts";
-import { giveUpHeld, handOver, heldSocket, otherThan, startHeld } from "./handover.ts";
+import { giveUpHeld, handOver, heldSocket, startHeld } from "./handover.ts";
 import type { Host } from "./host.ts";
 import { defaultModel, type Manifest } from "./manifest.ts";
 import { activateModels, ensureModels, readProbe, shareRegistry } from "./model.ts";
@@ -19,9 +19,9 @@ import { activatePayload, ensurePayload } from "./payload.ts";
 import { ensureQueueConfig, ensureQueueServer } from "./queue.ts";
 import { requireSameProtocol } from "./rolling.ts";
 import type { ServiceSettings } from "./service-description.ts";
-import { collapsedService, ensureRunning, ensureUnits, servingFrontend } from "./services.ts";
+import { collapsedService, endStaleListeners, ensureRunning, ensureUnits, servingFrontend } from "./services.ts";
 import { LOOPBACK, servingFileOf } from "./serving-file.ts";
-import { type Instances, payloadServices, SERVICE_USER, type Service } from "./unit-names.ts";
+import { type Instances, otherThan, payloadServices, SERVICE_USER, type Service } from "./unit-names.ts";
 
 /** A guest under software emulation starts Node in minutes; a service that does not stay up ends the wait long before. */
 const GATE_TIMEOUT_MS = 300_000;
@@ -98,23 +98,27 @@ export async function converge(
     const token = await ensureTokens(host, tokens);
     // whoever reads it reads it at its start
     const readers = (await ensureText(paths.serving, file, 0o644)) ? payloadServices : [];
-    const { changed, listeners } = await ensureUnits(host, settings, instances);
+    const { changed, listeners } = await ensureUnits(host, settings, instances, serves);
     await ensureComposeFile(host, settings, instances);
     return { token, changed: [...readers, ...changed], listeners };
   });
   const anew = [...restart, ...[...changed, ...queue.changed].filter((service) => !asTheyAre.includes(service))];
-  const next = serves && anew.includes("frontend") && !listeners ? otherThan(serves) : undefined;
+  const next = serves && anew.includes("frontend") ? otherThan(serves) : undefined;
   const exchanged = next ? anew.filter((service) => service !== "frontend") : anew;
-  await journal.step("start", () =>
-    ensureRunning(host, { settings, instances, restart: exchanged, listeners: listeners && serves !== undefined }),
-  );
+  await journal.step("start", async () => {
+    await ensureRunning(host, { instances, restart: exchanged });
+    if (next === undefined) await endStaleListeners(host, serving);
+  });
   if (serves === undefined || next === undefined) return journal.step("gate", () => askGate(instances));
   try {
     const outputs = await journal.step("gate", async () => {
-      await startHeld(host, next);
+      await startHeld(host, next, listeners);
       return askGate({ ...instances, frontend: next }, heldSocket(host, next));
     });
-    await journal.step("switch", () => handOver(host, serves, next));
+    await journal.step("switch", async () => {
+      await handOver(host, serves, next);
+      await endStaleListeners(host, serving);
+    });
     return outputs;
   } catch (error) {
     // what failed is told, whatever comes of this

@@ -11,22 +11,26 @@ const LISTEN_MS = 30_000;
 
 type Parts = Pick<Host, "paths" | "run">;
 
-/** The instance that takes over from this one. */
-export function otherThan(instance: FrontendInstance): FrontendInstance {
-  return instance === "a" ? "b" : "a";
-}
-
 /** Path of the socket on which an instance that is held back is asked. */
 export function heldSocket({ paths }: Pick<Host, "paths">, instance: FrontendInstance): string {
   return join(paths.heldSockets, `${instance}.sock`);
 }
 
-/** Starts an instance beside the one that serves: nobody but this host's release asks it. What was left of an earlier try ends before. */
-export async function startHeld({ paths, run }: Parts, instance: FrontendInstance): Promise<void> {
+/**
+ * Starts an instance beside the one that serves: nobody but this host's release asks it. What was left of an earlier try ends before.
+ * @param listeners units of sockets at which systemd begins to listen for it
+ */
+export async function startHeld(
+  { paths, run }: Parts,
+  instance: FrontendInstance,
+  listeners: readonly string[],
+): Promise<void> {
   const unit = frontendUnit(instance);
   await run("systemctl", ["stop", unit]);
   await mkdir(paths.holds, { recursive: true });
   await writeFileAtomic(holdFile(paths, instance), "", 0o644);
+  // with the hold in place: whoever comes to a new listener waits for its end
+  for (const listener of listeners) await run("systemctl", ["start", listener]);
   await run("systemctl", ["start", unit]);
   await run("systemctl", ["reset-failed", unit]);
 }

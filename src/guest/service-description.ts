@@ -110,6 +110,7 @@ export function describeService(
         sockets: socketUnits(serving).map(({ file }) => file),
         environment: {
           NODE_ENV: "production",
+          SLIPWAY_INSTANCE: instance,
           SLIPWAY_HOLD: `/run/slipway-agent/frontend-${instance}`,
           SLIPWAY_HELD_SOCKET: `/run/slipway-frontend/${instance}.sock`,
         },

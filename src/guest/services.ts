@@ -1,5 +1,6 @@
 import { basename, join } from "node:path";
 import { ensureText, namesIn } from "../common/files.ts";
+import type { ServingConfig } from "../serving/config.ts";
 import type { Host } from "./host.ts";
 import { untilRuntimeServes } from "./rolling.ts";
 import type { ServiceSettings } from "./service-description.ts";
@@ -8,6 +9,7 @@ import {
   type FrontendInstance,
   frontendUnit,
   type Instances,
+  otherThan,
   runtimeUnit,
   type Service,
   type ServingService,
@@ -35,13 +37,15 @@ export async function servingWorkers({ enabledUnits }: Pick<Host["paths"], "enab
 
 /**
  * Writes the host's units where they differ and has them start at every boot.
- * @returns the services whose units were written, and whether the frontend listens elsewhere than before
+ * @param serves the frontend's instance that serves already
+ * @returns the services whose units were written, and the units of sockets at which nothing listens yet
  */
 export async function ensureUnits(
   { config, paths, run }: Host,
   settings: ServiceSettings,
   instances: Instances,
-): Promise<{ changed: Service[]; listeners: boolean }> {
+  serves: FrontendInstance | undefined,
+): Promise<{ changed: Service[]; listeners: string[] }> {
   const services: Service[] = [...servingServices(config), "agent"];
   const sockets = services.includes("frontend") ? socketUnits(settings.serving) : [];
   const ensure = (file: string, text: string) => ensureText(join(paths.units, file), text, 0o644);
@@ -49,42 +53,38 @@ export async function ensureUnits(
   for (const service of services) {
     if (await ensure(unitFile(service), unitText(service, settings))) changed.push(service);
   }
-  let listeners = false;
-  for (const { file, text } of sockets) listeners = (await ensure(file, text)) || listeners;
+  const listening = await namesIn(paths.enabledSockets);
+  const listeners = sockets.filter(({ file }) => !listening.includes(file));
+  // it cannot begin to listen while the instance runs that it names
+  for (const { file, text } of listeners) await ensure(file, text(serves ? otherThan(serves) : "a"));
   const units = [...unitsOf(services, instances), ...sockets.map(({ file }) => file)];
-  const enabled = [...(await namesIn(paths.enabledUnits)), ...(await namesIn(paths.enabledSockets))];
+  const enabled = [...(await namesIn(paths.enabledUnits)), ...listening];
   // reloads systemd's configuration as well
-  if (changed.length > 0 || listeners || units.some((unit) => !enabled.includes(unit))) {
+  if (changed.length > 0 || units.some((unit) => !enabled.includes(unit))) {
     await run("systemctl", ["enable", "--quiet", ...units]);
   }
-  return { changed, listeners };
+  return { changed, listeners: listeners.map(({ file }) => file) };
 }
 
 /** How {@link ensureRunning} has the services run. */
-export interface Running {
-  settings: ServiceSettings;
+interface Running {
   instances: Instances;
   /** Services that run anew. */
   restart: Service[];
-  /** Whether the frontend listens elsewhere than before: then it ends before another one begins. */
-  listeners: boolean;
 }
 
-/** All serving services run afterwards, and none that an earlier configuration had and this one has not. */
-export async function ensureRunning(host: Host, { settings, instances, restart, listeners }: Running): Promise<void> {
+/** All serving services run afterwards, and no runtime or worker that an earlier configuration had and this one has not. */
+export async function ensureRunning(host: Host, { instances, restart }: Running): Promise<void> {
   const { config, run } = host;
   const services = servingServices(config);
   const anew = (service: ServingService) => services.includes(service) && restart.includes(service);
   const units = unitsOf(services, instances);
-  const sockets = services.includes("frontend") ? socketUnits(settings.serving).map(({ file }) => file) : [];
-  const stale = await staleUnits(host, [...units, ...sockets]);
-  if (stale.length > 0) await run("systemctl", ["disable", "--now", "--quiet", ...stale]);
-  if (listeners) {
-    // in this order: while it listens systemd starts an instance for whoever comes, and does not begin to listen while one runs
-    await run("systemctl", ["stop", ...sockets]);
-    await run("systemctl", ["stop", frontendUnit("a"), frontendUnit("b")]);
-    await run("systemctl", ["start", ...sockets]);
-  }
+  const enabled = await namesIn(host.paths.enabledUnits);
+  await endStale(
+    host,
+    enabled.filter((name) => /^slipway-(runtime|worker)\b/.test(name)),
+    units,
+  );
   const serving = anew("runtime") ? await servingRuntimes(host, unitNames("runtime", instances)) : [];
   const inTurn = serving.map(({ unit }) => unit);
   // where runtimes serve, what asks them follows them
@@ -117,11 +117,16 @@ async function exchangeRuntime(host: Host, unit: string, socket: string): Promis
   await untilRuntimeServes(host, socket, restart, () => collapsedUnit(host, unit));
 }
 
-/** The units of runtimes, workers and listeners that an earlier configuration had and this one has not. */
-async function staleUnits({ paths }: Host, units: string[]): Promise<string[]> {
-  const instances = (await namesIn(paths.enabledUnits)).filter((name) => /^slipway-(runtime|worker)\b/.test(name));
-  const sockets = (await namesIn(paths.enabledSockets)).filter((name) => name.startsWith("slipway-"));
-  return [...instances, ...sockets].filter((name) => !units.includes(name));
+/** Nothing listens afterwards where an earlier configuration did and this one does not: to be called when no frontend serves by that one. */
+export async function endStaleListeners(host: Host, serving: ServingConfig): Promise<void> {
+  const sockets = (await namesIn(host.paths.enabledSockets)).filter((name) => name.startsWith("slipway-"));
+  const wanted = socketUnits(serving).map(({ file }) => file);
+  await endStale(host, sockets, wanted);
+}
+
+async function endStale({ run }: Host, enabled: readonly string[], wanted: readonly string[]): Promise<void> {
+  const stale = enabled.filter((name) => !wanted.includes(name));
+  if (stale.length > 0) await run("systemctl", ["disable", "--now", "--quiet", ...stale]);
 }
 
 function unitsOf(services: Service[], instances: Instances): string[] {

@@ -21,6 +21,11 @@ export function unitFile(service: Service): string {
   return single ? `slipway-${service}.service` : `slipway-${service}@.service`;
 }
 
+/** The instance that takes over from this one. */
+export function otherThan(instance: FrontendInstance): FrontendInstance {
+  return instance === "a" ? "b" : "a";
+}
+
 export function frontendUnit(instance: FrontendInstance): string {
   return `slipway-frontend@${instance}.service`;
 }

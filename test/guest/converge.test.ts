@@ -154,15 +154,48 @@ describe("a host that serves, given another payload", () => {
     expect(commands).toEqual([]);
   });
 
-  it("that listens elsewhere begins there once nothing listens at the old place", async () => {
-    const { host, release, commands } = await servingHost();
+  it("that listens elsewhere as well begins there beside what listens, and ends the old place once nobody serves it", async () => {
+    const { host, paths, release, commands } = await servingHost();
+    const at = (sequence: number, port: number) =>
+      release(sequence, { output: 0.25 }, 1, { serving: { grpc: { port } } });
+    const text = (port: number) => readFileSync(join(paths.units, `slipway-grpc-${port}.socket`), "utf8");
+    const listening = () => readdirSync(paths.enabledSockets).sort();
     commands.length = 0;
-    await converge(host, await release(3, { output: 0.25 }, 1, { serving: { grpc: { port: 5101 } } }), { restart: [] });
-    expect(started(commands).slice(1, 4)).toEqual([
-      "stop slipway-frontend.socket slipway-grpc.socket",
-      "stop slipway-frontend@a.service slipway-frontend@b.service",
-      expect.stringMatching(/^restart/),
+    await converge(host, await at(3, 5101), { restart: [] });
+    expect(started(commands).filter((line) => !/runtime|queue|enable .* /.test(line))).toEqual([
+      "stop slipway-frontend@b.service",
+      "start slipway-grpc-5101.socket",
+      "start slipway-frontend@b.service",
+      "enable slipway-frontend@b.service",
+      "disable slipway-frontend@a.service",
+      "stop slipway-frontend@a.service",
     ]);
+    // systemd refuses to listen for an instance that runs
+    expect(text(5101)).toContain("Service=slipway-frontend@b.service");
+    expect(listening()).toEqual(["slipway-frontend.socket", "slipway-grpc-5101.socket"]);
+
+    commands.length = 0;
+    await converge(host, await at(4, 5102), { restart: [] });
+    expect(text(5102)).toContain("Service=slipway-frontend@a.service");
+    const all = started(commands);
+    expect(all.indexOf("start slipway-grpc-5102.socket")).toBeLessThan(all.indexOf("start slipway-frontend@a.service"));
+    expect(all.slice(-2)).toEqual(["stop slipway-frontend@b.service", "disable slipway-grpc-5101.socket"]);
+    expect(listening()).toEqual(["slipway-frontend.socket", "slipway-grpc-5102.socket"]);
+    // and back, to a unit file that is there still
+    await converge(host, await at(5, 5101), { restart: [] });
+    expect(listening()).toEqual(["slipway-frontend.socket", "slipway-grpc-5101.socket"]);
+    expect(text(5101)).toContain("Service=slipway-frontend@b.service");
+  });
+
+  it("whose new frontend does not pass the gate listens where it did", async () => {
+    const { host, paths, first, release, meddling } = await servingHost();
+    meddling.instead = 0.5;
+    const next = await release(3, { output: 0.25 }, 1, { serving: { grpc: { port: 5101 } } });
+    await expect(converge(host, next, { restart: [] })).rejects.toMatchObject({ step: "gate" });
+    delete meddling.instead;
+    await converge(host, first, { restart: [], asTheyAre: ["frontend"] });
+    expect(readdirSync(paths.enabledSockets)).toEqual(["slipway-frontend.socket"]);
+    expect(await servingFrontend(paths)).toBe("a");
   });
 });
 
@@ -392,14 +425,18 @@ describe("unitText", () => {
     const settings = { serving: { grpc: { port: 5101 } } };
     const { serving } = servingFileOf({ ...host, config }, { ...manifest, settings });
     const sockets = socketUnits(serving);
-    expect(sockets.map(({ file }) => file)).toEqual(["slipway-frontend.socket", "slipway-grpc.socket"]);
-    const listening = sockets.map(({ text }) => text.split("\n").filter((line) => /^(Listen|FileDesc)/.test(line)));
+    expect(sockets.map(({ file }) => file)).toEqual(["slipway-frontend.socket", "slipway-grpc-5101.socket"]);
+    const listening = sockets.map(({ text }) =>
+      text("a")
+        .split("\n")
+        .filter((line) => /^(Listen|FileDesc)/.test(line)),
+    );
     expect(listening).toEqual([
       ["ListenStream=0.0.0.0:80", "FileDescriptorName=http"],
       ["ListenStream=0.0.0.0:5101", "FileDescriptorName=grpc"],
     ]);
     const lines = unitText("frontend", { serving, queueServer: "" }).split("\n");
-    expect(lines).toContain("Sockets=slipway-frontend.socket slipway-grpc.socket");
+    expect(lines).toContain("Sockets=slipway-frontend.socket slipway-grpc-5101.socket");
     expect(lines).toContain("CapabilityBoundingSet=");
   });
 

@@ -6,7 +6,8 @@ import { messageOf } from "../../common/errors.ts";
 import { longestDeadlineOf } from "../config.ts";
 import { frontendSettingsOf } from "../frontend/config.ts";
 import type { FrontendContext } from "../frontend/context.ts";
-import { listenOn } from "../listening/inherited.ts";
+import { inheritedSocket, listenOn } from "../listening/inherited.ts";
+import { idleMsOf, partingServer } from "../listening/parting.ts";
 import { openCertificates } from "../tls/files.ts";
 import { secureContextOf, tlsServerOptions } from "../tls/options.ts";
 import { callerOf, isAllowed } from "./caller.ts";
@@ -68,6 +69,7 @@ export async function serveAiEngine({ context, settings, log, entry }: AiEngineO
     forceCloseConnections: "idle",
     return503OnClosing: false,
   });
+  const part = partingServer(app.server);
   app.server.headersTimeout = HEADERS_MS;
   app.server.maxConnections = settings.connections;
   app.server.on("tlsClientError", (error) => log.debug({ reason: messageOf(error) }, "a client was refused"));
@@ -85,12 +87,12 @@ export async function serveAiEngine({ context, settings, log, entry }: AiEngineO
     port,
     close: async () => {
       certificates.close();
+      const { drainMs } = frontendSettingsOf(config);
+      // where another takes over new connections, old ones are kept for what is on its way
+      if (inheritedSocket("aiengine") !== undefined) part(idleMsOf(drainMs));
       // a connection whose last answer is sent meanwhile is idle only then
       const idle = setInterval(() => app.server.closeIdleConnections(), IDLE_LOOK_MS);
-      const late = setTimeout(
-        () => app.server.closeAllConnections(),
-        frontendSettingsOf(config).drainMs - DRAIN_MARGIN_MS,
-      );
+      const late = setTimeout(() => app.server.closeAllConnections(), drainMs - DRAIN_MARGIN_MS);
       try {
         await Promise.all([app.close(), trainings.close()]);
       } finally {

@@ -2,6 +2,13 @@ import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import { UnderWay } from "../../common/under-way.ts";
 
+const IDLE_MS = 5000;
+
+/** How long a connection that has nothing to ask is kept while its process ends, within `drainMs`. */
+export function idleMsOf(drainMs: number): number {
+  return Math.min(IDLE_MS, drainMs / 2);
+}
+
 /**
  * Has a server that is closed part from its clients without cutting any off: one whose connection is idle at that moment may be sending its
  * next request already. Its connections are ended with their next answer (the framework says `Connection: close`), or after a while. To be

@@ -1,8 +1,9 @@
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { z } from "zod";
 import { messageOf } from "../../common/errors.ts";
-import { readTextIfExists, writeFileAtomic } from "../../common/files.ts";
+import { namesIn, readTextIfExists, writeFileAtomic } from "../../common/files.ts";
 import type { Meter, Reading } from "./meter.ts";
 import type { Totals } from "./totals.ts";
 
@@ -102,22 +103,32 @@ const kept = z.object({
   ),
 });
 
+/** Of a host's two frontends each has one: while one takes over from the other both count. */
+const fileOf = (instance: string) => (instance === "" ? "counters.json" : `counters-${instance}.json`);
+const FILES = /^counters(-\w+)?\.json$/;
+
+/** Where lasting counters are kept. */
+interface Keeping {
+  stateDir: string;
+  /** Of the frontend; empty for one that has no other beside it. */
+  instance: string;
+  log: Pick<Logger, "warn">;
+}
+
 /**
  * Lets the lasting counters go on where they were, and keeps them in a file from then on: a quarter of a second after a change, and at
- * `close`. A killed process loses what it counted since; a broken file is told, and counting begins anew.
+ * `close`. What other instances have in their files is told with them. A killed process loses what it counted since; a broken file is told,
+ * and counting begins anew.
  */
 export async function persistCounters(
   totals: Totals,
-  stateDir: string,
-  log: Pick<Logger, "warn">,
+  { stateDir, instance, log }: Keeping,
 ): Promise<{ close: () => Promise<void> }> {
-  const path = join(stateDir, "counters.json");
-  try {
-    const text = await readTextIfExists(path);
-    if (text !== undefined) totals.absorb(kept.parse(JSON.parse(text)).readings);
-  } catch (error) {
-    log.warn({ path, reason: messageOf(error) }, "the counters begin anew");
-  }
+  const path = join(stateDir, fileOf(instance));
+  totals.absorb(await readingsIn(path, log));
+  const others = new OtherCounters(stateDir, fileOf(instance), log);
+  const look = async () => totals.tellBeside(await others.readings());
+  await look();
   let written = JSON.stringify(totals.lasting());
   let problem: string | undefined;
   const write = async () => {
@@ -135,7 +146,8 @@ export async function persistCounters(
   };
   let writing = Promise.resolve();
   const timer = setInterval(() => {
-    writing = writing.then(write);
+    // a folder that cannot be read shows the others as they were
+    writing = writing.then(write).then(() => look().catch(() => undefined));
   }, PERSIST_MS).unref();
   return {
     close: async () => {
@@ -144,4 +156,42 @@ export async function persistCounters(
       await write();
     },
   };
+}
+
+/** What other instances of a host's frontend have counted, by their files. */
+class OtherCounters {
+  readonly #stateDir: string;
+  readonly #own: string;
+  readonly #log: Keeping["log"];
+  readonly #known = new Map<string, { changed: number; readings: Reading[] }>();
+
+  constructor(stateDir: string, own: string, log: Keeping["log"]) {
+    this.#stateDir = stateDir;
+    this.#own = own;
+    this.#log = log;
+  }
+
+  async readings(): Promise<Reading[]> {
+    const names = (await namesIn(this.#stateDir)).filter((name) => FILES.test(name) && name !== this.#own);
+    for (const name of names) {
+      const path = join(this.#stateDir, name);
+      const changed = await stat(path).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => 0,
+      );
+      if (this.#known.get(name)?.changed === changed) continue;
+      this.#known.set(name, { changed, readings: await readingsIn(path, this.#log) });
+    }
+    return names.flatMap((name) => this.#known.get(name)?.readings ?? []);
+  }
+}
+
+async function readingsIn(path: string, log: Keeping["log"]): Promise<Reading[]> {
+  try {
+    const text = await readTextIfExists(path);
+    return text === undefined ? [] : kept.parse(JSON.parse(text)).readings;
+  } catch (error) {
+    log.warn({ path, reason: messageOf(error) }, "the counters begin anew");
+    return [];
+  }
 }

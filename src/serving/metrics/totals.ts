@@ -8,6 +8,7 @@ interface FamilyTotals {
 /** What the processes of a frontend counted, added up: also of those that have ended. */
 export class Totals {
   readonly #families = new Map<string, FamilyTotals>();
+  #beside: readonly Reading[] = [];
 
   /** Adds what a process counted since it last told. */
   absorb(readings: readonly Reading[]): void {
@@ -23,13 +24,22 @@ export class Totals {
     }
   }
 
-  readings(): Reading[] {
-    return [...this.#families.values()].map(({ family, cells }) => ({ family, cells: [...cells.values()] }));
+  /** From now on these are told with what was counted here: another frontend of the host counted them, and keeps them. */
+  tellBeside(readings: readonly Reading[]): void {
+    this.#beside = readings;
   }
 
-  /** Those that a restart does not set back. */
+  readings(): Reading[] {
+    return this.#beside.length === 0 ? this.#own() : together([...this.#own(), ...this.#beside]);
+  }
+
+  /** Those that were counted here and that a restart does not set back. */
   lasting(): Reading[] {
-    return this.readings().filter(({ family }) => family.lasting);
+    return this.#own().filter(({ family }) => family.lasting);
+  }
+
+  #own(): Reading[] {
+    return [...this.#families.values()].map(({ family, cells }) => ({ family, cells: [...cells.values()] }));
   }
 }
 

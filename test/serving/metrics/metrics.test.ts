@@ -1,9 +1,10 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { waitFor } from "../../../src/common/wait.ts";
 import { modelCountersOf, modelCountsIn, persistCounters } from "../../../src/serving/metrics/counters.ts";
 import { expositionOf } from "../../../src/serving/metrics/exposition.ts";
 import { Meter, type Reading } from "../../../src/serving/metrics/meter.ts";
@@ -117,16 +118,20 @@ describe("the models' counters", () => {
   afterAll(() => rm(folder, { recursive: true }));
   const quiet = pino({ enabled: false });
   const model = { name: "m", version: "2" };
+  /** What a frontend counts of an answer and a failure. */
+  const counted = () => {
+    const meter = new Meter();
+    const counters = modelCountersOf(meter)(model, "local");
+    counters.answered(7, 1.5);
+    counters.failed(2);
+    return meter.takeCounts();
+  };
 
   it("go on where they were", async () => {
     for (const run of [1, 2, 3]) {
       const totals = new Totals();
-      const kept = await persistCounters(totals, folder, quiet);
-      const meter = new Meter();
-      const counters = modelCountersOf(meter)(model, "local");
-      counters.answered(7, 1.5);
-      counters.failed(2);
-      totals.absorb(meter.takeCounts());
+      const kept = await persistCounters(totals, { stateDir: folder, instance: "", log: quiet });
+      totals.absorb(counted());
       await kept.close();
       expect(modelCountsIn(totals.readings())).toEqual([
         { model: "m", version: "2", worker: "local", ok: run, failed: run, rows: 7 * run, milliseconds: 3.5 * run },
@@ -134,12 +139,51 @@ describe("the models' counters", () => {
     }
   });
 
+  it("of two frontends, of which one takes over while the other still answers, are told together and none is lost", async () => {
+    const stateDir = join(folder, "two");
+    await mkdir(stateDir);
+    const start = async (instance: string) => {
+      const totals = new Totals();
+      return { totals, ...(await persistCounters(totals, { stateDir, instance, log: quiet })) };
+    };
+    const requests = ({ totals }: { totals: Totals }) =>
+      modelCountsIn(totals.readings()).reduce((sum, { ok, failed }) => sum + ok + failed, 0);
+    const before = await start("");
+    before.totals.absorb(counted());
+    await before.close();
+    let total = 2;
+    for (const [from, to] of [
+      ["a", "b"],
+      ["b", "a"],
+    ] as const) {
+      const old = await start(from);
+      old.totals.absorb(counted());
+      const next = await start(to);
+      next.totals.absorb(counted());
+      // it drains
+      old.totals.absorb(counted());
+      await old.close();
+      total += 6;
+      const all = await waitFor("all counts", async () => (requests(next) >= total ? requests(next) : undefined), {
+        timeoutMs: 10_000,
+      });
+      expect(all).toBe(total);
+      await next.close();
+    }
+    const after = await start("b");
+    expect(requests(after)).toBe(total);
+    await after.close();
+  });
+
   it("begin anew, and say so, where the file is broken", async () => {
     const path = join(folder, "counters.json");
     await writeFile(path, (await readFile(path, "utf8")).slice(0, 50));
     const told: string[] = [];
     const totals = new Totals();
-    const kept = await persistCounters(totals, folder, pino({}, { write: (line) => told.push(line) }));
+    const kept = await persistCounters(totals, {
+      ...{ stateDir: folder, instance: "" },
+      log: pino({}, { write: (line) => told.push(line) }),
+    });
     expect(totals.readings()).toEqual([]);
     expect(told.join()).toContain("the counters begin anew");
     await kept.close();

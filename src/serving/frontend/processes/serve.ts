@@ -9,7 +9,7 @@ import type { serveGrpc } from "../../grpc/server.ts";
 import { openHostQueue } from "../../jobs/host-queue.ts";
 import { clearHeldSocket, holdBack, holdOf } from "../../listening/held-back.ts";
 import { inheritedSocket, listenOn } from "../../listening/inherited.ts";
-import { partingServer } from "../../listening/parting.ts";
+import { idleMsOf, partingServer } from "../../listening/parting.ts";
 import { persistCounters } from "../../metrics/counters.ts";
 import { Meter } from "../../metrics/meter.ts";
 import { meterProcess } from "../../metrics/process-figures.ts";
@@ -34,8 +34,6 @@ import { HAND_OVER_MS, startFleet } from "./primary.ts";
 import { remoteHub } from "./worker.ts";
 
 const SETTLE_MS = 250;
-/** How long a connection that has nothing to ask is kept while its process ends. */
-const IDLE_MS = 5000;
 /** A runtime that is there is found long before. */
 const READY_MS = 10_000;
 const READY_LOOK_MS = 20;
@@ -128,7 +126,9 @@ export function requireFittingConfig(config: ServingConfig): void {
 }
 
 function keptCounters(totals: Totals, { frontend }: ServingConfig, log: Logger) {
-  return frontend.stateDir === undefined ? undefined : persistCounters(totals, frontend.stateDir, log);
+  const { stateDir } = frontend;
+  const { SLIPWAY_INSTANCE: instance = "" } = process.env;
+  return stateDir === undefined ? undefined : persistCounters(totals, { stateDir, instance, log });
 }
 
 /** Loads what speaks gRPC where it is served: that takes a tenth of a second. */
@@ -227,7 +227,7 @@ async function serve(config: ServingConfig, log: Logger, meter: Meter, hub: Hub)
     close: async () => {
       await closeHeld();
       // without a successor that takes new connections, nobody gains from old ones that stay
-      if (inheritedSocket("http") !== undefined) part(Math.min(IDLE_MS, drainMs / 2));
+      if (inheritedSocket("http") !== undefined) part(idleMsOf(drainMs));
       await Promise.all([app.close(), ...listeners.map((listener) => listener.close())]);
       await workers.close();
       await jobs?.close();

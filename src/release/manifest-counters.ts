@@ -42,8 +42,18 @@ export function caughtUp(counters: Counters, manifest: Manifest): Counters {
   return { schemaVersion: 1, sequence: Math.max(counters.sequence, manifest.sequence), models };
 }
 
-/** The model with its version: for another digest than that name's last a new one. */
-export function versioned({ models }: Counters, model: ModelFile): Manifest["models"][number] {
+/**
+ * The model with its version: that under which hosts have it already, live or on trial; else for another digest than that name's last a new
+ * one.
+ */
+export function versioned(
+  { models }: Counters,
+  model: ModelFile,
+  followed: Pick<Content, "models" | "trial"> | undefined,
+): Manifest["models"][number] {
+  const known =
+    followed && modelsOf(followed).find(({ name, digest }) => name === model.name && digest === model.digest);
+  if (known) return { ...model, version: known.version };
   const last = models[model.name];
   const version = last?.digest === model.digest ? last.version : String(Number(last?.version ?? 0) + 1);
   return { ...model, version };

@@ -100,7 +100,7 @@ export async function stageRelease(options: PublishOptions): Promise<StagedRelea
     layers === undefined
       ? (payload as Manifest["payload"])
       : { digest, runtime: refOf(layers.runtime), app: refOf(layers.app) };
-  const candidate = versioned(opened.counters, { name: options.model.name, ...refOf(model) });
+  const candidate = versioned(opened.counters, { name: options.model.name, ...refOf(model) }, opened.followed);
   return staged(opened, options, contentOf(options, published, candidate, opened.followed));
 }
 

@@ -111,6 +111,17 @@ describe("publish", () => {
     expect(numbers).toEqual(["1 diabetes 1", "2 diabetes 2", "3 other 1", "4 diabetes 2", "5 diabetes 3"]);
   });
 
+  it("leaves what serves its version, whatever was tried since; what comes back after another gets one of its own", async () => {
+    const version = async (...args: Parameters<typeof stage>) => (await release(...args)).manifest.models[0]?.version;
+    const { manifest } = await release("weights");
+    expect(await version("bad weights")).toBe("2");
+    // taken back by the host
+    await republish({ store, stack: "production", home }, manifest);
+    expect(await version("weights", "diabetes", payload("2"))).toBe("1");
+    expect(await version("other weights")).toBe("3");
+    expect(await version("weights")).toBe("4");
+  });
+
   it("publishes a new payload with the old model, uploading the new layer alone", async () => {
     await release("weights");
     store.writes.length = 0;

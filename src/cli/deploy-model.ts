@@ -2,9 +2,9 @@ import { SlipwayError } from "../common/errors.ts";
 import { defaultModel } from "../guest/manifest.ts";
 import type { Origin, Traffic } from "../guest/release-terms.ts";
 import { readExpectation } from "../health/expectation.ts";
-import type { GateCheck } from "../health/gate/checks.ts";
 import { stageKnown, stageRelease } from "../release/publication.ts";
 import type { StackLock } from "../release/stack-lock.ts";
+import type { GateCheck } from "../serving/judging/checks.ts";
 import { passGateHere } from "./gate-here.ts";
 import { expectationOfPublished, type ReadyModel } from "./given-model.ts";
 import { termsOf } from "./release-terms.ts";
@@ -55,7 +55,7 @@ export async function deployModel(
   { model: bring, from, payload, trial, watchSeconds, force, allowNewInputs, lock, signal }: Deployment,
 ): Promise<Deployed> {
   const [model, serving] = await bothOrFirstFailure(bring(), openServingStack(workspace, reporter, lock));
-  const { place, followed, url, outputs } = serving;
+  const { place, followed, pushed, url, outputs } = serving;
   for (const change of pendingHostChanges(workspace.config, outputs)) {
     reporter.note(`${change}: \`slipway up ${workspace.stack}\` changes hosts, a deployment does not`);
   }
@@ -77,7 +77,8 @@ export async function deployModel(
       trial: traffic,
       settings: followed.settings,
       terms,
-      again: force,
+      // what was pushed serves in the place of what is published: the same is another release then
+      again: force || pushed,
       log,
     });
   });

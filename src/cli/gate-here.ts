@@ -1,8 +1,8 @@
 import { messageOf } from "../common/errors.ts";
 import type { Manifest, Model } from "../guest/manifest.ts";
-import type { GateCheck } from "../health/gate/checks.ts";
 import type { PublicationPlace } from "../release/publication.ts";
 import { publishedModel, unpackedModel } from "../release/published-model.ts";
+import type { GateCheck } from "../serving/judging/checks.ts";
 import type { ModelCard } from "../serving/models/card.ts";
 import { newDemands } from "../serving/models/new-demands.ts";
 import { readPackage } from "../serving/models/package.ts";
@@ -38,7 +38,7 @@ export async function passGateHere(
   const demands = served === undefined ? [] : await demandsBeside(reporter, place, served, model.card);
   const asksMore = gate?.maxMegabytes !== undefined || gate?.accuracy !== undefined || gate?.command !== undefined;
   if (demands.length === 0 && !asksMore) return [];
-  const { checkLine, inputsCheck, requirePassed } = await import("../health/gate/checks.ts");
+  const { checkLine, inputsCheck, requirePassed } = await import("../serving/judging/checks.ts");
   return reporter.phase("gate", "gate judged here", async ({ note, detail }) => {
     const inputs = demands.length === 0 ? [] : [inputsCheck(demands, allowNewInputs)];
     requirePassed(inputs);

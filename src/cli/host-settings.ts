@@ -2,7 +2,8 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { messageOf, SlipwayError } from "../common/errors.ts";
 import type { StackConfig } from "../components/config.ts";
-import type { HostSettings } from "../guest/settings.ts";
+import type { GitSettings, HostSettings } from "../guest/settings.ts";
+import { refOf, tableFile } from "../release/published-files.ts";
 import { ensureStackTokens } from "../release/tokens.ts";
 import { judgeCertificates, type TlsTexts } from "../serving/tls/certificates.ts";
 import type { LocalStack } from "./workspace.ts";
@@ -16,7 +17,7 @@ export async function hostSettings({
   stackHome,
   config,
 }: Pick<LocalStack, "projectRoot" | "stackHome" | "config">): Promise<HostSettings> {
-  const { serving, aiengine, scale, containers } = config;
+  const { serving, aiengine, scale, containers, git } = config;
   const tokens = await ensureStackTokens(stackHome, config.tokens);
   return {
     ...(tokens === undefined ? {} : { tokens }),
@@ -24,6 +25,20 @@ export async function hostSettings({
     ...(scale === undefined ? {} : { scale }),
     ...(containers === undefined ? {} : { containers }),
     ...(aiengine === undefined ? {} : { aiengine: await aiEngineOf(projectRoot, aiengine) }),
+    ...(git === undefined ? {} : { git: await gitOf(projectRoot, git, config.gate) }),
+  };
+}
+
+/** With what of the gate a host judges a push by, since nobody else does. */
+async function gitOf(
+  projectRoot: string,
+  git: NonNullable<StackConfig["git"]>,
+  { maxMegabytes, accuracy }: Partial<NonNullable<StackConfig["gate"]>> = {},
+): Promise<GitSettings> {
+  return {
+    ...git,
+    ...(maxMegabytes !== undefined && { maxMegabytes }),
+    ...(accuracy && { accuracy: { ...accuracy, table: refOf(await tableFile(resolve(projectRoot, accuracy.table))) } }),
   };
 }
 

@@ -10,6 +10,7 @@ import type { Delivery } from "./delivery.ts";
 import { withHost } from "./host-access.ts";
 import { failureOf, type HostOutcome, hostOutcome, isKept, isOvertaken, overtaken } from "./host-outcome.ts";
 import { readCertificates } from "./host-settings.ts";
+import { pushedText, servesPush } from "./pushed.ts";
 import { rememberRelease } from "./remembered-release.ts";
 import type { StackOutputs } from "./stack-outputs.ts";
 import type { Reporter } from "./ui/reporter.ts";
@@ -124,9 +125,15 @@ async function bringCertificateKey(
 async function retriedManifest(
   workspace: Workspace,
   { serverId }: StackOutputs,
-  { staged, delivery, reporter }: Delivered,
+  { staged, delivery, reporter, url }: Delivered,
 ): Promise<Manifest> {
   if (staged.changed) return staged.manifest;
+  const place = publicationOf(workspace, delivery);
+  const pushed = url === undefined ? undefined : await servesPush(workspace, url);
+  if (pushed !== undefined) {
+    reporter.note(`${pushedText(pushed)}, is replaced`);
+    return republish(place, staged.manifest, originOf("up"));
+  }
   let journal: JournalLine[];
   try {
     journal = parseJournal(await consoleOutput(workspace.session, serverId));
@@ -136,7 +143,7 @@ async function retriedManifest(
   const newest = journal.findLast(({ entry }) => entry.type === "verdict")?.entry;
   if (newest?.type !== "verdict" || newest.ok || newest.sequence !== staged.manifest.sequence) return staged.manifest;
   reporter.note("the host failed this release in an earlier run and tries it again");
-  return republish(publicationOf(workspace, delivery), staged.manifest);
+  return republish(place, staged.manifest);
 }
 
 /** Hosts follow the publication: a release that failed must not be what the next boot finds. */

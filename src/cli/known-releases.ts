@@ -5,7 +5,11 @@ import { identityOf } from "../serving/models/registry.ts";
 
 /** A release as `slipway releases` tells of it. */
 export interface KnownRelease {
+  /** What it is called: its sequence, with the number of the push where it was pushed upon that. */
+  release: string;
   sequence: number;
+  /** What was pushed to the host. */
+  push?: { number: number; branch: string; commit: string } | undefined;
   kind: string;
   /** The stack that a promoted model was taken from, and its version there. */
   from?: { stack: string; version: string } | undefined;
@@ -29,22 +33,20 @@ export interface KnownRelease {
  * switched off meanwhile. What a release consists of is signed, and the same on both.
  */
 export function mergedReleases(history: readonly HistoryEntry[], reports: readonly ReleaseReport[]): KnownRelease[] {
-  const known = new Map<number, KnownRelease>(history.map((entry) => [entry.manifest.sequence, ofHistory(entry)]));
+  const known = new Map<string, KnownRelease>(history.map(ofHistory).map((one) => [one.release, one]));
   for (const report of reports) {
     const told = ofReport(report);
-    const here = known.get(report.sequence);
+    const here = known.get(told.release);
     // a host that took up its own release anew tells less than who waited for it
-    known.set(
-      report.sequence,
-      here === undefined ? told : { ...told, ms: here.ms ?? told.ms, source: ["here", "host"] },
-    );
+    known.set(told.release, here === undefined ? told : { ...told, ms: here.ms ?? told.ms, source: ["here", "host"] });
   }
-  return [...known.values()].sort((a, b) => a.sequence - b.sequence);
+  return [...known.values()].sort((a, b) => a.sequence - b.sequence || (a.push?.number ?? 0) - (b.push?.number ?? 0));
 }
 
 function ofHistory({ manifest, result, failure, began, ms }: HistoryEntry): KnownRelease {
   const { sequence, payload, trial } = manifest;
   return {
+    release: String(sequence),
     sequence,
     ...originOfRelease(manifest, began),
     model: identityOf(defaultModel(manifest)),
@@ -58,10 +60,12 @@ function ofHistory({ manifest, result, failure, began, ms }: HistoryEntry): Know
 }
 
 function ofReport(report: ReleaseReport): KnownRelease {
-  const { sequence, began, model, trial, payload, result, failure, ms } = report;
+  const { sequence, push, began, model, trial, payload, result, failure, ms } = report;
   const phases = Object.values(ms);
   return {
+    release: push === undefined ? String(sequence) : `${sequence}.${push.number}`,
     sequence,
+    ...(push && { push: { number: push.number, branch: push.branch, commit: push.commit } }),
     ...originOfRelease(report, began),
     model: identityOf(model),
     trial: trial && { model: identityOf(trial.model), ...trial.traffic },

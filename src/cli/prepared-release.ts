@@ -1,4 +1,6 @@
+import { resolve } from "node:path";
 import { followedManifest, type StagedRelease, stageRelease } from "../release/publication.ts";
+import { tableFile } from "../release/published-files.ts";
 import type { StackLock } from "../release/stack-lock.ts";
 import { type Delivery, deliveryOf } from "./delivery.ts";
 import { passGateHere } from "./gate-here.ts";
@@ -51,11 +53,16 @@ export async function prepareRelease(
     const { buildPayload } = await import("../release/payload.ts");
     const payload = await buildPayload({ projectRoot, log });
     const { name, bytes: content } = model;
+    const settings = await hostSettings(workspace);
+    const { gate } = workspace.config;
+    // where hosts judge by it themselves
+    const table = settings.git?.accuracy && gate?.accuracy && resolve(projectRoot, gate.accuracy.table);
     const release = await stageRelease({
       ...place,
       payload,
       model: { name, content },
-      settings: await hostSettings(workspace),
+      settings,
+      ...(table !== undefined && { files: [await tableFile(table)] }),
       terms: termsOf(workspace, kind),
       log,
     });

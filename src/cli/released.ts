@@ -1,4 +1,4 @@
-import type { GateCheck } from "../health/gate/checks.ts";
+import type { GateCheck } from "../serving/judging/checks.ts";
 import { servedObject, servedText } from "./served.ts";
 import type { Released } from "./serving-stack.ts";
 import type { Reporter } from "./ui/reporter.ts";

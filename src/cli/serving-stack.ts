@@ -11,6 +11,7 @@ import type { HostOutcome } from "./host-outcome.ts";
 import { publicationOf, reachVerdict } from "./host-verdict.ts";
 import { shareLock } from "./locked.ts";
 import { attachedAddress } from "./public-address.ts";
+import { pushedText, servesPush } from "./pushed.ts";
 import { rememberRelease, servesAlready } from "./remembered-release.ts";
 import { requireOutputs } from "./running-stack.ts";
 import { endpointUrl, type StackOutputs, withAddress } from "./stack-outputs.ts";
@@ -27,6 +28,8 @@ export interface ServingStack {
   place: PublicationPlace;
   /** What its hosts follow now. */
   followed: Manifest;
+  /** Whether its host serves something that was pushed to it, upon that. */
+  pushed: boolean;
 }
 
 /** A release that serves, and how it came to. */
@@ -61,7 +64,10 @@ export async function openServingStack(
       });
     }
     const outputs = withAddress(known, address);
-    return { lock, outputs, url: endpointUrl(outputs), delivery, place, followed };
+    const url = endpointUrl(outputs);
+    const pushed = await servesPush(workspace, url);
+    if (pushed !== undefined) reporter.note(`${stack} serves ${pushedText(pushed)}`);
+    return { lock, outputs, url, delivery, place, followed, pushed: pushed !== undefined };
   });
 }
 

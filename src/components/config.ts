@@ -46,6 +46,30 @@ const aiEngineSchema = aiEngineSettings
   })
   .strict();
 
+/** Types of keys that OpenSSH signs logins with, see sshd(8), AUTHORIZED_KEYS FILE FORMAT. */
+const keyTypes =
+  /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com)$/;
+
+const gitSchema = z.strictObject({
+  branch: z
+    .string()
+    .regex(/^(?![/.-])(?!.*(\.\.|\/\/|\.lock$))[A-Za-z0-9._/-]{1,100}(?<![/.])$/, "must be the name of a branch")
+    .default("main")
+    .describe("The one that is released when it is pushed"),
+  directory: z
+    .string()
+    .regex(
+      /^(?![/-])(?!(.*\/)?\.\.(\/|$))[A-Za-z0-9._/ -]{1,200}(?<!\/)$/,
+      "must be a folder in the repository, like models/risk",
+    )
+    .default(".")
+    .describe("Folder of the model in the repository"),
+  keys: z
+    .array(z.string().refine(isPublicKey, "must be a public key as ssh-keygen writes it, ssh-ed25519 AAAA… name"))
+    .min(1)
+    .describe("Public keys of those who may push"),
+});
+
 const stackSchema = z.strictObject({
   topology: z.enum(["server"]).default("server").describe("What the stack is made of"),
   image: name.describe("Name of the hosts' image, exactly one in the cloud"),
@@ -75,6 +99,11 @@ const stackSchema = z.strictObject({
     .optional()
     .describe(
       "Who may ask, by a token's name its role: read, predict, deploy or admin; everybody may predict without it",
+    ),
+  git: gitSchema
+    .optional()
+    .describe(
+      "A repository on the host whose pushes are released: branch, directory and the public keys of who may push",
     ),
   aiengine: aiEngineSchema
     .optional()
@@ -202,8 +231,18 @@ function knownKeys([setting, inner]: PropertyKey[]): string[] | undefined {
   if (setting === undefined) return Object.keys(stackSchema.shape);
   if (setting === "containers") return Object.keys(containersSchema.shape);
   if (setting === "scale") return Object.keys(scaleSchema.shape);
+  if (setting === "git") return Object.keys(gitSchema.shape);
   if (setting === "aiengine") return Object.keys(aiEngineSchema.shape);
   return setting === "model" ? Object.keys(modelSchema.shape) : undefined;
+}
+
+/** True for a line of OpenSSH's with a key of the type that it says, and no options. */
+function isPublicKey(line: string): boolean {
+  const [type = "", base64 = ""] = line.split(" ");
+  if (!keyTypes.test(type) || !/^[A-Za-z0-9+/]+=*$/.test(base64) || /[\r\n]/.test(line)) return false;
+  const blob = Buffer.from(base64, "base64");
+  // the key begins with its type, a string of that length (RFC 4253, 6.6)
+  return blob.length > 4 && blob.subarray(4, 4 + blob.readUInt32BE(0)).toString("latin1") === type;
 }
 
 /** True for an IPv4 range whose address has no bits beyond its prefix. */

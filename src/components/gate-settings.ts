@@ -29,4 +29,3 @@ export const gateSettingsSchema = z.strictObject({
 });
 
 export type GateSettings = z.infer<typeof gateSettingsSchema>;
-export type AccuracySettings = z.infer<typeof accuracySchema>;

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { messageOf } from "../common/errors.ts";
 import { waitFor } from "../common/wait.ts";
 import { identityOf } from "../serving/models/registry.ts";
@@ -11,7 +12,7 @@ import { defaultModel, type Manifest } from "./manifest.ts";
 import type { FoundManifest } from "./manifest-watch.ts";
 import { type ReleaseRecord, writeReleaseRecord } from "./release-record.ts";
 import { phaseOf, stepsThatLeaveServicesAlone } from "./releasing/failed-phase.ts";
-import { changesModelsAlone, modelsOnlyIn } from "./releasing/lineup.ts";
+import { changesModelsAlone, lineupOf, modelsOnlyIn } from "./releasing/lineup.ts";
 import { type ModelRelease, releaseModels } from "./releasing/model-release.ts";
 import { OwnFrontend } from "./releasing/own-frontend.ts";
 import { ReleaseProgress } from "./releasing/progress.ts";
@@ -26,7 +27,7 @@ const READY_MS = 300_000;
 const MOST_TRIES = 2;
 
 /** What the host remembers. */
-type Remembered = Omit<ReleaseRecord, "schemaVersion">;
+export type Remembered = Omit<ReleaseRecord, "schemaVersion">;
 
 /** For a watch that nothing newer ends. */
 const pauseOnly: ModelRelease["pause"] = (ms) => sleep(ms, "over");
@@ -44,12 +45,13 @@ export async function deploy(
   pause: ModelRelease["pause"] = pauseOnly,
 ): Promise<Remembered> {
   const { manifest: from } = record;
+  if (isRestored(record, manifest)) return holdUpon(host, record, manifest);
   const progress = new ReleaseProgress(host.paths, from, manifest);
   const tries = (record.underway?.tries ?? 0) + 1;
   const remember = (switched: boolean) =>
     writeReleaseRecord(host.paths, { ...record, underway: { manifest, switched, tries } });
   const frontend = await frontendOf(host, from);
-  return concluded({ host, from, manifest, progress, interrupted: false }, async () => {
+  return concluded({ host, record, manifest, progress, interrupted: false }, async () => {
     await progress.enter("fetch");
     await remember(record.underway?.switched ?? false);
     if (frontend && changesModelsAlone(from, manifest)) {
@@ -62,6 +64,20 @@ export async function deploy(
       ? converge(host, manifest, { restart: [] })
       : upgradePayload(host, manifest, document);
   });
+}
+
+/** Whether a manifest only publishes again what lies under the push that serves, since a release upon it has failed. */
+function isRestored({ manifest, base }: Remembered, restored: Manifest): boolean {
+  if (manifest.push === undefined || base === undefined || restored.origin?.kind !== "restore") return false;
+  return changesModelsAlone(base, restored) && isDeepStrictEqual(lineupOf(base), lineupOf(restored));
+}
+
+/** What was pushed goes on serving, upon another signed release of the same content. */
+async function holdUpon(host: Host, { manifest: held }: Remembered, restored: Manifest): Promise<Remembered> {
+  const { sequence } = restored;
+  const manifest = { ...held, sequence };
+  await new ReleaseProgress(host.paths, manifest, restored, "settle").end("passed");
+  return remembered(host, { sequence, manifest, base: restored });
 }
 
 /**
@@ -84,7 +100,7 @@ export async function settleInterrupted(
     return deploy(host, record, { manifest, document: "" }, pause);
   }
   const progress = new ReleaseProgress(host.paths, from, manifest, switched ? "watch" : "load");
-  return concluded({ host, from, manifest, progress, interrupted: true }, async () => {
+  return concluded({ host, record, manifest, progress, interrupted: true }, async () => {
     const reason = "the host's agent was interrupted while the release was under way";
     throw new StepFailed(progress.phase, reason, [reason], undefined);
   });
@@ -93,7 +109,8 @@ export async function settleInterrupted(
 /** A release that a host is taken from another to. */
 interface Attempt {
   host: Host;
-  from: Manifest;
+  /** Before it. */
+  record: Remembered;
   manifest: Manifest;
   progress: ReleaseProgress;
   /** Whether it began in a process that is no more: nobody knows how far it came. */
@@ -102,16 +119,18 @@ interface Attempt {
 
 /** Does the work of a release, and whatever comes of it: the way back, the record, the report, the verdict. */
 async function concluded(
-  { host, from, manifest, progress, interrupted }: Attempt,
+  { host, record, manifest, progress, interrupted }: Attempt,
   work: () => Promise<number[]>,
 ): Promise<Remembered> {
   const began = performance.now();
   const { sequence } = manifest;
+  const { manifest: from, base } = record;
   const ms = () => Math.round(performance.now() - began);
   const serves = await servingFrontend(host.paths);
   try {
     const outputs = await work();
-    const next = await remembered(host, { sequence, manifest });
+    // what is pushed again lies upon the same signed release
+    const next = await remembered(host, { sequence, manifest, ...(manifest.push && { base: base ?? from }) });
     progress.serves(manifest);
     await progress.end("passed");
     host.journal.verdict({ sequence, ok: true, model: identityOf(defaultModel(manifest)), outputs, ms: ms() });
@@ -121,7 +140,7 @@ async function concluded(
     // the one that was there before the release, and not since, runs what served before
     const isOld = !interrupted && (await servingFrontend(host.paths)) === serves;
     const served = await goBack(host, from, manifest, { step: failure.step, keptFrontend: isOld });
-    const next = await remembered(host, { sequence, manifest: from });
+    const next = await remembered(host, { sequence, manifest: from, ...(base && { base }) });
     const lines = served.ok ? failure.lines : [...failure.lines, `and the way back failed: ${served.reason}`];
     progress.serves(from);
     const phase = phaseOf(failure.step) ?? progress.phase;

@@ -11,6 +11,7 @@ import type { ContainerNetwork } from "./containers/plan.ts";
 import type { ContainerSettings } from "./containers/settings.ts";
 import { exchangeModels } from "./exchange.ts";
 import { passGate } from "./gate.ts";
+import { closeGit, ensureGit } from "./git/ensure-git.ts";
 import { giveUpHeld, handOver, heldSocket, startHeld } from "./handover.ts";
 import type { Host } from "./host.ts";
 import { defaultModel, type Manifest } from "./manifest.ts";
@@ -47,6 +48,7 @@ export const stepsBeforeRestart = [
   "image",
   "model",
   "certificates",
+  "git",
   "units",
 ];
 
@@ -65,7 +67,7 @@ export async function converge(
 ): Promise<number[]> {
   const { config, paths, journal } = host;
   const model = defaultModel(manifest);
-  const { tokens, aiengine, scale, containers: wanted } = manifest.settings;
+  const { tokens, aiengine, scale, git, containers: wanted } = manifest.settings;
   const network = wanted && (await journal.step("containers", () => ensureContainers(host, wanted)));
   const { file, serving } = await journal.step("configuration", async () => {
     await requireSameProtocol(host);
@@ -87,6 +89,8 @@ export async function converge(
     await shareRegistry(host);
   });
   if (aiengine !== undefined) await journal.step("certificates", () => ensureCertificates(host, aiengine));
+  if (git !== undefined) await journal.step("git", () => ensureGit(host, git));
+  else await closeGit(paths);
   const serves = await servingFrontend(paths);
   const instances: Instances = { runtimes: serving.runtimes, frontend: serves ?? "a", workers: scale?.worker ?? 1 };
   const settings: ServiceSettings = {

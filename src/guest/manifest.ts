@@ -1,11 +1,8 @@
 import { type KeyObject, sign, verify } from "node:crypto";
 import { z } from "zod";
-import { gateSchema, originSchema, trafficSchema } from "./release-terms.ts";
+import { digestSchema as digest, fileRef } from "./file-ref.ts";
+import { gateSchema, originSchema, pushSchema, trafficSchema } from "./release-terms.ts";
 import { hostSettingsSchema } from "./settings.ts";
-
-const digest = z.templateLiteral([z.literal("sha256:"), z.string().regex(/^[0-9a-f]{64}$/)]);
-/** A file below the source URL, fetched by digest. `path` is relative, e.g. `layers/<hex>.tar.gz`. */
-const fileRef = z.object({ path: z.string(), digest, size: z.number().int().nonnegative() });
 
 /** A model as a manifest names it. `version` counts the stack's publications of that name from "1". */
 const modelRef = z.object({ name: z.string(), version: z.string() }).extend(fileRef.shape);
@@ -26,6 +23,8 @@ export const manifestSchema = z.object({
   gate: gateSchema.optional(),
   /** Who published it, and for what. */
   origin: originSchema.optional(),
+  /** Of a release that the host has made of what was pushed to it, upon the signed one of this sequence. Never in a signed document. */
+  push: pushSchema.optional(),
   /** As the stack's configuration says; nothing where it says nothing. */
   settings: hostSettingsSchema.default({}),
 });
@@ -59,5 +58,5 @@ export function openManifest(document: string, publicKey: KeyObject): Manifest {
   if (!verify(null, Buffer.from(body), publicKey, signature)) {
     throw new Error("the manifest's signature does not fit the stack's key");
   }
-  return manifestSchema.parse(JSON.parse(body));
+  return manifestSchema.omit({ push: true }).parse(JSON.parse(body));
 }

@@ -31,6 +31,21 @@ export function guestPaths(root: string = process.env.SLIPWAY_ROOT ?? "") {
     frontendState: `${lib}/frontend`,
     aiengineState: `${lib}/aiengine`,
     queueData: `${lib}/queue`,
+    /** What is pushed to by git: the home of the user that pushes log in as. */
+    git: {
+      home: `${lib}/git`,
+      keys: `${lib}/git/.ssh/authorized_keys`,
+      /** The one command of a deploy key. */
+      receive: `${lib}/git/receive`,
+      hooks: `${lib}/git/hooks`,
+      repository: `${lib}/git/model.git`,
+      /** Where the hook, which is nobody, leaves what the agent shall release. */
+      spool: `${lib}/git/spool`,
+      /** Tables that models are judged by, under their digests. */
+      tables: `${lib}/git/tables`,
+    },
+    /** What the agent has taken out of the spool; root's alone. */
+    pushes: `${lib}/pushes`,
     layers: `${opt}/layers`,
     payloads: `${opt}/payloads`,
     /** Symbolic link to the payload that the units start from. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { identitySchema as model } from "../serving/models/registry.ts";
-import { originSchema, trafficSchema } from "./release-terms.ts";
+import { originSchema, pushSchema, trafficSchema } from "./release-terms.ts";
 
 const { digest } = model.shape;
 
@@ -20,6 +20,8 @@ export const releaseReport = z.object({
   /** Of its manifest. */
   sequence: z.number().int(),
   origin: originSchema.optional(),
+  /** Of what was pushed to the host; the sequence is that of the signed release under it. */
+  push: pushSchema.optional(),
   payload: digest,
   model,
   trial: z.object({ model, traffic: trafficSchema }).optional(),
@@ -42,7 +44,7 @@ export type ReleaseReport = z.infer<typeof releaseReport>;
 export const releaseStatus = z.object({
   schemaVersion: z.literal(1),
   /** What answers requests that name no model. */
-  serves: z.object({ sequence: z.number().int(), payload: digest, model }),
+  serves: z.object({ sequence: z.number().int(), payload: digest, model, push: pushSchema.optional() }),
   last: releaseReport,
 });
 

@@ -9,6 +9,8 @@ const recordSchema = z.object({
   sequence: z.number().int(),
   /** What serves: the last manifest that passed the gate. */
   manifest: manifestSchema,
+  /** The signed release under what was pushed, where that serves. */
+  base: manifestSchema.optional(),
   /** A release that has begun: what is still here when the agent starts was interrupted. */
   underway: z
     .object({

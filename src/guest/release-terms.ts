@@ -54,3 +54,13 @@ export const originSchema = z.object({
 });
 
 export type Origin = z.infer<typeof originSchema>;
+
+/** A push to a host's repository that became a release. */
+export const pushSchema = z.object({
+  /** Counts the host's pushes upon one signed release from 1. */
+  number: z.number().int().positive(),
+  branch: z.string(),
+  commit: z.string(),
+  /** Names the request to the agent: a commit may be pushed again. */
+  request: z.string(),
+});

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { tokenEntry } from "../serving/access/tokens.ts";
 import { containersSchema } from "./containers/settings.ts";
+import { fileRef } from "./file-ref.ts";
 
 const instances = z.int().min(1).max(64);
 
@@ -13,6 +14,21 @@ export const scaleSchema = z.object({
 });
 
 export type Scale = z.infer<typeof scaleSchema>;
+
+/** A repository on the hosts: who may push to it, what of a push is a model, and what it is judged by there. */
+const gitSettings = z.object({
+  branch: z.string(),
+  /** Of the model in the repository; "." for its top. */
+  directory: z.string(),
+  /** Public keys, as in OpenSSH's authorized_keys without options. */
+  keys: z.array(z.string()),
+  maxMegabytes: z.number().optional(),
+  accuracy: z
+    .object({ table: fileRef, target: z.string().optional(), min: z.number().optional(), maxDrop: z.number() })
+    .optional(),
+});
+
+export type GitSettings = z.infer<typeof gitSettings>;
 
 /**
  * What a stack's configuration tells its hosts' services, as the signed manifest carries it. Nothing in it is a secret: whoever can read
@@ -28,6 +44,7 @@ export const hostSettingsSchema = z.object({
   containers: containersSchema.optional(),
   /** The listener for openGauss: what its certificate and its clients' authorities say, PEM. The key is brought over SSH. */
   aiengine: z.object({ cert: z.string(), ca: z.string(), settings: z.record(z.string(), z.unknown()) }).optional(),
+  git: gitSettings.optional(),
 });
 
 export type HostSettings = z.infer<typeof hostSettingsSchema>;

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, open, rename, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Digest } from "../common/digest.ts";
 import { causeOf, messageOf } from "../common/errors.ts";
+import { pathExists } from "../common/files.ts";
 import { CommandError, run } from "../common/process.ts";
 import { fetchSource } from "./fetch-source.ts";
 
@@ -33,6 +34,21 @@ export async function ensureUnpacked(
   await unpackAs(folder, ref.path, timeoutMs, (archive) =>
     download(`${sourceUrl}/${ref.path}`, ref, archive, timeoutMs),
   );
+}
+
+/** Fetches a file that is what its digest says; it appears whole or not at all. One that is there already is left alone. */
+export async function ensureFetched(sourceUrl: string, ref: FileRef, file: string, timeoutMs: number): Promise<void> {
+  if (await pathExists(file)) return;
+  await mkdir(dirname(file), { recursive: true });
+  const work = await mkdtemp(`${file}.`);
+  try {
+    const fetched = join(work, "file");
+    await download(`${sourceUrl}/${ref.path}`, ref, fetched, timeoutMs);
+    await chmod(fetched, 0o644);
+    await rename(fetched, file);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
 }
 
 /**

@@ -81,7 +81,10 @@ export async function followRelease(options: FollowedRelease): Promise<EndedRele
         const said = `${report.sequence} ${report.phase} ${report.result}`;
         if (said !== before) onProgress?.(report);
         before = said;
-        if (report.result !== "underway") return { report: await reportOn(sequence, report, options), serves };
+        if (report.result !== "underway") {
+          const own = await reportOn(sequence, report, options);
+          if (own !== undefined) return { report: own, serves };
+        }
       }
     }
     if (now - heard > silenceMs || (!seen && now - began > unseenMs) || now - began > timeoutMs) return undefined;
@@ -89,10 +92,11 @@ export async function followRelease(options: FollowedRelease): Promise<EndedRele
   }
 }
 
-/** What the host remembers of a release, where its last one is a later one; else that. */
+/** What the host remembers of a release, where its last one is a push or a later one; else that. Undefined while only a push upon it is known. */
 async function reportOn(sequence: number, last: ReleaseReport, { url, ...asked }: FollowedRelease) {
-  if (last.sequence === sequence) return last;
-  return (await readReleases(url, asked))?.find((one) => one.sequence === sequence) ?? last;
+  if (last.sequence === sequence && last.push === undefined) return last;
+  const own = (await readReleases(url, asked))?.find((one) => one.sequence === sequence && one.push === undefined);
+  return own ?? (last.sequence === sequence ? undefined : last);
 }
 
 function headersOf(token: string | undefined): Record<string, string> {

@@ -1,13 +1,12 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
-import { rm, stat } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { type Digest, digestOf, digestOfFile, hexOf, shortPath } from "../common/digest.ts";
+import { shortPath } from "../common/digest.ts";
 import { SlipwayError } from "../common/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
 import { type Manifest, openManifest, sealManifest } from "../guest/manifest.ts";
 import type { Origin, Traffic } from "../guest/release-terms.ts";
-import type { Layer } from "./layer-cache.ts";
 import {
   type Content,
   type Counters,
@@ -20,8 +19,9 @@ import {
   versioned,
   writeCounters,
 } from "./manifest-counters.ts";
-import type { ObjectContent, ObjectStore } from "./object-store.ts";
+import type { ObjectStore } from "./object-store.ts";
 import type { Payload } from "./payload.ts";
+import { layerFiles, modelFile, type PublishedFile, refOf, tablesOf } from "./published-files.ts";
 import { containerName, ensureSigningKey, publicKeyText } from "./signing-key.ts";
 
 const FILE = "publication.json";
@@ -67,6 +67,8 @@ export interface PublishOptions extends PublicationPlace {
   settings: Manifest["settings"];
   /** The model serves beside the one that hosts follow now, as said, and does not take its place. */
   trial?: Traffic | undefined;
+  /** What the settings name besides. */
+  files?: PublishedFile[];
   terms?: Terms;
   /** Publish the release under a new sequence even if it is published already. */
   again?: boolean;
@@ -91,9 +93,9 @@ export interface StagedRelease extends Publication {
 export async function stageRelease(options: PublishOptions): Promise<StagedRelease> {
   const { payload } = options;
   const opened = await open(options);
-  const model = await modelFile(options.model);
+  const model = await modelFile(options.model.content);
   const layers = "file" in payload.runtime ? layerFiles(payload as Payload) : undefined;
-  const files = [...(layers === undefined ? [] : Object.values(layers)), model];
+  const files = [...(layers === undefined ? [] : Object.values(layers)), model, ...(options.files ?? [])];
   await Promise.all(files.map((file) => ensureObject(options, opened.container, file)));
   const { digest } = payload;
   const published =
@@ -128,8 +130,8 @@ export async function stageKnown(
   options: PublicationPlace & { content: Content; terms?: Terms; again?: boolean },
 ): Promise<StagedRelease> {
   const opened = await open(options);
-  const { payload } = options.content;
-  const files = [payload.runtime, payload.app, ...modelsOf(options.content)];
+  const { payload, settings } = options.content;
+  const files = [payload.runtime, payload.app, ...modelsOf(options.content), ...tablesOf(settings)];
   const there = await Promise.all(files.map(({ path }) => options.store.head(opened.container, path)));
   const missing = files.filter(({ size }, index) => there[index]?.size !== size).map(({ path }) => shortPath(path));
   if (missing.length > 0) {
@@ -216,42 +218,6 @@ async function putManifest(
 export async function unpublish({ store, stack, home }: PublicationPlace): Promise<void> {
   await store.removeContainer(containerName(stack, await ensureSigningKey(home)));
   await rm(join(home, FILE), { force: true });
-}
-
-interface PublishedFile {
-  path: string;
-  digest: Digest;
-  size: number;
-  content: ObjectContent;
-}
-
-async function modelFile({ content }: PublishOptions["model"]): Promise<PublishedFile> {
-  const inMemory = content instanceof Uint8Array;
-  const digest = inMemory ? digestOf(content) : await digestOfFile(content.file);
-  const size = inMemory ? content.length : (await stat(content.file)).size;
-  return { path: modelPath(digest), digest, size, content };
-}
-
-/** Where a model's package lies in a stack's store. */
-export function modelPath(digest: Digest): string {
-  return `models/${hexOf(digest)}.tar`;
-}
-
-function layerFiles({ runtime, app }: Payload): Record<"runtime" | "app", PublishedFile> {
-  return { runtime: layerFile(runtime), app: layerFile(app) };
-}
-
-function layerFile(layer: Layer): PublishedFile {
-  return {
-    path: `layers/${hexOf(layer.digest)}.tar.gz`,
-    digest: layer.digest,
-    size: layer.size,
-    content: { file: layer.file },
-  };
-}
-
-function refOf({ path, digest, size }: PublishedFile): { path: string; digest: Digest; size: number } {
-  return { path, digest, size };
 }
 
 /** Objects are named by digest: one of the right size is the right one. */

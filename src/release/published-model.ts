@@ -5,7 +5,8 @@ import { isErrno, SlipwayError } from "../common/errors.ts";
 import { pathExists } from "../common/files.ts";
 import { cacheHome } from "../common/home.ts";
 import { unpackAs } from "../guest/source.ts";
-import { modelPath, type PublicationPlace } from "./publication.ts";
+import type { PublicationPlace } from "./publication.ts";
+import { modelPath } from "./published-files.ts";
 import { containerName, ensureSigningKey } from "./signing-key.ts";
 
 const UNPACK_MS = 60_000;

@@ -8,6 +8,7 @@ import type { Manifest } from "../guest/manifest.ts";
 import { RemoteCommandError } from "../remote/command.ts";
 import type { RemoteCommandOptions, SshConnection } from "../remote/connection.ts";
 import { modelsOf } from "./manifest-counters.ts";
+import { tablesOf } from "./published-files.ts";
 
 /** Where pushed files lie in a host, readable by root alone. */
 const INBOX = "/var/lib/slipway/inbox";
@@ -39,7 +40,12 @@ type FileRef = Pick<Manifest["models"][number], "path" | "digest" | "size">;
 export async function pushRelease(connection: SshConnection, options: PushOptions): Promise<void> {
   const { folder, manifest, log, signal } = options;
   const inbox = new Inbox(connection, signal);
-  const files: FileRef[] = [manifest.payload.runtime, manifest.payload.app, ...modelsOf(manifest)];
+  const files: FileRef[] = [
+    manifest.payload.runtime,
+    manifest.payload.app,
+    ...modelsOf(manifest),
+    ...tablesOf(manifest.settings),
+  ];
   const present = await inbox.sizes();
   for (const file of files) {
     if (present.get(file.path) === file.size) continue;

@@ -1,6 +1,6 @@
 import { relative } from "node:path";
 import { SlipwayError } from "../../common/errors.ts";
-import { writeFileAtomic } from "../../common/files.ts";
+import { readTextIfExists, writeFileAtomic } from "../../common/files.ts";
 import { slipwayHome } from "../../common/home.ts";
 import { loadStackConfig } from "../../components/config.ts";
 import { loadProject, type Project } from "../../engine/embedded/project/project.ts";
@@ -34,7 +34,15 @@ const options = {
   github: { type: "boolean", default: false, describe: "`init ci`: write a workflow for GitHub" },
   gitlab: { type: "boolean", default: false, describe: "`init ci`: write a pipeline for GitLab" },
   for: { ...value, describe: "`init ci`: the stack that the workflow works on; production unless given" },
-  branch: { ...value, describe: "`init ci`: the branch whose changes are deployed; main unless given" },
+  branch: {
+    ...value,
+    describe: "the branch whose changes `init ci` deploys, or a push of which is released; main unless given",
+  },
+  "deploy-key": {
+    ...value,
+    normalize: true,
+    describe: "file of a public key: its owner may push models to the hosts, which release them",
+  },
 } as const;
 
 type InitCall = Call<typeof options>;
@@ -68,8 +76,9 @@ export const verb = declare({
     const ownAddress = await ownAddressTowards(session.authUrl);
     const answers = await completeAnswers(given(args), { offer, ownAddress, projectRoot }, answering(call));
 
+    const git = await gitConfig(project.name, args);
     const files = wanted.map(({ stack, roleConfig }) => {
-      const config = { ...configOf(project.name, cloud, answers), ...roleConfig(project.name) };
+      const config = { ...configOf(project.name, cloud, answers), ...roleConfig(project.name), ...git };
       return { stack, config, settings: loadStackConfig(project.name, config) };
     });
     signal.throwIfAborted();
@@ -155,6 +164,21 @@ async function requireFree(project: Project, stack: string, force: boolean): Pro
 function given(args: InitCall["args"]): Answers {
   const { image, flavor, externalNetwork, sshCidr, model, modelName } = args;
   return { image, flavor, "external-network": externalNetwork, "ssh-cidr": sshCidr, model, "model-name": modelName };
+}
+
+/** Who may push, where that is said. Throws SlipwayError E_USAGE for a file that cannot be read. */
+async function gitConfig(
+  project: string,
+  { deployKey, branch = "main" }: InitCall["args"],
+): Promise<Record<string, unknown>> {
+  if (deployKey === undefined) return {};
+  const key = (await readTextIfExists(deployKey))?.trim();
+  if (key === undefined) {
+    throw new SlipwayError("E_USAGE", `there is no file ${deployKey}`, {
+      hint: "Make a key with `ssh-keygen -t ed25519 -f deploy_key`, and name its public half.",
+    });
+  }
+  return { [`${project}:git`]: { branch, keys: [key] } };
 }
 
 /** As a stack's file has it. */

@@ -52,10 +52,10 @@ async function knownReleases(workspace: Workspace): Promise<KnownRelease[]> {
 }
 
 function requireRelease(releases: readonly KnownRelease[], text: string | undefined, stack: string): KnownRelease {
-  const found = releases.find(({ sequence }) => String(sequence) === text);
+  const found = releases.find(({ release }) => release === text);
   if (found !== undefined) return found;
   throw new SlipwayError("E_USAGE", `there is no release ${text ?? "named"} of ${stack}`, {
-    hint: `Choose two of ${releases.map(({ sequence }) => sequence).join(", ") || "those that are made"}.`,
+    hint: `Choose two of ${releases.map(({ release }) => release).join(", ") || "those that are made"}.`,
   });
 }
 
@@ -72,13 +72,28 @@ function tableOf(releases: readonly KnownRelease[]): string {
     .join("\n");
 }
 
-function rowOf({ sequence, at, by, kind, from, model, trial, payload, result, failure, ms }: KnownRelease): string[] {
+function rowOf({
+  release,
+  push,
+  at,
+  by,
+  kind,
+  from,
+  model,
+  trial,
+  payload,
+  result,
+  failure,
+  ms,
+}: KnownRelease): string[] {
   const beside = trial === undefined ? "" : ` + ${trial.model.version} (${trial.mode} ${trial.percent} %)`;
   return [
-    String(sequence),
+    release,
     at,
     by ?? "–",
-    from === undefined ? kind : `${kind} of ${from.stack} ${from.version}`,
+    [kind, from && `of ${from.stack} ${from.version}`, push && `of ${push.branch} ${push.commit.slice(0, 12)}`]
+      .filter(Boolean)
+      .join(" "),
     `${model.name} ${model.version} ${short(model.digest)}${beside}`,
     short(payload),
     failure === undefined ? result : `${result}: ${failure.phase}, ${failure.reason}`,

@@ -23,6 +23,11 @@ export const verb = declare({
 function sequenceOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  if (/^[1-9]\d{0,8}\.[1-9]\d{0,8}$/.test(text)) {
+    throw new SlipwayError("E_USAGE", `release ${text} was pushed to the host and is published nowhere`, {
+      hint: "Push its commit again, or roll back to a release without a dot.",
+    });
+  }
   throw new SlipwayError("E_USAGE", `${text} is no release`, {
     hint: "Write it like `slipway rollback production 3`.",
   });

@@ -34,6 +34,7 @@ const packages = [
   "e2fsprogs",
   "python3",
   "valkey-server",
+  "git",
   "zstd",
 ];
 

@@ -11,7 +11,9 @@ export async function rememberRelease(
   report: ReleaseReport,
   most = MOST_RELEASES,
 ): Promise<void> {
-  const others = (await readReleaseHistory(paths)).filter(({ sequence }) => sequence !== report.sequence);
+  const isSame = ({ sequence, push }: ReleaseReport) =>
+    sequence === report.sequence && push?.number === report.push?.number;
+  const others = (await readReleaseHistory(paths)).filter((one) => !isSame(one));
   const lines = [...others, report].slice(-most).map((one) => `${JSON.stringify(one)}\n`);
   await writeFileAtomic(paths.releaseHistory, lines.join(""), 0o644);
 }

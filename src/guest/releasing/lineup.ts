@@ -44,7 +44,7 @@ export function subjectsOf(manifest: Manifest, other: Manifest): Model[] {
 
 /** Whether hosts need change nothing but what their runtimes have in memory to go from one manifest to another. */
 export function changesModelsAlone(from: Manifest, to: Manifest): boolean {
-  const rest = ({ sequence, models, trial, gate, origin, ...others }: Manifest) => others;
+  const rest = ({ sequence, models, trial, gate, origin, push, ...others }: Manifest) => others;
   return isDeepStrictEqual(rest(from), rest(to));
 }
 

@@ -18,12 +18,13 @@ export class ReleaseProgress {
 
   /** @param serves the manifest that serves now; undefined on a host where nothing does yet */
   constructor(paths: GuestPaths, serves: Manifest | undefined, manifest: Manifest, phase: ReleasePhase = "fetch") {
-    const { sequence, origin, payload, trial } = manifest;
+    const { sequence, origin, push, payload, trial } = manifest;
     this.#paths = paths;
     this.#serves = serves;
     this.#report = {
       sequence,
       ...(origin && { origin }),
+      ...(push && { push }),
       payload: payload.digest,
       model: identityOf(defaultModel(manifest)),
       ...(trial && { trial: { model: identityOf(trial.model), traffic: trial.traffic } }),
@@ -72,8 +73,9 @@ export class ReleaseProgress {
 
   async #write(): Promise<void> {
     if (this.#serves === undefined) return;
-    const { sequence, payload } = this.#serves;
-    const serves = { sequence, payload: payload.digest, model: identityOf(defaultModel(this.#serves)) };
+    const { sequence, payload, push } = this.#serves;
+    const model = identityOf(defaultModel(this.#serves));
+    const serves = { sequence, payload: payload.digest, model, ...(push && { push }) };
     const status: ReleaseStatus = { schemaVersion: 1, serves, last: this.#report };
     await writeFileAtomic(this.#paths.releaseStatus, `${JSON.stringify(status)}\n`, 0o644).catch(tell);
   }

@@ -6,16 +6,16 @@ import { LOOK_FILE } from "../../serving/frontend/releases/look.ts";
 /** Whoever asks again so soon waits for so long. */
 const SHORTEST_PAUSE_MS = 100;
 
-/** Ends pauses early where the frontend was asked to wake the agent. Without a folder to watch, pauses are as long as they are. */
+/** Ends pauses early where somebody left a sign that the agent shall look. Without a folder to watch, pauses are as long as they are. */
 export class Wake {
-  readonly #folder: string;
-  #watcher: FSWatcher | undefined;
+  readonly #folders: readonly string[];
+  readonly #watchers = new Map<string, FSWatcher>();
   #isWoken = false;
   #onWake: (() => void) | undefined;
 
-  /** @param folder the frontend's state folder */
-  constructor(folder: string) {
-    this.#folder = folder;
+  /** @param folders where the sign is left: the frontend's state folder, the spool of pushes */
+  constructor(...folders: string[]) {
+    this.#folders = folders;
     this.#follow();
   }
 
@@ -35,24 +35,31 @@ export class Wake {
   }
 
   close(): void {
-    this.#watcher?.close();
-    this.#watcher = undefined;
+    for (const folder of this.#watchers.keys()) this.#leave(folder);
   }
 
-  /** The folder may come later than the agent, or be another one after a while: then it is watched from the next pause on. */
+  /** Folders may come later than the agent, or be others after a while: then they are watched from the next pause on. */
   #follow(): void {
-    if (this.#watcher) return;
-    try {
-      this.#watcher = watch(this.#folder, { persistent: false }, (event, file) => {
-        if (file === LOOK_FILE) {
-          this.#isWoken = true;
-          this.#onWake?.();
-        } else if (event === "rename" && file === basename(this.#folder)) {
-          this.close(); // it was removed
-        }
-      }).on("error", () => this.close());
-    } catch {
-      // there is no such folder yet
+    for (const folder of this.#folders) {
+      if (this.#watchers.has(folder)) continue;
+      try {
+        const watcher = watch(folder, { persistent: false }, (event, file) => {
+          if (file === LOOK_FILE) {
+            this.#isWoken = true;
+            this.#onWake?.();
+          } else if (event === "rename" && file === basename(folder)) {
+            this.#leave(folder); // it was removed
+          }
+        }).on("error", () => this.#leave(folder));
+        this.#watchers.set(folder, watcher);
+      } catch {
+        // there is no such folder yet
+      }
     }
+  }
+
+  #leave(folder: string): void {
+    this.#watchers.get(folder)?.close();
+    this.#watchers.delete(folder);
   }
 }

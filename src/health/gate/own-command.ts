@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
+import type { GateCheck } from "../../serving/judging/checks.ts";
 import { type Ending, runGuarded } from "../../serving/training/external/guarded-process.ts";
-import type { GateCheck } from "./checks.ts";
 
 /** So many of a command's last lines say why it refused. */
 const SHOWN_LINES = 20;

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -23,7 +23,8 @@ export async function unpackPackage(tar: Uint8Array, folder: string): Promise<vo
       if (type !== "file" || !/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) {
         throw new SlipwayError("E_MODEL_INVALID", `a model's package holds no ${type} ${JSON.stringify(name)}`);
       }
-      await writeFile(join(folder, name), await buffer(stream), { mode: 0o644 });
+      await writeFile(join(folder, name), await buffer(stream));
+      await chmod(join(folder, name), 0o644); // whatever the process' own mask
     };
     write().then(() => next(), next);
   });
@@ -43,11 +44,16 @@ export async function publishPackage(
   await addToModels(modelsDir, tar, digest);
   let version = "";
   await updateRegistry(modelsDir, (registry) => {
-    const versions = registry.models[name]?.versions ?? [];
-    version = versions.find((one) => one.digest === digest)?.version ?? nextVersion(registry, name);
+    version = versionOf(registry, name, digest);
     return useVersion(addVersion(registry, { name, version, digest }), name, version);
   });
   return { name, version, digest };
+}
+
+/** The version of a model that the registry knows by its digest, else the next free one. */
+export function versionOf(registry: Registry, name: string, digest: Digest): string {
+  const versions = registry.models[name]?.versions ?? [];
+  return versions.find((one) => one.digest === digest)?.version ?? nextVersion(registry, name);
 }
 
 /**
@@ -76,6 +82,7 @@ async function addToModels(modelsDir: string, tar: Uint8Array, digest: Digest): 
   const scratch = await mkdtemp(join(modelsDir, "unpack-"));
   try {
     await unpackPackage(tar, scratch);
+    await chmod(scratch, 0o755); // as what is released: the judge of a push compares with it
     await rename(scratch, folder);
   } catch (error) {
     await rm(scratch, { recursive: true, force: true });

@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { messageOf, SlipwayError } from "../../common/errors.ts";
-import { classOf, decide, type ModelCard, type RowForm, takesRows } from "../../serving/models/card.ts";
-import { loadPackage } from "../../serving/models/verify.ts";
-import { floatRows, numbersIn } from "../../serving/tensors/raw-tensor.ts";
-import { type NumberTable, parseNumbers } from "../../serving/training/data/csv.ts";
+import { classOf, decide, type ModelCard, type RowForm, takesRows } from "../models/card.ts";
+import { loadPackage } from "../models/verify.ts";
+import { floatRows, numbersIn } from "../tensors/raw-tensor.ts";
+import { type NumberTable, parseNumbers } from "../training/data/csv.ts";
 import type { Accuracy } from "./checks.ts";
 
 /** Rows that are computed together. */

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { chmod, cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -94,7 +94,7 @@ describe.skipIf(skip !== undefined)(`development and production${skip === undefi
     await readOnTo("slipway up");
     const file = join(slipway.projectRoot, "stacks/Pulumi.production.yaml");
     const { config } = parse(await readFile(file, "utf8"));
-    const accuracy = { table: "models/diabetes/development/data.csv", target: "class", min: 0.7, maxDrop: 0.06 };
+    const accuracy = { table: "models/diabetes/development/data.csv", target: "class", min: 0.7, maxDrop: 0.07 };
     await writeFile(file, stringify({ config: { ...config, "slipway:gate": { watchSeconds: 1, accuracy } } }));
     const said = await readOnTo("slipway train");
     expect(said).toMatch(/development serves:[\s\S]*production serves:/);
@@ -107,7 +107,10 @@ describe.skipIf(skip !== undefined)(`development and production${skip === undefi
     url = result.url;
     load = constantLoad<string>(
       async (agent) => {
-        const { status, text } = await askOnce(agent, `${url}/v1/predict`, { body: row });
+        const { status, text } = await askOnce(agent, `${url}/v1/predict`, {
+          body: row,
+          signal: AbortSignal.timeout(20_000),
+        });
         if (status !== 200) throw new Error(`${status} ${text}`);
         return JSON.parse(text).model.digest;
       },
@@ -130,10 +133,10 @@ describe.skipIf(skip !== undefined)(`development and production${skip === undefi
   it("a push with the deploy key is released, and whoever pushed reads the gate's result", async () => {
     const said = await readOnTo("slipway down");
     expect(said).toMatch(/remote: slipway: passed accuracy: accuracy 0\.8118 \(621 of 765 rows\)/);
-    expect(said).toMatch(/remote: slipway: production serves diabetes 2\.1, release 3\.1, after/);
+    expect(said).toMatch(/remote: slipway: production serves diabetes 2\.1, release 2\.1, after/);
     expect(await served()).toMatchObject({ version: "2.1" });
     const { releases } = (await slipway.run(["releases", "production"])).result;
-    expect(releases.at(-1)).toMatchObject({ release: "3.1", kind: "push", result: "passed", push: { branch: "main" } });
+    expect(releases.at(-1)).toMatchObject({ release: "2.1", kind: "push", result: "passed", push: { branch: "main" } });
   });
 
   it("another branch, a model that the gate refuses, and a shell are refused with the reason; the branch stays", async () => {
@@ -141,10 +144,13 @@ describe.skipIf(skip !== undefined)(`development and production${skip === undefi
     expect(other.output).toContain("remote: slipway: the branch experiment is not released here: main alone is");
     expect(other.status).toBe(1);
 
-    const worse = join(slipway.projectRoot, "models/diabetes/production");
-    await cp(worse, join(slipway.projectRoot, "diabetes"), { recursive: true });
-    const refused = await type("cd diabetes && git add . && git commit -qm worse && git push production main");
-    expect(refused.output).toMatch(/remote: slipway: refused drop: accuracy 0\.7503 .*the model that serves 0\.8118/);
+    // hardly trained
+    const data = ["--data", "models/diabetes/development/data.csv"];
+    await slipway.run(["train", ...data, "--network", "snic", "--epochs", "1", "--output", "worse"]);
+    const refused = await type(
+      "cd diabetes && git rm -qr . && cp ../worse/* . && git add . && git commit -qm worse && git push production main",
+    );
+    expect(refused.output).toMatch(/remote: slipway: refused (accuracy|drop): accuracy 0\.\d+ /);
     expect(refused.output).toContain("still serves, and the branch stays where it is");
     expect(refused.status).toBe(1);
     expect(await served()).toMatchObject({ version: "2.1" });

@@ -59,6 +59,8 @@ async function pushedManifest(
     ...manifest,
     sequence,
     models: [{ name, version, digest, path: "", size: 0 }, ...manifest.models.slice(1)],
+    // an `up` may have let through what clients have to ask otherwise; nobody has said so of this one
+    ...(manifest.gate && { gate: { ...manifest.gate, allowNewInputs: false } }),
     origin: { kind: "push", by, at },
     push: { number, branch, commit, request: id },
   };

@@ -7,7 +7,7 @@ import { readGenerations } from "../src/components/generations.ts";
 import { lookUp } from "../src/components/look-ups.ts";
 import { ModelServer, type ModelServerArgs } from "../src/components/model-server.ts";
 import { plannedHosts } from "../src/components/planned-hosts.ts";
-import { readLoginPublicKey, readPublication } from "../src/components/publication.ts";
+import { findPublication, readLoginPublicKey, readPublication } from "../src/components/publication.ts";
 
 /** What a stack can be made of, by the name that its configuration says. */
 const topologies: Record<StackConfig["topology"], (args: ModelServerArgs) => ModelServer> = {
@@ -22,6 +22,8 @@ const stack = pulumi.getStack();
 /** The outputs of the stack. */
 async function program(): Promise<ModelServer["outputs"]> {
   const config = loadStackConfig(project, pulumi.runtime.allConfig());
+  // names that stand for nothing are told of before there is anything to make
+  if ((await findPublication(projectRoot, stack)) === undefined) await lookUp(config, true);
   const publication = await readPublication(projectRoot, stack);
   const loginPublicKey = await readLoginPublicKey(projectRoot);
   const record = await readGenerations(stackHome(projectRoot, stack));

@@ -28,10 +28,10 @@ const GRACE_MS = 2000;
 const STREAM_GRACE_MS = 500;
 
 /**
- * Ends a process group when its input ends without the word `done`: that is when this process dies, however it does. The kernel's parent
- * death signal reaches the command alone and not what it started.
+ * Ends the process group that it is told first when its input ends without the word `done`: that is when this process dies, however it does.
+ * The kernel's parent death signal reaches the command alone and not what it started.
  */
-const guardScript = `read -r word; [ "$word" = done ] || kill -s KILL -- "-$1" 2>/dev/null`;
+const guardScript = `read -r group || exit 0; read -r word; [ "$word" = done ] || kill -s KILL -- "-$group" 2>/dev/null`;
 
 /**
  * Runs a command in a process group of its own and waits for its end. Nothing of the group is left then: not after an exit, not after
@@ -40,14 +40,17 @@ const guardScript = `read -r word; [ "$word" = done ] || kill -s KILL -- "-$1" 2
 export async function runGuarded({ command, cwd, env, timeoutMs, signal, onLine }: GuardedCommand): Promise<Ending> {
   const [program, ...rest] = command as [string, ...string[]];
   if (signal?.aborted) return { kind: "aborted" };
+  // before the command: it takes a moment to start, in which this process may be killed
+  const guard = startGuard();
   let child: ChildProcess;
   try {
     child = spawn(program, rest, { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
   } catch (error) {
+    guard.stdin?.end();
     return { kind: "not started", reason: messageOf(error) }; // e.g. a null byte in an argument
   }
   const { pid } = child;
-  const guard = pid === undefined ? undefined : startGuard(pid);
+  if (pid !== undefined) guard.stdin?.write(`${pid}\n`);
   for (const source of ["stdout", "stderr"] as const) {
     const reader = new LineReader((line) => onLine(line, source));
     child[source]?.on("data", (bytes: Buffer) => reader.push(bytes)).on("end", () => reader.end());
@@ -70,12 +73,12 @@ export async function runGuarded({ command, cwd, env, timeoutMs, signal, onLine 
     clearTimeout(kill);
     signal?.removeEventListener("abort", onAbort);
     endGroup(pid, "SIGKILL"); // what it left behind
-    guard?.stdin?.end("done\n");
+    guard.stdin?.end(pid === undefined ? "" : "done\n");
   }
 }
 
-function startGuard(group: number): ChildProcess {
-  const guard = spawn("/bin/sh", ["-c", guardScript, "guard", String(group)], {
+function startGuard(): ChildProcess {
+  const guard = spawn("/bin/sh", ["-c", guardScript, "guard"], {
     detached: true, // Ctrl-C on a terminal must not end it before its time
     env: {},
     stdio: ["pipe", "ignore", "ignore"],

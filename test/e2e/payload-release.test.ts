@@ -1,4 +1,5 @@
 import { cp, readFile, rm, writeFile } from "node:fs/promises";
+import { Agent } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkGrpc } from "../../src/health/check-grpc.ts";
@@ -36,7 +37,11 @@ describe.skipIf(skip !== undefined)(`payloads released under load${skip === unde
     return ended;
   };
   const frontend = () => join(slipway.projectRoot, "src/serving/main-frontend.ts");
-  const payload = async () => ((await (await fetch(`${url}/version`)).json()) as { payload: string }).payload;
+  /** On a connection of its own: one that is kept may be idle for as long as a frontend that ends waits for its next question. */
+  const payload = async () => {
+    const { text } = await askOnce(new Agent({ keepAlive: false }), `${url}/version`);
+    return (JSON.parse(text) as { payload: string }).payload;
+  };
   const load = () =>
     constantLoad(
       (agent, turn) =>

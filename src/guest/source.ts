@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chmod, mkdir, mkdtemp, open, rename, rm } from "node:fs/promises";
+import { chmod, type FileHandle, mkdir, mkdtemp, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Digest } from "../common/digest.ts";
@@ -18,7 +18,8 @@ export interface FileRef {
 /** What trying again does not change: an answer, or a disk that takes no more. */
 class Refused extends Error {}
 
-const TRY_TIMEOUT_MS = 120_000;
+/** A try that nothing comes of for so long is over. */
+const SILENCE_MS = 30_000;
 const PAUSE_MS = 1000;
 
 /**
@@ -84,43 +85,104 @@ function unpackable(path: string): (cause: unknown) => never {
 }
 
 /**
- * Network errors, 408, 429 and 5xx are tried again until the deadline; every other answer ends it at once, and so does a file that cannot be
- * written.
+ * Network errors, 408, 429 and 5xx are tried again until the deadline, from where the last try broke off; every other answer ends it at once,
+ * and so does a file that cannot be written.
  */
 async function download(url: string, ref: FileRef, file: string, timeoutMs: number): Promise<void> {
   const deadline = performance.now() + timeoutMs;
-  for (;;) {
-    try {
-      return await downloadOnce(url, ref, file);
-    } catch (error) {
-      if (error instanceof Refused) throw error;
-      if (performance.now() + PAUSE_MS > deadline) {
-        throw new Error(`gave up fetching ${url} after ${Math.round(timeoutMs / 1000)} s: ${causeOf(error)}`);
+  const arriving = await ArrivingFile.open(file, url);
+  try {
+    for (;;) {
+      try {
+        return await bringRest(url, ref, arriving);
+      } catch (error) {
+        if (error instanceof Refused) throw error;
+        if (performance.now() + PAUSE_MS > deadline) {
+          throw new Error(`gave up fetching ${url} after ${Math.round(timeoutMs / 1000)} s: ${causeOf(error)}`);
+        }
+        await sleep(PAUSE_MS);
       }
-      await sleep(PAUSE_MS);
     }
+  } finally {
+    await arriving.close();
   }
 }
 
-async function downloadOnce(url: string, ref: FileRef, file: string): Promise<void> {
-  const answer = await fetchSource(url, { signal: AbortSignal.timeout(TRY_TIMEOUT_MS) });
-  if (!answer.ok || answer.body === null) {
-    const reason = `${url} answered ${answer.status}`;
-    throw [408, 429].includes(answer.status) || answer.status >= 500 ? new Error(reason) : new Refused(reason);
-  }
-  const hash = createHash("sha256");
-  const unwritable = (cause: unknown) => {
-    throw new Refused(`what comes from ${url} cannot be written: ${messageOf(cause)}`, { cause });
-  };
-  const handle = await open(file, "w", 0o600).catch(unwritable);
+/** Asks for what has not come yet (RFC 9110, 14.2): a server that knows no ranges, or has something else by now, sends all of it. */
+async function bringRest(url: string, ref: FileRef, arriving: ArrivingFile): Promise<void> {
+  const silence = new AbortController();
+  const late = () => silence.abort(new Error(`nothing came for ${SILENCE_MS / 1000} s`));
+  const timer = setTimeout(late, SILENCE_MS);
   try {
-    for await (const chunk of answer.body) {
-      hash.update(chunk);
-      await handle.writeFile(chunk).catch(unwritable);
+    const from = arriving.size;
+    const headers = from > 0 ? { range: `bytes=${from}-` } : undefined;
+    const answer = await fetchSource(url, { ...(headers && { headers }), signal: silence.signal });
+    if (answer.status === 416) await arriving.beginAnew();
+    if (!answer.ok || answer.body === null) {
+      const reason = `${url} answered ${answer.status}`;
+      const mayPass = [408, 416, 429].includes(answer.status) || answer.status >= 500;
+      throw mayPass ? new Error(reason) : new Refused(reason);
     }
+    const goesOn = from > 0 && answer.status === 206;
+    if (from > 0 && !goesOn) await arriving.beginAnew();
+    for await (const chunk of answer.body) {
+      timer.refresh();
+      await arriving.append(chunk);
+    }
+    const digest = arriving.digest();
+    if (digest === ref.digest) return;
+    const reason = `${url} has the digest ${digest}, the manifest names ${ref.digest}`;
+    if (!goesOn) throw new Refused(reason);
+    await arriving.beginAnew(); // its parts may be of two files
+    throw new Error(reason);
   } finally {
-    await handle.close();
+    clearTimeout(timer);
   }
-  const digest = `sha256:${hash.digest("hex")}`;
-  if (digest !== ref.digest) throw new Refused(`${url} has the digest ${digest}, the manifest names ${ref.digest}`);
+}
+
+/** A file as far as it has come. */
+class ArrivingFile {
+  readonly #handle: FileHandle;
+  readonly #url: string;
+  #hash = createHash("sha256");
+  #size = 0;
+
+  private constructor(handle: FileHandle, url: string) {
+    this.#handle = handle;
+    this.#url = url;
+  }
+
+  static async open(file: string, url: string): Promise<ArrivingFile> {
+    return new ArrivingFile(await open(file, "a", 0o600).catch((cause: unknown) => unwritable(url, cause)), url);
+  }
+
+  /** Bytes. */
+  get size(): number {
+    return this.#size;
+  }
+
+  async append(chunk: Uint8Array): Promise<void> {
+    await this.#handle.appendFile(chunk).catch((cause: unknown) => unwritable(this.#url, cause));
+    this.#hash.update(chunk);
+    this.#size += chunk.length;
+  }
+
+  /** Of all that has come. */
+  digest(): Digest {
+    return `sha256:${this.#hash.copy().digest("hex")}`;
+  }
+
+  async beginAnew(): Promise<void> {
+    await this.#handle.truncate(0);
+    this.#hash = createHash("sha256");
+    this.#size = 0;
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+}
+
+function unwritable(url: string, cause: unknown): never {
+  throw new Refused(`what comes from ${url} cannot be written: ${messageOf(cause)}`, { cause });
 }

@@ -46,6 +46,10 @@ it("deaths that a release brought about are its own", () => {
   // what failed may have taken its runtimes down a moment after its end
   expect(failingAmong(runtimes, [ended(21, "kept"), ended(21, "passed")], NOW)).toBe(0);
   expect(failingAmong(runtimes, [ended(31, "kept"), ended(31, "passed")], NOW)).toBe(2);
+  // but not once another one has passed its watch
+  const watched = { ...ended(21, "passed"), ms: { fetch: 1000, watch: 2000 } };
+  expect(failingAmong(runtimes, [ended(25, "kept"), ended(25, "passed"), watched], NOW)).toBe(2);
+  expect(failingAmong(runtimes, [watched, ended(21, "kept"), ended(21, "passed")], NOW)).toBe(0);
 });
 
 it("a release after one that failed under it finds it failing still, for a while", () => {

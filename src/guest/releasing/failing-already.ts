@@ -36,12 +36,15 @@ export async function failingRuntimes(
 
 /** The same of what is known: runtimes' deaths, and the last releases. */
 export function failingAmong(runtimes: readonly UnitDeaths[], history: readonly ReleaseReport[], now: number): number {
-  const since = Math.max(now - RECENT_MS, ...history.map(overAt));
+  // one that passed its watch did so with nothing of those before it left; what restores is not watched
+  const proven = history.findLastIndex(({ result, ms }) => result === "passed" && ms.watch !== undefined);
+  const lately = history.slice(Math.max(0, proven));
+  const since = Math.max(now - RECENT_MS, ...lately.map(overAt));
   const died = runtimes.filter(({ lastAt }) => lastAt !== undefined && lastAt > since);
   const only = died.length === 1 && runtimes.length === 1 ? died[0] : undefined;
   if (died.length >= FEWEST || (only && only.count >= FEWEST)) return died.length;
   // a release that failed just now began so, and nothing has changed since
-  const failed = history.findLast(({ result }) => result === "kept");
+  const failed = lately.findLast(({ result }) => result === "kept");
   return failed && endOf(failed) > now - RECENT_MS ? (failed.figures[FAILING_BEFORE] ?? 0) : 0;
 }
 

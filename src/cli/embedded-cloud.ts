@@ -4,7 +4,7 @@ import { keptHypervisor } from "../cloud/choose-hypervisor.ts";
 import { daemonStatus, destroyCloud, startDaemon } from "../cloud/control.ts";
 import type { DaemonInfo, HypervisorChoice } from "../cloud/daemon-info.ts";
 import { guestsRefused, lastingObstacles } from "../cloud/hypervisors/nspawn/probe.ts";
-import { imageKinds } from "../cloud/images/kinds.ts";
+import { imageKinds, kindsWith } from "../cloud/images/kinds.ts";
 import type { Leftover } from "../cloud/leftovers.ts";
 import { SlipwayError } from "../common/errors.ts";
 import { namesIn } from "../common/files.ts";
@@ -61,7 +61,7 @@ async function ensureGuestsCanRun(
 ): Promise<void> {
   const obstacles = await lastingObstacles(stateDir);
   if (obstacles.length === 0) {
-    await prepareGuests(reporter, containers ? ["usual", "containers"] : await imageKinds(stateDir));
+    await prepareGuests(reporter, containers ? kindsWith(true) : await imageKinds(stateDir));
   }
   if (obstacles.length > 0 && wanted !== "auto") throw guestsRefused(obstacles);
 }

@@ -58,6 +58,7 @@ export async function expectationOfPublished(
   return expectationOf(model.name, model.digest, await readPackage(await publishedModel(place, model)));
 }
 
-function expectationOf(name: string, digest: Digest, { card, golden }: AnyPackage): Expectation {
+/** What an endpoint must answer that serves this package under a name. */
+export function expectationOf(name: string, digest: Digest, { card, golden }: AnyPackage): Expectation {
   return { digest, ...probeOf(name, card, golden) };
 }

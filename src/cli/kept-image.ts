@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { StackConfig } from "../components/config.ts";
 import { readGenerations } from "../components/generations.ts";
+import { generationName } from "../components/host-contexts.ts";
 import type { Engine, StackReference } from "../engine/engine.ts";
 
 const madeFrom = z.object({ image: z.string(), imageId: z.string(), generation: z.string() });
@@ -18,7 +19,7 @@ export function withKeptImage(
   const kept = async (stack: StackReference): Promise<StackReference> => {
     if ((await readGenerations(stackHome)) !== undefined) return stack;
     const { data } = madeFrom.safeParse(await engine.outputs(stack));
-    const same = data?.image === config.image && data.generation === `g${config.generation}`;
+    const same = data?.image === config.image && data.generation === generationName(config.generation);
     if (!same || config.imageId !== undefined) return stack;
     return { ...stack, configOverrides: { ...stack.configOverrides, [`${stack.project}:imageId`]: data.imageId } };
   };

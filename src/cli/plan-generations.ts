@@ -6,6 +6,7 @@ import {
   type WantedGeneration,
   wantedGeneration,
 } from "../components/generations.ts";
+import { serverName } from "../components/host-contexts.ts";
 import { type HostSource, wantedHost } from "../components/planned-hosts.ts";
 import { findPublication } from "../components/publication.ts";
 import { stackTag } from "../components/tags.ts";
@@ -60,7 +61,7 @@ export async function planGenerations(
   if (host !== undefined || !(await isMade(workspace, next))) {
     const flavor = host?.flavor ?? (await flavorNamed(workspace, config.flavor));
     const needsAddress = options.delivery.bring !== undefined || config.aiengine !== undefined;
-    await requireRoom(workspace.session, `server-g${next}`, flavor, needsAddress && config.sshJumpHost === undefined);
+    await requireRoom(workspace.session, serverName(next), flavor, needsAddress && config.sshJumpHost === undefined);
   }
   const record = host === undefined ? kept : withGeneration(kept, host.made);
   return { record: await writeGenerations(stackHome, record), next };
@@ -73,13 +74,13 @@ export async function plannedRenewal(workspace: Workspace): Promise<string[]> {
   if (source === undefined || record === undefined) return [];
   const wanted = wantedGeneration(record, (number) => wantedHost(source, number), workspace.config.generation);
   const old = record.hosts.filter(({ number }) => number !== record.live && number !== wanted.number);
-  const removed = old.map(({ number }) => `server-g${number}, which an earlier run left, is removed`);
+  const removed = old.map(({ number }) => `${serverName(number)}, which an earlier run left, is removed`);
   return [...removed, ...renewalLines(record.live, wanted)];
 }
 
 function renewalLines(live: number, wanted: WantedGeneration): string[] {
   if (wanted.number === live) return [];
-  const [old, made] = [`server-g${live}`, `server-g${wanted.number}`];
+  const [old, made] = [serverName(live), serverName(wanted.number)];
   const then = `${made} is created, asked, gets the address and is watched, then ${old} is removed`;
   if (wanted.made) return [`a new generation, ${made} beside ${old}, goes on: ${then}`];
   return [`a new generation, ${made} beside ${old}, because ${wanted.reasons.join(", ")}: ${then}`];
@@ -94,7 +95,7 @@ async function hostSource(local: LocalStack): Promise<HostSource | undefined> {
 
 async function isMade({ session, reference, stack }: Workspace, number: number): Promise<boolean> {
   const metadata = { slipway: stackTag(reference.project, stack) };
-  return (await listServers(session, { name: `server-g${number}`, metadata })).length > 0;
+  return (await listServers(session, { name: serverName(number), metadata })).length > 0;
 }
 
 /** A wanted host with the image and flavor that the configuration's names stand for now. */

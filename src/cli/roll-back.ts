@@ -6,7 +6,7 @@ import { publishedModel } from "../release/published-model.ts";
 import type { StackLock } from "../release/stack-lock.ts";
 import { readPackage } from "../serving/models/package.ts";
 import { demandsBeside } from "./gate-here.ts";
-import { expectationOfPublished } from "./given-model.ts";
+import { expectationOf } from "./given-model.ts";
 import { termsOf } from "./release-terms.ts";
 import { carryOut, openServingStack, type Released } from "./serving-stack.ts";
 import type { Reporter } from "./ui/reporter.ts";
@@ -29,10 +29,10 @@ export async function rollBack(
   const target = wanted === undefined && pushed ? followed : await releaseToReturnTo(workspace, followed, wanted);
   const model = defaultModel(target);
   const expectation = await reporter.phase("model", `${model.name} version ${model.version}`, async ({ note }) => {
-    const { card } = await readPackage(await publishedModel(place, model));
+    const published = await readPackage(await publishedModel(place, model));
     // who names a release means what its clients asked
-    for (const demand of await demandsBeside(reporter, place, defaultModel(followed), card)) note(demand);
-    return expectationOfPublished(place, model);
+    for (const demand of await demandsBeside(reporter, place, defaultModel(followed), published.card)) note(demand);
+    return expectationOf(model.name, model.digest, published);
   });
   const { payload, models } = target;
   const terms = termsOf(workspace, "rollback", { watchSeconds });

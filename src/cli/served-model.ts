@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { bearer } from "../common/bearer.ts";
 import { SlipwayError } from "../common/errors.ts";
 import { fetchHostModel } from "../release/host-model.ts";
 import { storedModel, unpackedModel } from "../release/published-model.ts";
@@ -49,7 +50,7 @@ export async function servedModel(workspace: Workspace): Promise<ServedModel> {
 async function defaultModelAt(url: string, token: string | undefined): Promise<ModelIdentity | undefined> {
   try {
     const answer = await fetch(`${url}/v1/models`, {
-      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+      headers: bearer(token),
       signal: AbortSignal.timeout(ASK_MS),
     });
     return modelsAnswer.parse(await answer.json()).models.find((model) => model.default);

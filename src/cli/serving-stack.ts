@@ -1,5 +1,6 @@
 import { SlipwayError } from "../common/errors.ts";
 import type { StackConfig } from "../components/config.ts";
+import { generationName } from "../components/host-contexts.ts";
 import type { Manifest } from "../guest/manifest.ts";
 import type { Origin } from "../guest/release-terms.ts";
 import type { Expectation } from "../health/check-endpoint.ts";
@@ -120,7 +121,7 @@ export function pendingHostChanges(config: StackConfig, outputs: StackOutputs): 
     image: config.image,
     flavor: config.flavor,
     frontendPort: config.frontendPort,
-    generation: `g${config.generation}`,
+    generation: generationName(config.generation),
   };
   return Object.entries(wanted).flatMap(([name, value]) => {
     const is = outputs[name as keyof StackOutputs];

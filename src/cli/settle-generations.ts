@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { writeFileAtomic } from "../common/files.ts";
 import type { Generations } from "../components/generations.ts";
+import { serverName } from "../components/host-contexts.ts";
 import { RECORDED_ONLY } from "../components/planned-hosts.ts";
 import { stackTag } from "../components/tags.ts";
 import type { StackReference } from "../engine/engine.ts";
@@ -31,7 +32,7 @@ export async function settleGenerations(
 ): Promise<Generations> {
   const gone = before.hosts.filter(({ number }) => !record.hosts.some((host) => host.number === number));
   if (gone.length === 0) return record;
-  const names = gone.map(({ number }) => `server-g${number}`);
+  const names = gone.map(({ number }) => serverName(number));
   const servers = await serversOf(workspace, names);
   await reporter.phase("stop", `${names.join(", ")} shut down`, () =>
     Promise.all(servers.map(({ id }) => ensureServerStopped(workspace.session, id, { signal }))),
@@ -68,11 +69,11 @@ async function removeGone(
   reporter: Reporter,
   names: string[],
   signal: AbortSignal,
-): Promise<StackOutputs> {
-  return reporter.phase("retire", `${names.join(", ")} removed`, async ({ note }) => {
+): Promise<void> {
+  await reporter.phase("retire", `${names.join(", ")} removed`, async ({ note }) => {
     const updated = await engine.up(recordedOnly(reference), { onEvent: showEngine(reporter), signal });
     note(summary(updated.changes));
-    return requireStackOutputs(updated.outputs);
+    requireStackOutputs(updated.outputs);
   });
 }
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { SlipwayError } from "../common/errors.ts";
 import { readGenerations } from "../components/generations.ts";
+import { generationName, serverName } from "../components/host-contexts.ts";
 import { serverRoles } from "../components/roles.ts";
 
 /** What differs from generation to generation. */
@@ -50,9 +51,9 @@ export function eachGeneration(outputs: StackOutputs): StackOutputs[] {
  * @throws SlipwayError E_UPDATE_FAILED where the stack has none of this number
  */
 export function requireGeneration(outputs: StackOutputs, number: number): StackOutputs {
-  const found = eachGeneration(outputs).find(({ generation }) => generation === `g${number}`);
+  const found = eachGeneration(outputs).find(({ generation }) => generation === generationName(number));
   if (found !== undefined) return found;
-  throw new SlipwayError("E_UPDATE_FAILED", `the stack cannot serve yet: it has no server-g${number}`, {
+  throw new SlipwayError("E_UPDATE_FAILED", `the stack cannot serve yet: it has no ${serverName(number)}`, {
     hint: "Run `slipway up` without --target; a program of your own must export what stacks/index.ts does.",
   });
 }
@@ -60,7 +61,8 @@ export function requireGeneration(outputs: StackOutputs, number: number): StackO
 /** The outputs of the hosts that serve; those of the newest where none is remembered. */
 export async function liveOutputs(stackHome: string, outputs: StackOutputs): Promise<StackOutputs> {
   const live = (await readGenerations(stackHome))?.live;
-  return eachGeneration(outputs).find(({ generation }) => generation === `g${live}`) ?? outputs;
+  if (live === undefined) return outputs;
+  return eachGeneration(outputs).find(({ generation }) => generation === generationName(live)) ?? outputs;
 }
 
 /** The address that clients use. */

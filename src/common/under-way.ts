@@ -48,6 +48,11 @@ export class UnderWay<T> {
     return place;
   }
 
+  /** All that is under way now, oldest first. */
+  items(): T[] {
+    return [...this.places()].map(({ item }) => item);
+  }
+
   /** Oldest first; what is visited may leave meanwhile. */
   *places(): Generator<Place<T>> {
     for (let place = this.#oldest; place; ) {

@@ -9,7 +9,7 @@ type Publication = Pick<PublicationRecord, "sourceUrl" | "publicKey">;
 export function serverContext(stack: string, config: StackConfig, publication: Publication): HostContext {
   const { sourceUrl, publicKey } = publication;
   const { frontendPort } = config;
-  const generation = `g${config.generation}`;
+  const generation = generationName(config.generation);
   return { stack, host: "server", generation, roles: serverRoles, sourceUrl, publicKey, frontendPort };
 }
 
@@ -18,6 +18,16 @@ const byTopology: Record<StackConfig["topology"], (typeof serverContext)[]> = { 
 /** The same of each host that a stack's topology has. */
 export function hostContexts(stack: string, config: StackConfig, publication: Publication): HostContext[] {
   return byTopology[config.topology].map((contextOf) => contextOf(stack, config, publication));
+}
+
+/** What a generation of a stack's hosts is called, as in `g2`. */
+export function generationName(number: number): string {
+  return `g${number}`;
+}
+
+/** The name in the cloud of the one host of the topology `server`, in a generation. */
+export function serverName(number: number): string {
+  return hostName({ host: "server", generation: generationName(number) });
 }
 
 /** A host's name in the cloud. */

@@ -5,7 +5,7 @@ import { Firewall } from "./firewall.ts";
 import { FloatingAddress } from "./floating-address.ts";
 import type { GenerationHost } from "./generations.ts";
 import { Host } from "./host.ts";
-import { hostName } from "./host-contexts.ts";
+import { generationName, serverName } from "./host-contexts.ts";
 import { Network } from "./network.ts";
 import { keypairName, stackTag } from "./tags.ts";
 
@@ -64,11 +64,11 @@ export class ModelServer extends pulumi.ComponentResource {
       parent,
     );
     const generations = hosts.map(({ number, image, flavor, frontendPort, ...made }): GenerationOutputs => {
-      const generation = `g${number}`;
+      const generation = generationName(number);
       const { server, port, fixedIp } = new Host(
-        hostName({ host: "server", generation }),
+        serverName(number),
         {
-          name: hostName({ host: "server", generation }),
+          name: serverName(number),
           imageId: made.imageId,
           flavorId: made.flavorId,
           // the key pair itself is waited for
@@ -81,8 +81,10 @@ export class ModelServer extends pulumi.ComponentResource {
         },
         parent,
       );
-      const [serverId, serverName, portId] = [server.id, server.name, port.id];
-      return { generation, serverId, serverName, portId, fixedIp, image, imageId: made.imageId, flavor, frontendPort };
+      return {
+        ...{ generation, image, imageId: made.imageId, flavor, frontendPort },
+        ...{ serverId: server.id, serverName: server.name, portId: port.id, fixedIp },
+      };
     });
     this.address = new FloatingAddress("address", { pool: config.externalNetwork, network, tag }, parent);
     const newest = generations.at(-1);

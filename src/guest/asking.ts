@@ -1,4 +1,5 @@
 import { request as httpRequest } from "node:http";
+import { bearer } from "../common/bearer.ts";
 import { causeOf } from "../common/errors.ts";
 
 const REQUEST_MS = 15_000;
@@ -28,7 +29,7 @@ export type Ask = (url: string, body?: unknown) => Promise<unknown>;
  * @param socket path of the unix socket where it is asked, whatever the URL's host
  */
 export function askingAs(token: string | undefined, socket?: string): Ask {
-  const credentials: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const credentials = bearer(token);
   return async (url, body) => {
     let answer: Answer;
     try {

@@ -1,6 +1,7 @@
 import { type KeyObject, sign, verify } from "node:crypto";
 import { z } from "zod";
-import { digestSchema as digest, fileRef } from "./file-ref.ts";
+import { digestSchema as digest } from "../common/digest-schema.ts";
+import { fileRef } from "./file-ref.ts";
 import { gateSchema, originSchema, pushSchema, trafficSchema } from "./release-terms.ts";
 import { hostSettingsSchema } from "./settings.ts";
 

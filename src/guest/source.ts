@@ -115,8 +115,8 @@ async function bringRest(url: string, ref: FileRef, arriving: ArrivingFile): Pro
   const timer = setTimeout(late, SILENCE_MS);
   try {
     const from = arriving.size;
-    const headers = from > 0 ? { range: `bytes=${from}-` } : undefined;
-    const answer = await fetchSource(url, { ...(headers && { headers }), signal: silence.signal });
+    const range = from > 0 && { headers: { range: `bytes=${from}-` } };
+    const answer = await fetchSource(url, { ...range, signal: silence.signal });
     if (answer.status === 416) await arriving.beginAnew();
     if (!answer.ok || answer.body === null) {
       const reason = `${url} answered ${answer.status}`;

@@ -54,10 +54,15 @@ function workerUnit(number: number): string {
   return `slipway-worker@${number}.service`;
 }
 
-export function runtimeUnits(runtimes: Runtimes): string[] {
+/** The host's runtimes, each by its group and its number in it. */
+export function runtimeInstances(runtimes: Runtimes): string[] {
   return runtimes.flatMap(({ name, replicas }) =>
-    Array.from({ length: replicas }, (_, replica) => runtimeUnit(`${name}-${replica}`)),
+    Array.from({ length: replicas }, (_, replica) => `${name}-${replica}`),
   );
+}
+
+export function runtimeUnits(runtimes: Runtimes): string[] {
+  return runtimeInstances(runtimes).map(runtimeUnit);
 }
 
 /** @param instance a runtime's group and its number in it, as in the name of its socket */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { bearer } from "../common/bearer.ts";
 import { causeOf, SlipwayError } from "../common/errors.ts";
 import { differenceOf, elementsIn, type Probe } from "../serving/models/probe.ts";
 
@@ -106,7 +107,7 @@ function parsed(text: string): unknown {
 }
 
 function askingAs(token: string | undefined) {
-  const credentials = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const credentials = bearer(token);
   // each on a connection of its own: those from before a floating IP moved lead to where it led
   const alone = { connection: "close" };
   return async (url: string, signal: AbortSignal, body?: unknown): Promise<{ status: number; text: string }> => {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { bearer } from "../common/bearer.ts";
 import { type ReleaseReport, type ReleaseStatus, releaseReport, releaseStatus } from "../guest/release-progress.ts";
 
 const PAUSE_MS = 60;
@@ -30,7 +31,7 @@ export async function readReleases(url: string, asked: Asked = {}): Promise<Rele
 
 /** Has a host look at once at what is published. It looks by itself every few seconds: nothing depends on this. */
 export async function wakeHost(url: string, { signal, token }: Asked = {}): Promise<void> {
-  await fetch(`${url}/v1/release/look`, { method: "POST", headers: headersOf(token), signal: limited(signal) })
+  await fetch(`${url}/v1/release/look`, { method: "POST", headers: bearer(token), signal: limited(signal) })
     .then((answer) => answer.arrayBuffer())
     .catch(() => undefined);
 }
@@ -99,10 +100,6 @@ async function reportOn(sequence: number, last: ReleaseReport, { url, ...asked }
   return own ?? (last.sequence === sequence ? undefined : last);
 }
 
-function headersOf(token: string | undefined): Record<string, string> {
-  return token === undefined ? {} : { authorization: `Bearer ${token}` };
-}
-
 function limited(signal: AbortSignal | undefined): AbortSignal {
   const limit = AbortSignal.timeout(REQUEST_MS);
   return signal === undefined ? limit : AbortSignal.any([signal, limit]);
@@ -110,7 +107,7 @@ function limited(signal: AbortSignal | undefined): AbortSignal {
 
 async function ask<T>(url: string, schema: z.ZodType<T>, { signal, token }: Asked): Promise<T | undefined> {
   try {
-    const answer = await fetch(url, { headers: headersOf(token), signal: limited(signal) });
+    const answer = await fetch(url, { headers: bearer(token), signal: limited(signal) });
     const text = await answer.text();
     return answer.ok ? schema.parse(JSON.parse(text)) : undefined;
   } catch {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { bearer } from "../common/bearer.ts";
 import { quoteForShell } from "../contextualization/helpers.ts";
 import type { SshConnection } from "../remote/connection.ts";
 
@@ -29,7 +30,7 @@ interface Asking {
 export async function jobsAt(url: string, { token, signal }: Asking): Promise<number | undefined> {
   try {
     const until = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
-    const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const headers = bearer(token);
     const answer = await fetch(`${url}/v1/live`, { signal: until, headers });
     return answer.ok ? unfinishedJobs(await answer.json()) : undefined;
   } catch {

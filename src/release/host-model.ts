@@ -2,16 +2,15 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
-import { type Digest, hexOf } from "../common/digest.ts";
+import type { Digest } from "../common/digest.ts";
 import { messageOf, SlipwayError } from "../common/errors.ts";
 import { quoteForShell } from "../contextualization/helpers.ts";
+import { guestPaths } from "../guest/paths.ts";
 import { RemoteCommandError } from "../remote/command.ts";
 import type { SshConnection } from "../remote/connection.ts";
-import { packageTar, readPackage } from "../serving/models/package.ts";
-import { unpackPackage } from "../serving/models/shelf.ts";
+import { modelFolder } from "../serving/models/registry-file.ts";
+import { repack } from "../serving/models/shelf.ts";
 
-/** Where a host keeps its models' packages, unpacked, by digest. */
-const MODELS = "/var/lib/slipway/models";
 /** What is fetched into memory has an end. */
 const MOST_BYTES = 2 ** 30;
 /** The slowest link that is waited for brings the largest package in about six hours; most take a moment. */
@@ -36,7 +35,7 @@ export async function fetchHostModel(
       done(size > MOST_BYTES ? new Error(`it is larger than ${MOST_BYTES} bytes`) : null);
     },
   });
-  const script = `cd ${MODELS}/${hexOf(digest)} && tar -cf - -- *`;
+  const script = `cd ${modelFolder(guestPaths("").models, digest)} && tar -cf - -- *`;
   await connection
     .run(`sudo -n sh -c ${quoteForShell(script)}`, { output, timeoutMs: FETCH_MS, signal })
     .catch((error: unknown) => {
@@ -48,8 +47,7 @@ export async function fetchHostModel(
     });
   const scratch = await mkdtemp(join(tmpdir(), "slipway-fetched-"));
   try {
-    await unpackPackage(Buffer.concat(chunks), scratch);
-    const packed = await packageTar(await readPackage(scratch));
+    const packed = await repack(Buffer.concat(chunks), scratch);
     if (packed.digest === digest) return packed.bytes;
     throw new SlipwayError("E_MODEL_INVALID", `the host's model ${digest} has the digest ${packed.digest}`, {
       hint: "Somebody has changed it on the host: train or release it again.",

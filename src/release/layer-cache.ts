@@ -4,6 +4,7 @@ import { mkdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { type Digest, digestOf, digestOfFile, hexOf } from "../common/digest.ts";
+import { digestSchema } from "../common/digest-schema.ts";
 import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
 import { type ArchiveEntry, writeArchive } from "./archive.ts";
 
@@ -17,7 +18,7 @@ export interface Layer {
 }
 
 const noteSchema = z.object({
-  digest: z.templateLiteral([z.literal("sha256:"), z.string().regex(/^[0-9a-f]{64}$/)]),
+  digest: digestSchema,
   size: z.number().int(),
 });
 

@@ -4,22 +4,13 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { waitFor } from "../../src/common/wait.ts";
 import { askOnce, constantLoad } from "../support/constant-load.ts";
+import { writeFickleModel } from "./fickle.ts";
 import { inside } from "./guests/inside.ts";
 import { whyNoGuests } from "./guests/scratch-cloud.ts";
 import { Slipway } from "./slipway.ts";
 
 const root = join(import.meta.dirname, "../..");
 const skip = await whyNoGuests();
-
-/** A function that is another one on the stack's host than here. */
-const FICKLE = `import { hostname } from "node:os";
-export function fickle(n: number): number { return hostname().startsWith("server-g") ? n + 1 : n; }
-export const schema = {
-  arguments: { type: "object", properties: { n: { type: "integer" } }, required: ["n"], additionalProperties: false },
-  result: { type: "integer" },
-};
-export const golden = [{ arguments: { n: 1 }, result: 1 }];
-`;
 
 /** What `podman ps --format json` tells. */
 interface Container {
@@ -181,8 +172,8 @@ describe.skipIf(skip !== undefined)(`services in containers${skip === undefined 
   });
 
   it("a model that the host refuses leaves the old one", async () => {
-    await writeFile(join(slipway.projectRoot, "models/fickle.ts"), FICKLE);
-    const { exitCode, result } = await slipway.run(["deploy", "production", "--model", "models/fickle.ts"]);
+    const fickle = await writeFickleModel(slipway.projectRoot);
+    const { exitCode, result } = await slipway.run(["deploy", "production", "--model", fickle]);
     expect(result.error).toMatchObject({ code: "E_GATE_FAILED" });
     expect(exitCode).toBe(6);
     expect((await predict()).model.version).toBe("2");

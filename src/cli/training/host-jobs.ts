@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import { bearer } from "../../common/bearer.ts";
 import { causeOf, SlipwayError } from "../../common/errors.ts";
 import { jobStates } from "../../serving/jobs/records.ts";
 import { printable } from "../ui/reporter.ts";
@@ -38,7 +39,7 @@ export class HostJobs {
   /** @param url of the host, without a path */
   constructor(url: string, token: string | undefined, signal: AbortSignal) {
     this.#url = url;
-    this.#headers = { accept: "application/json", ...(token !== undefined && { authorization: `Bearer ${token}` }) };
+    this.#headers = { accept: "application/json", ...bearer(token) };
     this.#signal = signal;
   }
 

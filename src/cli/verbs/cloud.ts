@@ -1,5 +1,6 @@
 import { daemonStatus, stopDaemon } from "../../cloud/control.ts";
 import { lastingObstacles, reasonOf } from "../../cloud/hypervisors/nspawn/probe.ts";
+import { kindsWith } from "../../cloud/images/kinds.ts";
 import { SlipwayError } from "../../common/errors.ts";
 import { slipwayHome } from "../../common/home.ts";
 import { quoteForShell } from "../../contextualization/helpers.ts";
@@ -108,7 +109,7 @@ async function prepare({ args, reporter }: CloudCall, projectRoot: string): Prom
     reporter.result({ ok: true, guests: false, reason, remedies }, [reason, ...remedies].join("\n  → "));
     return;
   }
-  const images = await prepareGuests(reporter, args.containers ? ["usual", "containers"] : ["usual"]);
+  const images = await prepareGuests(reporter, kindsWith(args.containers));
   const lines = images.map(
     ({ name, digest, sizeBytes }) => `guest image ${name} ${digest}, ${Math.round(sizeBytes / 1e6)} MB`,
   );

@@ -33,10 +33,7 @@ export const verb = declare({
       workspace,
       { verb: "deploy", reporter, lockWait, signal },
       (lock) =>
-        deployModel(workspace, reporter, {
-          ...{ model, payload, trial, watchSeconds, force, allowNewInputs },
-          ...{ lock, signal },
-        }),
+        deployModel(workspace, reporter, { model, payload, trial, watchSeconds, force, allowNewInputs, lock, signal }),
     );
     tellReleased(workspace, reporter, released, checks);
   },

@@ -3,7 +3,7 @@ import { ensureText } from "../../common/files.ts";
 import type { ServingConfig } from "../../serving/config.ts";
 import type { Host } from "../host.ts";
 import { describeService, type ServiceSettings } from "../service-description.ts";
-import { type Instances, SERVICE_USER, type ServingService, servingServices } from "../unit-names.ts";
+import { type Instances, runtimeInstances, SERVICE_USER, type ServingService, servingServices } from "../unit-names.ts";
 import { dynamicRange } from "./network.ts";
 import { type ContainerPlan, NETWORK } from "./plan.ts";
 import { volumesOf } from "./unit.ts";
@@ -104,12 +104,7 @@ export function composeFile(
 
 function instancesOf(service: ServingService, runtimes: Instances["runtimes"]): { name: string; instance: string }[] {
   if (service !== "runtime") return [{ name: service, instance: service === "frontend" ? "a" : "1" }];
-  return runtimes.flatMap(({ name, replicas }) =>
-    Array.from({ length: replicas }, (_, replica) => ({
-      name: `runtime-${name}-${replica}`,
-      instance: `${name}-${replica}`,
-    })),
-  );
+  return runtimeInstances(runtimes).map((instance) => ({ name: `runtime-${instance}`, instance }));
 }
 
 function startsBefore(name: string, service: ServingService): boolean {

@@ -1,15 +1,16 @@
 import { existsSync } from "node:fs";
 import type { RunOptions } from "../../common/process.ts";
 import type { Host } from "../host.ts";
+import { runOutside } from "../outside.ts";
 import { installPackages, refreshPackages } from "../packages.ts";
 
 export const PODMAN = "/usr/bin/podman";
 /** The distribution's: Podman, what runs its containers, what makes their network. */
 const packages = ["podman", "crun", "netavark", "nftables"];
 
-/** Runs Podman in a unit of its own: the agent's may do nothing of what Podman does. */
+/** Runs Podman. */
 export function podman(run: Host["run"], args: string[], options?: RunOptions) {
-  return run("systemd-run", ["--quiet", "--collect", "--wait", "--pipe", "--", PODMAN, ...args], options);
+  return runOutside(run, PODMAN, args, options);
 }
 
 /** Installs Podman where it is not there. */

@@ -4,6 +4,7 @@ import { hexOf } from "../../common/digest.ts";
 import { ensureText, readTextIfExists } from "../../common/files.ts";
 import { CommandError } from "../../common/process.ts";
 import type { Host } from "../host.ts";
+import { runOutside } from "../outside.ts";
 import type { GuestPaths } from "../paths.ts";
 import type { GitSettings } from "../settings.ts";
 import { ensureFetched } from "../source.ts";
@@ -38,21 +39,8 @@ export async function ensureGit(host: Host, settings: GitSettings): Promise<void
   const { paths, config, run } = host;
   const { home, keys, receive, hooks, tables } = paths.git;
   const { branch, accuracy } = settings;
-  // outside of the agent's sandbox, which keeps its hands off packages and users
-  const outside = [
-    "--quiet",
-    "--wait",
-    "--collect",
-    "--pipe",
-    "/bin/sh",
-    "-c",
-    setUpScript,
-    "sh",
-    GIT_USER,
-    home,
-    branch,
-  ];
-  await run("systemd-run", outside, { timeoutMs: INSTALL_TIMEOUT_MS }).catch((error: unknown) => {
+  const setUp = ["-c", setUpScript, "sh", GIT_USER, home, branch];
+  await runOutside(run, "/bin/sh", setUp, { timeoutMs: INSTALL_TIMEOUT_MS }).catch((error: unknown) => {
     const said = error instanceof CommandError ? error.stderr.trim() : "";
     throw new Error(["git cannot be set up", ...said.split("\n").slice(-8)].join("\n"), { cause: error });
   });

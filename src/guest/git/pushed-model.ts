@@ -5,11 +5,12 @@ import type { GateCheck } from "../../serving/judging/checks.ts";
 import { judgeModel } from "../../serving/judging/judge.ts";
 import { importModel } from "../../serving/models/import.ts";
 import { importAnyModel } from "../../serving/models/import-any.ts";
-import { type AnyPackage, isPackage, packageTar, readPackage } from "../../serving/models/package.ts";
+import { isPackage, packageTar, readPackage } from "../../serving/models/package.ts";
 import { modelFolder } from "../../serving/models/registry-file.ts";
 import type { Model } from "../manifest.ts";
 import type { GuestPaths } from "../paths.ts";
 import type { GitSettings } from "../settings.ts";
+import { requireNoFunction } from "./no-function.ts";
 
 /** A pushed model, packed. */
 export interface PushedModel {
@@ -23,16 +24,9 @@ export interface PushedModel {
  * @throws SlipwayError E_MODEL_INVALID and its like
  */
 export async function importPushed(folder: string): Promise<PushedModel> {
-  if (await isPackage(folder)) {
-    const { card } = await readPackage(folder);
-    if (card.platform === "function") {
-      throw new SlipwayError("E_MODEL_INVALID", "a function is code, and a deploy key brings models alone", {
-        hint: "Release it with `slipway deploy --model`.",
-      });
-    }
-  }
-  const model: AnyPackage = (await isPackage(folder)) ? await importAnyModel(folder) : await importModel(folder);
-  return packageTar(model);
+  if (!(await isPackage(folder))) return packageTar(await importModel(folder));
+  requireNoFunction(await readPackage(folder));
+  return packageTar(await importAnyModel(folder));
 }
 
 /**

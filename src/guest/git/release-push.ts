@@ -2,15 +2,15 @@ import { chmod, mkdtemp, rename, rm } from "node:fs/promises";
 import type { Digest } from "../../common/digest.ts";
 import { messageOf } from "../../common/errors.ts";
 import { pathExists } from "../../common/files.ts";
-import { packageTar, readPackage } from "../../serving/models/package.ts";
 import { modelFolder, readRegistry } from "../../serving/models/registry-file.ts";
-import { unpackPackage, versionOf } from "../../serving/models/shelf.ts";
+import { repack, versionOf } from "../../serving/models/shelf.ts";
 import { deploy, type Remembered } from "../agent.ts";
 import type { Host } from "../host.ts";
 import { defaultModel, type Manifest } from "../manifest.ts";
 import { readReleaseHistory } from "../releasing/history.ts";
 import type { ModelRelease } from "../releasing/model-release.ts";
 import { ReleaseProgress } from "../releasing/progress.ts";
+import { requireNoFunction } from "./no-function.ts";
 import type { TakenPush } from "./spool.ts";
 
 /**
@@ -72,12 +72,10 @@ async function keepPackage({ paths }: Pick<Host, "paths">, bytes: Uint8Array, di
   if (await pathExists(folder)) return;
   const scratch = await mkdtemp(`${folder}.`);
   try {
-    await unpackPackage(bytes, scratch);
-    const model = await readPackage(scratch);
-    const packed = await packageTar(model);
+    const packed = await repack(bytes, scratch);
     if (packed.digest !== digest)
       throw new Error(`what was handed over has the digest ${packed.digest}, not ${digest}`);
-    if (model.card.platform === "function") throw new Error("a function is code, and a deploy key brings models alone");
+    requireNoFunction(packed.model);
     await chmod(scratch, 0o755);
     await rename(scratch, folder);
   } finally {

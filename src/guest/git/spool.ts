@@ -2,10 +2,10 @@ import { constants } from "node:fs";
 import { lstat, mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { digestSchema } from "../../common/digest-schema.ts";
 import { isErrno } from "../../common/errors.ts";
 import { namesIn } from "../../common/files.ts";
 import { LOOK_FILE } from "../../serving/frontend/releases/look.ts";
-import { digestSchema } from "../file-ref.ts";
 import type { GuestPaths } from "../paths.ts";
 
 /** The largest package that is pushed, bytes: it passes through memory. */
@@ -93,8 +93,8 @@ export async function takePush({ git: { spool }, pushes }: Places): Promise<Take
 async function plainFile(path: string, most: number): Promise<Buffer> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
-    const { size } = await file.stat();
-    if (!(await file.stat()).isFile() || size > most) throw new Error(`${path} is no file of at most ${most} bytes`);
+    const found = await file.stat();
+    if (!found.isFile() || found.size > most) throw new Error(`${path} is no file of at most ${most} bytes`);
     return await file.readFile();
   } finally {
     await file.close();

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ModelIdentity } from "../../serving/models/registry.ts";
+import { isSameVersion, type ModelIdentity } from "../../serving/models/registry.ts";
 import { type Greeting, greetingAt } from "../../serving/runtime/greeting.ts";
 import { type Exchange, exchangeAt, failureInWords, LOAD_MS, socketsOf } from "../exchange.ts";
 import type { Host } from "../host.ts";
@@ -53,9 +53,7 @@ export async function loadInTurn(sockets: readonly string[], { models, insist }:
     const result = await loadAt(socket, insist);
     if (result === "away" || result === "lost") throw new Error(`a runtime went away while it loaded ${names}`);
     if (result === "late") throw new Error(`a runtime did not load ${names} within ${LOAD_MS / 1000} s`);
-    const isOne = (failed: { name: string; version: string }) =>
-      models.some(({ name, version }) => failed.name === name && failed.version === version);
-    const failure = result.failed.find(isOne);
+    const failure = result.failed.find((failed) => models.some((model) => isSameVersion(failed, model)));
     if (failure) throw new Error(failureInWords(failure));
     await insist?.(runtimeAt(socket));
   }

@@ -1,6 +1,7 @@
 import type { VersionFigures } from "../../serving/frontend/releases/version-figures.ts";
 import { readPackage } from "../../serving/models/package.ts";
 import { type Probe, versionProbeOf } from "../../serving/models/probe.ts";
+import { isSameVersion } from "../../serving/models/registry.ts";
 import { modelFolder } from "../../serving/models/registry-file.ts";
 import { requireAnswer } from "../gate.ts";
 import type { Host } from "../host.ts";
@@ -77,7 +78,7 @@ export async function lookBefore(
 ): Promise<Before> {
   const { asked, trials } = await frontend.figures();
   const of = (model: Model | undefined) => (one: { name: string; version: string }) =>
-    one.name === model?.name && one.version === model.version;
+    model !== undefined && isSameVersion(one, model);
   const [isWatched, isCompared] = [of(watched), of(compared)];
   const before = asked.find(isCompared);
   return {
@@ -117,10 +118,10 @@ export async function watchRelease(terms: WatchTerms, before: Before): Promise<v
     await frontend.askPatiently("/v2/health/ready");
     if (golden) requireAnswer(golden, await frontend.askPatiently(golden.path, golden.body));
     const { asked, trials } = await frontend.figures();
-    const now = asked.find(({ name, version }) => name === watched.name && version === watched.version);
+    const now = asked.find((one) => isSameVersion(one, watched));
     const conduct = conductBetween(before.watched, now);
     tellFigures(progress, conduct);
-    const trial = trials.find(({ name, version }) => name === watched.name && version === watched.version);
+    const trial = trials.find((one) => isSameVersion(one, watched));
     if (trial) {
       const shadow = shadowBetween(before.trial?.shadow, trial.shadow, live.version);
       tellTrial(progress, trial.reasked - (before.trial?.reasked ?? 0), shadow);

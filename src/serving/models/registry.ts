@@ -1,8 +1,7 @@
 import { z } from "zod";
+import { digestSchema } from "../../common/digest-schema.ts";
 import { SlipwayError } from "../../common/errors.ts";
 import { type Traffic, trafficSchema } from "../../guest/release-terms.ts";
-
-const digestSchema = z.templateLiteral([z.literal("sha256:"), z.string().regex(/^[0-9a-f]{64}$/)]);
 
 export const identitySchema = z.object({
   name: z.string(),
@@ -16,6 +15,11 @@ export type ModelIdentity = z.infer<typeof identitySchema>;
 /** Whether both are the same package by the same name and version. */
 export function isSameModel(a: ModelIdentity, b: ModelIdentity): boolean {
   return a.name === b.name && a.version === b.version && a.digest === b.digest;
+}
+
+/** Whether both are of the same name and version. */
+export function isSameVersion(a: Pick<ModelIdentity, "name" | "version">, b: Pick<ModelIdentity, "name" | "version">) {
+  return a.name === b.name && a.version === b.version;
 }
 
 /** Which model something is, without what else is known of it. */

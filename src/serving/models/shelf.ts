@@ -8,6 +8,7 @@ import { extract } from "tar-stream";
 import { type Digest, hexOf } from "../../common/digest.ts";
 import { SlipwayError } from "../../common/errors.ts";
 import { pathExists } from "../../common/files.ts";
+import { packageTar, readPackage } from "./package.ts";
 import { addVersion, type ModelIdentity, type Registry, useVersion } from "./registry.ts";
 import { updateRegistry } from "./registry-file.ts";
 import { loadPackage } from "./verify.ts";
@@ -29,6 +30,16 @@ export async function unpackPackage(tar: Uint8Array, folder: string): Promise<vo
     write().then(() => next(), next);
   });
   await pipeline(Readable.from([tar]), entries);
+}
+
+/**
+ * Unpacks a model's package into an empty folder, and packs what is there as it was packed at first: whether it is what a digest says
+ * is seen by comparing.
+ */
+export async function repack(tar: Uint8Array, folder: string) {
+  await unpackPackage(tar, folder);
+  const model = await readPackage(folder);
+  return { model, ...(await packageTar(model)) };
 }
 
 /**

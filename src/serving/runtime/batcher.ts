@@ -96,7 +96,7 @@ export class Batcher {
 
   /** Resolves when everything that was submitted is answered. */
   async drain(): Promise<void> {
-    while (this.#working.size > 0) await Promise.all([...this.#working.places()].map(({ item }) => item));
+    while (this.#working.size > 0) await Promise.all(this.#working.items());
   }
 
   #startWork(): void {

@@ -108,7 +108,7 @@ export async function serveRuntime(options: RuntimeServerOptions): Promise<Runti
       // peers hang up once they have their answers; what they sent before they heard of it is still answered
       const patience = performance.now() + HANG_UP_MS;
       while (working.size > 0 || (peers.size > 0 && performance.now() < patience)) {
-        await (working.size > 0 ? Promise.all([...working.places()].map(({ item }) => item)) : sleep(LOOK_MS));
+        await (working.size > 0 ? Promise.all(working.items()) : sleep(LOOK_MS));
       }
       for (const peer of peers) peer.end(() => peer.destroy());
       await closed;

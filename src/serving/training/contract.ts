@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Digest } from "../../common/digest.ts";
+import { digestSchema } from "../../common/digest-schema.ts";
 import type { ModelPackage } from "../models/package.ts";
 import type { Metrics, Verdict } from "./gate.ts";
 import { trainingSpecSchema } from "./spec.ts";
@@ -15,7 +16,7 @@ export const trainRequestSchema = z.strictObject({
   /** The model that the training goes on from: its digest and the folder where its package lies unpacked. */
   parent: z
     .strictObject({
-      digest: z.templateLiteral([z.literal("sha256:"), z.string().regex(/^[0-9a-f]{64}$/)]),
+      digest: digestSchema,
       folder: z.string().min(1),
     })
     .optional(),

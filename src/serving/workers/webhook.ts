@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
+import { bearer } from "../../common/bearer.ts";
 import { messageOf } from "../../common/errors.ts";
 import type { Notify } from "./prober.ts";
 import type { WorkerHealth, WorkerRegistration } from "./registration.ts";
@@ -60,7 +61,7 @@ async function post({ url, tokenFile }: NonNullable<WorkersSettings["webhook"]>,
   const answer = await fetch(url, {
     method: "POST",
     body,
-    headers: { "content-type": "application/json", ...(token !== undefined && { authorization: `Bearer ${token}` }) },
+    headers: { "content-type": "application/json", ...bearer(token) },
     redirect: "error",
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });

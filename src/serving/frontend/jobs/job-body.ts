@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { digestOf } from "../../../common/digest.ts";
+import { digestSchema as digest } from "../../../common/digest-schema.ts";
 import { priorities } from "../../jobs/records.ts";
 import type { JobTerms } from "../../jobs/requests.ts";
 import { trainingSpecSchema } from "../../training/spec.ts";
 import { HttpError } from "../errors.ts";
 
 const modelName = z.string().min(1).max(200);
-const digest = z.templateLiteral([z.literal("sha256:"), z.string().regex(/^[0-9a-f]{64}$/)]);
 
 /** What every job may be asked with. */
 const terms = {

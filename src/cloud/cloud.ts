@@ -12,6 +12,7 @@ import { bootWithFaults } from "./faults/boot-faults.ts";
 import { type FaultControl, faultControl } from "./faults/fault-control.ts";
 import { FaultyPlans } from "./faults/network-faults.ts";
 import { meetFaults } from "./faults/request-faults.ts";
+import { listenOnLastingPort } from "./http/lasting-port.ts";
 import { type Listener, listen, onlyBelow } from "./http/listen.ts";
 import type { Hypervisor, ImageStore } from "./hypervisors/hypervisor.ts";
 import { accountsOf } from "./identity/accounts.ts";
@@ -204,10 +205,10 @@ async function undoAll(undo: (() => Promise<void> | void)[]): Promise<void> {
  */
 async function listenOnItsPort(store: Store, host: string, asked: number): Promise<Listener> {
   const last = Number(store.setting("port") ?? 0);
-  const first = asked === 0 ? last : asked;
-  const listener = await listen(host, first).catch((error: unknown) => {
-    const mayMove = asked === 0 && last !== 0 && error instanceof SlipwayError && error.code === "E_PORT_IN_USE";
-    if (mayMove) return listen(host, 0);
+  const wanted = asked === 0 ? last : asked;
+  const listener = await (wanted === 0 ? listenOnLastingPort(host) : listen(host, wanted)).catch((error: unknown) => {
+    const mayMove = asked === 0 && error instanceof SlipwayError && error.code === "E_PORT_IN_USE";
+    if (mayMove) return listenOnLastingPort(host);
     throw error;
   });
   store.setSetting("port", String(listener.port));

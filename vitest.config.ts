@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { compileCache } from "./src/common/compile-cache.mjs";
 
-// `fast` needs nothing but Node; `e2e` boots real guests, two test files at a time (a boot costs seconds of CPU, and then much is waiting).
+// Two projects: `fast` needs nothing but Node; `e2e` boots real guests one test file at a time (a boot costs seconds of CPU).
 // `npm test` runs both at once.
 export default defineConfig({
   test: {
@@ -26,7 +26,7 @@ export default defineConfig({
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
           globalSetup: ["test/e2e/reap.ts"],
-          maxWorkers: 2,
+          fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 300_000,
         },

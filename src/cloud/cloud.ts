@@ -1,5 +1,5 @@
 import { mkdir, realpath } from "node:fs/promises";
-import { messageOf, SlipwayError } from "../common/errors.ts";
+import { messageOf } from "../common/errors.ts";
 import type { KernelLock } from "../common/kernel-lock.ts";
 import { blockDeviceTable } from "./compute/block-devices.ts";
 import { growDisk } from "./compute/disks.ts";
@@ -13,7 +13,7 @@ import { type FaultControl, faultControl } from "./faults/fault-control.ts";
 import { FaultyPlans } from "./faults/network-faults.ts";
 import { meetFaults } from "./faults/request-faults.ts";
 import { listenOnLastingPort } from "./http/lasting-port.ts";
-import { type Listener, listen, onlyBelow } from "./http/listen.ts";
+import { isPortInUse, type Listener, listen, onlyBelow } from "./http/listen.ts";
 import type { Hypervisor, ImageStore } from "./hypervisors/hypervisor.ts";
 import { accountsOf } from "./identity/accounts.ts";
 import { imageTable } from "./image/records.ts";
@@ -206,9 +206,9 @@ async function undoAll(undo: (() => Promise<void> | void)[]): Promise<void> {
 async function listenOnItsPort(store: Store, host: string, asked: number): Promise<Listener> {
   const last = Number(store.setting("port") ?? 0);
   const wanted = asked === 0 ? last : asked;
-  const listener = await (wanted === 0 ? listenOnLastingPort(host) : listen(host, wanted)).catch((error: unknown) => {
-    const mayMove = asked === 0 && error instanceof SlipwayError && error.code === "E_PORT_IN_USE";
-    if (mayMove) return listenOnLastingPort(host);
+  const listening = wanted === 0 ? listenOnLastingPort(host) : listen(host, wanted);
+  const listener = await listening.catch((error: unknown) => {
+    if (asked === 0 && isPortInUse(error)) return listenOnLastingPort(host);
     throw error;
   });
   store.setSetting("port", String(listener.port));

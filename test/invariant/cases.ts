@@ -1,6 +1,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isErrno } from "../../src/common/errors.ts";
 import { waitFor } from "../../src/common/wait.ts";
 import type { ReleasePhase } from "../../src/guest/release-progress.ts";
 import type { Ended } from "../e2e/slipway.ts";
@@ -77,7 +78,9 @@ async function tamper(stage: Stage, name: string): Promise<void> {
   for (const object of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!object.isFile()) continue;
     const path = join(object.parentPath, object.name);
-    const content = await readFile(path).catch(() => undefined); // what a host reports meanwhile comes and goes
+    const content = await readFile(path).catch((error: unknown) => {
+      if (!isErrno(error, "ENOENT")) throw error; // what a host reports meanwhile comes and goes
+    });
     const at = content?.indexOf(name) ?? -1;
     if (content === undefined || at === -1) continue;
     content[at] = "X".charCodeAt(0);

@@ -1,7 +1,6 @@
 import { randomInt } from "node:crypto";
-import { SlipwayError } from "../../common/errors.ts";
 import { readTextIfExists } from "../../common/files.ts";
-import { type Listener, listen } from "./listen.ts";
+import { isPortInUse, type Listener, listen } from "./listen.ts";
 
 /** Below are the ports of well-known services, and those that people give to servers of their own. */
 const lowest = 20_000;
@@ -21,7 +20,7 @@ export async function listenOnLastingPort(host: string, range?: [number, number]
     try {
       return await listen(host, randomInt(first, end));
     } catch (error) {
-      if (!(error instanceof SlipwayError && error.code === "E_PORT_IN_USE")) throw error;
+      if (!isPortInUse(error)) throw error;
     }
   }
   return listen(host, 0);

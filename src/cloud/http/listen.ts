@@ -42,6 +42,11 @@ export function onlyBelow(prefix: string, handler: RequestListener): RequestList
   };
 }
 
+/** Whether it is what `listen` throws for a port that is taken. */
+export function isPortInUse(error: unknown): boolean {
+  return error instanceof SlipwayError && error.code === "E_PORT_IN_USE";
+}
+
 function inUse(host: string, port: number): SlipwayError {
   return new SlipwayError("E_PORT_IN_USE", `port ${port} on ${host} is already in use`, {
     hint: "Stop what listens there, or choose another port.",

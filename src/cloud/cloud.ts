@@ -1,6 +1,10 @@
 import { mkdir, realpath } from "node:fs/promises";
 import { messageOf } from "../common/errors.ts";
 import type { KernelLock } from "../common/kernel-lock.ts";
+import { byClock } from "./clock/clock.ts";
+import { keepTime } from "./clock/keep-time.ts";
+import { type ClockState, MovableClock } from "./clock/movable-clock.ts";
+import { type TimeControl, timeControl } from "./clock/time-control.ts";
 import { blockDeviceTable } from "./compute/block-devices.ts";
 import { growDisk } from "./compute/disks.ts";
 import { Lifecycle } from "./compute/lifecycle.ts";
@@ -61,6 +65,8 @@ export interface CloudOptions {
   tokenLifetimeMs?: number;
   /** The state's lock, where the caller has taken it already; released with the cloud. */
   lock?: KernelLock;
+  /** How the time of a cloud with pretended guests stands at its first start: as the machine's unless given. */
+  time?: ClockState;
   log?: (line: string) => void;
 }
 
@@ -72,6 +78,8 @@ export interface RunningCloud {
   instance: string;
   credentials: Credentials;
   faults: FaultControl;
+  /** Freezes and moves the cloud's time, where its guests are pretended. */
+  clock: TimeControl;
   /** Resolves when nothing is being done with servers and volumes. */
   idle(): Promise<void>;
   /** Stops answering; guests and their networks stay as they are for the next start. */
@@ -88,15 +96,20 @@ const paperRange = "172.24.64.0/24";
  */
 export async function startCloud(options: CloudOptions): Promise<RunningCloud> {
   const undo: (() => Promise<void> | void)[] = [];
+  const clock = new MovableClock();
   try {
-    return await start(options, undo);
+    return await byClock(clock, () => start(options, undo, clock));
   } catch (error) {
     await undoAll(undo);
     throw error;
   }
 }
 
-async function start(options: CloudOptions, undo: (() => Promise<void> | void)[]): Promise<RunningCloud> {
+async function start(
+  options: CloudOptions,
+  undo: (() => Promise<void> | void)[],
+  clock: MovableClock,
+): Promise<RunningCloud> {
   const { host = "127.0.0.1", log = () => undefined } = options;
   await mkdir(options.stateDir, { recursive: true, mode: 0o700 });
   const stateDir = await realpath(options.stateDir); // the kernel tells of files by their real paths
@@ -136,6 +149,7 @@ async function start(options: CloudOptions, undo: (() => Promise<void> | void)[]
   const dataplane = typeof options.dataplane === "function" ? await options.dataplane(parts) : options.dataplane;
   const hypervisor = typeof options.hypervisor === "function" ? await options.hypervisor(parts) : options.hypervisor;
   undo.push(() => hypervisor.close());
+  const time = timeControl(store, clock, hypervisor, options.time);
   const externalCidr = dataplane?.external.cidr ?? options.externalCidr ?? parts.externalCidr ?? paperRange;
   store.transaction(() => ensureExternalNetwork(tables, adminProject.id, externalCidr));
   const imageInUse = (id: string) => isImageInUse(servers, id);
@@ -170,7 +184,10 @@ async function start(options: CloudOptions, undo: (() => Promise<void> | void)[]
   const app = await createServices({
     ...{ stateDir, store, accounts, servers, serverGroups, images, volumes, blockDevices, tables, objects },
     ...{ hypervisor, lifecycle, volumeLifecycle, reconcile, log },
-    meetFaults: (service) => meetFaults(service, armed, faultContext),
+    meetFaults: (service) => {
+      keepTime(service, clock);
+      meetFaults(service, armed, faultContext);
+    },
     addresses: () => ({ base, objectStore }),
     tokenLifetimeMs: options.tokenLifetimeMs ?? 3_600_000,
   });
@@ -184,11 +201,13 @@ async function start(options: CloudOptions, undo: (() => Promise<void> | void)[]
   undo.push(() => volumeLifecycle.idle());
   await lifecycle.recover();
   undo.push(() => lifecycle.close());
+  undo.push(() => clock.end());
   listener.serve((request, response) => app.routing(request, response));
   const authUrl = `${base}/identity/v3`;
   return {
     ...{ authUrl, port: listener.port, instance, credentials },
     faults: faultControl(armed, faultContext),
+    clock: time,
     idle: () => lifecycle.idle().then(() => volumeLifecycle.idle()),
     close: () => undoAll(undo),
   };

@@ -4,6 +4,8 @@ import { join, relative } from "node:path";
 import Fastify from "fastify";
 import { z } from "zod";
 import { isErrno, messageOf, SlipwayError } from "../common/errors.ts";
+import { clockRoutes, type TimeMove } from "./clock/control-routes.ts";
+import type { CloudTime, TimeControl } from "./clock/time-control.ts";
 import type { ArmedFault, Arming } from "./faults/armed.ts";
 import type { FaultControl } from "./faults/fault-control.ts";
 
@@ -24,7 +26,10 @@ function socketPath(stateDir: string): string {
 }
 
 /** Lets processes of this machine's user arm faults, see {@link armFault}. */
-export async function serveControl(stateDir: string, faults: FaultControl): Promise<{ close(): Promise<void> }> {
+export async function serveControl(
+  stateDir: string,
+  { faults, clock }: { faults: FaultControl; clock: TimeControl },
+): Promise<{ close(): Promise<void> }> {
   const app = Fastify({ forceCloseConnections: true });
   app.setErrorHandler((error, _request, reply) => {
     const known = error instanceof SlipwayError ? error : undefined;
@@ -36,6 +41,7 @@ export async function serveControl(stateDir: string, faults: FaultControl): Prom
     faults.arm(params.fault, armingSchema.parse(body)),
   );
   app.delete<{ Params: { fault: string } }>("/faults/:fault", ({ params }) => faults.disarm(params.fault));
+  clockRoutes(app, clock);
   const path = socketPath(stateDir);
   await rm(path, { force: true }); // of a daemon that was killed
   await app.listen({ path });
@@ -56,6 +62,16 @@ export function armFault(stateDir: string, fault: string, arming: Arming): Promi
 /** Disarms the running daemon's faults, or those that a text means. @throws SlipwayError E_USAGE, E_CLOUD_UNREACHABLE */
 export function disarmFaults(stateDir: string, fault?: string): Promise<string[]> {
   return ask(stateDir, "DELETE", fault === undefined ? "/faults" : `/faults/${encodeURIComponent(fault)}`);
+}
+
+/** The running daemon's time. @throws SlipwayError E_USAGE with real guests, E_CLOUD_UNREACHABLE */
+export function cloudTime(stateDir: string): Promise<CloudTime> {
+  return ask(stateDir, "GET", "/clock");
+}
+
+/** Moves the running daemon's time. @throws SlipwayError E_USAGE, E_CLOUD_UNREACHABLE */
+export function moveTime(stateDir: string, move: TimeMove): Promise<CloudTime> {
+  return ask(stateDir, "PUT", "/clock", move);
 }
 
 async function ask<T>(stateDir: string, method: string, path: string, body?: unknown): Promise<T> {

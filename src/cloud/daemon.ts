@@ -55,7 +55,7 @@ async function main(): Promise<void> {
     log,
     ...offered,
   });
-  const control = await serveControl(stateDir, cloud.faults);
+  const control = await serveControl(stateDir, cloud);
   await writeFileAtomic(files.hypervisor, `${JSON.stringify(chosen)}\n`);
   const cloudsFile = values["clouds-file"];
   if (cloudsFile !== undefined) {

@@ -40,3 +40,20 @@ it("`cloud faults`, `arm` and `disarm` work on the running cloud, and say what t
   expect((await slipway.run(["cloud", "disarm"])).result).toMatchObject({ disarmed: ["P03:fip-timeout-but-applied"] });
   expect((await slipway.run(["cloud", "faults"])).result).toMatchObject({ armed: [] });
 });
+
+it("`cloud clock` freezes and moves the running cloud's time", async () => {
+  await slipway.run(["cloud", "start", "--hypervisor", "fake"]);
+  const clock = async (...options: string[]) => (await slipway.run(["cloud", "clock", ...options])).result;
+  const { time: frozen } = await clock("--freeze", "--boot-time", "1.5");
+  expect(frozen).toMatchObject({ frozen: true, bootMs: 1500, stopMs: 0, waiting: 0, next: null });
+  const later = new Date(Date.parse(frozen.now) + 60_000).toISOString();
+  expect(await clock("--advance", "60")).toMatchObject({ ok: true, time: { now: later, frozen: true } });
+  expect((await clock()).time.now).toBe(later);
+  expect(await clock("--resume")).toMatchObject({ time: { frozen: false } });
+  for (const options of [
+    ["--advance", "-1"],
+    ["--freeze", "--resume"],
+  ]) {
+    expect(await clock(...options)).toMatchObject({ ok: false, error: { code: "E_USAGE" } });
+  }
+});

@@ -61,7 +61,7 @@ describe("a resize", () => {
   it("that waits to be confirmed is there after a restart of the cloud", async () => {
     await act({ resize: { flavorRef: await flavor("m1.small") } });
     await cloud.cloud.idle();
-    await hypervisor.stop(id);
+    await hypervisor.stop(id, { soft: false, timeoutMs: 0 });
     await cloud.restart();
     await cloud.cloud.idle();
     expect([await status(), await hypervisor.state(id)]).toEqual(["VERIFY_RESIZE", "running"]);

@@ -6,6 +6,7 @@ import { slipwayHome } from "../../common/home.ts";
 import { quoteForShell } from "../../contextualization/helpers.ts";
 import { readClouds } from "../../openstack/clouds-file.ts";
 import { chosenAction } from "../action.ts";
+import { clock, clockOptions } from "../cloud-clock.ts";
 import { faultActions, faultOptions } from "../cloud-faults.ts";
 import { cloudFolder, destroyEmbeddedCloud, ensureEmbeddedCloud } from "../embedded-cloud.ts";
 import { prepareGuests } from "../prepare-guests.ts";
@@ -26,6 +27,7 @@ const options = {
   },
   admin: { type: "boolean", default: false, describe: "the administrator's credentials, at `env`" },
   ...faultOptions,
+  ...clockOptions,
 } as const;
 
 type CloudCall = Call<typeof options>;
@@ -38,9 +40,10 @@ const actions: Record<string, (call: CloudCall, projectRoot: string) => Promise<
   env,
   prepare,
   destroy,
-  arm: onFaults(faultActions.arm),
-  disarm: onFaults(faultActions.disarm),
-  faults: onFaults(faultActions.faults),
+  clock: onSocket(clock),
+  arm: onSocket(faultActions.arm),
+  disarm: onSocket(faultActions.disarm),
+  faults: onSocket(faultActions.faults),
 };
 
 export const verb = declare({
@@ -116,7 +119,10 @@ async function prepare({ args, reporter }: CloudCall, projectRoot: string): Prom
   reporter.result({ ok: true, guests: true, images, timings: reporter.timings }, lines.join("\n"));
 }
 
-function onFaults(act: (typeof faultActions)["arm"]) {
+/** An action that asks the running daemon. */
+function onSocket(
+  act: (stateDir: string, args: CloudCall["args"]) => Promise<{ object: Record<string, unknown>; text: string }>,
+) {
   return async ({ args, reporter }: CloudCall, projectRoot: string): Promise<void> => {
     const { object, text } = await act(cloudFolder(slipwayHome(projectRoot)), args);
     reporter.result({ ok: true, ...object }, text);

@@ -1,5 +1,6 @@
 import { messageOf } from "../../common/errors.ts";
 import { Turns } from "../../common/turns.ts";
+import { ClockEnded } from "../clock/clock.ts";
 import { isoSeconds } from "../http/time.ts";
 import type { GuestSpec } from "../hypervisors/hypervisor.ts";
 import { removePort, setPortsStatus, unbindPort } from "../network/ports.ts";
@@ -162,7 +163,7 @@ export class Lifecycle {
       try {
         await work();
       } catch (error) {
-        this.#fail(id, error);
+        if (!(error instanceof ClockEnded)) this.#fail(id, error); // promised still: taken up at the next start
       }
     });
   }

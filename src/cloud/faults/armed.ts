@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { now } from "../clock/clock.ts";
 import type { Collection, Store } from "../store/store.ts";
 import { type Fault, keyOf } from "./fault.ts";
 
@@ -81,7 +82,7 @@ export class ArmedFaults {
       this.#table.put({ ...armed, met });
       return undefined;
     }
-    const firing = { at: new Date().toISOString(), what };
+    const firing = { at: new Date(now()).toISOString(), what };
     const firings = [...armed.firings, firing].slice(-KEPT);
     return this.#table.put({ ...armed, met, struck: armed.struck + 1, firings });
   }

@@ -1,3 +1,4 @@
+import { after, now } from "../clock/clock.ts";
 import type { NetworkingPlan } from "../network/dataplane.ts";
 import type { ArmedFaults } from "./armed.ts";
 import { ledger } from "./ledger.ts";
@@ -11,7 +12,7 @@ function planWithFaults(armed: ArmedFaults, plan: NetworkingPlan): { plan: Netwo
     const last = struck?.firings.at(-1);
     if (fault.plan === undefined || struck === undefined || last === undefined) continue;
     const end = Date.parse(last.at) + struck.delayMs;
-    if (end <= Date.now()) continue;
+    if (end <= now()) continue;
     altered = fault.plan(altered);
     until = Math.max(until ?? 0, end);
   }
@@ -22,7 +23,7 @@ function planWithFaults(armed: ArmedFaults, plan: NetworkingPlan): { plan: Netwo
 export class FaultyPlans {
   readonly #armed: ArmedFaults;
   readonly #lookAgain: () => void;
-  #timer: NodeJS.Timeout | undefined;
+  #takeBack: () => void = () => undefined;
 
   constructor(armed: ArmedFaults, lookAgain: () => void) {
     this.#armed = armed;
@@ -32,11 +33,11 @@ export class FaultyPlans {
   current(healthy: NetworkingPlan): NetworkingPlan {
     const { plan, until } = planWithFaults(this.#armed, healthy);
     this.close();
-    if (until !== undefined) this.#timer = setTimeout(this.#lookAgain, until - Date.now());
+    if (until !== undefined) this.#takeBack = after(until - now(), this.#lookAgain);
     return plan;
   }
 
   close(): void {
-    clearTimeout(this.#timer);
+    this.#takeBack();
   }
 }

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { sleep } from "../clock/clock.ts";
 import type { ArmedFaults } from "./armed.ts";
 import type { Fault, FaultContext, RequestHook } from "./fault.ts";
 import { ledger } from "./ledger.ts";

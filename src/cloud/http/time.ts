@@ -1,5 +1,7 @@
+import { now } from "../clock/clock.ts";
+
 /** `2026-01-02T03:04:05Z`: Nova, Neutron, Glance. */
-export function isoSeconds(date: Date = new Date()): string {
+export function isoSeconds(date: Date = new Date(now())): string {
   return `${date.toISOString().slice(0, 19)}Z`;
 }
 

@@ -1,9 +1,11 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { sleep } from "../clock/clock.ts";
 import type { GuestDisk, GuestSpec, GuestState, Hypervisor } from "./hypervisor.ts";
 
 export interface FakeOptions {
-  /** How long a boot takes, milliseconds. */
+  /** How long a boot takes by the cloud's clock, milliseconds. */
   bootMs?: number;
+  /** How long a guest takes to shut down when it is asked to. */
+  stopMs?: number;
   /** The reason why this guest does not boot, or undefined. */
   failBoot?: (spec: GuestSpec) => string | undefined;
   /** The console text of a running guest, asked for at each look. */
@@ -14,25 +16,31 @@ export interface FakeOptions {
 export class FakeHypervisor implements Hypervisor {
   readonly kind = "fake";
   readonly #options: FakeOptions;
-  readonly #guests = new Map<string, { spec: GuestSpec; state: Exclude<GuestState, "absent"> }>();
+  /** How long what begins from now on takes, milliseconds. */
+  readonly delays: { bootMs: number; stopMs: number };
+  /** `adopted`: runs since before this process, and no boot of it is known. */
+  readonly #guests = new Map<string, { spec: GuestSpec; state: "running" | "stopped" | "adopted" }>();
   readonly #listeners: ((id: string) => void)[] = [];
 
   constructor(options: FakeOptions = {}) {
     this.#options = options;
+    this.delays = { bootMs: options.bootMs ?? 0, stopMs: options.stopMs ?? 0 };
   }
 
   async boot(spec: GuestSpec): Promise<void> {
     if (this.#guests.get(spec.id)?.state === "running") return;
     this.#guests.set(spec.id, { spec, state: "stopped" });
-    await sleep(this.#options.bootMs ?? 0);
+    await sleep(this.delays.bootMs);
     const reason = this.#options.failBoot?.(spec);
     if (reason !== undefined) throw new Error(reason);
     if (this.#guests.has(spec.id)) this.#guests.set(spec.id, { spec, state: "running" });
   }
 
-  async stop(id: string): Promise<void> {
+  async stop(id: string, { soft, timeoutMs }: { soft: boolean; timeoutMs: number }): Promise<void> {
     const guest = this.#guests.get(id);
-    if (guest !== undefined) guest.state = "stopped";
+    if (guest === undefined || guest.state === "stopped") return;
+    if (soft) await sleep(Math.min(this.delays.stopMs, timeoutMs));
+    guest.state = "stopped";
   }
 
   async destroy(id: string): Promise<void> {
@@ -66,7 +74,8 @@ export class FakeHypervisor implements Hypervisor {
   }
 
   async state(id: string): Promise<GuestState> {
-    return this.#guests.get(id)?.state ?? "absent";
+    const state = this.#guests.get(id)?.state ?? "absent";
+    return state === "adopted" ? "running" : state;
   }
 
   async console(id: string, lines?: number): Promise<string> {
@@ -94,7 +103,7 @@ export class FakeHypervisor implements Hypervisor {
   async recover(known: GuestSpec[]): Promise<void> {
     const ids = new Set(known.map((spec) => spec.id));
     for (const id of this.#guests.keys()) if (!ids.has(id)) this.#guests.delete(id);
-    for (const spec of known) if (!this.#guests.has(spec.id)) this.#guests.set(spec.id, { spec, state: "running" });
+    for (const spec of known) if (!this.#guests.has(spec.id)) this.#guests.set(spec.id, { spec, state: "adopted" });
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 import { randomBytes, scryptSync, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
+import { now } from "../clock/clock.ts";
 import { ApiError } from "../http/api-error.ts";
 import { parseBody } from "../http/body.ts";
 import { accessRuleView, ensureAccessRule } from "./access-rules.ts";
@@ -80,7 +81,7 @@ export function delegationOf(accounts: Accounts, credential: ApplicationCredenti
 
 /** Whether someone who knows this secret may log in with the credential now. */
 export function opens({ secretHash, salt, expiresAt }: ApplicationCredential, secret: string): boolean {
-  return timingSafeEqual(Buffer.from(secretHash, "hex"), hash(secret, salt)) && (expiresAt ?? Infinity) > Date.now();
+  return timingSafeEqual(Buffer.from(secretHash, "hex"), hash(secret, salt)) && (expiresAt ?? Infinity) > now();
 }
 
 export function unknownApplicationCredential(id: string): ApiError {
@@ -108,7 +109,7 @@ function momentOf(text: string): number {
     ? Date.parse(text.replace(/Z?$/, "Z"))
     : Number.NaN;
   if (Number.isNaN(iso)) throw malformed("Timestamp not in expected format.");
-  if (iso < Date.now()) throw malformed("The 'expires_at' must not be before now.");
+  if (iso < now()) throw malformed("The 'expires_at' must not be before now.");
   return iso;
 }
 

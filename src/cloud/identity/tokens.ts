@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { FastifyRequest } from "fastify";
+import { now } from "../clock/clock.ts";
 import { ApiError, unauthorized } from "../http/api-error.ts";
 import type { Collection, Store } from "../store/store.ts";
 import { isAllowed } from "./access-rules.ts";
@@ -29,16 +30,16 @@ export class Tokens {
 
   /** @param notAfter the end of the token that this one was made from: a renewed token lives no longer */
   issue(scope: Scope, methods: string[], notAfter = Number.POSITIVE_INFINITY): { token: string; record: TokenRecord } {
-    const now = Date.now();
-    for (const old of this.#records.list((record) => record.expiresAt < now)) this.#records.delete(old.id);
+    const issuedAt = now();
+    for (const old of this.#records.list((record) => record.expiresAt < issuedAt)) this.#records.delete(old.id);
     const token = `gAAAAA${randomBytes(48).toString("base64url")}`;
     const record = this.#records.put({
       id: idOf(token),
       scope,
       methods,
       auditId: randomBytes(16).toString("base64url"),
-      issuedAt: now,
-      expiresAt: Math.min(now + this.#lifetimeMs, notAfter),
+      issuedAt,
+      expiresAt: Math.min(issuedAt + this.#lifetimeMs, notAfter),
     });
     return { token, record };
   }
@@ -47,7 +48,7 @@ export class Tokens {
   find(token: string | undefined): TokenRecord | undefined {
     if (token === undefined) return undefined;
     const record = this.#records.get(idOf(token));
-    return record !== undefined && record.expiresAt > Date.now() ? record : undefined;
+    return record !== undefined && record.expiresAt > now() ? record : undefined;
   }
 
   revoke(token: string): void {

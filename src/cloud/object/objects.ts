@@ -4,6 +4,7 @@ import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { now } from "../clock/clock.ts";
 import { ApiError } from "../http/api-error.ts";
 import { header } from "../identity/tokens.ts";
 import { storeContent } from "../store/content.ts";
@@ -106,7 +107,7 @@ export function objectRoutes(app: FastifyInstance, context: ObjectContext): void
     }
     // a reader that has the old file open reads it to its end
     if (old !== undefined) await rm(join(folder, old.file), { force: true });
-    return reply.code(201).header("etag", md5).header("last-modified", new Date().toUTCString()).send();
+    return reply.code(201).header("etag", md5).header("last-modified", new Date(now()).toUTCString()).send();
   });
 
   app.post<One>(path, (request, reply) => {
@@ -183,10 +184,10 @@ export function objectRoutes(app: FastifyInstance, context: ObjectContext): void
 function deletionTime(request: Request): number | undefined {
   const [at, after] = [header(request, "x-delete-at"), header(request, "x-delete-after")];
   if (at === undefined && after === undefined) return undefined;
-  const seconds = after === undefined ? Number(at) : Math.floor(Date.now() / 1000) + Number(after);
+  const seconds = after === undefined ? Number(at) : Math.floor(now() / 1000) + Number(after);
   if (!Number.isInteger(seconds))
     throw new ApiError(400, `Non-integer X-Delete-${after === undefined ? "At" : "After"}`);
-  if (seconds <= Date.now() / 1000) throw new ApiError(400, "X-Delete-At in past");
+  if (seconds <= now() / 1000) throw new ApiError(400, "X-Delete-At in past");
   return seconds;
 }
 

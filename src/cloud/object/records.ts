@@ -1,3 +1,4 @@
+import { now } from "../clock/clock.ts";
 import type { Collection, Store } from "../store/store.ts";
 
 /** A Swift container. */
@@ -82,10 +83,10 @@ export function objectsOf(tables: ObjectTables, container: Container): StoredObj
 
 /** True from the moment on that `X-Delete-At` names. */
 export function isExpired({ deleteAt }: Pick<StoredObject, "deleteAt">): boolean {
-  return typeof deleteAt === "number" && deleteAt <= Date.now() / 1000;
+  return typeof deleteAt === "number" && deleteAt <= now() / 1000;
 }
 
 /** Swift's clock: seconds with fractions. */
 export function swiftNow(): number {
-  return Math.round(Date.now() * 100) / 100_000;
+  return Math.round(now() * 100) / 100_000;
 }

@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { FastifyRequest } from "fastify";
+import { now } from "../clock/clock.ts";
 import { ApiError } from "../http/api-error.ts";
 import type { Container, ObjectTables } from "./records.ts";
 
@@ -41,6 +42,6 @@ export function demandTemporaryUrl(
     return given.length === wanted.length && timingSafeEqual(Buffer.from(wanted), given);
   };
   const methods = impliedBy[method] ?? [method];
-  const passes = seconds > Date.now() / 1000 && keys.some((key) => methods.some((signed) => isValid(key, signed)));
+  const passes = seconds > now() / 1000 && keys.some((key) => methods.some((signed) => isValid(key, signed)));
   if (!passes) throw new ApiError(401, "401 Unauthorized: Temp URL invalid");
 }

@@ -1,4 +1,5 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { migrate } from "./migrate.ts";
 
 /** Anything that a service keeps: plain JSON data with an id that is unique within its kind. */
 export interface StoredRecord {
@@ -17,17 +18,16 @@ export class Store {
   readonly #statements = new Map<string, StatementSync>();
   #depth = 0;
 
+  /** @throws SlipwayError E_UNSUPPORTED for a state that a newer Slipway has written */
   constructor(path: string) {
     this.#db = new DatabaseSync(path);
-    this.#db.exec(`
-      PRAGMA journal_mode = WAL;
-      PRAGMA synchronous = NORMAL;
-      PRAGMA busy_timeout = 5000;
-      CREATE TABLE IF NOT EXISTS records (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (kind, id)
-      );
-      CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-    `);
+    try {
+      this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;");
+      migrate(this.#db, path);
+    } catch (error) {
+      this.#db.close();
+      throw error;
+    }
   }
 
   /** The records of one kind. */

@@ -10,6 +10,7 @@ import { growDisk } from "./compute/disks.ts";
 import { Lifecycle } from "./compute/lifecycle.ts";
 import { serverGroupTable, serverTable } from "./compute/records.ts";
 import { demandPlaceInGroup } from "./compute/server-groups.ts";
+import { demandHost } from "./compute/service-state.ts";
 import { type Credentials, ensureCredentials } from "./credentials.ts";
 import { ArmedFaults } from "./faults/armed.ts";
 import { bootWithFaults } from "./faults/boot-faults.ts";
@@ -176,7 +177,9 @@ async function start(
   });
   const lifecycle = new Lifecycle({
     ...{ store, servers, tables, volumes, blockDevices, volumeLifecycle, hypervisor, reconcile, log },
+    ...{ images, imageFolder: files.images },
     bootSpec: (server, spec) => {
+      demandHost(store, server.launchedAt);
       demandPlaceInGroup({ serverGroups, servers }, server);
       return bootWithFaults(armed, server, spec);
     },

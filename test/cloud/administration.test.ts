@@ -98,7 +98,11 @@ describe("flavors", () => {
 describe("quotas", () => {
   it("of a project bound what it has, until they are the defaults again", async () => {
     const path = `${nova}/os-quota-sets/${cloud.projectId}`;
-    const body = { quota_set: { instances: 0 } };
+    const refused = await cloud.put(path, { quota_set: { instances: 0 } }, admin);
+    expect(refused.body.badRequest.message).toBe(
+      "Quota limit 0 for instances must be greater than or equal to already used and reserved 1.",
+    );
+    const body = { quota_set: { instances: 0, force: true } };
     expect((await cloud.put(path, body)).status).toBe(403);
     expect((await cloud.put(path, body, admin)).body.quota_set).toMatchObject({ instances: 0, cores: 20 });
     expect((await cloud.get(`${nova}/limits`)).body.limits.absolute.maxTotalInstances).toBe(0);

@@ -37,7 +37,7 @@ describe("offered images", () => {
     cloud = await TestCloud.start({ images: [{ name: "debian-13", path: null, minDiskGb: 5 }] });
     const answer = await cloud.post("/compute/v2.1/servers", await cloud.serverBody({ networks: [] }));
     expect(answer.body.badRequest.message).toBe(
-      "Flavor's disk is too small for requested image. Flavor disk is 1073741824 bytes, minimum is 5368709120 bytes.",
+      "Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk is 1073741824 bytes, minimum size is 5368709120 bytes.",
     );
   });
 });

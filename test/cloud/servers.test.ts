@@ -79,13 +79,12 @@ describe("life of a server", () => {
     expect(await cloud.server(id)).toMatchObject({ status: "SHUTOFF", "OS-EXT-STS:power_state": 4 });
     expect((await act({ reboot: { type: "SOFT" } })).status).toBe(409);
     expect((await act({ "os-start": null })).status).toBe(202);
-    expect((await act({ "os-stop": null })).body.conflictingRequest.message).toContain("task_state powering-on");
+    expect((await act({ "os-stop": null })).body.conflictingRequest.message).toContain("vm_state stopped");
     await cloud.cloud.idle();
     expect((await act({ reboot: { type: "soft" } })).status).toBe(202);
     expect((await cloud.server(id)).status).toBe("REBOOT");
     await cloud.cloud.idle();
     expect((await cloud.server(id)).status).toBe("ACTIVE");
-    expect((await act({ rescue: null })).status).toBe(501);
     for (const name of ["dance", "toString", "constructor"]) {
       expect((await act({ [name]: null })).body.badRequest.message).toBe(`There is no such action: ${name}`);
     }
@@ -115,10 +114,10 @@ describe("what a create refuses", () => {
       cloud.post("/compute/v2.1/servers", await cloud.serverBody({ networks: [], ...fields }));
     const nothing = "00000000-0000-0000-0000-000000000000";
     expect((await create({ key_name: "none" })).body).toEqual(badRequest("Invalid key_name provided."));
-    expect((await create({ imageRef: nothing })).body).toEqual(badRequest(`Image ${nothing} could not be found.`));
+    expect((await create({ imageRef: nothing })).body).toEqual(badRequest("Can not find requested image"));
     expect((await create({ flavorRef: nothing })).body).toEqual(badRequest(`Flavor ${nothing} could not be found.`));
     expect((await create({ networks: [{ port: nothing }] })).body).toEqual(
-      badRequest(`Port ${nothing} could not be found.`),
+      badRequest(`Port id ${nothing} could not be found.`),
     );
     expect((await create({ networks: [{ uuid: nothing }] })).body).toEqual(
       badRequest(`Network ${nothing} could not be found.`),
@@ -128,7 +127,9 @@ describe("what a create refuses", () => {
       badRequest(`Network ${network.id} requires a subnet in order to boot instances on.`),
     );
     expect((await create({ name: " " })).status).toBe(400);
-    expect((await create({ colour: "red" })).body).toEqual(badRequest("Unrecognized attribute(s) 'colour'"));
+    expect((await create({ colour: "red" })).body).toEqual(
+      badRequest(expect.stringMatching(/Additional properties are not allowed \('colour' was unexpected\)$/)),
+    );
     expect((await create({ tags: ["a"] })).status).toBe(400);
     expect((await create({ user_data: "no base64!" })).body).toEqual(badRequest(expect.stringContaining("base64")));
     expect((await cloud.get("/compute/v2.1/servers")).body.servers).toEqual([]);
@@ -140,8 +141,7 @@ describe("what a create refuses", () => {
       cloud.post("/compute/v2.1/servers", await cloud.serverBody({ networks: [], user_data: "A".repeat(length) }));
     expect((await create(65_535)).status).toBe(202);
     const refused = await create(65_536);
-    expect(refused.body).toEqual(badRequest(expect.stringContaining("Your data is 65536 bytes")));
-    expect(refused.text.length).toBeLessThan(500);
+    expect(refused.body).toEqual(badRequest(expect.stringMatching(/user_data\. .*' is too long$/)));
   });
 
   it("a port that another server has, and a server over the quota", async () => {

@@ -1,6 +1,3 @@
-import { z } from "zod";
-import { ApiError } from "../http/api-error.ts";
-import { booleanLike, parseBody } from "../http/body.ts";
 import type { Collection, Store } from "../store/store.ts";
 import { nova } from "./errors.ts";
 
@@ -41,23 +38,4 @@ export function nextDevice(taken: BlockDevice[]): string {
   const free = [..."bcdefghijklmnopqrstuvwxyz"].map((letter) => `/dev/vd${letter}`).find((name) => !used.has(name));
   if (free === undefined) throw nova.tooManyDisks(26);
   return free;
-}
-
-const bootFromImage = z.strictObject({
-  uuid: z.string(),
-  source_type: z.literal("image"),
-  destination_type: z.literal("local"),
-  boot_index: z.coerce.number().int(),
-  delete_on_termination: booleanLike.optional(),
-});
-
-/** The one block device that a create may name: the root disk, made from an image. @throws ApiError 501 for volumes */
-export function imageToBoot(devices: Record<string, unknown>[] = []): string | undefined {
-  if (devices.some((device) => device.source_type !== "image" || device.destination_type !== "local")) {
-    throw new ApiError(
-      501,
-      "This cloud boots servers from images only: give the server an image instead of block devices, and attach volumes with VolumeAttach, or `openstack server add volume`, once it is there.",
-    );
-  }
-  return parseBody(z.array(bootFromImage).max(1), devices)[0]?.uuid;
 }

@@ -32,38 +32,42 @@ function update(volumes: Collection<Volume>, { volumeId }: BlockDevice, change: 
   if (volume !== undefined) volumes.put(change(volume));
 }
 
-/** Plugs a reserved volume in. Where that fails the volume is available again and the server as before, as with Nova. */
-export async function attachVolume(parts: DiskParts, deviceId: string): Promise<void> {
+/** Plugs a reserved volume in; whether it is in. Where that fails the volume is available again and the server as before, as with Nova. */
+export async function attachVolume(parts: DiskParts, deviceId: string): Promise<boolean> {
   const { store, volumes, blockDevices, hypervisor, volumeLifecycle, log } = parts;
   const device = blockDevices.get(deviceId);
-  if (device === undefined) return;
+  if (device === undefined) return false;
   update(volumes, device, (volume) => changed(volume, { status: "attaching" }));
   try {
     await hypervisor.attachDisk(device.serverId, guestDisk(device, volumeLifecycle));
     update(volumes, device, (volume) => attached(volume, device.device));
+    return true;
   } catch (error) {
     log(`volume ${device.volumeId} could not be attached to server ${device.serverId}: ${messageOf(error)}`);
     store.transaction(() => {
       blockDevices.delete(device.id);
       update(volumes, device, detached);
     });
+    return false;
   }
 }
 
-/** Takes a volume out. One that the guest still uses stays in, and is in-use again. */
-export async function detachVolume(parts: DiskParts, deviceId: string): Promise<void> {
+/** Takes a volume out; whether it is out. One that the guest still uses stays in, and is in-use again. */
+export async function detachVolume(parts: DiskParts, deviceId: string): Promise<boolean> {
   const { store, volumes, blockDevices, hypervisor, log } = parts;
   const device = blockDevices.get(deviceId);
-  if (device === undefined) return;
+  if (device === undefined) return false;
   try {
     await hypervisor.detachDisk(device.serverId, diskName(device));
     store.transaction(() => {
       blockDevices.delete(device.id);
       update(volumes, device, detached);
     });
+    return true;
   } catch (error) {
     log(`volume ${device.volumeId} stays attached to server ${device.serverId}: ${messageOf(error)}`);
     update(volumes, device, keptAttached);
+    return false;
   }
 }
 

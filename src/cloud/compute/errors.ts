@@ -3,6 +3,7 @@ import { ApiError } from "../http/api-error.ts";
 /** Nova's refusals in its own words. */
 export const nova = {
   forbidden: (policy: string) => new ApiError(403, `Policy doesn't allow ${policy} to be performed.`),
+  adminsOnly: (message: string) => new ApiError(403, message),
   badRequest: (message: string) => new ApiError(400, message),
   serverNotFound: (id: string) => new ApiError(404, `Instance ${id} could not be found.`),
   flavorNotFound: (id: string) => new ApiError(404, `Flavor ${id} could not be found.`),
@@ -10,6 +11,8 @@ export const nova = {
   keypairExists: (name: string) => new ApiError(409, `Key pair '${name}' already exists.`),
   wrongState: (action: string, id: string, state: string, attribute = "vm_state") =>
     new ApiError(409, `Cannot '${action}' instance ${id} while it is in ${attribute} ${state}`),
+  noSuchAction: (name: string) => new ApiError(400, `There is no such action: ${name}`),
+  notFound: () => new ApiError(404, "The resource could not be found."),
   tooManyDisks: (maximum: number) =>
     new ApiError(
       403,

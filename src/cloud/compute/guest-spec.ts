@@ -10,6 +10,7 @@ export function guestSpec(server: Server, tables: NetworkTables, disks: GuestDis
     id: server.id,
     hostname: server.hostname,
     imageId: server.imageId,
+    ...(server.rescueImageId ? { rescueImageId: server.rescueImageId } : {}),
     vcpus: server.flavor.vcpus,
     ramMb: server.flavor.ram,
     diskGb: server.flavor.disk,

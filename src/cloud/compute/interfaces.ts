@@ -1,28 +1,33 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { ApiError } from "../http/api-error.ts";
-import { parseBody } from "../http/body.ts";
+import { parseSchema } from "../http/json-schema-words.ts";
 import { removePort, setPortsStatus, unbindPort } from "../network/ports.ts";
 import type { Port } from "../network/records.ts";
-import { demandState } from "./action.ts";
+import { demand } from "./action.ts";
 import type { ComputeContext } from "./context.ts";
 import { nova } from "./errors.ts";
+import { actionTable, noteAction } from "./instance-actions.ts";
+import type { Server, VmState } from "./records.ts";
+import { ipAddress, since, tagSchema, uuid } from "./schema-types.ts";
 import { plugNics } from "./server-nics.ts";
-import { tagSchema } from "./server-tags.ts";
 import { ownServer } from "./servers.ts";
 
 const createBody = (microversion: number) =>
   z.strictObject({
     interfaceAttachment: z.strictObject({
-      net_id: z.uuid().optional(),
-      port_id: z.uuid().optional(),
+      net_id: uuid.optional(),
+      port_id: uuid.optional(),
       fixed_ips: z
-        .array(z.strictObject({ ip_address: z.ipv4() }))
-        .length(1)
+        .array(z.strictObject({ ip_address: ipAddress }))
+        .min(1)
+        .max(1)
         .optional(),
-      tag: microversion >= 49 ? tagSchema.optional() : z.undefined().optional(),
+      tag: since(microversion, 49, tagSchema),
     }),
   });
+
+const states: VmState[] = ["active", "paused", "stopped"];
 
 interface One {
   Params: { id: string };
@@ -45,14 +50,16 @@ export function interfaceRoutes(app: FastifyInstance, context: ComputeContext): 
   app.get<One>(path, ({ scope, params, microversion }) => {
     const server = ownServer(context, scope, params.id);
     const attached = server.nics.flatMap(({ portId }) => tables.ports.get(portId) ?? []);
-    return { interfaceAttachments: attached.map((port) => attachmentView(port, microversion)) };
+    return { interfaceAttachments: attached.map((port) => attachmentView(server, port, microversion)) };
   });
-  app.get<OnePort>(`${path}/:port`, ({ scope, params, microversion }) => ({
-    interfaceAttachment: attachmentView(portOf(ownServer(context, scope, params.id).id, params.port), microversion),
-  }));
+  app.get<OnePort>(`${path}/:port`, ({ scope, params, microversion }) => {
+    const server = ownServer(context, scope, params.id);
+    return { interfaceAttachment: attachmentView(server, portOf(server.id, params.port), microversion) };
+  });
 
-  app.post<One>(path, async ({ scope, params, body, microversion }) => {
-    const { interfaceAttachment: asked } = parseBody(createBody(microversion), body ?? { interfaceAttachment: {} });
+  app.post<One>(path, async ({ scope, params, body, microversion, id: requestId }) => {
+    const given = body === undefined || Object.keys(body as object).length === 0 ? { interfaceAttachment: {} } : body;
+    const { interfaceAttachment: asked } = parseSchema(createBody(microversion), given);
     if (asked.net_id !== undefined && asked.port_id !== undefined) {
       throw nova.badRequest("Must not input both network_id and port_id");
     }
@@ -62,27 +69,32 @@ export function interfaceRoutes(app: FastifyInstance, context: ComputeContext): 
     }
     const port = store.transaction(() => {
       const server = ownServer(context, scope, params.id);
-      demandState(server, "attach_interface", ["active", "stopped"]);
+      demand({ server, scope }, "attach_interface", { states });
       if (asked.port_id !== undefined && tables.ports.get(asked.port_id) === undefined) {
         throw new ApiError(404, `Port id ${asked.port_id} could not be found.`);
       }
-      const wanted = { uuid: asked.net_id, port: asked.port_id, fixed_ip: address };
+      const wanted = { uuid: asked.net_id, port: asked.port_id, fixed_ip: address, tag: asked.tag };
       const named = asked.net_id !== undefined || asked.port_id !== undefined;
       const [nic] = plugNics(tables, scope, server.id, named ? [wanted] : undefined, undefined);
-      if (nic === undefined) throw nova.badRequest("No network is available to attach an interface to.");
+      if (nic === undefined)
+        throw nova.badRequest(
+          `No specific network was requested and none are available for project '${server.projectId}'.`,
+        );
+      noteAction(actionTable(store), server.id, { scope, requestId }, "attach_interface");
       servers.patch(server.id, { nics: [...server.nics, nic] });
       if (server.vmState === "active") setPortsStatus(tables, server.id, "ACTIVE");
       return portOf(server.id, nic.portId);
     });
     await reconcile();
-    return { interfaceAttachment: attachmentView(port, microversion) };
+    return { interfaceAttachment: attachmentView(ownServer(context, scope, params.id), port, microversion) };
   });
 
-  app.delete<OnePort>(`${path}/:port`, async ({ scope, params }, reply) => {
+  app.delete<OnePort>(`${path}/:port`, async ({ scope, params, id: requestId }, reply) => {
     store.transaction(() => {
       const server = ownServer(context, scope, params.id);
+      demand({ server, scope }, "detach_interface", { states });
       const port = portOf(server.id, params.port);
-      demandState(server, "detach_interface", ["active", "stopped"]);
+      noteAction(actionTable(store), server.id, { scope, requestId }, "detach_interface");
       const nic = server.nics.find(({ portId }) => portId === port.id);
       if (nic?.made) removePort(tables, port);
       else unbindPort(tables, port);
@@ -93,13 +105,13 @@ export function interfaceRoutes(app: FastifyInstance, context: ComputeContext): 
   });
 }
 
-function attachmentView(port: Port, microversion: number): Record<string, unknown> {
+function attachmentView(server: Server, port: Port, microversion: number): Record<string, unknown> {
   return {
     net_id: port.networkId,
     port_id: port.id,
     mac_addr: port.mac,
     port_state: port.status,
     fixed_ips: port.fixedIps.map((ip) => ({ subnet_id: ip.subnetId, ip_address: ip.ipAddress })),
-    ...(microversion >= 70 ? { tag: null } : {}),
+    ...(microversion >= 70 ? { tag: server.nics.find(({ portId }) => portId === port.id)?.tag ?? null } : {}),
   };
 }

@@ -8,9 +8,11 @@ import type { NetworkTables } from "../network/records.ts";
 import type { Collection } from "../store/store.ts";
 import { attachVolume, type DiskParts, detachVolume, disksOf, interrupted, releaseVolumes } from "./disks.ts";
 import { guestSpec } from "./guest-spec.ts";
-import type { Server } from "./records.ts";
+import { actionTable, finishAction } from "./instance-actions.ts";
+import { deletedServerTable, type Server, type VmState } from "./records.ts";
+import { type SnapshotParts, takeSnapshot } from "./snapshots.ts";
 
-export interface LifecycleParts extends DiskParts {
+export interface LifecycleParts extends DiskParts, SnapshotParts {
   servers: Collection<Server>;
   tables: NetworkTables;
   /** What is booted in place of a server's guest. @throws Error with the server's fault message */
@@ -36,22 +38,22 @@ export class Lifecycle {
     parts.hypervisor.onExit((id) => this.#enqueue(id, () => this.#ended(id)));
   }
 
-  /** Boots a new server, or one that is stopped. */
+  /** Boots a new server, or one that is stopped or shelved. */
   boot(id: string): void {
-    this.#enqueue(id, () => this.#boot(id));
+    this.#perform(id, () => this.#boot(id));
   }
 
   stop(id: string): void {
-    this.#enqueue(id, async () => {
-      await this.#parts.hypervisor.stop(id, { soft: true, timeoutMs: shutdownTimeoutMs });
+    this.#perform(id, async () => {
+      await this.#stopGuest(id);
       this.#settle(id, { vmState: "stopped" }, "DOWN");
     });
   }
 
   /** Boots the server as its record says by now: with another flavor, to be confirmed, or with the former one again. */
   resize(id: string, vmState: "resized" | "active"): void {
-    this.#enqueue(id, async () => {
-      await this.#parts.hypervisor.stop(id, { soft: true, timeoutMs: shutdownTimeoutMs });
+    this.#perform(id, async () => {
+      await this.#stopGuest(id);
       const done = vmState === "active" ? { changedFrom: null } : {};
       const stopped = this.#parts.servers.get(id)?.changedFrom?.stopped === true;
       if (!stopped) await this.#boot(id, { vmState, ...done });
@@ -61,43 +63,92 @@ export class Lifecycle {
 
   /** Gives the server a new disk from its image; one that was stopped is stopped again. */
   rebuild(id: string): void {
-    this.#enqueue(id, async () => {
+    this.#perform(id, async () => {
       const { hypervisor, servers } = this.#parts;
       await hypervisor.destroy(id);
       const stopped = servers.get(id)?.changedFrom?.stopped === true;
       await this.#boot(id, { vmState: "active", changedFrom: null });
       if (!stopped || servers.get(id)?.vmState !== "active") return;
-      await hypervisor.stop(id, { soft: true, timeoutMs: shutdownTimeoutMs });
+      await this.#stopGuest(id);
       this.#settle(id, { vmState: "stopped" }, "DOWN");
     });
   }
 
   /** Takes the server off the host; its disk is kept. */
   shelve(id: string): void {
-    this.#enqueue(id, async () => {
-      await this.#parts.hypervisor.stop(id, { soft: true, timeoutMs: shutdownTimeoutMs });
+    this.#perform(id, async () => {
+      await this.#stopGuest(id);
       this.#settle(id, { vmState: "shelved_offloaded" }, "DOWN");
     });
   }
 
   reboot(id: string, soft: boolean): void {
-    this.#enqueue(id, async () => {
-      await this.#parts.hypervisor.stop(id, { soft, timeoutMs: shutdownTimeoutMs });
+    this.#perform(id, async () => {
+      await this.#stopGuest(id, soft);
       await this.#boot(id);
     });
   }
 
+  /** Holds the guest where it is. */
+  pause(id: string): void {
+    this.#hold(id, "paused");
+  }
+
+  unpause(id: string): void {
+    this.#letGo(id);
+  }
+
+  /** As {@link pause}: what is held keeps its memory, not a file. */
+  suspend(id: string): void {
+    this.#hold(id, "suspended");
+  }
+
+  /** Lets a suspended guest go on, or boots it where the machine was restarted meanwhile. */
+  resume(id: string): void {
+    this.#letGo(id);
+  }
+
+  /** Boots the server from another image, its own disk beside it. */
+  rescue(id: string): void {
+    this.#perform(id, async () => {
+      await this.#stopGuest(id);
+      await this.#boot(id, { vmState: "rescued" });
+    });
+  }
+
+  unrescue(id: string): void {
+    this.#perform(id, async () => {
+      this.#parts.servers.patch(id, { rescueImageId: null });
+      await this.#stopGuest(id);
+      await this.#boot(id);
+    });
+  }
+
+  /** Fills the image that was promised with the server's disk; the server is what it was before. */
+  snapshot(id: string): void {
+    this.#perform(id, async () => {
+      const server = this.#parts.servers.get(id);
+      if (server === undefined) return;
+      try {
+        await takeSnapshot(this.#parts, server);
+      } finally {
+        const busy = this.#parts.servers.get(id)?.taskState;
+        if (busy !== "deleting") this.#parts.servers.patch(id, { taskState: null, snapshot: null });
+      }
+    });
+  }
+
   delete(id: string): void {
-    this.#enqueue(id, () => this.#delete(id));
+    this.#perform(id, () => this.#delete(id));
   }
 
   /** Plugs a volume into a server, by the id of its block device. */
   attach(id: string, deviceId: string): void {
-    this.#enqueue(id, () => attachVolume(this.#parts, deviceId));
+    this.#perform(id, () => attachVolume(this.#parts, deviceId));
   }
 
   detach(id: string, deviceId: string): void {
-    this.#enqueue(id, () => detachVolume(this.#parts, deviceId));
+    this.#perform(id, () => detachVolume(this.#parts, deviceId));
   }
 
   /**
@@ -137,11 +188,31 @@ export class Lifecycle {
         case "rebooting_hard":
           this.reboot(server.id, server.taskState === "rebooting");
           break;
+        case "pausing":
+          this.pause(server.id);
+          break;
+        case "suspending":
+          this.suspend(server.id);
+          break;
+        case "unpausing":
+        case "resuming":
+          this.unpause(server.id);
+          break;
+        case "rescuing":
+          this.rescue(server.id);
+          break;
+        case "unrescuing":
+          this.unrescue(server.id);
+          break;
+        case "image_snapshot":
+        case "image_backup":
+          this.snapshot(server.id);
+          break;
         case null:
-          if (isUp(server)) await this.#revive(server);
+          if (isUp(server) || server.vmState === "paused") await this.#revive(server);
       }
       for (const { id, resume } of interrupted(this.#parts, server.id)) {
-        this.#enqueue(server.id, () => resume(this.#parts, id));
+        this.#perform(server.id, () => resume(this.#parts, id));
       }
     }
   }
@@ -155,6 +226,39 @@ export class Lifecycle {
   async close(): Promise<void> {
     this.#closing = true;
     await this.idle();
+  }
+
+  /** Does what was asked for, and notes that it is done. */
+  #perform(id: string, work: () => Promise<unknown>): void {
+    this.#enqueue(id, async () => {
+      const actions = actionTable(this.#parts.store);
+      try {
+        const done = await work();
+        finishAction(actions, id, done === false ? "The work failed." : null);
+      } catch (error) {
+        finishAction(actions, id, messageOf(error));
+        throw error;
+      }
+    });
+  }
+
+  #stopGuest(id: string, soft = true): Promise<void> {
+    return this.#parts.hypervisor.stop(id, { soft, timeoutMs: shutdownTimeoutMs });
+  }
+
+  #hold(id: string, vmState: VmState): void {
+    this.#perform(id, async () => {
+      await this.#parts.hypervisor.pause?.(id);
+      this.#settle(id, { vmState });
+    });
+  }
+
+  #letGo(id: string): void {
+    this.#perform(id, async () => {
+      if ((await this.#parts.hypervisor.state(id)) === "stopped") return this.#boot(id);
+      await this.#parts.hypervisor.unpause?.(id);
+      this.#settle(id, { vmState: "active" });
+    });
   }
 
   #enqueue(id: string, work: () => Promise<void>): void {
@@ -200,6 +304,9 @@ export class Lifecycle {
       }
       releaseVolumes(this.#parts, id);
       servers.delete(id);
+      const now = isoSeconds();
+      const gone = { vmState: "deleted", taskState: null, terminatedAt: now, updatedAt: now } as const;
+      deletedServerTable(store).put({ ...server, ...gone, nics: [] });
     });
     await reconcile();
   }
@@ -211,26 +318,29 @@ export class Lifecycle {
   /** A guest that ended by itself: `poweroff` inside, or a crash. */
   async #ended(id: string): Promise<void> {
     const server = this.#parts.servers.get(id);
-    if (server === undefined || !isUp(server) || server.taskState !== null) return;
+    if (server === undefined || server.taskState !== null) return;
+    if (!isUp(server) && server.vmState !== "paused") return;
     if ((await this.#parts.hypervisor.state(id)) === "running") return;
     this.#settle(id, { vmState: "stopped" }, "DOWN");
   }
 
   async #revive({ id, vmState }: Server): Promise<void> {
     const state = await this.#parts.hypervisor.state(id);
-    if (state === "stopped") this.#enqueue(id, () => this.#boot(id, { vmState }));
+    if (state === "stopped" && vmState === "paused")
+      this.#settle(id, { vmState: "stopped" }, "DOWN"); // its memory is lost
+    else if (state === "stopped") this.#enqueue(id, () => this.#boot(id, { vmState }));
     if (state === "absent") this.#fail(id, new Error("The guest's disk is gone."));
   }
 
   /** Ends an operation: the new state is shown, unless the server is on its way out. */
-  #settle(id: string, change: Partial<Server>, ports: "ACTIVE" | "DOWN"): void {
+  #settle(id: string, change: Partial<Server>, ports?: "ACTIVE" | "DOWN"): void {
     const { store, servers, tables } = this.#parts;
     store.transaction(() => {
       const server = servers.get(id);
       if (server === undefined) return;
       const taskState = server.taskState === "deleting" ? server.taskState : null;
       servers.put({ ...server, ...change, taskState, updatedAt: isoSeconds() });
-      setPortsStatus(tables, id, ports);
+      if (ports !== undefined) setPortsStatus(tables, id, ports);
     });
   }
 
@@ -249,5 +359,5 @@ export class Lifecycle {
 
 /** Whether the server's guest is meant to run. */
 function isUp({ vmState, changedFrom }: Server): boolean {
-  return vmState === "active" || (vmState === "resized" && changedFrom?.stopped !== true);
+  return vmState === "active" || vmState === "rescued" || (vmState === "resized" && changedFrom?.stopped !== true);
 }

@@ -1,158 +1,152 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { booleanLike, parseBody } from "../http/body.ts";
-import { isAdmin, owns, type Scope } from "../identity/scope.ts";
-import { projectOf } from "../identity/tokens.ts";
-import type { Collection } from "../store/store.ts";
+import { ApiError } from "../http/api-error.ts";
+import { parseSchema } from "../http/json-schema-words.ts";
+import { pythonRepr } from "../http/python-repr.ts";
+import { owns, type Scope } from "../identity/scope.ts";
+import { demandAdmin } from "./action.ts";
 import type { ComputeContext } from "./context.ts";
 import { nova } from "./errors.ts";
-import type { Flavor } from "./flavor-records.ts";
-import type { ProjectQuota } from "./quota-records.ts";
-import type { Server } from "./records.ts";
+import { defaultClass, defaultLimits, type Limits, limitsOf, type QuotaName, quotas, usage } from "./quota-limits.ts";
+import { boolean, maxInt } from "./schema-types.ts";
 
-/** Nova's defaults. RAM in MiB. */
-export const quotas = {
-  instances: 10,
-  cores: 20,
-  ram: 51_200,
-  metadata_items: 128,
-  key_pairs: 100,
-  server_groups: 10,
-  server_group_members: 10,
-  injected_files: 5,
-  injected_file_content_bytes: 10_240,
-  injected_file_path_bytes: 255,
-  // Neutron's by now; Nova says that it has no limit
-  fixed_ips: -1,
-  floating_ips: -1,
-  security_groups: -1,
-  security_group_rules: -1,
-} as const;
+const limit = z
+  .unknown()
+  .superRefine((value, context) => {
+    const refuse = (message: string) => context.addIssue({ code: "custom", message });
+    if (typeof value !== "string" && !Number.isInteger(value)) {
+      refuse(`${pythonRepr(value)} is not of type 'integer', 'string'`);
+    } else if (!/^-?[0-9]+$/.test(String(value))) refuse(`${pythonRepr(value)} does not match '^-?[0-9]+$'`);
+    else if (Number(value) < -1) refuse(`${Number(value)} is less than the minimum of -1`);
+    else if (Number(value) > maxInt) refuse(`${Number(value)} is greater than the maximum of ${maxInt}`);
+  })
+  .transform(Number)
+  .optional();
 
-type Limits = Record<keyof typeof quotas, number>;
+const proxied: QuotaName[] = ["fixed_ips", "floating_ips", "security_groups", "security_group_rules"];
+const injected: QuotaName[] = ["injected_files", "injected_file_content_bytes", "injected_file_path_bytes"];
 
-/** What a project may have. */
-export function limitsOf(table: Collection<ProjectQuota>, projectId: string): Limits {
-  return { ...quotas, ...table.get(projectId)?.limits };
+/** What is Nova's at a microversion: Neutron's own quotas went with 2.36, those of personality files with 2.57. */
+function namesAt(microversion: number): QuotaName[] {
+  const gone = [...(microversion >= 36 ? proxied : []), ...(microversion >= 57 ? injected : [])];
+  return (Object.keys(quotas) as QuotaName[]).filter((name) => !gone.includes(name));
 }
 
-/** What a project's servers use. */
-function usage(servers: Collection<Server>, projectId: string): { instances: number; cores: number; ram: number } {
-  const own = servers.list((server) => server.projectId === projectId);
-  return {
-    instances: own.length,
-    cores: own.reduce((sum, server) => sum + server.flavor.vcpus, 0),
-    ram: own.reduce((sum, server) => sum + server.flavor.ram, 0),
-  };
-}
+const fieldsOf = (names: QuotaName[]) => Object.fromEntries(names.map((name) => [name, limit]));
 
-/**
- * @param former the flavor of a server that gets another one
- * @throws ApiError 403 where one more server of this flavor, or the larger flavor, is too much for its project
- */
-export function demandQuota(
-  { servers, quotas: table }: Pick<ComputeContext, "servers" | "quotas">,
-  projectId: string,
-  flavor: Flavor,
-  former?: Flavor,
-): void {
-  const limits = limitsOf(table, projectId);
-  const used = usage(servers, projectId);
-  const requested = {
-    instances: former === undefined ? 1 : 0,
-    cores: flavor.vcpus - (former?.vcpus ?? 0),
-    ram: flavor.ram - (former?.ram ?? 0),
-  };
-  for (const resource of ["instances", "cores", "ram"] as const) {
-    if (requested[resource] <= 0) continue;
-    if (limits[resource] >= 0 && used[resource] + requested[resource] > limits[resource]) {
-      throw nova.quota(resource, requested[resource], used[resource], limits[resource]);
-    }
-  }
-}
+const updateBody = (microversion: number) =>
+  z.strictObject({
+    quota_set: z.strictObject({
+      ...fieldsOf(namesAt(microversion)),
+      ...(microversion < 36 ? { networks: limit } : {}),
+      force: boolean.optional(),
+    }),
+  });
+const classBody = (names: QuotaName[]) => z.strictObject({ quota_class_set: z.strictObject(fieldsOf(names)) });
 
-const limit = z.coerce.number().int().min(-1).optional();
-const updateBody = z.object({
-  quota_set: z.strictObject({
-    ...(Object.fromEntries(Object.keys(quotas).map((name) => [name, limit])) as Record<
-      keyof typeof quotas,
-      typeof limit
-    >),
-    force: booleanLike.optional(),
-    tenant_id: z.string().optional(),
-  }),
-});
+type OfProject = { Params: { project: string } };
 
-/** `/limits` and `/os-quota-sets` */
+/** `/os-quota-sets` and `/os-quota-class-sets` */
 export function quotaRoutes(app: FastifyInstance, context: ComputeContext): void {
-  const { servers, serverGroups, tables, quotas: table, store } = context;
-  app.get("/limits", ({ scope }) => {
-    const projectId = projectOf(scope).id;
-    const used = usage(servers, projectId);
-    const limits = limitsOf(table, projectId);
-    return {
-      limits: {
-        rate: [],
-        absolute: {
-          maxTotalInstances: limits.instances,
-          maxTotalCores: limits.cores,
-          maxTotalRAMSize: limits.ram,
-          maxServerMeta: limits.metadata_items,
-          maxTotalKeypairs: limits.key_pairs,
-          maxServerGroups: limits.server_groups,
-          maxServerGroupMembers: limits.server_group_members,
-          maxImageMeta: 128,
-          maxPersonality: 5,
-          maxPersonalitySize: 10_240,
-          maxTotalFloatingIps: -1,
-          maxSecurityGroups: -1,
-          maxSecurityGroupRules: -1,
-          totalInstancesUsed: used.instances,
-          totalCoresUsed: used.cores,
-          totalRAMUsed: used.ram,
-          totalFloatingIpsUsed: tables.floatingIps.list((item) => item.projectId === projectId).length,
-          totalSecurityGroupsUsed: tables.securityGroups.list((item) => item.projectId === projectId).length,
-          totalServerGroupsUsed: serverGroups.list((item) => item.projectId === projectId).length,
-        },
-      },
-    };
+  const { servers, serverGroups, quotas: table, store } = context;
+  const pick = (of: Record<QuotaName, unknown>, names: QuotaName[]) =>
+    Object.fromEntries(names.map((name) => [name, of[name]]));
+  const demandOwn = (scope: Scope, projectId: string, action: string) => {
+    if (!owns(scope, projectId)) throw nova.forbidden(`os_compute_api:os-quota-sets:${action}`);
+  };
+  /** @throws ApiError 400, where it is known that there is no such project */
+  const demandProject = (scope: Scope, projectId: string) => {
+    if (scope.project?.id !== projectId && !projectExists(context, projectId)) {
+      throw nova.badRequest(`Project ID ${projectId} is not a valid project.`);
+    }
+  };
+  const used = (projectId: string): Partial<Record<QuotaName, number>> => ({
+    ...usage(servers, projectId),
+    server_groups: serverGroups.list((group) => group.projectId === projectId).length,
   });
 
-  type OfProject = { Params: { project: string } };
-  const visible = (scope: Scope, projectId: string) => {
-    if (!owns(scope, projectId)) throw nova.forbidden("os_compute_api:os-quota-sets:show");
-  };
-  for (const path of ["/os-quota-sets/:project", "/os-quota-sets/:project/defaults"]) {
-    app.get<OfProject>(path, ({ scope, params }) => {
-      visible(scope, params.project);
-      const limits = path.endsWith("defaults") ? quotas : limitsOf(table, params.project);
-      return { quota_set: { id: params.project, ...limits } };
-    });
-  }
-  app.put<OfProject>("/os-quota-sets/:project", ({ scope, params, body }) => {
-    if (!isAdmin(scope)) throw nova.forbidden("os_compute_api:os-quota-sets:update");
-    const { quota_set: asked } = parseBody(updateBody, body);
-    const given = Object.entries(asked).filter(([name, value]) => name in quotas && value !== undefined);
-    const changed = store.transaction(() =>
-      table.put({
-        id: params.project,
-        limits: { ...table.get(params.project)?.limits, ...(Object.fromEntries(given) as Record<string, number>) },
-      }),
-    );
-    return { quota_set: limitsOf(table, changed.id) };
+  app.get<OfProject>("/os-quota-sets/:project", ({ scope, params, microversion }) => {
+    demandOwn(scope, params.project, "show");
+    demandProject(scope, params.project);
+    return { quota_set: { id: params.project, ...pick(limitsOf(table, params.project), namesAt(microversion)) } };
   });
-  app.delete<OfProject>("/os-quota-sets/:project", ({ scope, params }, reply) => {
-    if (!isAdmin(scope)) throw nova.forbidden("os_compute_api:os-quota-sets:delete");
-    table.delete(params.project);
-    return reply.code(202).send();
+  app.get<OfProject>("/os-quota-sets/:project/defaults", ({ scope, params, microversion }) => {
+    demandProject(scope, params.project);
+    return { quota_set: { id: params.project, ...pick(defaultLimits(table), namesAt(microversion)) } };
   });
-  app.get<OfProject>("/os-quota-sets/:project/detail", ({ scope, params }) => {
-    visible(scope, params.project);
-    const used: Record<string, number> = usage(servers, params.project);
-    const detail = Object.entries(limitsOf(table, params.project)).map(([name, limit]) => [
+  app.get<OfProject>("/os-quota-sets/:project/detail", ({ scope, params, microversion }) => {
+    demandOwn(scope, params.project, "detail");
+    demandProject(scope, params.project);
+    const inUse = used(params.project);
+    const limits = limitsOf(table, params.project);
+    const detail = namesAt(microversion).map((name) => [
       name,
-      { limit, in_use: used[name] ?? 0, reserved: 0 },
+      { limit: limits[name], in_use: inUse[name] ?? 0, reserved: 0 },
     ]);
     return { quota_set: { id: params.project, ...Object.fromEntries(detail) } };
   });
+  app.put<OfProject>("/os-quota-sets/:project", ({ scope, params, body, microversion }) => {
+    const { quota_set: asked } = parseSchema(updateBody(microversion), body ?? null);
+    demandAdmin(scope, "os_compute_api:os-quota-sets:update");
+    demandProject(scope, params.project);
+    const { force, ...given } = asked as Record<string, number | boolean | undefined>;
+    if ("networks" in given) throw nova.badRequest("The networks quota has been removed");
+    const limits = known(given);
+    if (force !== true) demandRoom(limits, used(params.project));
+    store.transaction(() =>
+      table.put({ id: params.project, limits: { ...table.get(params.project)?.limits, ...limits } }),
+    );
+    return { quota_set: pick(limitsOf(table, params.project), namesAt(microversion)) };
+  });
+  app.delete<OfProject>("/os-quota-sets/:project", ({ scope, params }, reply) => {
+    demandAdmin(scope, "os_compute_api:os-quota-sets:delete");
+    table.delete(params.project);
+    return reply.code(202).send();
+  });
+
+  const ofClass = (microversion: number): QuotaName[] => {
+    if (microversion >= 50) return namesAt(microversion);
+    return namesAt(1).filter((name) => name !== "server_groups" && name !== "server_group_members");
+  };
+  type OfClass = { Params: { name: string } };
+  app.get<OfClass>("/os-quota-class-sets/:name", ({ scope, params, microversion }) => {
+    demandAdmin(scope, "os_compute_api:os-quota-class-sets:show");
+    return { quota_class_set: { id: params.name, ...pick(classLimits(params.name), ofClass(microversion)) } };
+  });
+  app.put<OfClass>("/os-quota-class-sets/:name", ({ scope, params, body, microversion }) => {
+    const { quota_class_set: asked } = parseSchema(classBody(ofClass(microversion)), body ?? null);
+    demandAdmin(scope, "os_compute_api:os-quota-class-sets:update");
+    const id = classId(params.name);
+    const limits = known(asked as Record<string, number | undefined>);
+    store.transaction(() => table.put({ id, limits: { ...table.get(id)?.limits, ...limits } }));
+    return { quota_class_set: pick(classLimits(params.name), ofClass(microversion)) };
+  });
+
+  function classLimits(name: string): Limits {
+    return { ...quotas, ...table.get(classId(name))?.limits };
+  }
+}
+
+const classId = (name: string) => (name === "default" ? defaultClass : `class/${name}`);
+
+/** Projects are Keystone's records. */
+function projectExists({ store }: ComputeContext, id: string): boolean {
+  return store.collection("project").get(id) !== undefined;
+}
+
+function known(given: Record<string, unknown>): Record<string, number> {
+  return Object.fromEntries(Object.entries(given).filter((entry): entry is [string, number] => entry[1] !== undefined));
+}
+
+/** @throws ApiError 400 for less than there is already */
+function demandRoom(limits: Record<string, number>, used: Record<string, number>): void {
+  for (const [name, wanted] of Object.entries(limits)) {
+    const least = used[name] ?? 0;
+    if (wanted >= 0 && wanted < least) {
+      throw new ApiError(
+        400,
+        `Quota limit ${wanted} for ${name} must be greater than or equal to already used and reserved ${least}.`,
+      );
+    }
+  }
 }

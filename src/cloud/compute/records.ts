@@ -2,7 +2,17 @@ import type { Collection, Store } from "../store/store.ts";
 import type { Flavor } from "./flavor-records.ts";
 
 /** Nova's `OS-EXT-STS:vm_state`. */
-export type VmState = "building" | "active" | "stopped" | "resized" | "shelved_offloaded" | "error";
+export type VmState =
+  | "building"
+  | "active"
+  | "paused"
+  | "suspended"
+  | "stopped"
+  | "rescued"
+  | "resized"
+  | "shelved_offloaded"
+  | "error"
+  | "deleted";
 /** Nova's `OS-EXT-STS:task_state`: what is being done, null when nothing is. */
 export type TaskState =
   | "scheduling"
@@ -13,7 +23,16 @@ export type TaskState =
   | "rebooting_hard"
   | "resize_prep"
   | "resize_reverting"
+  | "resize_confirming"
   | "rebuilding"
+  | "pausing"
+  | "unpausing"
+  | "suspending"
+  | "resuming"
+  | "rescuing"
+  | "unrescuing"
+  | "image_snapshot"
+  | "image_backup"
   | "shelving_offloading"
   | "unshelving"
   | "deleting"
@@ -45,10 +64,27 @@ export interface Server {
   /** What a resize or a rebuild comes from: the flavor to go back to, and whether the server ran. */
   changedFrom?: { flavor: Flavor; stopped: boolean } | null;
   /** In the order of the server's interfaces. `made`: Nova made the port and deletes it with the server. */
-  nics: { portId: string; made: boolean }[];
+  nics: { portId: string; made: boolean; tag?: string }[];
   vmState: VmState;
   taskState: TaskState;
   fault: { code: number; created: string; message: string } | null;
+  /** Who locked it: then only administrators act on it; the lock of an administrator is not its owner's to take off. */
+  lockedBy?: "owner" | "admin" | null;
+  lockedReason?: string | null;
+  accessIPv4?: string;
+  accessIPv6?: string;
+  diskConfig?: "AUTO" | "MANUAL";
+  /** Counts servers; part of the name that the hypervisor has for it. */
+  number?: number;
+  /** What servers that were asked for by one request have in common, and the place among them. */
+  reservationId?: string;
+  launchIndex?: number;
+  /** The image that a rescued server runs from, its own disk beside it. */
+  rescueImageId?: string | null;
+  /** The image that its disk is being copied to, and how many of its kind are kept. */
+  snapshot?: { imageId: string; rotation: number | null } | null;
+  /** When it was deleted. */
+  terminatedAt?: string | null;
   createdAt: string;
   updatedAt: string;
   launchedAt: string | null;
@@ -56,6 +92,11 @@ export interface Server {
 
 export function serverTable(store: Store): Collection<Server> {
   return store.collection("server");
+}
+
+/** Servers that are gone: told by `changes-since`, and to administrators who ask for deleted ones. */
+export function deletedServerTable(store: Store): Collection<Server> {
+  return store.collection("deleted-server");
 }
 
 /** Where servers of a group are placed, as one says with `os:scheduler_hints` `group`. */
@@ -71,26 +112,4 @@ export interface ServerGroup {
 
 export function serverGroupTable(store: Store): Collection<ServerGroup> {
   return store.collection("server-group");
-}
-
-/** The status that clients see, from the two states below it. */
-export function statusOf({ vmState, taskState }: Pick<Server, "vmState" | "taskState">): string {
-  if (taskState === "rebuilding") return "REBUILD";
-  if (taskState === "resize_prep") return "RESIZE";
-  if (taskState === "resize_reverting") return "REVERT_RESIZE";
-  switch (vmState) {
-    case "building":
-      return "BUILD";
-    case "stopped":
-      return "SHUTOFF";
-    case "resized":
-      return "VERIFY_RESIZE";
-    case "shelved_offloaded":
-      return "SHELVED_OFFLOADED";
-    case "error":
-      return "ERROR";
-    case "active":
-      if (taskState === "rebooting") return "REBOOT";
-      return taskState === "rebooting_hard" ? "HARD_REBOOT" : "ACTIVE";
-  }
 }

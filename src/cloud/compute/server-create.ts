@@ -1,212 +1,222 @@
-import { randomUUID } from "node:crypto";
-import { z } from "zod";
+import { randomBytes, randomUUID } from "node:crypto";
 import { ApiError } from "../http/api-error.ts";
-import { booleanLike, parseBody } from "../http/body.ts";
-import { metadataSchema } from "../http/metadata-routes.ts";
+import { parseSchema } from "../http/json-schema-words.ts";
 import { isoSeconds } from "../http/time.ts";
-import type { Scope } from "../identity/scope.ts";
+import { isAdmin, type Scope } from "../identity/scope.ts";
 import { projectOf } from "../identity/tokens.ts";
-import { isVisible } from "../image/images.ts";
 import type { Image } from "../image/records.ts";
-import type { NetworkTables } from "../network/records.ts";
-import type { Collection } from "../store/store.ts";
-import { imageToBoot } from "./block-devices.ts";
+import type { Store } from "../store/store.ts";
+import { hostZone } from "./aggregate-records.ts";
+import type { ComputeContext } from "./context.ts";
 import { nova } from "./errors.ts";
 import type { Flavor } from "./flavor-records.ts";
-import { visibleFlavors } from "./flavors.ts";
+import { host } from "./host.ts";
+import { actionTable, startAction } from "./instance-actions.ts";
 import { findKeypair, type Keypair } from "./keypairs.ts";
-import type { ProjectQuota } from "./quota-records.ts";
-import { demandQuota, quotas } from "./quotas.ts";
-import type { Server, ServerGroup } from "./records.ts";
+import { demandMetadata, demandPersonality, demandServers } from "./quota-limits.ts";
+import type { Server } from "./records.ts";
+import { type RequestedDevices, requestedDevices } from "./requested-devices.ts";
+import { type CreateBody, createBody, files } from "./server-create-body.ts";
 import { groupOfHints } from "./server-groups.ts";
-import { plugNics } from "./server-nics.ts";
+import { demandSingleAddresses, type NicRequest, plugNics } from "./server-nics.ts";
+import { flavorOf, imageOf } from "./server-sources.ts";
+import { connectVolume } from "./volume-connection.ts";
 
-/** Where a new server's parts are looked up. */
-export interface CreateContext {
-  servers: Collection<Server>;
-  keypairs: Collection<Keypair>;
-  flavors: Collection<Flavor>;
-  quotas: Collection<ProjectQuota>;
-  serverGroups: Collection<ServerGroup>;
-  images: Collection<Image>;
-  tables: NetworkTables;
+type ServerBody = CreateBody["server"];
+
+/** What the servers of one request are made of. */
+interface Parts {
+  body: ServerBody;
+  image: Image;
+  flavor: Flavor;
+  keypair: Keypair | undefined;
+  zone: string;
+  groupId: string | null;
+  devices: RequestedDevices;
+  reservationId: string;
+  microversion: number;
 }
 
-/** Bytes of base64 text that Nova takes. */
-const userDataLimit = 65_535;
+/** What a `POST /servers` made. */
+export interface Created {
+  servers: Server[];
+  body: ServerBody;
+  reservationId: string;
+  /** Ids of the devices of volumes, by server. */
+  devices: Map<string, string[]>;
+}
 
-const nic = z.strictObject({
-  uuid: z.string().optional(),
-  port: z.string().nullable().optional(),
-  fixed_ip: z.string().optional(),
-  tag: z.string().optional(),
-});
-/** Files that the guest is to have, until 2.56. */
-export const personalitySchema = z
-  .array(z.strictObject({ path: z.string().min(1).max(255), contents: z.base64() }))
-  .max(quotas.injected_files);
-const createBody = z.object({
-  server: z.strictObject({
-    name: z.string().trim().min(1).max(255),
-    flavorRef: z.union([z.string(), z.number().transform(String)]),
-    imageRef: z.string().optional(),
-    key_name: z.string().optional(),
-    user_data: z.string().nullable().optional(),
-    config_drive: booleanLike.optional(),
-    personality: personalitySchema.optional(),
-    metadata: metadataSchema.optional(),
-    networks: z.union([z.array(nic), z.enum(["auto", "none"])]).optional(),
-    security_groups: z.array(z.strictObject({ name: z.string() })).optional(),
-    availability_zone: z.string().optional(),
-    block_device_mapping_v2: z.array(z.record(z.string(), z.unknown())).optional(),
-    "OS-DCF:diskConfig": z.enum(["AUTO", "MANUAL"]).optional(),
-    adminPass: z.string().optional(),
-    min_count: z.literal([1, "1"]).optional(),
-    max_count: z.literal([1, "1"]).optional(),
-    tags: z.array(z.string().min(1).max(60)).max(50).optional(),
-    description: z.string().max(255).nullable().optional(),
-    hostname: z.string().max(63).optional(),
-    return_reservation_id: z.literal(false).optional(),
-  }),
-  "os:scheduler_hints": z.record(z.string(), z.unknown()).optional(),
-  "OS-SCH-HNT:scheduler_hints": z.record(z.string(), z.unknown()).optional(),
-});
-
-/** Checks a `POST /servers` as far as Nova's API does, and makes the server's record with its ports plugged. Synchronous. */
-export function createServer(context: CreateContext, scope: Scope, input: unknown, microversion: number): Server {
-  const { server: body, ...hints } = parseBody(createBody, withoutUserData(input));
-  const userData = checkUserData((input as { server?: { user_data?: unknown } }).server?.user_data);
-  since(microversion, 52, "tags", body.tags);
-  since(microversion, 19, "description", body.description);
-  since(microversion, 90, "hostname", body.hostname);
-  demandPersonality(microversion, body.personality);
-  since(microversion, 37, "networks", typeof body.networks === "string" ? body.networks : undefined);
-  if (microversion >= 37 && body.networks === undefined) {
-    throw nova.badRequest("Invalid input for field/attribute server. 'networks' is a required property");
-  }
-  const projectId = projectOf(scope).id;
+/** Checks a `POST /servers` as far as Nova's API does, and makes the servers' records with their ports plugged. Synchronous. */
+export function createServers(
+  context: ComputeContext,
+  asker: { scope: Scope; requestId: string },
+  input: unknown,
+  microversion: number,
+): Created {
+  const { scope } = asker;
+  const { server: body, ...hints } = parseSchema(createBody(microversion), input ?? null);
+  const least = body.min_count ?? 1;
+  const most = body.max_count ?? least;
+  if (least > most) throw nova.badRequest("min_count must be <= max_count");
+  const zone = demandPlace(context, scope, body);
+  const devices = requestedDevices(body);
+  const imageId = body.imageRef || devices.imageId;
+  if (!imageId) throw nova.badRequest("Missing imageRef attribute");
+  const wanted = nicRequests(body, microversion);
   const flavor = flavorOf(context.flavors, scope, body.flavorRef);
-  const imageOfDevices = imageToBoot(body.block_device_mapping_v2);
-  const image = imageOf(context.images, scope, body.imageRef || imageOfDevices, flavor);
+  if (most > 1) demandSeveral(body, wanted);
+  const projectId = projectOf(scope).id;
+  const image = imageOf(context.images, scope, imageId, flavor, "Can not find requested image");
+  if (flavor.disk === 0 && !isAdmin(scope)) {
+    throw new ApiError(403, "Only volume-backed servers are allowed for flavors with zero disk.");
+  }
+  demandMetadata(context.quotas, projectId, body.metadata ?? {});
+  demandPersonality(context.quotas, projectId, body.personality);
   const keypair = body.key_name === undefined ? undefined : findKeypair(context.keypairs, scope.userId, body.key_name);
   if (body.key_name !== undefined && keypair === undefined) throw nova.badRequest("Invalid key_name provided.");
-  if (body.availability_zone !== undefined && body.availability_zone !== "nova") {
-    throw nova.badRequest("The requested availability zone is not available");
-  }
-  const groupId = groupOfHints(context, scope, hints["os:scheduler_hints"] ?? hints["OS-SCH-HNT:scheduler_hints"]);
-  demandQuota(context, projectId, flavor);
+  const count = demandServers(context, projectId, flavor, least, most);
+  const groupId = groupOfHints(
+    context,
+    scope,
+    hints["os:scheduler_hints"] ?? hints["OS-SCH-HNT:scheduler_hints"],
+    count,
+  );
+  const reservationId = newReservation();
+  const parts = { body, image, flavor, keypair, zone, groupId, devices, reservationId, microversion };
+  const deviceIds = new Map<string, string[]>();
+  const servers = Array.from({ length: count }, (_, index) => {
+    const server = newServer(context, scope, parts, index, count);
+    startAction(actionTable(context.store), server.id, asker, "create");
+    const nics = plugNics(context.tables, scope, server.id, wanted, groupNames(body));
+    deviceIds.set(
+      server.id,
+      devices.volumes.map((volume) => connectVolume(context, scope, server, volume).id),
+    );
+    return context.servers.put({ ...server, nics });
+  });
+  return { servers, body, reservationId, devices: deviceIds };
+}
 
+const groupNames = ({ security_groups: groups }: ServerBody) => groups?.flatMap(({ name }) => name ?? []);
+
+function newServer({ store }: ComputeContext, scope: Scope, parts: Parts, index: number, count: number): Server {
+  const { body, image, flavor, keypair, zone, groupId, reservationId, microversion } = parts;
   const id = randomUUID();
   const now = isoSeconds();
-  const nics = plugNics(
-    context.tables,
-    scope,
+  const name = count > 1 ? `${body.name}-${index + 1}` : body.name;
+  return {
     id,
-    body.networks,
-    body.security_groups?.map((group) => group.name),
-  );
-  return context.servers.put({
-    id,
-    projectId,
+    number: nextNumber(store),
+    ...{ reservationId, launchIndex: index },
+    projectId: projectOf(scope).id,
     userId: scope.userId,
-    name: body.name,
-    hostname: body.hostname ?? hostnameOf(body.name, id),
-    description: body.description ?? (microversion >= 19 ? null : body.name),
+    name,
+    hostname: body.hostname ?? hostnameOf(name, id),
+    description: microversion >= 19 ? (body.description ?? null) : body.name,
     imageId: image.id,
     flavor,
     keyName: keypair?.name ?? null,
     publicKey: keypair?.publicKey ?? null,
-    userData,
+    userData: body.user_data || null,
     configDrive: body.config_drive ?? false,
-    ...(body.personality === undefined ? {} : { personality: body.personality }),
+    ...(body.personality === undefined ? {} : { personality: files(body.personality) }),
     metadata: body.metadata ?? {},
     tags: [...new Set(body.tags ?? [])],
-    availabilityZone: "nova",
+    availabilityZone: zone,
+    accessIPv4: body.accessIPv4 ?? "",
+    accessIPv6: body.accessIPv6 ?? "",
+    diskConfig: body["OS-DCF:diskConfig"] ?? "MANUAL",
     groupId,
-    nics,
+    nics: [],
     vmState: "building",
     taskState: "scheduling",
     fault: null,
     createdAt: now,
     updatedAt: now,
     launchedAt: null,
+  };
+}
+
+/** The zone that the servers go to; administrators may name a host with it. @throws ApiError 400, 403 */
+function demandPlace({ store }: ComputeContext, scope: Scope, body: ServerBody): string {
+  const [zone = "", ...hosts] = body.availability_zone?.split(/::|:/) ?? [];
+  if ((body.availability_zone?.match(/:/g)?.length ?? 0) > 2) {
+    throw nova.badRequest("Invalid input received: Unable to parse availability_zone");
+  }
+  if (hosts.length > 0 && !isAdmin(scope)) throw nova.forbidden("os_compute_api:servers:create:forced_host");
+  const requested = [body.host, body.hypervisor_hostname].filter((name) => name !== undefined);
+  if (requested.length > 0) {
+    if (!isAdmin(scope)) throw nova.forbidden("compute:servers:create:requested_destination");
+    if (hosts.length > 0) {
+      throw nova.badRequest(
+        "One mechanism with host and/or hypervisor_hostname and another mechanism with zone:host:node are mutually exclusive.",
+      );
+    }
+    const unknown = requested.find((name) => name !== host.name);
+    if (unknown !== undefined) throw nova.badRequest(`Compute host ${unknown} could not be found.`);
+  }
+  const there = hostZone(store);
+  if (hosts.length === 0 && zone !== "" && zone !== there) {
+    throw nova.badRequest("The requested availability zone is not available");
+  }
+  return there;
+}
+
+/** `_get_requested_networks` */
+function nicRequests({ networks }: ServerBody, microversion: number): NicRequest[] | "auto" | "none" | undefined {
+  if (networks === undefined || typeof networks === "string") {
+    if (networks === undefined && microversion >= 37) throw new Error("the schema demands networks"); // it was checked before
+    return networks as "auto" | "none" | undefined;
+  }
+  const seen = new Set<string>();
+  return (networks as NicRequest[]).map((request) => {
+    const { port, uuid, fixed_ip: address } = request;
+    if (!port) {
+      if (uuid === undefined) throw nova.badRequest("Bad network format: missing 'uuid'");
+      if (!/^[0-9a-f-]{32,36}$/i.test(uuid)) {
+        throw nova.badRequest(`Bad networks format: network uuid is not in proper format (${uuid})`);
+      }
+      return request;
+    }
+    if (seen.has(port)) {
+      throw nova.badRequest(`Port ID '${port}' was specified twice: you cannot attach a port multiple times.`);
+    }
+    if (address !== undefined) {
+      throw nova.badRequest(
+        `Specified Fixed IP '${address}' cannot be used with port '${port}': the two cannot be specified together.`,
+      );
+    }
+    seen.add(port);
+    return request;
   });
 }
 
-/** User-data is checked by itself: a refusal must not repeat 64 kB of it. */
-function withoutUserData(input: unknown): unknown {
-  const server = (input as { server?: Record<string, unknown> } | undefined)?.server;
-  if (typeof server !== "object" || server === null) return input ?? {};
-  const { user_data: _checkedApart, ...rest } = server;
-  return { ...(input as object), server: rest };
+/** @throws ApiError 400 for what one server alone can have */
+function demandSeveral(body: ServerBody, wanted: NicRequest[] | "auto" | "none" | undefined): void {
+  if (body.hostname !== undefined) throw nova.badRequest("Unable to allocate a single hostname to multiple instances");
+  if (Array.isArray(wanted)) demandSingleAddresses(wanted);
 }
 
-function checkUserData(value: unknown): string | null {
-  if (value === undefined || value === null || value === "") return null;
-  if (typeof value !== "string" || !/^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(value)) {
-    throw nova.badRequest("Invalid input for field/attribute user_data. User data is not a 'base64'.");
-  }
-  if (value.length > userDataLimit) {
-    throw nova.badRequest(
-      `Invalid input for field/attribute user_data. User data too large. User data must be no larger than ${userDataLimit} bytes once base64 encoded. Your data is ${value.length} bytes`,
-    );
-  }
-  return value;
+/** Counts servers: the hypervisor's names for them come of it. */
+function nextNumber(store: Store): number {
+  const number = Number(store.setting("servers-made") ?? 0) + 1;
+  store.setSetting("servers-made", String(number));
+  return number;
 }
 
-/** @throws ApiError 400 from 2.57 on, 403 for more than a file may hold */
-export function demandPersonality(microversion: number, files: z.infer<typeof personalitySchema> | undefined): void {
-  if (files === undefined) return;
-  if (microversion >= 57) throw unexpected("personality");
-  if (files.some(({ contents }) => Buffer.byteLength(contents, "base64") > quotas.injected_file_content_bytes)) {
-    throw new ApiError(403, "Personality content limit exceeded");
-  }
-}
-
-function since(microversion: number, first: number, field: string, value: unknown): void {
-  if (value !== undefined && microversion < first) throw unexpected(field);
-}
-
-function unexpected(field: string): ApiError {
-  return nova.badRequest(
-    `Invalid input for field/attribute server. Additional properties are not allowed ('${field}' was unexpected)`,
-  );
-}
-
-/** The flavor that a reference, an id or an address, names. @throws ApiError 400 */
-export function flavorOf(made: Collection<Flavor>, scope: Scope, reference: string): Flavor {
-  const id = reference.split("/").at(-1) ?? reference;
-  const found = visibleFlavors(made, scope).find((flavor) => flavor.id === id);
-  if (found === undefined) throw nova.badRequest(`Flavor ${id} could not be found.`);
-  return found;
-}
-
-export function imageOf(images: Collection<Image>, scope: Scope, reference: string | undefined, flavor: Flavor): Image {
-  if (reference === undefined) throw nova.badRequest("Invalid imageRef provided.");
-  const id = reference.split("/").at(-1) ?? reference;
-  const image = images.get(id);
-  if (image === undefined || !isVisible(scope, image)) {
-    throw nova.badRequest(`Image ${id} could not be found.`);
-  }
-  if (image.status !== "active") throw nova.badRequest(`Image ${id} is not active.`);
-  if (flavor.ram < image.minRam) throw nova.badRequest("Flavor's memory is too small for requested image.");
-  if (flavor.disk > 0 && flavor.disk < image.minDisk) {
-    const gib = 1024 ** 3;
-    throw new ApiError(
-      400,
-      `Flavor's disk is too small for requested image. Flavor disk is ${flavor.disk * gib} bytes, minimum is ${image.minDisk * gib} bytes.`,
-    );
-  }
-  return image;
+function newReservation(): string {
+  const letters = "abcdefghijklmnopqrstuvwxyz0123456789";
+  return `r-${[...randomBytes(8)].map((byte) => letters[byte % letters.length]).join("")}`;
 }
 
 /** Nova's `sanitize_hostname`: what a DNS label may hold, else `Server-<id>`. */
 export function hostnameOf(name: string, id: string): string {
   const label = name
+    .replaceAll(/[^\0-\xff]/g, "")
+    .slice(0, 63)
+    .replaceAll(/[ _.]/g, "-")
+    .replaceAll(/[^\p{L}\p{N}.-]+/gu, "")
     .toLowerCase()
-    .replaceAll(/[ _]/g, "-")
-    .replaceAll(/[^\w.-]+/g, "")
-    .replaceAll(/^[.-]+|[.-]+$/g, "")
-    .slice(0, 63);
-  return label === "" ? `server-${id}` : label;
+    .replaceAll(/^[.-]+|[.-]+$/g, "");
+  return label === "" ? `Server-${id}` : label;
 }

@@ -2,29 +2,36 @@ import { randomUUID } from "node:crypto";
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import { ApiError } from "../http/api-error.ts";
-import { parseBody } from "../http/body.ts";
+import { parseSchema } from "../http/json-schema-words.ts";
 import { isAdmin, owns, type Scope } from "../identity/scope.ts";
 import { projectOf } from "../identity/tokens.ts";
 import type { Collection } from "../store/store.ts";
 import type { ComputeContext } from "./context.ts";
 import { nova } from "./errors.ts";
-import { limitsOf } from "./quotas.ts";
+import { pageOf, type Query } from "./paging.ts";
+import { limitsOf } from "./quota-limits.ts";
 import type { Server, ServerGroup } from "./records.ts";
+import { count, name } from "./schema-types.ts";
 
-const name = z.string().trim().min(1).max(255);
-const hard = ["affinity", "anti-affinity"] as const;
-const all = [...hard, "soft-affinity", "soft-anti-affinity"] as const;
+const hard = ["anti-affinity", "affinity"] as const;
+const all = [...hard, "soft-anti-affinity", "soft-affinity"] as const;
 
 /** `policies` until 2.63; the soft ones from 2.15 on. */
 const listedBody = (microversion: number) =>
   z.strictObject({
-    server_group: z.strictObject({ name, policies: z.array(z.enum(microversion >= 15 ? all : hard)).length(1) }),
+    server_group: z.strictObject({
+      name,
+      policies: z
+        .array(z.enum(microversion >= 15 ? all : hard))
+        .min(1)
+        .max(1),
+    }),
   });
 const ruledBody = z.strictObject({
   server_group: z.strictObject({
     name,
     policy: z.enum(all),
-    rules: z.strictObject({ max_server_per_host: z.coerce.number().int().min(1).optional() }).optional(),
+    rules: z.strictObject({ max_server_per_host: count(1).optional() }).optional(),
   }),
 });
 
@@ -32,7 +39,7 @@ interface One {
   Params: { id: string };
 }
 interface Listing {
-  Querystring: { all_projects?: string; limit?: string; offset?: string };
+  Querystring: Query;
 }
 
 /** `/os-server-groups` */
@@ -44,8 +51,7 @@ export function serverGroupRoutes(app: FastifyInstance, context: ComputeContext)
   app.get<Listing>("/os-server-groups", ({ scope, query, microversion }) => {
     const everyone = isAdmin(scope) && query.all_projects !== undefined;
     const own = serverGroups.list((group) => everyone || group.projectId === projectOf(scope).id);
-    const from = Number(query.offset ?? 0);
-    const page = own.slice(from, query.limit === undefined ? undefined : from + Number(query.limit));
+    const page = pageOf(own, query);
     return { server_groups: page.map((group) => view(group, microversion)) };
   });
 
@@ -75,10 +81,10 @@ export function serverGroupRoutes(app: FastifyInstance, context: ComputeContext)
 
 function parseGroup(body: unknown, microversion: number): Pick<ServerGroup, "name" | "policy" | "maxServerPerHost"> {
   if (microversion < 64) {
-    const { server_group: asked } = parseBody(listedBody(microversion), body);
+    const { server_group: asked } = parseSchema(listedBody(microversion), body);
     return { name: asked.name, policy: asked.policies[0] ?? "affinity", maxServerPerHost: null };
   }
-  const { server_group: asked } = parseBody(ruledBody, body);
+  const { server_group: asked } = parseSchema(ruledBody, body);
   if (asked.rules !== undefined && asked.policy !== "anti-affinity") {
     throw nova.badRequest("Only anti-affinity policy supports rules.");
   }
@@ -111,23 +117,23 @@ function membersOf(servers: Collection<Server>, groupId: string): string[] {
   return servers.list((server) => server.groupId === groupId).map(({ id }) => id);
 }
 
-const hints = z.object({ group: z.uuid().optional() });
-
 /**
  * The group that a new server's hints name; null for none.
+ * @param wanted how many servers it is to take
  * @throws ApiError 400 for one that is not there, 403 where it is full
  */
 export function groupOfHints(
   { serverGroups, servers, quotas }: Pick<ComputeContext, "serverGroups" | "servers" | "quotas">,
   scope: Scope,
-  asked: Record<string, unknown> | undefined,
+  asked: { group?: string | undefined } | undefined,
+  wanted: number,
 ): string | null {
-  const { group: id } = parseBody(hints, asked ?? {});
+  const id = asked?.group;
   if (id === undefined) return null;
   const group = serverGroups.get(id);
   if (group === undefined || !owns(scope, group.projectId)) throw nova.badRequest(groupMissing(id));
   const limit = limitsOf(quotas, group.projectId).server_group_members;
-  if (limit >= 0 && membersOf(servers, id).length >= limit) {
+  if (limit >= 0 && membersOf(servers, id).length + wanted > limit) {
     throw new ApiError(403, "Quota exceeded, too many servers in group");
   }
   return id;

@@ -12,6 +12,20 @@ export interface NicRequest {
   uuid?: string | undefined;
   port?: string | null | undefined;
   fixed_ip?: string | undefined;
+  tag?: string | undefined;
+}
+
+/** @throws ApiError 400 for ports and addresses where several servers are asked for */
+export function demandSingleAddresses(wanted: NicRequest[]): void {
+  const why = (reason: string) => nova.badRequest(`Failed to launch instances: ${reason}`);
+  if (wanted.some(({ port }) => port)) {
+    throw why(
+      "Unable to launch multiple instances with a single configured port ID. Please launch your instance one by one with different ports.",
+    );
+  }
+  if (wanted.some(({ fixed_ip: address }) => address !== undefined)) {
+    throw why("max_count cannot be greater than 1 if an fixed_ip is specified.");
+  }
 }
 
 /**
@@ -28,9 +42,13 @@ export function plugNics(
   if (wanted === "none") return [];
   if (Array.isArray(wanted) && wanted.length > 0) {
     return wanted.map((request) => {
-      if (request.port !== undefined && request.port !== null) return bind(tables, scope, serverId, request.port);
-      if (request.uuid === undefined) throw nova.badRequest("Bad networks format: network uuid is missing");
-      return make(tables, scope, serverId, visibleNetwork(tables, scope, request.uuid), request.fixed_ip, groups);
+      const tag = request.tag === undefined ? {} : { tag: request.tag };
+      if (request.port !== undefined && request.port !== null) {
+        return { ...bind(tables, scope, serverId, request.port), ...tag };
+      }
+      if (request.uuid === undefined) throw nova.badRequest("Bad network format: missing 'uuid'");
+      const made = make(tables, scope, serverId, visibleNetwork(tables, scope, request.uuid), request.fixed_ip, groups);
+      return { ...made, ...tag };
     });
   }
   const available = tables.networks.list(
@@ -44,7 +62,8 @@ export function plugNics(
 
 function bind(tables: NetworkTables, scope: Scope, serverId: string, portId: string): Server["nics"][number] {
   const port = tables.ports.get(portId);
-  if (port === undefined || !owns(scope, port.projectId)) throw nova.badRequest(`Port ${portId} could not be found.`);
+  if (port === undefined || !owns(scope, port.projectId))
+    throw nova.badRequest(`Port id ${portId} could not be found.`);
   if (port.deviceId !== "") throw new ApiError(409, `Port ${portId} is still in use.`);
   if (port.fixedIps.length === 0) throw nova.badRequest(`Port ${portId} requires a FixedIP in order to be used.`);
   bindPort(tables, portId, serverId);

@@ -1,21 +1,34 @@
-import { randomBytes } from "node:crypto";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import { parseBody } from "../http/body.ts";
+import { ApiError } from "../http/api-error.ts";
+import { parseSchema } from "../http/json-schema-words.ts";
 import { isoSeconds } from "../http/time.ts";
-import { isAdmin, owns, type Scope } from "../identity/scope.ts";
-import { projectOf } from "../identity/tokens.ts";
+import { owns, type Scope } from "../identity/scope.ts";
+import { demandUnlocked } from "./action.ts";
+import { newPassword } from "./admin-password.ts";
 import type { ComputeContext } from "./context.ts";
 import { nova } from "./errors.ts";
-import { type Server, statusOf } from "./records.ts";
-import { createServer } from "./server-create.ts";
-import { addressesOf, serverLinks, serverView, type ViewContext } from "./server-view.ts";
+import { type Asker, actionTable, startAction } from "./instance-actions.ts";
+import { nextLinks, type Query } from "./paging.ts";
+import { deletedServerTable, type Server } from "./records.ts";
+import { description, diskConfig, ipv4Address, ipv6Address, name, since } from "./schema-types.ts";
+import { addressesOf, shortAddresses } from "./server-addresses.ts";
+import { createServers } from "./server-create.ts";
+import { hostname } from "./server-create-body.ts";
+import { listServers } from "./server-list.ts";
+import { serverLinks, serverView, type ViewContext } from "./server-view.ts";
 
 /** The server if the scope may use it, else Nova's 404. */
-export function ownServer({ servers }: ComputeContext, scope: Scope, id: string): Server {
+export function ownServer({ servers }: Pick<ComputeContext, "servers">, scope: Scope, id: string): Server {
   const server = servers.get(id);
   if (server === undefined || !owns(scope, server.projectId)) throw nova.serverNotFound(id);
   return server;
+}
+
+/** As {@link ownServer}, also one that is gone. */
+export function ownOrGone(context: ComputeContext, scope: Scope, id: string): Server {
+  const gone = deletedServerTable(context.store).get(id);
+  return gone !== undefined && owns(scope, gone.projectId) ? gone : ownServer(context, scope, id);
 }
 
 /** What a view of a server needs, from the request that asks. */
@@ -23,56 +36,80 @@ export function viewContext({ tables, blockDevices, base }: ComputeContext, requ
   return { tables, blockDevices, base: base(), microversion: request.microversion, scope: request.scope };
 }
 
-/** Marks a server as being deleted and hands it to the lifecycle; a second call changes nothing. */
-export function deleteServer({ servers, lifecycle }: ComputeContext, server: Server): void {
+/**
+ * Marks a server as being deleted and hands it to the lifecycle; a second call changes nothing.
+ * @throws ApiError 409 for a locked one
+ */
+export function deleteServer({ store, servers, lifecycle }: ComputeContext, server: Server, asker: Asker): void {
+  demandUnlocked(server, asker.scope);
   if (server.taskState === "deleting") return;
-  servers.patch(server.id, { taskState: "deleting" });
+  store.transaction(() => {
+    startAction(actionTable(store), server.id, asker, "delete");
+    servers.patch(server.id, { taskState: "deleting" });
+  });
   lifecycle.delete(server.id);
 }
 
-const updateBody = z.object({
-  server: z.strictObject({
-    name: z.string().trim().min(1).max(255).optional(),
-    description: z.string().max(255).nullable().optional(),
-    hostname: z.string().max(63).optional(),
-    "OS-DCF:diskConfig": z.enum(["AUTO", "MANUAL"]).optional(),
-    accessIPv4: z.literal("").optional(),
-    accessIPv6: z.literal("").optional(),
-  }),
-});
+const updateBody = (microversion: number) =>
+  z.strictObject({
+    server: z.strictObject({
+      name: name.optional(),
+      "OS-DCF:diskConfig": diskConfig.optional(),
+      accessIPv4: ipv4Address.optional(),
+      accessIPv6: ipv6Address.optional(),
+      description: since(microversion, 19, description),
+      hostname: since(microversion, 90, hostname),
+    }),
+  });
 
 interface One {
   Params: { id: string };
+}
+interface Listed {
+  Querystring: Query;
 }
 
 /** `/servers`: list, create, show, update, delete, addresses. */
 export function serverRoutes(app: FastifyInstance, context: ComputeContext): void {
   const { store, servers, tables, lifecycle, base } = context;
+  const list = (
+    { scope, query, microversion }: FastifyRequest<Listed>,
+    kind: "index" | "detail",
+    view: (server: Server) => unknown,
+  ) => {
+    const page = listServers(context, { scope, query, microversion, policy: `servers:${kind}` });
+    const path = kind === "index" ? "servers" : "servers/detail";
+    const links = nextLinks(`${base()}/compute/v2.1/${path}`, query, page.length, page.at(-1)?.id);
+    return { servers: page.map(view), ...(links === undefined ? {} : { servers_links: links }) };
+  };
 
-  app.get<{ Querystring: ServerQuery }>("/servers", ({ scope, query }) => ({
-    servers: select(context, scope, query).map(({ id, name }) => ({ id, name, links: serverLinks(id, base()) })),
-  }));
-  app.get<{ Querystring: ServerQuery }>("/servers/detail", (request) => ({
-    servers: select(context, request.scope, request.query).map((server) =>
-      serverView(server, viewContext(context, request)),
-    ),
-  }));
+  app.get<Listed>("/servers", (request) =>
+    list(request, "index", ({ id, name: called }) => ({ id, name: called, links: serverLinks(id, base()) })),
+  );
+  app.get<Listed>("/servers/detail", (request) => {
+    const viewed = viewContext(context, request);
+    return list(request, "detail", (server) => serverView(server, viewed, "listed"));
+  });
 
-  app.post("/servers", ({ scope, body, microversion }, reply) => {
-    const server = store.transaction(() => createServer(context, scope, body, microversion));
-    lifecycle.boot(server.id);
-    const asked = (body as { server: { security_groups?: { name: string }[] } }).server.security_groups;
-    return reply
+  app.post("/servers", ({ scope, body: input, microversion, id: requestId }, reply) => {
+    const created = store.transaction(() => createServers(context, { scope, requestId }, input, microversion));
+    for (const { id } of created.servers) {
+      lifecycle.boot(id);
+      for (const device of created.devices.get(id) ?? []) lifecycle.attach(id, device);
+    }
+    const [first] = created.servers;
+    if (first === undefined) throw new Error("a create made no server");
+    if (created.body.return_reservation_id) return reply.code(202).send({ reservation_id: created.reservationId });
+    return located(reply, context, first.id)
       .code(202)
-      .header("location", `${base()}/compute/v2.1/servers/${server.id}`)
       .send({
         server: {
-          id: server.id,
-          links: serverLinks(server.id, base()),
-          "OS-DCF:diskConfig": "MANUAL",
-          security_groups: asked ?? [{ name: "default" }],
-          // guests have no password login; the field is there because clients read it
-          adminPass: randomBytes(9).toString("base64url"),
+          id: first.id,
+          links: serverLinks(first.id, base()),
+          "OS-DCF:diskConfig": first.diskConfig,
+          security_groups: created.body.security_groups ?? [{ name: "default" }],
+          // guests have no login by it; the field is there because clients read it
+          adminPass: created.body.adminPass ?? newPassword(),
         },
       });
   });
@@ -82,96 +119,40 @@ export function serverRoutes(app: FastifyInstance, context: ComputeContext): voi
   }));
 
   app.put<One>("/servers/:id", (request) => {
-    const { server: change } = parseBody(updateBody, request.body);
+    const { server: change } = parseSchema(updateBody(request.microversion), request.body ?? null);
     const server = store.transaction(() => {
       const own = ownServer(context, request.scope, request.params.id);
-      return servers.put({
-        ...own,
-        name: change.name ?? own.name,
-        description: change.description === undefined ? own.description : change.description,
-        updatedAt: isoSeconds(),
-      });
+      const given = {
+        name: change.name,
+        description: change.description,
+        hostname: change.hostname,
+        accessIPv4: change.accessIPv4,
+        accessIPv6: change.accessIPv6,
+        diskConfig: change["OS-DCF:diskConfig"],
+      };
+      const known = Object.entries(given).filter(([, value]) => value !== undefined);
+      return servers.put({ ...own, ...(Object.fromEntries(known) as Partial<Server>), updatedAt: isoSeconds() });
     });
-    return { server: serverView(server, viewContext(context, request)) };
+    return { server: serverView(server, viewContext(context, request), "updated") };
   });
 
-  app.delete<One>("/servers/:id", ({ scope, params }, reply) => {
-    deleteServer(context, ownServer(context, scope, params.id));
+  app.delete<One>("/servers/:id", ({ scope, params, id: requestId }, reply) => {
+    deleteServer(context, ownServer(context, scope, params.id), { scope, requestId });
     return reply.code(204).send();
   });
 
   app.get<One>("/servers/:id/ips", ({ scope, params }) => ({
     addresses: shortAddresses(addressesOf(ownServer(context, scope, params.id), tables)),
   }));
+  app.get<{ Params: { id: string; network: string } }>("/servers/:id/ips/:network", ({ scope, params }) => {
+    const addresses = shortAddresses(addressesOf(ownServer(context, scope, params.id), tables));
+    const found = addresses[params.network];
+    if (found === undefined) throw new ApiError(404, "Instance is not a member of specified network");
+    return { [params.network]: found };
+  });
 }
 
-function shortAddresses(addresses: Record<string, unknown[]>): Record<string, unknown[]> {
-  const short = (item: unknown) => {
-    const { version, addr } = item as { version: number; addr: string };
-    return { version, addr };
-  };
-  return Object.fromEntries(Object.entries(addresses).map(([name, list]) => [name, list.map(short)]));
-}
-
-interface ServerQuery {
-  name?: string;
-  status?: string;
-  flavor?: string;
-  image?: string;
-  ip?: string;
-  key_name?: string;
-  all_tenants?: string;
-  project_id?: string;
-  tenant_id?: string;
-  tags?: string;
-  "tags-any"?: string;
-  "changes-since"?: string;
-  deleted?: string;
-  limit?: string;
-  marker?: string;
-  sort_key?: string;
-  sort_dir?: string;
-}
-
-/** Nova's list: newest first; `name` and `ip` are regular expressions. */
-function select({ servers, tables }: ComputeContext, scope: Scope, query: ServerQuery): Server[] {
-  if (query.deleted?.toLowerCase() === "true") return [];
-  const everyone = isAdmin(scope) && query.all_tenants !== undefined && !/^(0|false)$/i.test(query.all_tenants);
-  const project = everyone ? (query.project_id ?? query.tenant_id) : projectOf(scope).id;
-  const name = pattern(query.name);
-  const ip = pattern(query.ip);
-  const wantedTags = query.tags?.split(",") ?? [];
-  const anyTags = query["tags-any"]?.split(",");
-  const matching = servers
-    .list((server) => project === undefined || server.projectId === project)
-    .filter((server) => name === undefined || name.test(server.name))
-    .filter((server) => query.status === undefined || statusOf(server) === query.status.toUpperCase())
-    .filter((server) => query.flavor === undefined || server.flavor.id === query.flavor)
-    .filter((server) => query.image === undefined || server.imageId === query.image)
-    .filter((server) => query.key_name === undefined || server.keyName === query.key_name)
-    .filter((server) => wantedTags.every((tag) => server.tags.includes(tag)))
-    .filter((server) => anyTags === undefined || anyTags.some((tag) => server.tags.includes(tag)))
-    .filter(
-      (server) =>
-        query["changes-since"] === undefined || Date.parse(server.updatedAt) >= Date.parse(query["changes-since"]),
-    )
-    .filter((server) => ip === undefined || addressTexts(server).some((address) => ip.test(address)))
-    .toReversed();
-  const from = query.marker === undefined ? 0 : matching.findIndex((server) => server.id === query.marker) + 1;
-  return matching.slice(from, query.limit === undefined ? undefined : from + Number(query.limit));
-
-  function addressTexts(server: Server): string[] {
-    return Object.values(addressesOf(server, tables)).flatMap((list) =>
-      list.map((item) => (item as { addr: string }).addr),
-    );
-  }
-}
-
-function pattern(text: string | undefined): RegExp | undefined {
-  if (text === undefined) return undefined;
-  try {
-    return new RegExp(text);
-  } catch {
-    throw nova.badRequest(`Invalid filter value '${text}'`); // the client's own regular expression is malformed
-  }
+/** Where the server that was made is found. */
+function located(reply: FastifyReply, { base }: ComputeContext, id: string): FastifyReply {
+  return reply.header("location", `${base()}/compute/v2.1/servers/${id}`);
 }

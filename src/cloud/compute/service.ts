@@ -1,14 +1,15 @@
 import type { FastifyInstance } from "fastify";
 import { answerFaults, namedFaultBody } from "../http/faults.ts";
 import { negotiateMicroversion } from "../http/microversion.ts";
-import { isAdmin } from "../identity/scope.ts";
 import { requireToken, type Tokens } from "../identity/tokens.ts";
+import { demandAdmin } from "./action.ts";
+import { aggregateRoutes } from "./aggregates.ts";
 import type { ComputeContext } from "./context.ts";
-import { nova } from "./errors.ts";
 import { flavorRoutes } from "./flavors.ts";
 import { hypervisorRoutes } from "./hypervisors.ts";
 import { interfaceRoutes } from "./interfaces.ts";
 import { keypairRoutes } from "./keypairs.ts";
+import { limitRoutes } from "./limits.ts";
 import { microversions, untilMicroversion } from "./microversion.ts";
 import { quotaRoutes } from "./quotas.ts";
 import { serverActionRoutes } from "./server-actions.ts";
@@ -17,6 +18,8 @@ import { serverMetadataRoutes } from "./server-metadata.ts";
 import { serverPartRoutes } from "./server-parts.ts";
 import { serverTagRoutes } from "./server-tags.ts";
 import { serverRoutes } from "./servers.ts";
+import { serviceRoutes, zoneRoutes } from "./services.ts";
+import { tenantUsageRoutes } from "./tenant-usage.ts";
 import { volumeAttachmentRoutes } from "./volume-attachments.ts";
 
 export interface ComputeOptions extends ComputeContext {
@@ -61,6 +64,11 @@ export async function computeService(app: FastifyInstance, options: ComputeOptio
       volumeAttachmentRoutes(inner, options);
       interfaceRoutes(inner, options);
       quotaRoutes(inner, options);
+      limitRoutes(inner, options);
+      aggregateRoutes(inner, options);
+      serviceRoutes(inner, options);
+      zoneRoutes(inner, options);
+      tenantUsageRoutes(inner, options);
       smallRoutes(inner, options);
     },
     { prefix: "/v2.1" },
@@ -68,13 +76,13 @@ export async function computeService(app: FastifyInstance, options: ComputeOptio
 }
 
 function smallRoutes(app: FastifyInstance, { tables, servers }: ComputeOptions): void {
-  const zone = { zoneName: "nova", zoneState: { available: true }, hosts: null };
-  app.get("/os-availability-zone", () => ({ availabilityZoneInfo: [zone] }));
-  app.get("/os-availability-zone/detail", ({ scope }) => {
-    if (!isAdmin(scope)) throw nova.forbidden("os_compute_api:os-availability-zone:detail");
-    return { availabilityZoneInfo: [zone] };
-  });
+  // each was an extension once; since 2.1 all are always there, and told as nothing
   app.get("/extensions", () => ({ extensions: [] }));
+  // one host: nothing moves to another, and what is resized stays
+  app.get("/os-migrations", ({ scope }) => {
+    demandAdmin(scope, "os_compute_api:os-migrations:index");
+    return { migrations: [] };
+  });
   // Nova's own proxies of Neutron, gone since 2.36
   app.get("/os-floating-ips", (request) => {
     untilMicroversion(request, 35);

@@ -1,45 +1,51 @@
-import { randomUUID } from "node:crypto";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { ApiError } from "../http/api-error.ts";
-import { booleanLike, parseBody } from "../http/body.ts";
+import { parseSchema } from "../http/json-schema-words.ts";
 import { isAdmin, type Scope } from "../identity/scope.ts";
-import { detaching, reserved } from "../volume/attachment-states.ts";
+import { detaching } from "../volume/attachment-states.ts";
 import { ownVolume } from "../volume/context.ts";
-import { demandState } from "./action.ts";
-import { type BlockDevice, devicesOf, nextDevice } from "./block-devices.ts";
+import { demandState, demandUnlocked } from "./action.ts";
+import { type BlockDevice, devicesOf } from "./block-devices.ts";
 import type { ComputeContext } from "./context.ts";
 import { nova } from "./errors.ts";
-import { tagSchema } from "./server-tags.ts";
+import { actionTable, startAction } from "./instance-actions.ts";
+import { pageOf } from "./paging.ts";
+import type { Server, VmState } from "./records.ts";
+import { boolean, since, tagSchema, uuid } from "./schema-types.ts";
 import { ownServer } from "./servers.ts";
+import { connectVolume, passedOn } from "./volume-connection.ts";
 
 const device = z
   .string()
-  .regex(/^\/dev\/x?[a-z]?d?[a-z]+[0-9]*$/)
+  .regex(/(^\/dev\/x{0,1}[a-z]{0,1}d{0,1})([a-z]+)[0-9]*$/)
   .nullable()
   .optional();
-const tag = tagSchema.optional();
-const base = { volumeId: z.uuid(), device };
 
 /** What a create takes: `tag` from 2.49 on, `delete_on_termination` from 2.79. */
 const createBody = (microversion: number) =>
   z.strictObject({
     volumeAttachment: z.strictObject({
-      ...base,
-      tag: microversion >= 49 ? tag : z.undefined().optional(),
-      delete_on_termination: microversion >= 79 ? booleanLike.optional() : z.undefined().optional(),
+      volumeId: uuid,
+      device,
+      tag: since(microversion, 49, tagSchema),
+      delete_on_termination: since(microversion, 79, boolean),
     }),
   });
 
-const updateBody = z.strictObject({
-  volumeAttachment: z.strictObject({
-    ...base,
-    tag,
-    id: z.string().optional(),
-    serverId: z.string().optional(),
-    delete_on_termination: booleanLike.optional(),
-  }),
-});
+const updateBody = (microversion: number) =>
+  z.strictObject({
+    volumeAttachment: z.strictObject({
+      volumeId: uuid,
+      device,
+      tag: since(microversion, 85, tagSchema),
+      delete_on_termination: since(microversion, 85, boolean),
+      serverId: since(microversion, 85, uuid),
+      id: since(microversion, 85, uuid),
+    }),
+  });
+
+const states: VmState[] = ["active", "paused", "stopped", "resized", "shelved_offloaded"];
 
 interface One {
   Params: { id: string };
@@ -47,57 +53,64 @@ interface One {
 interface OneVolume {
   Params: { id: string; volume: string };
 }
+type Query = Record<string, string | string[]>;
 
 /** `/servers/{id}/os-volume_attachments` */
 export function volumeAttachmentRoutes(app: FastifyInstance, context: ComputeContext): void {
   const { store, volumes, blockDevices, lifecycle } = context;
   const path = "/servers/:id/os-volume_attachments";
-  const deviceOf = (scope: Scope, { id, volume }: OneVolume["Params"]): BlockDevice => {
+  const deviceOf = (scope: Scope, { id, volume }: OneVolume["Params"], missing?: string): BlockDevice => {
     const { id: serverId } = ownServer(context, scope, id);
     const found = devicesOf(blockDevices, serverId).find((item) => item.volumeId === volume);
-    if (found === undefined) throw new ApiError(404, `Instance ${id} is not attached to volume ${volume}`);
+    if (found === undefined) {
+      throw new ApiError(404, missing ?? `Instance ${id} is not attached to volume ${volume}`);
+    }
     return found;
   };
+  /** Volumes go into and out of servers that are off their host since 2.20. */
+  const demandChangeable = (request: FastifyRequest, server: Server, name: string) => {
+    if (server.vmState === "shelved_offloaded" && request.microversion < 20) {
+      throw nova.wrongState(name, server.id, server.vmState);
+    }
+    demandUnlocked(server, request.scope);
+    demandState(server, name, { states });
+  };
 
-  app.get<One>(path, ({ scope, params, microversion }) => ({
-    volumeAttachments: devicesOf(blockDevices, ownServer(context, scope, params.id).id).map((item) =>
-      attachmentView(item, microversion),
-    ),
-  }));
+  app.get<One & { Querystring: Query }>(path, ({ scope, params, query, microversion }) => {
+    const own = devicesOf(blockDevices, ownServer(context, scope, params.id).id);
+    return { volumeAttachments: pageOf(own, query).map((item) => attachmentView(item, microversion)) };
+  });
   app.get<OneVolume>(`${path}/:volume`, ({ scope, params, microversion }) => ({
     volumeAttachment: attachmentView(deviceOf(scope, params), microversion),
   }));
 
-  app.post<One>(path, ({ scope, params, body, microversion }) => {
-    const { volumeAttachment: asked } = parseBody(createBody(microversion), body);
+  app.post<One>(path, (request) => {
+    const { scope, params, body, microversion, id: requestId } = request;
+    const { volumeAttachment: asked } = parseSchema(createBody(microversion), body ?? null);
     const made = store.transaction(() => {
       const server = ownServer(context, scope, params.id);
-      demandState(server, "attach_volume", ["active", "stopped"]);
-      const volume = ownVolume(volumes, scope, asked.volumeId);
-      demandUnattached(context, volume.id);
-      const taken = passedOn("", () => reserved(volume, server.id));
-      volumes.put(taken);
-      return blockDevices.put({
-        id: randomUUID(),
-        serverId: server.id,
-        volumeId: volume.id,
-        attachmentId: taken.attachment.id,
-        device: nextDevice(devicesOf(blockDevices, server.id)),
+      demandChangeable(request, server, "attach_volume");
+      const wanted = {
+        volumeId: asked.volumeId,
         tag: asked.tag ?? null,
         deleteOnTermination: asked.delete_on_termination ?? false,
-      });
+      };
+      const connected = connectVolume(context, scope, server, wanted);
+      startAction(actionTable(store), server.id, { scope, requestId }, "attach_volume");
+      return connected;
     });
     lifecycle.attach(made.serverId, made.id);
     return { volumeAttachment: attachmentView(made, Math.min(microversion, 88)) };
   });
 
   app.put<OneVolume>(`${path}/:volume`, ({ scope, params, body, microversion }, reply) => {
-    const { volumeAttachment: asked } = parseBody(updateBody, body);
-    const found = deviceOf(scope, params);
+    const { volumeAttachment: asked } = parseSchema(updateBody(microversion), body ?? null);
+    ownServer(context, scope, params.id);
     if (microversion < 85 || asked.volumeId !== params.volume) {
       if (!isAdmin(scope)) throw nova.forbidden("os_compute_api:os-volumes-attachments:swap");
       throw new ApiError(501, "This cloud does not swap volumes.");
     }
+    const found = deviceOf(scope, params, `No volume Block Device Mapping with id ${params.volume}.`);
     const fixed = { id: found.volumeId, serverId: found.serverId, device: found.device, tag: found.tag };
     for (const name of ["id", "serverId", "device", "tag"] as const) {
       if (asked[name] !== undefined && asked[name] !== fixed[name]) {
@@ -110,13 +123,15 @@ export function volumeAttachmentRoutes(app: FastifyInstance, context: ComputeCon
     return reply.code(202).send();
   });
 
-  app.delete<OneVolume>(`${path}/:volume`, ({ scope, params }, reply) => {
+  app.delete<OneVolume>(`${path}/:volume`, (request, reply) => {
+    const { scope, params, id: requestId } = request;
     const found = store.transaction(() => {
       const server = ownServer(context, scope, params.id);
       const volume = ownVolume(volumes, scope, params.volume);
       const own = deviceOf(scope, params);
-      demandState(server, "detach_volume", ["active", "stopped"]);
+      demandChangeable(request, server, "detach_volume");
       passedOn("Invalid volume: ", () => volumes.put(detaching(volume)));
+      startAction(actionTable(store), server.id, { scope, requestId }, "detach_volume");
       return own;
     });
     lifecycle.detach(found.serverId, found.id);
@@ -124,28 +139,12 @@ export function volumeAttachmentRoutes(app: FastifyInstance, context: ComputeCon
   });
 }
 
-/** @throws ApiError 400 for a volume that some server has */
-function demandUnattached({ blockDevices }: ComputeContext, volumeId: string): void {
-  const holder = blockDevices.find((item) => item.volumeId === volumeId);
-  if (holder === undefined) return;
-  throw nova.badRequest(`Invalid volume: volume ${volumeId} is already attached to instances: ${holder.serverId}`);
-}
-
-/** Nova passes Cinder's refusals on inside its own. */
-function passedOn<T>(prefix: string, step: () => T): T {
-  try {
-    return step();
-  } catch (error) {
-    throw error instanceof ApiError ? nova.badRequest(`${prefix}Invalid input received: ${error.message}`) : error;
-  }
-}
-
 /** The attachment as its microversion shows it: `id` is the volume's until 2.88, and then says nothing that is not said. */
 function attachmentView(item: BlockDevice, microversion: number): Record<string, unknown> {
   return {
     ...(microversion < 89 ? { id: item.volumeId } : {}),
-    volumeId: item.volumeId,
     serverId: item.serverId,
+    volumeId: item.volumeId,
     device: item.device,
     ...(microversion >= 70 ? { tag: item.tag } : {}),
     ...(microversion >= 79 ? { delete_on_termination: item.deleteOnTermination } : {}),

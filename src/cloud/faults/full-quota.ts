@@ -1,5 +1,5 @@
 import { nova } from "../compute/errors.ts";
-import { quotas } from "../compute/quotas.ts";
+import { quotas } from "../compute/quota-limits.ts";
 import { neutron } from "../network/errors.ts";
 import type { RequestHook } from "./fault.ts";
 

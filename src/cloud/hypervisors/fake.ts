@@ -15,6 +15,7 @@ export interface FakeOptions {
 /** Guests that exist on paper: for tests of everything above them, and for scale. They answer no packet. */
 export class FakeHypervisor implements Hypervisor {
   readonly kind = "fake";
+  readonly rescues = true;
   readonly #options: FakeOptions;
   /** How long what begins from now on takes, milliseconds. */
   readonly delays: { bootMs: number; stopMs: number };
@@ -71,6 +72,14 @@ export class FakeHypervisor implements Hypervisor {
   #setDisks(id: string, disks: GuestDisk[]): void {
     const guest = this.#guests.get(id);
     if (guest !== undefined) guest.spec = { ...guest.spec, disks };
+  }
+
+  async pause(): Promise<void> {
+    // nothing goes on that would have to be held
+  }
+
+  async unpause(): Promise<void> {
+    // as above
   }
 
   async state(id: string): Promise<GuestState> {

@@ -22,6 +22,8 @@ export interface GuestSpec {
   hostname: string;
   /** Glance image id; a hypervisor that boots real guests finds the image's root tree by it, see {@link ImageStore}. */
   imageId: string;
+  /** The image that the guest runs from instead, on a disk that is forgotten; its own disk is beside it. */
+  rescueImageId?: string;
   vcpus: number;
   ramMb: number;
   diskGb: number;
@@ -60,6 +62,18 @@ export interface Hypervisor {
   detachDisk(id: string, device: string): Promise<void>;
   /** Shows a running guest that a disk's file has become longer. */
   growDisk(id: string, disk: GuestDisk): Promise<void>;
+  /** Holds a running guest where it is, its memory with it. Absent where guests cannot be held. A held guest is `running`. */
+  pause?(id: string): Promise<void>;
+  /** Lets a held guest go on. */
+  unpause?(id: string): Promise<void>;
+  /** True where a guest can be booted from another image with its own disk beside, see {@link GuestSpec.rescueImageId}. */
+  readonly rescues?: boolean;
+  /**
+   * Copies the guest's disk, as it is now, to where images are kept, in a form that {@link ImageStore} may answer. Absent where guests
+   * have no disk.
+   * @returns bytes
+   */
+  snapshot?(id: string, target: string): Promise<number>;
   state(id: string): Promise<GuestState>;
   /** The console log's text (escape codes removed), whole or its last `lines`. Empty for a guest that never ran. */
   console(id: string, lines?: number): Promise<string>;

@@ -141,7 +141,7 @@ export function ownImage(table: Collection<Image>, scope: Scope, id: string): Im
 export function deleteImage(table: Collection<Image>, image: Image): void {
   if (image.protected) throw new ApiError(403, `Image ${image.id} is protected and cannot be deleted.`);
   table.delete(image.id);
-  if (image.ownsContent && image.path !== null) rmSync(image.path, { force: true });
+  if (image.ownsContent && image.path !== null) rmSync(image.path, { recursive: true, force: true });
 }
 
 /** `GET /v2/images` with Glance's filters; a value may be `in:a,b`. */

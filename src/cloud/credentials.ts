@@ -1,5 +1,7 @@
 import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
-import { type Accounts, addAccount, newPassword } from "./identity/accounts.ts";
+import type { Accounts } from "./identity/accounts.ts";
+import { bootstrapIdentity, ensureAccount } from "./identity/bootstrap.ts";
+import { newPassword } from "./identity/passwords.ts";
 import type { Store } from "./store/store.ts";
 
 /** A login to the cloud; project and user have the same name, both lie in the domain `Default`. */
@@ -26,14 +28,10 @@ export async function ensureCredentials(path: string, store: Store, accounts: Ac
     text === undefined ? { admin: login("admin"), demo: login("demo") } : (JSON.parse(text) as Credentials);
   if (text === undefined) await writeFileAtomic(path, `${JSON.stringify(credentials, null, 2)}\n`);
   store.transaction(() => {
-    for (const [{ username, password }, roles] of [
-      [credentials.admin, ["admin", "member", "reader"]],
-      [credentials.demo, ["member", "reader"]],
-    ] as const) {
-      if (accounts.users.find((user) => user.name === username) === undefined) {
-        addAccount(accounts, username, password, [...roles]);
-      }
-    }
+    bootstrapIdentity(store, accounts);
+    const { admin, demo } = credentials;
+    ensureAccount(accounts, { name: admin.username, password: admin.password, role: "admin", inSystem: true });
+    ensureAccount(accounts, { name: demo.username, password: demo.password, role: "member", inSystem: false });
   });
   return credentials;
 }

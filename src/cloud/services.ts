@@ -50,7 +50,7 @@ export interface ServiceParts {
 /** The HTTP application with all services, each below its prefix of the catalogue. */
 export async function createServices(parts: ServiceParts): Promise<FastifyInstance> {
   const { stateDir, store, tables, servers, images, volumes, addresses, log } = parts;
-  const tokens = new Tokens(store, parts.tokenLifetimeMs);
+  const tokens = new Tokens(store, parts.accounts, parts.tokenLifetimeMs);
   const base = () => addresses().base;
   const app = createApp();
   parts.meetFaults(app);

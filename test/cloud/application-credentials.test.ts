@@ -65,7 +65,7 @@ describe("making one", () => {
         name,
         domain_id: null,
         description: null,
-        options: {},
+        options: { immutable: true },
       })),
       secret: expect.stringMatching(/^[\w-]{86}$/),
       links: { self: `${cloud.base}/identity/v3/application_credentials/${credential.id}` },

@@ -1,14 +1,13 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { expect, test } from "vitest";
-import { catalogOf } from "../../src/cloud/identity/catalog.ts";
+import { builtInServices } from "../../src/cloud/identity/catalog.ts";
 import { stateFiles } from "../../src/cloud/store/state.ts";
 
 const page = readFileSync(new URL("../../docs/reference/embedded-cloud.md", import.meta.url), "utf8");
 
 test("the page of the cloud has a row for each service of the catalogue", () => {
-  const services = catalogOf({ base: "", objectStore: "" }, "p") as { endpoints: { url: string }[] }[];
-  const prefixes = services.map(({ endpoints: [endpoint] }) => endpoint?.url.split("/")[1]);
+  const prefixes = builtInServices.map(({ url }) => url.internal.split("/")[1]);
   const rows = [...page.matchAll(/^\| [^|]+ \| `\/([^/`]+)\//gm)].map(([, prefix]) => prefix);
   expect(rows.toSorted()).toEqual(prefixes.toSorted());
 });

@@ -51,7 +51,7 @@ describe("a restarted cloud", () => {
     cloud = await TestCloud.start();
     await cloud.cloud.close();
     const database = await readFile(join(cloud.stateDir, "cloud.sqlite"), "latin1");
-    expect(database).toContain("role-assignment");
+    expect(database).toContain("role-grant");
     expect(database).not.toContain(cloud.cloud.credentials.demo.password);
     expect(database).not.toContain(cloud.token);
   });

@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { PropertyMap, ResourceProvider } from "../../src/engine/resource-provider.ts";
+import { findCredentials } from "../../src/openstack/clouds.ts";
+import { openSession } from "../../src/openstack/session.ts";
 import { type Life, live, type World } from "./life.ts";
 import { providerOf, startTestCloud, type TestCloud } from "./test-cloud.ts";
 
@@ -380,11 +382,9 @@ const adminLives: Life[] = [
   {
     kind: "identity/roleAssignment:RoleAssignment",
     async news({ need }) {
-      const { body } = await cloud.session.request<{ roles: { id: string }[] }>(
-        "identity",
-        "GET",
-        "/roles?name=member",
-      );
+      const session = openSession(await findCredentials({ env: {}, variables: cloud.adminVariables }));
+      const { body } = await session.request<{ roles: { id: string }[] }>("identity", "GET", "/roles?name=member");
+      session.close();
       const userId = (await need("identity/user:User", {})).id;
       return { userId, projectId: (await need("identity/project:Project", {})).id, roleId: body.roles[0]?.id ?? "" };
     },

@@ -7,11 +7,14 @@ export class ApiError extends Error {
   readonly status: number;
   /** Neutron's exception class; the other services have none. */
   readonly type: string;
+  /** What Keystone's error body tells besides. */
+  readonly extra: Record<string, unknown>;
 
-  constructor(status: number, message: string, type = "") {
+  constructor(status: number, message: string, type = "", extra: Record<string, unknown> = {}) {
     super(message);
     this.status = status;
     this.type = type;
+    this.extra = extra;
   }
 }
 

@@ -14,7 +14,7 @@ export function answerFaults(service: FastifyInstance, write: FaultWriter, log: 
   );
   service.setErrorHandler((error: FastifyError, request, reply) => {
     if (error instanceof ApiError) {
-      if (error.status === 401) reply.header("www-authenticate", 'Keystone uri="/identity"');
+      if (error.status === 401) reply.header("www-authenticate", `Keystone uri="http://${request.host}/identity/v3"`);
       return write(reply, error);
     }
     if (error.statusCode !== undefined && error.statusCode < 500) {
@@ -46,7 +46,8 @@ export const reasonPhrase: Record<number, string> = {
 
 /** Keystone's form, which its middleware also answers in front of the other services for a missing token. */
 export function keystoneBody(error: ApiError): unknown {
-  return { error: { code: error.status, message: error.message, title: reasonPhrase[error.status] ?? "Error" } };
+  const { status: code, message, extra } = error;
+  return { error: { code, ...extra, message, title: reasonPhrase[code] ?? "Error" } };
 }
 
 /** The key of Nova's and Cinder's error bodies, by status. */

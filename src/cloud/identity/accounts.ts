@@ -1,22 +1,31 @@
-import { createHash, randomBytes, scryptSync, timingSafeEqual } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { Collection, Store } from "../store/store.ts";
 
-/** The only domain. */
+/** The domain that is there from the start; what names none lies in it. */
 export const defaultDomain = { id: "default", name: "Default" } as const;
 
+/** A project, or a domain: to Keystone a domain is a project that others lie in. */
 export interface Project {
   id: string;
   name: string;
   description: string;
-  /** Absent is yes. */
-  enabled?: boolean;
-  tags?: string[];
+  enabled: boolean;
+  isDomain: boolean;
+  /** Null for domains. */
+  domainId: string | null;
+  /** The project or domain that it lies below; null for domains. */
+  parentId: string | null;
+  tags: string[];
+  options: Record<string, unknown>;
+  /** What else it was given. */
+  extra: Record<string, unknown>;
 }
 
 export interface User {
   id: string;
   name: string;
-  /** SHA-256 over salt and password. Passwords are made by {@link newPassword}, 192 random bits: a slow hash would add nothing. */
+  domainId: string;
+  /** SHA-256 over salt and password. Passwords are made by `newPassword`, 192 random bits: a slow hash would add nothing. */
   passwordHash: string;
   salt: string;
   /** True where somebody chose the password: then the hash is scrypt. */
@@ -31,11 +40,38 @@ export interface User {
   extra?: Record<string, unknown>;
 }
 
-interface RoleAssignment {
+export interface Group {
   id: string;
-  userId: string;
-  projectId: string;
-  roles: string[];
+  name: string;
+  domainId: string;
+  description: string;
+  userIds: string[];
+  extra: Record<string, unknown>;
+}
+
+export interface Role {
+  id: string;
+  name: string;
+  /** Null for a role of the whole cloud; those of a domain are never in tokens, only what they imply is. */
+  domainId: string | null;
+  description: string | null;
+  options: Record<string, unknown>;
+  extra: Record<string, unknown>;
+  /** Ids of the roles that whoever has this one has too. */
+  implies: string[];
+}
+
+/** A role that a user or a group has somewhere; its id is made of all that it says, see `grantId`. */
+export interface Grant {
+  id: string;
+  actor: "user" | "group";
+  actorId: string;
+  target: "project" | "domain" | "system";
+  /** `all` for the system. */
+  targetId: string;
+  roleId: string;
+  /** It holds in the projects below its target, and not in the target. */
+  inherited: boolean;
 }
 
 /** What a user made so that programs log in without the user's password: to one project, with some of the user's roles. */
@@ -68,69 +104,50 @@ export interface AccessRule {
   method: string;
 }
 
+/** What Keystone keeps and only gives back, in the API's own form. */
+export type Document = { id: string } & Record<string, unknown>;
+
 /** Keystone's own tables. */
 export interface Accounts {
   projects: Collection<Project>;
   users: Collection<User>;
-  assignments: Collection<RoleAssignment>;
+  groups: Collection<Group>;
+  roles: Collection<Role>;
+  grants: Collection<Grant>;
   applicationCredentials: Collection<ApplicationCredential>;
   accessRules: Collection<AccessRule>;
+  regions: Collection<Document>;
+  services: Collection<Document>;
+  endpoints: Collection<Document>;
+  policies: Collection<Document>;
+  credentials: Collection<Document>;
+  registeredLimits: Collection<Document>;
+  limits: Collection<Document>;
+  /** Counts the changes, so that what was computed from the tables can be kept until the next. */
+  changes: { count: number };
 }
 
 export function accountsOf(store: Store): Accounts {
   return {
     projects: store.collection("project"),
     users: store.collection("user"),
-    assignments: store.collection("role-assignment"),
+    groups: store.collection("user-group"),
+    roles: store.collection("role"),
+    grants: store.collection("role-grant"),
     applicationCredentials: store.collection("application-credential"),
     accessRules: store.collection("access-rule"),
+    regions: store.collection("region"),
+    services: store.collection("service"),
+    endpoints: store.collection("endpoint"),
+    policies: store.collection("policy"),
+    credentials: store.collection("credential"),
+    registeredLimits: store.collection("registered-limit"),
+    limits: store.collection("limit"),
+    changes: { count: 0 },
   };
 }
 
 /** Keystone's ids are UUIDs without dashes. */
 export function newId(): string {
   return randomBytes(16).toString("hex");
-}
-
-export function newPassword(): string {
-  return randomBytes(24).toString("base64url");
-}
-
-function hash(password: string, salt: string): string {
-  return createHash("sha256").update(salt).update(password).digest("hex");
-}
-
-/** Makes a project with one user of its own. */
-export function addAccount(accounts: Accounts, name: string, password: string, roles: string[]): void {
-  const project = accounts.projects.put({ id: newId(), name, description: "" });
-  const salt = randomBytes(16).toString("hex");
-  const passwordHash = hash(password, salt);
-  const user = accounts.users.put({ id: newId(), name, passwordHash, salt, defaultProjectId: project.id });
-  accounts.assignments.put({ id: newId(), userId: user.id, projectId: project.id, roles });
-}
-
-export function passwordMatches(user: User, password: string): boolean {
-  const hashed = user.chosen ? slowHash(password, user.salt) : hash(password, user.salt);
-  return timingSafeEqual(Buffer.from(user.passwordHash, "hex"), Buffer.from(hashed, "hex"));
-}
-
-/** A user's part that a password is checked by, where somebody chose it. */
-export function passwordFields(password: string): Pick<User, "passwordHash" | "salt" | "chosen"> {
-  const salt = randomBytes(16).toString("hex");
-  return { passwordHash: slowHash(password, salt), salt, chosen: true };
-}
-
-function slowHash(password: string, salt: string): string {
-  return scryptSync(password, salt, 32).toString("hex");
-}
-
-/** The user's roles in a project; empty for a stranger. */
-export function rolesOf(accounts: Accounts, userId: string, projectId: string): string[] {
-  return accounts.assignments.find((a) => a.userId === userId && a.projectId === projectId)?.roles ?? [];
-}
-
-/** The projects that a user may log in to. */
-export function projectsOf(accounts: Accounts, userId: string): Project[] {
-  const ids = new Set(accounts.assignments.list((a) => a.userId === userId).map((a) => a.projectId));
-  return accounts.projects.list((project) => ids.has(project.id));
 }

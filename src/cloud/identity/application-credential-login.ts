@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { ApiError, unauthorized } from "../http/api-error.ts";
-import { type Accounts, type ApplicationCredential, rolesOf } from "./accounts.ts";
-import { delegationOf, malformed, opens, unknownApplicationCredential } from "./application-credentials.ts";
+import type { Accounts, ApplicationCredential } from "./accounts.ts";
+import { opens, unknownApplicationCredential } from "./application-credentials.ts";
+import type { TokenGrounds } from "./live-scope.ts";
+import { malformed } from "./malformed.ts";
 import { findUser, reference } from "./references.ts";
-import type { Scope } from "./scope.ts";
 
 /** `auth.identity.application_credential`: by id, or by name and user. */
 export const credentialLogin = z.object({
@@ -16,30 +17,18 @@ export const credentialLogin = z.object({
 type CredentialLogin = z.infer<typeof credentialLogin>;
 
 /**
- * What a login with an application credential may do, and until when.
+ * What a login with an application credential is for, and until when.
  * @throws ApiError 404 for an unknown id or user, 400 for an incomplete login, 401 for everything else, as Keystone does it
  */
 export function openApplicationCredential(
   accounts: Accounts,
   login: CredentialLogin | undefined,
-): { scope: Scope; expiresAt: number | undefined } {
+): { grounds: TokenGrounds; expiresAt: number | undefined } {
   const credential = findCredential(accounts, login);
-  const user = accounts.users.get(credential.userId);
-  const project = accounts.projects.get(credential.projectId);
-  if (user === undefined || project === undefined || !opens(credential, login?.secret ?? "")) throw unauthorized();
-  if (user.enabled === false || project.enabled === false) throw unauthorized();
-  const roles = rolesOf(accounts, user.id, project.id).filter((role) => credential.roles.includes(role));
-  if (roles.length === 0) throw unauthorized();
-  return {
-    scope: {
-      userId: user.id,
-      userName: user.name,
-      project: { id: project.id, name: project.name },
-      roles,
-      applicationCredential: delegationOf(accounts, credential),
-    },
-    expiresAt: credential.expiresAt ?? undefined,
-  };
+  if (!opens(credential, login?.secret ?? "")) throw unauthorized();
+  const { id: applicationCredentialId, userId, projectId, expiresAt } = credential;
+  const grounds = { userId, target: { kind: "project", id: projectId }, applicationCredentialId } as const;
+  return { grounds, expiresAt: expiresAt ?? undefined };
 }
 
 function findCredential(accounts: Accounts, login: CredentialLogin | undefined): ApplicationCredential {

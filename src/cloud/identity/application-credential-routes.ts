@@ -1,31 +1,23 @@
 import type { FastifyInstance } from "fastify";
 import { ApiError, forbidden } from "../http/api-error.ts";
 import { isoMicrosNoZone } from "../http/time.ts";
-import type { Store } from "../store/store.ts";
 import { accessRuleView, unknownAccessRule } from "./access-rules.ts";
 import type { Accounts, ApplicationCredential } from "./accounts.ts";
-import { accessRulesOf, createApplicationCredential, unknownApplicationCredential } from "./application-credentials.ts";
+import { createApplicationCredential, unknownApplicationCredential } from "./application-credentials.ts";
+import type { IdentityContext } from "./context.ts";
+import { accessRulesOf } from "./delegation.ts";
 import { isAdmin, type Scope } from "./scope.ts";
-import type { Tokens } from "./tokens.ts";
-import { roles } from "./views.ts";
 
 type OfUser = { Params: { userId: string }; Querystring: { name?: string } };
 type OfOne = { Params: { userId: string; id: string } };
 
-interface ApplicationCredentialContext {
-  store: Store;
-  accounts: Accounts;
-  tokens: Tokens;
-  identityUrl: () => string;
-}
-
 /** Keystone's `/v3/users/{id}/application_credentials` and `/v3/users/{id}/access_rules`; behind `requireToken`. */
 export function applicationCredentialRoutes(
   app: FastifyInstance,
-  { store, accounts, tokens, identityUrl }: ApplicationCredentialContext,
+  { store, accounts, tokens, url }: IdentityContext,
 ): void {
   const { applicationCredentials, accessRules } = accounts;
-  const self = (path: string) => ({ self: `${identityUrl()}/${path}` });
+  const self = (path: string) => ({ self: `${url()}/${path}` });
   const list = (path: string) => ({ ...self(path), next: null, previous: null });
   const view = (credential: ApplicationCredential) => ({
     ...applicationCredentialView(accounts, credential),
@@ -99,7 +91,15 @@ function applicationCredentialView(accounts: Accounts, credential: ApplicationCr
     project_id: projectId,
     system: null,
     expires_at: expiresAt === null ? null : isoMicrosNoZone(new Date(expiresAt).toISOString()),
-    roles: roles.filter((role) => credential.roles.includes(role.name)).map(({ links, ...role }) => role),
+    roles: accounts.roles
+      .list((role) => role.domainId === null && credential.roles.includes(role.name))
+      .map((role) => ({
+        id: role.id,
+        name: role.name,
+        domain_id: null,
+        description: role.description,
+        options: role.options,
+      })),
     ...(restricting === undefined ? {} : { access_rules: restricting }),
   };
 }

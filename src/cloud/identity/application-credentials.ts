@@ -2,12 +2,11 @@ import { randomBytes, scryptSync, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import { now } from "../clock/clock.ts";
 import { ApiError } from "../http/api-error.ts";
-import { parseBody } from "../http/body.ts";
-import { accessRuleView, ensureAccessRule } from "./access-rules.ts";
-import { type AccessRule, type Accounts, type ApplicationCredential, newId } from "./accounts.ts";
-import type { Delegation, Scope } from "./scope.ts";
+import { ensureAccessRule } from "./access-rules.ts";
+import { type Accounts, type ApplicationCredential, newId } from "./accounts.ts";
+import { malformed, parsePart } from "./malformed.ts";
+import type { Scope } from "./scope.ts";
 import { projectOf } from "./tokens.ts";
-import { roles } from "./views.ts";
 
 const roleReference = z.union([z.strictObject({ id: z.string() }), z.strictObject({ name: z.string() })]);
 const accessRule = z.union([
@@ -20,16 +19,14 @@ const accessRule = z.union([
 ]);
 
 /** `POST /v3/users/{id}/application_credentials` */
-const createBody = z.object({
-  application_credential: z.strictObject({
-    name: z.string().max(255).regex(/\S/, "must not be empty"),
-    secret: z.string().nullish(),
-    description: z.string().nullish(),
-    expires_at: z.string().nullish(),
-    unrestricted: z.boolean().nullish(),
-    roles: z.array(roleReference).nullish(),
-    access_rules: z.array(accessRule).nullish(),
-  }),
+const createSchema = z.strictObject({
+  name: z.string().max(255).regex(/\S/, "must not be empty"),
+  secret: z.string().nullish(),
+  description: z.string().nullish(),
+  expires_at: z.string().nullish(),
+  unrestricted: z.boolean().nullish(),
+  roles: z.array(roleReference).nullish(),
+  access_rules: z.array(accessRule).nullish(),
 });
 
 /**
@@ -41,7 +38,7 @@ export function createApplicationCredential(
   scope: Scope,
   body: unknown,
 ): { credential: ApplicationCredential; secret: string } {
-  const wanted = parseBody(createBody, body).application_credential;
+  const wanted = parsePart(createSchema, body, "application_credential");
   const { userId } = scope;
   const { id: projectId } = projectOf(scope);
   if (accounts.applicationCredentials.find((one) => one.userId === userId && one.name === wanted.name) !== undefined) {
@@ -56,7 +53,7 @@ export function createApplicationCredential(
     description: wanted.description ?? null,
     userId,
     projectId,
-    roles: rolesFor(scope, wanted.roles ?? []),
+    roles: rolesFor(accounts, scope, wanted.roles ?? []),
     secretHash: hash(secret, salt).toString("hex"),
     salt,
     expiresAt: wanted.expires_at ? momentOf(wanted.expires_at) : null,
@@ -64,19 +61,6 @@ export function createApplicationCredential(
     accessRuleIds: (wanted.access_rules ?? []).map((rule) => ensureAccessRule(accounts, userId, rule).id),
   });
   return { credential, secret };
-}
-
-/** The rules that restrict it; undefined where none do. */
-export function accessRulesOf(accounts: Accounts, credential: ApplicationCredential): AccessRule[] | undefined {
-  const rules = credential.accessRuleIds.flatMap((id) => accounts.accessRules.get(id) ?? []);
-  return rules.length === 0 ? undefined : rules;
-}
-
-/** What a token tells of the credential that got it. */
-export function delegationOf(accounts: Accounts, credential: ApplicationCredential): Delegation {
-  const accessRules = accessRulesOf(accounts, credential)?.map(accessRuleView);
-  const { id, name, unrestricted } = credential;
-  return { id, name, restricted: unrestricted !== true, ...(accessRules === undefined ? {} : { accessRules }) };
 }
 
 /** Whether someone who knows this secret may log in with the credential now. */
@@ -93,10 +77,13 @@ function hash(secret: string, salt: string): Buffer {
 }
 
 /** The names of roles that a credential gets: none but the token's own, and all of them unless some are named. */
-function rolesFor(scope: Scope, wanted: z.infer<typeof roleReference>[]): string[] {
+function rolesFor({ roles }: Accounts, scope: Scope, wanted: z.infer<typeof roleReference>[]): string[] {
   if (wanted.length === 0) return scope.roles;
   return wanted.map((reference) => {
-    const role = roles.find((one) => ("id" in reference ? one.id === reference.id : one.name === reference.name));
+    const role =
+      "id" in reference
+        ? roles.get(reference.id)
+        : roles.find(({ name, domainId }) => name === reference.name && domainId === null);
     if (role === undefined && "name" in reference) throw new ApiError(404, `Role ${reference.name} is not defined`);
     if (role !== undefined && scope.roles.includes(role.name)) return role.name;
     const problem = "Cannot create an application credential with unassigned role";
@@ -111,10 +98,4 @@ function momentOf(text: string): number {
   if (Number.isNaN(iso)) throw malformed("Timestamp not in expected format.");
   if (iso < now()) throw malformed("The 'expires_at' must not be before now.");
   return iso;
-}
-
-/** Keystone's words for a request that it does not understand. */
-export function malformed(problem: string): ApiError {
-  const rest = "The server could not comply with the request since it is either malformed or otherwise incorrect.";
-  return new ApiError(400, `${problem} ${rest} The client is assumed to be in error.`);
 }

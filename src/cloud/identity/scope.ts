@@ -16,12 +16,14 @@ export interface Delegation {
   accessRules?: AccessRuleView[];
 }
 
-/** Who a request comes from and what it may touch: the content of a token. */
+/** Who a request comes from and what it may touch: the content of a token. Without project, domain and system it is unscoped. */
 export interface Scope {
   userId: string;
   userName: string;
-  /** Absent in an unscoped token. */
   project?: { id: string; name: string };
+  domain?: { id: string; name: string };
+  /** The cloud as a whole, which only Keystone knows here. */
+  system?: true;
   roles: string[];
   /** The application credential that the token was got with. */
   applicationCredential?: Delegation;

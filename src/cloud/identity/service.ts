@@ -2,14 +2,29 @@ import type { FastifyInstance } from "fastify";
 import { ApiError, forbidden } from "../http/api-error.ts";
 import { answerFaults, keystoneBody } from "../http/faults.ts";
 import type { Store } from "../store/store.ts";
-import { type Accounts, defaultDomain, projectsOf } from "./accounts.ts";
-import { adminRoutes } from "./admin-routes.ts";
+import type { Accounts } from "./accounts.ts";
 import { applicationCredentialRoutes } from "./application-credential-routes.ts";
 import { authenticate } from "./authenticate.ts";
-import { type Addresses, catalogOf, region, serviceList } from "./catalog.ts";
+import { type Addresses, catalogOf } from "./catalog.ts";
+import { catalogRoutes } from "./catalog-routes.ts";
+import { type IdentityContext, selfOf } from "./context.ts";
+import { credentialRoutes } from "./credentials.ts";
+import { domainRoutes } from "./domains.ts";
+import { placesOf, rolesOf } from "./grants.ts";
+import { groupRoutes } from "./groups.ts";
+import { limitRoutes } from "./limits.ts";
+import { collectionBody } from "./listing.ts";
+import { malformed } from "./malformed.ts";
+import { policyRoutes } from "./policies.ts";
+import { projectTagRoutes } from "./project-tags.ts";
+import { projectRoutes } from "./projects.ts";
+import { roleAssignmentRoutes } from "./role-assignments.ts";
+import { grantRoutes } from "./role-grants.ts";
+import { roleRoutes } from "./roles.ts";
 import { isAdmin, type Scope } from "./scope.ts";
-import { header, projectOf, requireToken, type Tokens } from "./tokens.ts";
-import { projectView, roles, tokenView, userView } from "./views.ts";
+import { header, requireToken, type Tokens } from "./tokens.ts";
+import { passwordRoute, userRoutes } from "./users.ts";
+import { domainView, projectView, tokenView } from "./views.ts";
 
 export interface IdentityOptions {
   store: Store;
@@ -19,131 +34,120 @@ export interface IdentityOptions {
   log: (line: string) => void;
 }
 
-/** Keystone v3 below `/identity`: login, tokens, catalogue, projects, users and roles. */
+/** Keystone v3 below `/identity`. */
 export async function identityService(app: FastifyInstance, options: IdentityOptions): Promise<void> {
-  const { addresses, log } = options;
-  answerFaults(app, (reply, error) => reply.code(error.status).send(keystoneBody(error)), log);
+  const { accounts, addresses, log } = options;
+  const context: IdentityContext = { ...options, url: () => `${addresses().base}/identity/v3` };
+  answerFaults(
+    app,
+    (reply, error) => {
+      const isNotJson = error.message.startsWith("Malformed request body");
+      return reply.code(error.status).send(keystoneBody(isNotJson ? malformed(notJson) : error));
+    },
+    log,
+  );
+  app.addHook("onRequest", async (_request, reply) => {
+    reply.header("vary", "X-Auth-Token");
+  });
   const version = () => ({
     id: "v3.14",
     status: "stable",
     updated: "2020-04-07T00:00:00Z",
-    links: [{ rel: "self", href: `${addresses().base}/identity/v3/` }],
+    links: [{ rel: "self", href: `${context.url()}/` }],
     "media-types": [{ base: "application/json", type: "application/vnd.openstack.identity-v3+json" }],
   });
-  app.get("/", (_request, reply) => reply.code(300).send({ versions: { values: [version()] } }));
+  app.get("/", (_request, reply) =>
+    reply
+      .code(300)
+      .header("location", `${context.url()}/`)
+      .send({ versions: { values: [version()] } }),
+  );
   app.get("/v3", () => ({ version: version() }));
-  tokenRoutes(app, options);
-  await app.register(async (inner) => accountRoutes(inner, options));
+  tokenRoutes(app, context);
+  await app.register(async (inner) => {
+    // whoever is told of a change finds it in effect
+    const noteChange = async () => {
+      accounts.changes.count += 1;
+    };
+    inner.addHook("onSend", async ({ method }) => (method === "GET" || method === "HEAD" ? undefined : noteChange()));
+    passwordRoute(inner, context);
+    await inner.register(async (protectedRoutes) => accountRoutes(protectedRoutes, context));
+  });
 }
 
-function tokenRoutes(app: FastifyInstance, { accounts, tokens, addresses }: IdentityOptions): void {
+const notJson = "Expecting to find valid JSON in request body.";
+
+function tokenRoutes(app: FastifyInstance, { accounts, tokens, addresses }: IdentityContext): void {
   app.post<{ Querystring: { nocatalog?: string } }>("/v3/auth/tokens", (request, reply) => {
     const { token, record } = authenticate(accounts, tokens, request.body);
-    reply.code(201).header("x-subject-token", token).header("vary", "X-Auth-Token");
-    return reply.send(tokenView(record, addresses(), request.query.nocatalog === undefined));
+    reply.code(201).header("x-subject-token", token);
+    return reply.send(tokenView(accounts, record, addresses(), request.query.nocatalog === undefined));
   });
 
   const check = requireToken(tokens, "identity");
   app.get<{ Querystring: { nocatalog?: string } }>("/v3/auth/tokens", { onRequest: check }, (request, reply) => {
-    const { token, record } = subject(header(request, "x-subject-token"), request.scope);
-    reply.header("x-subject-token", token).header("vary", "X-Auth-Token");
-    return reply.send(tokenView(record, addresses(), request.query.nocatalog === undefined));
+    const { token, record } = subject(header(request, "x-subject-token"), request.scope, "validate_token");
+    reply.header("x-subject-token", token);
+    return reply.send(tokenView(accounts, record, addresses(), request.query.nocatalog === undefined));
   });
   app.head("/v3/auth/tokens", { onRequest: check }, (request, reply) => {
-    subject(header(request, "x-subject-token"), request.scope);
+    subject(header(request, "x-subject-token"), request.scope, "check_token");
     return reply.code(200).send();
   });
   app.delete("/v3/auth/tokens", { onRequest: check }, (request, reply) => {
-    tokens.revoke(subject(header(request, "x-subject-token"), request.scope).token);
+    tokens.revoke(subject(header(request, "x-subject-token"), request.scope, "revoke_token").token);
     return reply.code(204).send();
   });
 
   /** The token that the request is about: one's own, or for admins anyone's. */
-  function subject(token: string | undefined, scope: Scope) {
+  function subject(token: string | undefined, scope: Scope, action: string) {
+    if (token === undefined) throw new ApiError(404, "No token in the request");
     const record = tokens.find(token);
-    if (token === undefined || record === undefined) throw new ApiError(404, "Could not find token.");
-    if (record.scope.userId !== scope.userId && !isAdmin(scope)) throw forbidden("identity:validate_token");
+    if (record === undefined) {
+      const isOne = token.startsWith("gAAAAA");
+      throw new ApiError(404, isOne ? "Failed to validate token" : "Could not recognize Fernet token");
+    }
+    if (record.userId !== scope.userId && !isAdmin(scope)) throw forbidden(`identity:${action}`);
     return { token, record };
   }
 }
 
-function accountRoutes(app: FastifyInstance, { store, accounts, tokens, addresses }: IdentityOptions): void {
+function accountRoutes(app: FastifyInstance, context: IdentityContext): void {
+  const { accounts, tokens, addresses, url } = context;
   app.addHook("onRequest", requireToken(tokens, "identity"));
-  adminRoutes(app, { store, accounts, tokens, base: () => addresses().base });
-  applicationCredentialRoutes(app, { store, accounts, tokens, identityUrl: () => `${addresses().base}/identity/v3` });
-  const links = (path: string) => ({ self: `${addresses().base}/identity/v3/${path}`, next: null, previous: null });
-  const list = (path: string, key: string, items: unknown[]) => ({ [key]: items, links: links(path) });
-  const adminOnly = (scope: Scope, action: string) => {
-    if (!isAdmin(scope)) throw forbidden(`identity:${action}`);
-  };
-  const byName = <T extends { name: string }>(items: T[], name: string | undefined) =>
-    name === undefined ? items : items.filter((item) => item.name === name);
-  const found = <T>(item: T | undefined, kind: string, id: string): T => {
-    if (item === undefined) throw new ApiError(404, `Could not find ${kind}: ${id}.`);
-    return item;
-  };
-  const projectViews = (userId: string) => projectsOf(accounts, userId).map((p) => projectView(p, addresses().base));
 
-  app.get("/v3/auth/projects", ({ scope }) => list("auth/projects", "projects", projectViews(scope.userId)));
-  app.get("/v3/auth/domains", () => list("auth/domains", "domains", []));
-  app.get("/v3/auth/catalog", ({ scope }) => ({
-    catalog: catalogOf(addresses(), projectOf(scope).id),
-    links: links("auth/catalog"),
-  }));
-
-  app.get<{ Querystring: { name?: string } }>("/v3/projects", ({ scope, query }) => {
-    adminOnly(scope, "list_projects");
-    const items = byName(accounts.projects.list(), query.name);
-    return list(
-      "projects",
-      "projects",
-      items.map((project) => projectView(project, addresses().base)),
-    );
+  app.get("/v3/auth/projects", (request) => {
+    const places = placesOf(accounts, request.scope.userId, "project");
+    const views = places.map((project) => projectView(project, url()));
+    return collectionBody("projects", views, selfOf(context, request));
   });
-  app.get<{ Params: { id: string } }>("/v3/projects/:id", ({ scope, params }) => {
-    if (scope.project?.id !== params.id) adminOnly(scope, "get_project");
-    const project = found(accounts.projects.get(params.id), "project", params.id);
-    return { project: projectView(project, addresses().base) };
+  app.get("/v3/auth/domains", (request) => {
+    const places = placesOf(accounts, request.scope.userId, "domain");
+    const views = places.map((domain) => domainView(domain, url()));
+    return collectionBody("domains", views, selfOf(context, request));
   });
-  app.get<{ Querystring: { name?: string } }>("/v3/users", ({ scope, query }) => {
-    adminOnly(scope, "list_users");
-    const items = byName(accounts.users.list(), query.name).map((user) => userView(user, addresses().base));
-    return list("users", "users", items);
+  app.get("/v3/auth/system", ({ scope }) => {
+    const has = rolesOf(accounts, scope.userId, "system", "all").length > 0;
+    return { system: has ? [{ all: true }] : [], links: { self: `${url()}/auth/system` } };
   });
-  app.get<{ Params: { id: string } }>("/v3/users/:id", ({ scope, params }) => {
-    if (scope.userId !== params.id) adminOnly(scope, "get_user");
-    return { user: userView(found(accounts.users.get(params.id), "user", params.id), addresses().base) };
-  });
-  app.get<{ Params: { id: string } }>("/v3/users/:id/projects", ({ scope, params }) => {
-    if (scope.userId !== params.id) adminOnly(scope, "list_user_projects");
-    return list(`users/${params.id}/projects`, "projects", projectViews(params.id));
+  app.get("/v3/auth/catalog", ({ scope }) => {
+    if (scope.project === undefined) {
+      throw new ApiError(403, "You are not authorized to perform the requested action.");
+    }
+    return { catalog: catalogOf(accounts, addresses(), scope.project.id), links: { self: `${url()}/auth/catalog` } };
   });
 
-  const domain = {
-    ...defaultDomain,
-    description: "The default domain",
-    enabled: true,
-    tags: [],
-    options: {},
-    links: {},
-  };
-  app.get("/v3/domains", ({ scope }) => {
-    adminOnly(scope, "list_domains");
-    return list("domains", "domains", [domain]);
-  });
-  app.get<{ Params: { id: string } }>("/v3/domains/:id", ({ params }) => ({
-    domain: found(params.id === domain.id ? domain : undefined, "domain", params.id),
-  }));
-  app.get<{ Querystring: { name?: string } }>("/v3/roles", ({ query }) =>
-    list("roles", "roles", byName(roles, query.name)),
-  );
-  app.get("/v3/regions", () =>
-    list("regions", "regions", [{ id: region, description: "", parent_region_id: null, links: {} }]),
-  );
-  for (const kind of ["services", "endpoints"] as const) {
-    app.get(`/v3/${kind}`, ({ scope }) => {
-      adminOnly(scope, `list_${kind}`);
-      return list(kind, kind, serviceList(addresses())[kind]);
-    });
-  }
+  projectRoutes(app, context);
+  projectTagRoutes(app, context);
+  domainRoutes(app, context);
+  userRoutes(app, context);
+  groupRoutes(app, context);
+  roleRoutes(app, context);
+  grantRoutes(app, context);
+  roleAssignmentRoutes(app, context);
+  applicationCredentialRoutes(app, context);
+  catalogRoutes(app, context);
+  credentialRoutes(app, context);
+  limitRoutes(app, context);
+  policyRoutes(app, context);
 }

@@ -4,71 +4,126 @@ import { now } from "../clock/clock.ts";
 import { ApiError, unauthorized } from "../http/api-error.ts";
 import type { Collection, Store } from "../store/store.ts";
 import { isAllowed } from "./access-rules.ts";
+import type { Accounts } from "./accounts.ts";
+import { liveScope, type TokenGrounds } from "./live-scope.ts";
 import type { Scope } from "./scope.ts";
 
 /** A token as it is kept: by the hash of its text, so that the state file holds no usable token. */
-export interface TokenRecord {
+interface StoredToken extends TokenGrounds {
   id: string;
-  scope: Scope;
   methods: string[];
-  auditId: string;
+  /** Its own, and that of the first token where it was made from one. */
+  auditIds: string[];
+  /** Milliseconds since 1970. */
   issuedAt: number;
   expiresAt: number;
 }
 
+/** A valid token, with what it allows by now. */
+export interface TokenRecord extends StoredToken {
+  scope: Scope;
+}
+
+/** How a token came to be. */
+interface Issue {
+  grounds: TokenGrounds;
+  methods: string[];
+  /** The end of the token that this one was made from: a renewed token lives no longer. */
+  notAfter?: number;
+  /** The audit id of the first token of the chain. */
+  chainAuditId?: string;
+}
+
 const idOf = (token: string) => createHash("sha256").update(token).digest("hex");
+
+/** How often tokens that ended are looked for. */
+const sweepIntervalMs = 60_000;
 
 /** Issues tokens and says what they are worth. Tokens survive a restart of the cloud. */
 export class Tokens {
-  readonly #records: Collection<TokenRecord>;
+  readonly #records: Collection<StoredToken>;
+  readonly #accounts: Accounts;
   readonly #lifetimeMs: number;
+  /** What tokens allowed at the last change of the tables. */
+  readonly #scopes = new Map<string, Scope | undefined>();
+  #scopesAt = -1;
+  #sweptAt = Number.NEGATIVE_INFINITY;
 
-  constructor(store: Store, lifetimeMs: number) {
+  constructor(store: Store, accounts: Accounts, lifetimeMs: number) {
     this.#records = store.collection("token");
+    this.#accounts = accounts;
     this.#lifetimeMs = lifetimeMs;
   }
 
-  /** @param notAfter the end of the token that this one was made from: a renewed token lives no longer */
-  issue(scope: Scope, methods: string[], notAfter = Number.POSITIVE_INFINITY): { token: string; record: TokenRecord } {
+  /** @throws ApiError 401 where the user may not work there */
+  issue({ grounds, methods, notAfter = Number.POSITIVE_INFINITY, chainAuditId }: Issue): {
+    token: string;
+    record: TokenRecord;
+  } {
+    const scope = liveScope(this.#accounts, grounds);
+    if (scope === undefined) throw unauthorized();
     const issuedAt = now();
-    for (const old of this.#records.list((record) => record.expiresAt < issuedAt)) this.#records.delete(old.id);
+    this.#sweep(issuedAt);
     const token = `gAAAAA${randomBytes(48).toString("base64url")}`;
+    const auditId = randomBytes(16).toString("base64url");
     const record = this.#records.put({
       id: idOf(token),
-      scope,
+      ...grounds,
       methods,
-      auditId: randomBytes(16).toString("base64url"),
+      auditIds: chainAuditId === undefined ? [auditId] : [auditId, chainAuditId],
       issuedAt,
       expiresAt: Math.min(issuedAt + this.#lifetimeMs, notAfter),
     });
-    return { token, record };
+    return { token, record: { ...record, scope } };
   }
 
   /** The token's record while it is valid, else undefined. */
   find(token: string | undefined): TokenRecord | undefined {
     if (token === undefined) return undefined;
     const record = this.#records.get(idOf(token));
-    return record !== undefined && record.expiresAt > now() ? record : undefined;
+    if (record === undefined || record.expiresAt <= now()) return undefined;
+    const scope = this.#scopeOf(record);
+    return scope === undefined ? undefined : { ...record, scope };
   }
 
   revoke(token: string): void {
     this.#records.delete(idOf(token));
   }
 
+  /** Revokes what leads into a project or domain: after its end, and while nobody may work in it. */
+  revokePlace(id: string): void {
+    this.#revokeWhere(({ target }) => "id" in target && target.id === id);
+  }
+
+  /** Revokes what a user got: after a new password, and the user's end. */
+  revokeUser(userId: string): void {
+    this.#revokeWhere((record) => record.userId === userId);
+  }
+
   /** Revokes what an application credential got. */
   revokeOf(applicationCredentialId: string): void {
-    const own = ({ scope }: TokenRecord) => scope.applicationCredential?.id === applicationCredentialId;
-    for (const { id } of this.#records.list(own)) this.#records.delete(id);
+    this.#revokeWhere((record) => record.applicationCredentialId === applicationCredentialId);
   }
 
-  /** Revokes what leads into a project: after its end, and while nobody may work in it. */
-  revokeProject(projectId: string): void {
-    for (const { id } of this.#records.list(({ scope }) => scope.project?.id === projectId)) this.#records.delete(id);
+  #revokeWhere(where: (record: StoredToken) => boolean): void {
+    for (const { id } of this.#records.list(where)) this.#records.delete(id);
   }
 
-  /** Revokes what a user got: after a new password, other roles, and the user's end. */
-  revokeUser(userId: string): void {
-    for (const { id } of this.#records.list(({ scope }) => scope.userId === userId)) this.#records.delete(id);
+  #scopeOf(record: StoredToken): Scope | undefined {
+    const { count } = this.#accounts.changes;
+    if (this.#scopesAt !== count) {
+      this.#scopes.clear();
+      this.#scopesAt = count;
+    }
+    if (!this.#scopes.has(record.id)) this.#scopes.set(record.id, liveScope(this.#accounts, record));
+    return this.#scopes.get(record.id);
+  }
+
+  #sweep(now: number): void {
+    if (now - this.#sweptAt < sweepIntervalMs) return;
+    this.#sweptAt = now;
+    this.#scopes.clear();
+    this.#revokeWhere((record) => record.expiresAt < now);
   }
 }
 

@@ -35,7 +35,8 @@ import { lockState } from "./store/lock.ts";
 import { instanceOf, stateFiles } from "./store/state.ts";
 import { Store } from "./store/store.ts";
 import { VolumeLifecycle } from "./volume/lifecycle.ts";
-import { volumeTable } from "./volume/records.ts";
+import { messageTable } from "./volume/message-records.ts";
+import { snapshotTable, volumeTable } from "./volume/records.ts";
 
 /** What the parts below the seams are made from. */
 interface CloudParts {
@@ -172,7 +173,8 @@ async function start(
   const objectStore = dataplane === undefined ? base : `http://${dataplane.external.gatewayIp}:${listener.port}`;
   const faultContext = { store, tables, images, isImageInUse: imageInUse, reconcile };
   const volumeLifecycle = new VolumeLifecycle({
-    ...{ volumes, folder: files.volumes, log },
+    ...{ volumes, snapshots: snapshotTable(store), images, messages: messageTable(store) },
+    ...{ folder: files.volumes, imageFolder: files.images, log },
     grown: (volume, path) => growDisk({ blockDevices, hypervisor }, volume.id, path),
   });
   const lifecycle = new Lifecycle({

@@ -20,9 +20,11 @@ import type { ObjectTables } from "./object/records.ts";
 import { objectService } from "./object/service.ts";
 import { stateFiles } from "./store/state.ts";
 import type { Collection, Store } from "./store/store.ts";
+import { gigabytesOf } from "./volume/contents.ts";
 import type { VolumeLifecycle } from "./volume/lifecycle.ts";
 import type { Volume } from "./volume/records.ts";
 import { volumeService } from "./volume/service.ts";
+import { volumeTables } from "./volume/tables.ts";
 
 /** What the services work on. */
 export interface ServiceParts {
@@ -100,15 +102,13 @@ export async function createServices(parts: ServiceParts): Promise<FastifyInstan
     base,
     log,
   });
-  await app.register(volumeService, {
-    prefix: "/volume",
-    store,
-    volumes,
-    lifecycle: parts.volumeLifecycle,
-    tokens,
-    base,
-    log,
-  });
+  const volumeContext = {
+    ...volumeTables(store),
+    ...{ store, images, lifecycle: parts.volumeLifecycle, base },
+    isServersDisk: (id: string) => parts.blockDevices.find(({ volumeId }) => volumeId === id) !== undefined,
+    freeGigabytes: () => gigabytesOf(stateDir),
+  };
+  await app.register(volumeService, { prefix: "/volume", context: volumeContext, tokens, log });
   await app.register(objectService, {
     prefix: "/object-store",
     store,

@@ -1,3 +1,4 @@
+import { now } from "../clock/clock.ts";
 import type { Hypervisor } from "../hypervisors/hypervisor.ts";
 import type { Port } from "../network/records.ts";
 import type { Server } from "./records.ts";
@@ -23,7 +24,7 @@ export function diagnosticsOf(
     driver: "libvirt",
     hypervisor: kind === "nspawn" ? "lxc" : "qemu",
     hypervisor_os: "linux",
-    uptime: running && server.launchedAt !== null ? Math.floor((Date.now() - Date.parse(server.launchedAt)) / 1000) : 0,
+    uptime: running && server.launchedAt !== null ? Math.floor((now() - Date.parse(server.launchedAt)) / 1000) : 0,
     config_drive: server.configDrive,
     num_cpus: server.flavor.vcpus,
     num_nics: ports.length,

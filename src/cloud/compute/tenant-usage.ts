@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import { now } from "../clock/clock.ts";
 import { owns } from "../identity/scope.ts";
 import { demandAdmin } from "./action.ts";
 import type { ComputeContext } from "./context.ts";
@@ -62,10 +63,10 @@ export function tenantUsageRoutes(app: FastifyInstance, context: ComputeContext)
 
 /** @throws ApiError 400 for what is no time, or ends before it begins */
 function periodOf(query: Query): Period {
-  const now = Date.now();
+  const at = now();
   const [start, stop] = ["start", "end"].map((name) => {
     const text = firstOf(query[name]);
-    if (!text) return now;
+    if (!text) return at;
     if (!/^\d{4}-\d\d-\d\d([T ]\d\d:\d\d:\d\d(\.\d+)?)$/.test(text)) {
       throw nova.badRequest("Invalid datetime string: Datetime is in invalid format");
     }
@@ -74,7 +75,7 @@ function periodOf(query: Query): Period {
   if (start >= stop) {
     throw nova.badRequest("Invalid start time. The start time cannot occur after the end time.");
   }
-  return { start, stop: Math.min(stop, now) };
+  return { start, stop: Math.min(stop, at) };
 }
 
 function summary(projectId: string, found: Server[], period: Period, detailed: boolean): Usage {
@@ -116,7 +117,7 @@ function serverUsage(server: Server, period: Period): Usage {
     started_at: timeText(launched),
     ended_at: ended === undefined ? null : timeText(ended),
     state: ended === undefined ? server.vmState : "terminated",
-    uptime: Math.floor(((ended ?? Date.now()) - launched) / 1000),
+    uptime: Math.floor(((ended ?? now()) - launched) / 1000),
   };
 }
 

@@ -23,6 +23,34 @@ const fixed = {
 };
 const createBody = z.object({ ...fixed, id: z.uuid().optional() }).catchall(z.string());
 
+/** An image without name, form and content, of a project. */
+export function newImage(ownerId: string, id: string = randomUUID()): Image {
+  const now = isoSeconds();
+  return {
+    id,
+    name: "",
+    ownerId,
+    status: "queued",
+    visibility: "shared",
+    containerFormat: null,
+    diskFormat: null,
+    minDisk: 0,
+    minRam: 0,
+    protected: false,
+    hidden: false,
+    tags: [],
+    size: null,
+    checksum: null,
+    hashAlgorithm: null,
+    hashValue: null,
+    properties: {},
+    createdAt: now,
+    updatedAt: now,
+    path: null,
+    ownsContent: false,
+  };
+}
+
 /** Glance's 404, the same for an image that is another tenant's. */
 function imageNotFound(id: string): ApiError {
   return new ApiError(404, `No image found with ID ${id}`);

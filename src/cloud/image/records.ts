@@ -5,7 +5,7 @@ export interface Image {
   id: string;
   name: string;
   ownerId: string;
-  status: "queued" | "saving" | "importing" | "active" | "deactivated";
+  status: "queued" | "saving" | "uploading" | "importing" | "active" | "deactivated";
   visibility: "public" | "private" | "community" | "shared";
   containerFormat: string | null;
   diskFormat: string | null;

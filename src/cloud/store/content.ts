@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createWriteStream } from "node:fs";
+import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Transform } from "node:stream";
@@ -25,15 +25,11 @@ export async function storeContent(
   limit = Number.POSITIVE_INFINITY,
 ): Promise<StoredContent> {
   await mkdir(dirname(path), { recursive: true });
-  const md5 = createHash("md5");
-  const sha512 = createHash("sha512");
-  let size = 0;
+  const digests = new Digests();
   const meter = new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      md5.update(chunk);
-      sha512.update(chunk);
-      size += chunk.length;
-      if (size > limit) done(new Error(`more than ${limit} bytes came`));
+      digests.update(chunk);
+      if (digests.size > limit) done(new Error(`more than ${limit} bytes came`));
       else done(null, chunk);
     },
   });
@@ -45,5 +41,28 @@ export async function storeContent(
     await rm(temporary, { force: true });
     throw error;
   }
-  return { size, md5: md5.digest("hex"), sha512: sha512.digest("hex") };
+  return digests.content();
+}
+
+/** What a file that is there is. */
+export async function digestsOf(path: string): Promise<StoredContent> {
+  const digests = new Digests();
+  for await (const chunk of createReadStream(path)) digests.update(chunk as Buffer);
+  return digests.content();
+}
+
+class Digests {
+  size = 0;
+  readonly #md5 = createHash("md5");
+  readonly #sha512 = createHash("sha512");
+
+  update(chunk: Buffer): void {
+    this.#md5.update(chunk);
+    this.#sha512.update(chunk);
+    this.size += chunk.length;
+  }
+
+  content(): StoredContent {
+    return { size: this.size, md5: this.#md5.digest("hex"), sha512: this.#sha512.digest("hex") };
+  }
 }

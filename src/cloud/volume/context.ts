@@ -1,14 +1,20 @@
-import { owns, type Scope } from "../identity/scope.ts";
+import { isAdmin, owns, type Scope } from "../identity/scope.ts";
+import type { Image } from "../image/records.ts";
 import type { Collection, Store } from "../store/store.ts";
 import { cinder } from "./errors.ts";
 import type { VolumeLifecycle } from "./lifecycle.ts";
-import type { Volume } from "./records.ts";
+import type { Snapshot, Volume } from "./records.ts";
+import type { VolumeTables } from "./tables.ts";
 
 /** What Cinder's routes work with. */
-export interface VolumeContext {
+export interface VolumeContext extends VolumeTables {
   store: Store;
-  volumes: Collection<Volume>;
+  images: Collection<Image>;
   lifecycle: VolumeLifecycle;
+  /** Whether Nova has the volume in a server, or is about to. */
+  isServersDisk: (volumeId: string) => boolean;
+  /** How large the file system with the contents is, and what is free there, GiB. */
+  freeGigabytes: () => Promise<{ total: number; free: number }>;
   /** `http://127.0.0.1:PORT` */
   base: () => string;
 }
@@ -18,4 +24,16 @@ export function ownVolume(volumes: Collection<Volume>, scope: Scope, id: string)
   const volume = volumes.get(id);
   if (volume === undefined || !owns(scope, volume.projectId)) throw cinder.volumeNotFound(id);
   return volume;
+}
+
+/** The snapshot if the scope may use it, else Cinder's 404. */
+export function ownSnapshot(snapshots: Collection<Snapshot>, scope: Scope, id: string): Snapshot {
+  const snapshot = snapshots.get(id);
+  if (snapshot === undefined || !owns(scope, snapshot.projectId)) throw cinder.snapshotNotFound(id);
+  return snapshot;
+}
+
+/** @throws ApiError 403 in Cinder's words where one who is no administrator asks for what the policy leaves to them */
+export function demandAdmin(scope: Scope, policy: string): void {
+  if (!isAdmin(scope)) throw cinder.forbidden(policy);
 }

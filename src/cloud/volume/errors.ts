@@ -7,24 +7,44 @@ export function volumeBody(error: ApiError): unknown {
   return { overLimit: { code: 413, message: error.message, retryAfter: "0" } };
 }
 
+const notFound = (what: string) => new ApiError(404, `${what} could not be found.`);
+
 /** Cinder's refusals in its own words. */
 export const cinder = {
   badRequest: (message: string) => new ApiError(400, message),
   invalidInput: (reason: string) => new ApiError(400, `Invalid input received: ${reason}`),
   invalidVolume: (reason: string) => new ApiError(400, `Invalid volume: ${reason}`),
-  volumeNotFound: (id: string) => new ApiError(404, `Volume ${id} could not be found.`),
-  typeNotFound: (id: string) => new ApiError(404, `Volume type ${id} could not be found.`),
-  typeNotFoundByName: (name: string) => new ApiError(404, `Volume type with name ${name} could not be found.`),
+  invalidSnapshot: (reason: string) => new ApiError(400, `Invalid snapshot: ${reason}`),
+  conflict: (message: string) => new ApiError(409, message),
+  noSuchPath: () => new ApiError(404, "The resource could not be found."),
+  volumeNotFound: (id: string) => notFound(`Volume ${id}`),
+  snapshotNotFound: (id: string) => notFound(`Snapshot ${id}`),
+  imageNotFound: (id: string) => notFound(`Image ${id}`),
+  imageMetadataNotFound: (id: string) =>
+    new ApiError(404, `Glance metadata for volume/snapshot ${id} cannot be found.`),
+  groupNotFound: (id: string) => notFound(`Group ${id}`),
+  backupNotFound: (id: string) => notFound(`Backup ${id}`),
+  serviceNotFound: (host: string) => new ApiError(404, `Can't find service: ${host}`),
+  transferNotFound: (id: string) => notFound(`Transfer ${id}`),
+  typeNotFound: (id: string) => notFound(`Volume type ${id}`),
+  typeNotFoundByName: (name: string) => notFound(`Volume type with name ${name}`),
   forbidden: (policy: string) => new ApiError(403, `Policy doesn't allow ${policy} to be performed.`),
   notDone: (what: string) => new ApiError(501, `This cloud ${what}.`),
-  volumesQuota: (limit: number) =>
+  countQuota: (resource: "volumes" | "snapshots" | "backups", name: string, limit: number) =>
     new ApiError(
       413,
-      `VolumeLimitExceeded: Maximum number of volumes allowed (${limit}) exceeded for quota 'volumes'.`,
+      resource === "volumes"
+        ? `VolumeLimitExceeded: Maximum number of volumes allowed (${limit}) exceeded for quota '${name}'.`
+        : `${resource === "snapshots" ? "SnapshotLimitExceeded" : "BackupLimitExceeded"}: Maximum number of ${resource} allowed (${limit}) exceeded`,
     ),
-  gigabytesQuota: (requested: number, limit: number, used: number) =>
+  gigabytesQuota: (name: string, requested: number, limit: number, used: number) =>
     new ApiError(
       413,
-      `VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes quota. Requested ${requested}G, quota is ${limit}G and ${used}G has been consumed.`,
+      `VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed ${name} quota. Requested ${requested}G, quota is ${limit}G and ${used}G has been consumed.`,
+    ),
+  volumeSizeLimit: (size: number, limit: number) =>
+    new ApiError(
+      413,
+      `VolumeSizeExceedsLimit: Requested volume size ${size}G is larger than maximum allowed limit ${limit}G.`,
     ),
 };

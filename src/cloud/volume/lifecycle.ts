@@ -1,20 +1,40 @@
-import { mkdir, open, rm, truncate } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../common/errors.ts";
 import { Turns } from "../../common/turns.ts";
+import { activated } from "../image/content.ts";
+import type { Image } from "../image/records.ts";
+import { digestsOf } from "../store/content.ts";
 import type { Collection } from "../store/store.ts";
-import { changed, type Volume, type VolumeStatus } from "./records.ts";
+import { copySparse, diskToImage, growTo, imageToDisk, makeEmpty } from "./contents.ts";
+import { type Event, tell, type UserMessage } from "./message-records.ts";
+import { changed, changedSnapshot, type Snapshot, type Volume, type VolumeStatus } from "./records.ts";
 
 export interface VolumeLifecycleParts {
   volumes: Collection<Volume>;
+  snapshots: Collection<Snapshot>;
+  images: Collection<Image>;
+  messages: Collection<UserMessage>;
   /** Where the contents lie. */
   folder: string;
+  /** Where images' contents lie. */
+  imageFolder: string;
   /** Called when a volume has become longer, with its file. */
   grown: (volume: Volume, path: string) => Promise<void>;
   log: (line: string) => void;
 }
 
-/** Makes and removes volumes' contents behind the answers; what was promised before a restart is taken up after it. */
+/** What becomes of a volume whose work failed, and what its project is told. */
+interface Failure {
+  status: VolumeStatus;
+  event?: Event;
+}
+
+/**
+ * Makes, copies and removes volumes' and snapshots' contents behind the answers; what was promised before a restart is taken up after it.
+ * What is done with one of them is done in turn. What is made of another is made in that one's turn as well: turns are only waited for
+ * from the older to the newer, so that nothing waits in a circle.
+ */
 export class VolumeLifecycle {
   readonly #parts: VolumeLifecycleParts;
   readonly #turns = new Turns();
@@ -28,27 +48,66 @@ export class VolumeLifecycle {
     return join(this.#parts.folder, `volume-${id}`);
   }
 
+  #snapshotFile(id: string): string {
+    return join(this.#parts.folder, `snapshot-${id}`);
+  }
+
+  /** Makes a volume's content: of what it is made from, or empty. A new volume's first one, or that of another image. */
   create(id: string): void {
-    this.#begin(id, "error", async () => {
-      const { volumes, folder } = this.#parts;
-      const creating = () => volumes.find((volume) => volume.id === id && volume.status === "creating");
-      const promised = creating();
-      if (promised === undefined) return;
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      const file = await open(this.fileOf(id), "w", 0o600);
-      await file.truncate(promised.size * 1024 ** 3).finally(() => file.close());
-      const made = creating(); // it may have been renamed meanwhile, or told to go
-      if (made !== undefined) volumes.put(changed(made, { status: "available" }));
-    });
+    const { volumes } = this.#parts;
+    const source = volumes.get(id)?.source;
+    const event: Event = { action: source?.kind === "image" ? "download" : "create", detail: "createFailed" };
+    const fill = () =>
+      this.#inTurn(id, { status: "error", event }, async () => {
+        const promised = this.#promised(id);
+        if (promised === undefined) return;
+        const bootable = await this.#fill(promised);
+        const made = this.#promised(id); // it may have been renamed meanwhile, or told to go
+        if (made === undefined) return;
+        const { previousStatus: status = "available", ...rest } = made;
+        volumes.put(changed(rest, { status, bootable }));
+      });
+    void (source === undefined ? fill() : this.#turns.run(source.id, fill));
+  }
+
+  #promised(id: string): Volume | undefined {
+    const volume = this.#parts.volumes.get(id);
+    return volume?.status === "creating" || volume?.status === "downloading" ? volume : undefined;
+  }
+
+  /** @returns whether a guest can boot from the content, as far as is known */
+  async #fill(volume: Volume): Promise<boolean> {
+    const { volumes, snapshots, images } = this.#parts;
+    const { size, source } = volume;
+    const path = this.fileOf(volume.id);
+    if (source === undefined) {
+      await makeEmpty(path, size);
+      return volume.bootable ?? false;
+    }
+    if (source.kind === "image") {
+      const image = images.get(source.id);
+      if (image === undefined) throw new Error(`Image ${source.id} could not be found.`);
+      volumes.put(changed(volume, { status: "downloading" }));
+      // a pretended guest's image has no content
+      if (image.path === null) await makeEmpty(path, size);
+      else await imageToDisk({ id: image.id, path: image.path, diskFormat: image.diskFormat }, path, size);
+      return true;
+    }
+    const [file, records] =
+      source.kind === "volume" ? [this.fileOf(source.id), volumes] : [this.#snapshotFile(source.id), snapshots];
+    await copySparse(file, path);
+    await growTo(path, size);
+    return records.get(source.id)?.bootable ?? false;
   }
 
   /** Lets the content be as long as was asked for; then the volume is what it was before, and larger. */
   extend(id: string): void {
-    this.#begin(id, "error_extending", async () => {
+    const event: Event = { action: "extend", detail: "extendFailed" };
+    void this.#inTurn(id, { status: "error_extending", event }, async () => {
       const { volumes, grown } = this.#parts;
       const asked = volumes.get(id);
       if (asked?.extendTo === undefined) return;
-      await truncate(this.fileOf(id), asked.extendTo * 1024 ** 3);
+      await growTo(this.fileOf(id), asked.extendTo);
       await grown(asked, this.fileOf(id));
       const { extendTo: size = asked.size, ...now } = volumes.get(id) ?? asked;
       volumes.put(changed(now, { size, status: now.attachment === null ? "available" : "in-use" }));
@@ -56,18 +115,88 @@ export class VolumeLifecycle {
   }
 
   delete(id: string): void {
-    this.#begin(id, "error_deleting", async () => {
+    void this.#inTurn(id, { status: "error_deleting" }, async () => {
       await rm(this.fileOf(id), { force: true });
       this.#parts.volumes.delete(id);
+    });
+  }
+
+  /** Copies a volume's content as it is now. */
+  createSnapshot(id: string): void {
+    const { snapshots } = this.#parts;
+    this.#withSnapshot(
+      id,
+      { status: "error", event: { action: "snapshot", detail: "snapshotFailed" } },
+      async (asked) => {
+        if (snapshots.get(id)?.status !== "creating") return;
+        await copySparse(this.fileOf(asked.volumeId), this.#snapshotFile(id));
+        const made = snapshots.get(id);
+        if (made?.status !== "creating") return;
+        snapshots.put(changedSnapshot(made, { status: "available", progress: "100%" }));
+      },
+    );
+  }
+
+  deleteSnapshot(id: string): void {
+    const event: Event = { action: "snapshotDelete", detail: "snapshotDeleteFailed" };
+    this.#withSnapshot(id, { status: "error_deleting", event }, async () => {
+      await rm(this.#snapshotFile(id), { force: true });
+      this.#parts.snapshots.delete(id);
+    });
+  }
+
+  /** Puts a snapshot's content back into its volume. */
+  revert(snapshotId: string): void {
+    const { volumes, snapshots } = this.#parts;
+    const asked = snapshots.get(snapshotId);
+    if (asked === undefined) return;
+    void this.#inTurn(asked.volumeId, { status: "error" }, async () => {
+      await copySparse(this.#snapshotFile(snapshotId), this.fileOf(asked.volumeId));
+      const [volume, snapshot] = [volumes.get(asked.volumeId), snapshots.get(snapshotId)];
+      if (volume !== undefined) volumes.put(changed(volume, { status: "available" }));
+      if (snapshot !== undefined) snapshots.put(changedSnapshot(snapshot, { status: "available" }));
+    });
+  }
+
+  /** Makes a volume's content that of the image that waits for it (`uploadTo`); where that fails there is no image. */
+  upload(id: string): void {
+    const { volumes, images, imageFolder } = this.#parts;
+    void this.#inTurn(id, undefined, async () => {
+      const { uploadTo: imageId, projectId } = volumes.get(id) ?? {};
+      const image = imageId === undefined ? undefined : images.patch(imageId, { status: "saving" });
+      try {
+        if (image === undefined) return;
+        const path = join(imageFolder, image.id);
+        await diskToImage(this.fileOf(id), image.diskFormat ?? "raw", path);
+        const content = await digestsOf(path);
+        if (images.patch(image.id, activated(content, path)) === undefined) await rm(path, { force: true });
+      } catch (error) {
+        if (image !== undefined) images.delete(image.id);
+        const about = { projectId: projectId ?? "", resourceType: "VOLUME", resourceId: id } as const;
+        tell(this.#parts.messages, about, { action: "upload", detail: "uploadFailed" });
+        throw error;
+      } finally {
+        const now = volumes.get(id);
+        if (now?.status === "uploading") {
+          const { uploadTo: _, previousStatus: status = "available", ...rest } = now;
+          volumes.put(changed(rest, { status }));
+        }
+      }
     });
   }
 
   /** After a restart of the cloud. */
   recover(): void {
     for (const { id, status } of this.#parts.volumes.list()) {
-      if (status === "creating") this.create(id);
+      if (status === "creating" || status === "downloading") this.create(id);
       if (status === "deleting") this.delete(id);
       if (status === "extending") this.extend(id);
+      if (status === "uploading") this.upload(id);
+    }
+    for (const { id, status } of this.#parts.snapshots.list()) {
+      if (status === "creating") this.createSnapshot(id);
+      if (status === "deleting") this.deleteSnapshot(id);
+      if (status === "restoring") this.revert(id);
     }
   }
 
@@ -76,12 +205,36 @@ export class VolumeLifecycle {
     return this.#turns.idle();
   }
 
-  #begin(id: string, statusOnFailure: VolumeStatus, work: () => Promise<void>): void {
-    const { volumes, log } = this.#parts;
-    void this.#turns.run(id, work).catch((error: unknown) => {
+  /** Settles when the work is over, well or not. */
+  #inTurn(id: string, failure: Failure | undefined, work: () => Promise<void>): Promise<void> {
+    const { volumes, messages, log } = this.#parts;
+    return this.#turns.run(id, work).catch((error: unknown) => {
       log(`volume ${id}: ${messageOf(error)}`);
       const volume = volumes.get(id);
-      if (volume !== undefined) volumes.put(changed(volume, { status: statusOnFailure }));
+      if (volume === undefined || failure === undefined) return;
+      volumes.put(changed(volume, { status: failure.status }));
+      const about = { projectId: volume.projectId, resourceType: "VOLUME", resourceId: id } as const;
+      if (failure.event !== undefined) tell(messages, about, failure.event);
+    });
+  }
+
+  /** In the volume's turn, and in the snapshot's own. */
+  #withSnapshot(
+    id: string,
+    failure: { status: Snapshot["status"]; event: Event },
+    work: (asked: Snapshot) => Promise<void>,
+  ): void {
+    const { snapshots, messages, log } = this.#parts;
+    const asked = snapshots.get(id);
+    if (asked === undefined) return;
+    const turn = this.#turns.run(asked.volumeId, () => this.#turns.run(id, () => work(asked)));
+    void turn.catch((error: unknown) => {
+      log(`snapshot ${id}: ${messageOf(error)}`);
+      const snapshot = snapshots.get(id);
+      if (snapshot === undefined) return;
+      snapshots.put(changedSnapshot(snapshot, { status: failure.status }));
+      const about = { projectId: asked.projectId, resourceType: "VOLUME_SNAPSHOT", resourceId: id } as const;
+      tell(messages, about, failure.event);
     });
   }
 }

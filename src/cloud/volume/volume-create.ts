@@ -5,11 +5,13 @@ import { metadataSchema } from "../http/metadata-routes.ts";
 import { isoSeconds } from "../http/time.ts";
 import type { Scope } from "../identity/scope.ts";
 import { projectOf } from "../identity/tokens.ts";
-import type { Collection } from "../store/store.ts";
+import { isVisible } from "../image/images.ts";
+import type { Image } from "../image/records.ts";
+import { ownSnapshot, ownVolume, type VolumeContext } from "./context.ts";
 import { cinder } from "./errors.ts";
-import { demandQuota } from "./quotas.ts";
-import type { Volume } from "./records.ts";
-import { demandType } from "./types.ts";
+import { demandQuota, demandVolumeSize } from "./quotas.ts";
+import type { Snapshot, Volume, VolumeSource } from "./records.ts";
+import { defaultTypeId, typeByReference } from "./type-records.ts";
 
 const text = z.string().max(255).nullable().optional();
 const reference = z.string().nullable().optional();
@@ -17,8 +19,8 @@ const reference = z.string().nullable().optional();
 /** Under their old names too, which Cinder still takes. */
 export const naming = { name: text, description: text, display_name: text, display_description: text };
 
-/** What a volume would be made from. */
-const sources = {
+const volume = z.object({
+  ...naming,
   snapshot_id: reference,
   source_volid: reference,
   imageRef: reference,
@@ -26,10 +28,6 @@ const sources = {
   backup_id: reference,
   consistencygroup_id: reference,
   group_id: reference,
-};
-const volume = z.object({
-  ...naming,
-  ...sources,
   size: z
     .union([
       z.number().int().min(1),
@@ -54,29 +52,45 @@ const createBody = (microversion: number) =>
     "OS-SCH-HNT:scheduler_hints": hints,
   });
 
-/** Checks a `POST /volumes` as far as Cinder's API does, and makes the volume's record. Synchronous. */
-export function createVolume(volumes: Collection<Volume>, scope: Scope, input: unknown, microversion: number): Volume {
+/** What a volume is made from, and what it gets of it. */
+interface Origin {
+  source?: VolumeSource;
+  /** GiB that there are at least, and where no size is asked for. */
+  size?: number;
+  typeId?: string;
+  zone?: string;
+  bootable?: boolean;
+  imageMetadata?: Record<string, string>;
+}
+
+/**
+ * Checks a `POST /volumes` as far as Cinder's API does, and makes the volume's record; its content follows. Synchronous.
+ * @throws ApiError 400, 404, 413 in Cinder's words
+ */
+export function createVolume(context: VolumeContext, scope: Scope, input: unknown, microversion: number): Volume {
   const { volume: body } = parseBody(createBody(microversion), input);
-  demandType(body.volume_type);
-  if (Object.keys(sources).some((name) => body[name as keyof typeof sources])) {
-    throw cinder.notDone("makes empty volumes only: from no snapshot, volume, image or backup, and in no group");
-  }
+  const asked = body.volume_type ? typeByReference(context.types, scope, body.volume_type) : undefined;
+  const origin = originOf(context, scope, body);
   if (body.multiattach === true) {
     throw cinder.badRequest(
       "multiattach parameter has been removed. The default behavior is to use multiattach enabled volume types. Contact your administrator to create a multiattach enabled volume type and use it to create multiattach volumes.",
     );
   }
-  const zone = body.availability_zone ?? "nova";
-  if (zone !== "nova") throw cinder.badRequest(`Availability zone '${zone}' is invalid.`);
-  const { size } = body;
-  if (size === undefined || size === null) {
-    throw cinder.badRequest(
-      "The server could not comply with the request since it is either malformed or otherwise incorrect.",
+  const projectId = projectOf(scope).id;
+  const type = asked ?? context.types.get(origin.typeId ?? defaultTypeOf(context, projectId));
+  if (asked !== undefined && origin.typeId !== undefined && asked.id !== origin.typeId) {
+    throw cinder.invalidInput(
+      `Invalid volume_type provided: ${asked.id} (requested type is not compatible; either match source volume, or omit type argument).`,
     );
   }
-  const projectId = projectOf(scope).id;
-  demandQuota(volumes, projectId, size);
-  return volumes.put({
+  const size = sizeOf(body.size ?? undefined, origin);
+  if (origin.source?.kind === "image") demandRoomFor(context.images.get(origin.source.id), size);
+  const zone = body.availability_zone ?? origin.zone ?? "nova";
+  if (zone !== "nova") throw cinder.badRequest(`Availability zone '${zone}' is invalid.`);
+  const typeId = type?.id ?? defaultTypeId;
+  demandVolumeSize(context, projectId, size);
+  demandQuota(context, projectId, { volumes: 1, gigabytes: size, typeId });
+  return context.volumes.put({
     id: randomUUID(),
     projectId,
     userId: scope.userId,
@@ -87,7 +101,116 @@ export function createVolume(volumes: Collection<Volume>, scope: Scope, input: u
     metadata: body.metadata ?? {},
     availabilityZone: zone,
     attachment: null,
+    typeId,
+    ...(origin.source === undefined ? {} : { source: origin.source }),
+    ...(origin.imageMetadata === undefined ? {} : { imageMetadata: origin.imageMetadata }),
     createdAt: isoSeconds(),
     updatedAt: null,
   });
+}
+
+function defaultTypeOf({ defaultTypes }: VolumeContext, projectId: string): string {
+  return defaultTypes.get(projectId)?.typeId ?? defaultTypeId;
+}
+
+/** @throws ApiError 400, 404 for a source that there is not, or that is not ready */
+function originOf(context: VolumeContext, scope: Scope, body: z.infer<typeof volume>): Origin {
+  const { volumes, snapshots, images } = context;
+  const snapshot = body.snapshot_id ? ownSnapshot(snapshots, scope, body.snapshot_id) : undefined;
+  const origin = body.source_volid ? ownVolume(volumes, scope, body.source_volid) : undefined;
+  const group = body.group_id ?? body.consistencygroup_id;
+  if (group) throw cinder.groupNotFound(group);
+  const imageReference = body.imageRef ?? body.image_id;
+  const image = imageReference ? imageByReference(images, scope, imageReference) : undefined;
+  if (body.backup_id) throw cinder.backupNotFound(body.backup_id);
+  if (snapshot !== undefined) return ofSnapshot(snapshot, volumes.get(snapshot.volumeId));
+  if (origin !== undefined) return ofVolume(origin);
+  return image === undefined ? {} : { source: { kind: "image", id: image.id }, imageMetadata: imageMetadata(image) };
+}
+
+function ofSnapshot(snapshot: Snapshot, volume: Volume | undefined): Origin {
+  if (snapshot.status !== "available") {
+    throw cinder.invalidSnapshot("Originating snapshot status must be one of 'available' values");
+  }
+  return {
+    source: { kind: "snapshot", id: snapshot.id },
+    size: snapshot.size,
+    typeId: snapshot.typeId ?? defaultTypeId,
+    ...(volume === undefined ? {} : { zone: volume.availabilityZone }),
+    imageMetadata: snapshot.imageMetadata,
+  };
+}
+
+function ofVolume(volume: Volume): Origin {
+  if (volume.status !== "available" && volume.status !== "in-use") {
+    throw cinder.invalidVolume("Originating source volume status must be one of 'available, in-use' values");
+  }
+  return {
+    source: { kind: "volume", id: volume.id },
+    size: volume.size,
+    typeId: volume.typeId ?? defaultTypeId,
+    zone: volume.availabilityZone,
+    ...(volume.imageMetadata === undefined ? {} : { imageMetadata: volume.imageMetadata }),
+  };
+}
+
+/** @throws ApiError 400 */
+function sizeOf(asked: number | undefined, { source, size: least }: Origin): number {
+  const size = asked ?? least;
+  if (size === undefined) {
+    throw cinder.badRequest(
+      "The server could not comply with the request since it is either malformed or otherwise incorrect.",
+    );
+  }
+  if (least === undefined || size >= least) return size;
+  throw cinder.invalidInput(
+    source?.kind === "snapshot"
+      ? `Volume size '${size}'GB cannot be smaller than the snapshot size ${least}GB. They must be >= original snapshot size.`
+      : `Volume size '${size}'GB cannot be smaller than original volume size  ${least}GB. They must be >= original volume size.`,
+  );
+}
+
+/** An image by id, by an address that ends in it, or by name. @throws ApiError 400, 409 */
+function imageByReference(images: VolumeContext["images"], scope: Scope, reference: string): Image {
+  const byId = images.get(reference.split("/").at(-1) ?? "");
+  if (byId !== undefined && isVisible(scope, byId)) return byId;
+  const named = images.list((image) => image.name === reference && !image.hidden && isVisible(scope, image));
+  if (named.length > 1) {
+    throw cinder.conflict(`Multiple matches found for '${reference}', use an ID to be more specific.`);
+  }
+  const [found] = named;
+  if (found === undefined) throw cinder.badRequest("Invalid image identifier or unable to access requested image.");
+  return found;
+}
+
+/** @throws ApiError 400 for an image that is not active, or too large for a volume of so many GiB */
+export function demandRoomFor(image: Image | undefined, size: number): void {
+  if (image === undefined) return;
+  if (image.status !== "active") throw cinder.invalidInput(`Image ${image.id} is not active.`);
+  const imageSize = Math.ceil((image.size ?? 0) / 1024 ** 3);
+  if (imageSize > size) {
+    throw cinder.invalidInput(`Size of specified image ${imageSize}GB is larger than volume size ${size}GB.`);
+  }
+  if (size < image.minDisk) {
+    throw cinder.invalidInput(
+      `Volume size ${size}GB cannot be smaller than the image minDisk size ${image.minDisk}GB.`,
+    );
+  }
+}
+
+/** What Cinder remembers of the image that a volume's content is of. */
+export function imageMetadata(image: Image): Record<string, string> {
+  const attributes: Record<string, unknown> = {
+    ...image.properties,
+    image_id: image.id,
+    image_name: image.name === "" ? null : image.name,
+    checksum: image.checksum,
+    container_format: image.containerFormat,
+    disk_format: image.diskFormat,
+    min_disk: image.minDisk,
+    min_ram: image.minRam,
+    size: image.size,
+  };
+  const known = Object.entries(attributes).filter(([, value]) => value !== null && value !== undefined);
+  return Object.fromEntries(known.map(([name, value]) => [name, String(value)]));
 }

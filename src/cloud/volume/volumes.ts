@@ -6,81 +6,72 @@ import { metadataRoutes, metadataSchema } from "../http/metadata-routes.ts";
 import { isAdmin } from "../identity/scope.ts";
 import { ownVolume, type VolumeContext } from "./context.ts";
 import { cinder } from "./errors.ts";
+import { type Listing, pageOf } from "./listing.ts";
+import { tell } from "./message-records.ts";
+import { isPlaceable } from "./placement.ts";
 import { changed, type Volume } from "./records.ts";
-import { addressOf, shortView, type ViewContext, volumeView } from "./view.ts";
+import { pageView, shortView, type ViewContext, volumeView } from "./view.ts";
+import { volumeAction } from "./volume-actions.ts";
 import { createVolume, naming } from "./volume-create.ts";
-import { extending } from "./volume-extend.ts";
-import { selectVolumes, type VolumeQuery } from "./volume-list.ts";
+import { deleteVolume } from "./volume-delete.ts";
 
 const updateBody = z.strictObject({
   volume: z.strictObject({ ...naming, metadata: metadataSchema.optional() }),
 });
 
-/** Actions that Cinder has; of this cloud's volumes only Nova's attachments change the state. */
-const notDone = new Set([
-  "os-attach",
-  "os-begin_detaching",
-  "os-detach",
-  "os-force_delete",
-  "os-force_detach",
-  "os-initialize_connection",
-  "os-migrate_volume",
-  "os-reserve",
-  "os-reset_status",
-  "os-retype",
-  "os-roll_detaching",
-  "os-set_bootable",
-  "os-set_image_metadata",
-  "os-terminate_connection",
-  "os-unreserve",
-  "os-update_readonly_flag",
-  "os-volume_upload_image",
-  "revert",
-]);
+/** What others than administrators may filter volumes by. */
+export const volumeFilters = [
+  ...["name", "status", "metadata", "bootable", "migration_status", "availability_zone", "group_id", "size"],
+  ...["created_at", "updated_at", "consumes_quota"],
+];
 
 interface One {
   Params: { id: string };
 }
-interface Listing {
-  Querystring: VolumeQuery;
-}
 
-/** `/volumes`: list, create, show, update, delete, summary, metadata. */
+/** `/volumes`: list, create, show, update, delete, summary, metadata, actions. */
 export function volumeRoutes(app: FastifyInstance, context: VolumeContext): void {
-  const { store, volumes, lifecycle, base } = context;
-  const view = (request: FastifyRequest): ViewContext => ({
-    base: base(),
-    microversion: request.microversion,
-    scope: request.scope,
+  const { store, volumes, types, lifecycle, base } = context;
+  const viewer = ({ microversion, scope }: FastifyRequest): ViewContext => ({ base: base(), microversion, scope });
+  const show = (volume: Volume, request: FastifyRequest) => volumeView(volume, types, viewer(request));
+  const listing = (request: FastifyRequest): Listing<Volume> => ({
+    records: volumes.list(),
+    fields: (volume) => ({
+      ...show(volume, request),
+      project_id: volume.projectId,
+      migration_status: volume.migrationStatus ?? null,
+      host: show(volume, request)["os-vol-host-attr:host"],
+      glance_metadata: volume.imageMetadata ?? {},
+    }),
+    filters: volumeFilters,
+    projectOf: ({ projectId }) => projectId,
+    missing: cinder.volumeNotFound,
   });
-  const page = (request: FastifyRequest<Listing>, path: string, show: (volume: Volume) => unknown) => {
-    const { volumes: selected, more } = selectVolumes(volumes, request.query, view(request));
-    const last = selected.at(-1);
-    if (!more || last === undefined) return { volumes: selected.map(show) };
-    const query = new URLSearchParams({ ...(request.query as Record<string, string>), marker: last.id });
-    const href = `${addressOf(path, view(request))}?${query}`;
-    return { volumes: selected.map(show), volumes_links: [{ rel: "next", href }] };
-  };
+  const list = (request: FastifyRequest, path: string, view: (volume: Volume) => unknown) =>
+    pageView(pageOf(listing(request), request), { name: "volumes", path, show: view }, viewer(request));
 
-  app.get<Listing>("/volumes", (request) => page(request, "/volumes", (volume) => shortView(volume, view(request))));
-  app.get<Listing>("/volumes/detail", (request) =>
-    page(request, "/volumes/detail", (volume) => volumeView(volume, view(request))),
-  );
-  app.get<Listing>("/volumes/summary", (request) => {
-    if (request.microversion < 12) throw new ApiError(404, "The resource could not be found.");
-    const { volumes: own } = selectVolumes(volumes, request.query, view(request));
-    const total = { total_count: own.length, total_size: own.reduce((sum, { size }) => sum + size, 0) };
-    return { "volume-summary": { ...total, ...(request.microversion >= 36 ? { metadata: allMetadata(own) } : {}) } };
+  app.get("/volumes", (request) => list(request, "/volumes", (volume) => shortView(volume, viewer(request))));
+  app.get("/volumes/detail", (request) => list(request, "/volumes/detail", (volume) => show(volume, request)));
+  app.get("/volumes/summary", (request) => {
+    if (request.microversion < 12) throw cinder.noSuchPath();
+    const { items } = pageOf(listing(request), request);
+    const total = { total_count: items.length, total_size: items.reduce((sum, { size }) => sum + size, 0) };
+    return { "volume-summary": { ...total, ...(request.microversion >= 36 ? { metadata: allMetadata(items) } : {}) } };
   });
 
   app.post("/volumes", (request, reply) => {
-    const volume = store.transaction(() => createVolume(volumes, request.scope, request.body, request.microversion));
+    const volume = store.transaction(() => {
+      const made = createVolume(context, request.scope, request.body, request.microversion);
+      const type = types.get(made.typeId ?? "");
+      if (type !== undefined && !isPlaceable(type)) unplaced(context, made);
+      return made;
+    });
     lifecycle.create(volume.id);
-    return reply.code(202).send({ volume: volumeView(volume, view(request)) });
+    return reply.code(202).send({ volume: volumeView(volume, types, viewer(request), "answer") });
   });
 
   app.get<One>("/volumes/:id", (request) => ({
-    volume: volumeView(ownVolume(volumes, request.scope, request.params.id), view(request)),
+    volume: show(ownVolume(volumes, request.scope, request.params.id), request),
   }));
 
   app.put<One>("/volumes/:id", (request) => {
@@ -102,37 +93,28 @@ export function volumeRoutes(app: FastifyInstance, context: VolumeContext): void
         }),
       );
     });
-    return { volume: volumeView(volume, view(request)) };
+    return { volume: volumeView(volume, types, viewer(request), "answer") };
   });
 
-  app.delete<One & { Querystring: { force?: string } }>(
+  app.delete<One & { Querystring: { force?: string; cascade?: string } }>(
     "/volumes/:id",
     ({ scope, params, query, microversion }, reply) => {
       const force = microversion >= 23 && parseBody(booleanLike, query.force ?? false);
-      store.transaction(() => {
+      const cascade = parseBody(booleanLike, query.cascade ?? false);
+      const after = store.transaction(() => {
         const volume = ownVolume(volumes, scope, params.id);
         if (force && !isAdmin(scope)) throw cinder.forbidden("volume:force_delete");
-        demandDeletable(volume, force);
-        volumes.put(changed(volume, { status: "deleting" }));
+        return deleteVolume(context, volume, { force, cascade });
       });
-      lifecycle.delete(params.id);
+      after();
       return reply.code(202).send();
     },
   );
 
-  app.post<One>("/volumes/:id/action", ({ scope, params, body, microversion }, reply) => {
-    const volume = ownVolume(volumes, scope, params.id);
-    const [name] = Object.keys((body as object | undefined) ?? {});
-    if (name === "os-extend") {
-      store.transaction(() => volumes.put(extending(volumes, volume, body, microversion)));
-      lifecycle.extend(volume.id);
-      return reply.code(202).send();
-    }
-    if (name === undefined) throw cinder.badRequest("Malformed request body");
-    if (notDone.has(name)) throw cinder.notDone(`does not do the action '${name}'`);
-    throw cinder.badRequest(
-      `There is no such action: ${name}. Verify the request body and Content-Type header and try again.`,
-    );
+  app.post<One>("/volumes/:id/action", (request, reply) => {
+    const { status, body, after } = store.transaction(() => volumeAction(context, request));
+    after?.();
+    return reply.code(status).send(body);
   });
 
   metadataRoutes(app, {
@@ -145,15 +127,11 @@ export function volumeRoutes(app: FastifyInstance, context: VolumeContext): void
   });
 }
 
-/** @throws ApiError 400 in Cinder's words for a volume that is attached or busy; `force` overlooks the status, never an attachment */
-function demandDeletable({ status, attachment }: Volume, force: boolean): void {
-  const idle = status === "available" || status === "error";
-  if (attachment === null && (idle || (force && status !== "deleting"))) return;
-  const allowed =
-    "Volume status must be available or error or error_restoring or error_extending or error_managing and";
-  throw cinder.invalidVolume(
-    `${force ? "Volume" : allowed} must not be migrating, attached, belong to a group, have snapshots, awaiting a transfer, or be disassociated from snapshots after volume transfer.`,
-  );
+/** No place is found for the volume, as Cinder's scheduler finds out a moment later. */
+function unplaced({ volumes, messages }: VolumeContext, volume: Volume): void {
+  volumes.put(changed(volume, { status: "error", unplaced: true }));
+  const about = { projectId: volume.projectId, resourceType: "VOLUME", resourceId: volume.id } as const;
+  tell(messages, about, { action: "allocate", detail: "noBackend" });
 }
 
 /** Every key with the distinct values that it has. */

@@ -1,0 +1,61 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { ApiError } from "../http/api-error.ts";
+import { isoMicrosNoZone } from "../http/time.ts";
+import { owns } from "../identity/scope.ts";
+import type { VolumeContext } from "./context.ts";
+import { cinder } from "./errors.ts";
+import { pageOf } from "./listing.ts";
+import { expiry, type UserMessage } from "./message-records.ts";
+import { linksOf } from "./view.ts";
+
+interface One {
+  Params: { id: string };
+}
+
+/** `/messages`, from 3.3 on. */
+export function messageRoutes(app: FastifyInstance, { store, messages, base }: VolumeContext): void {
+  const view = (message: UserMessage, request: FastifyRequest) => ({
+    id: message.id,
+    event_id: message.eventId,
+    user_message: message.text,
+    message_level: "ERROR",
+    created_at: isoMicrosNoZone(message.createdAt),
+    guaranteed_until: isoMicrosNoZone(new Date(expiry(message.createdAt)).toISOString()),
+    request_id: message.requestId,
+    links: linksOf(`/messages/${message.id}`, { base: base(), ...pick(request) }),
+    resource_type: message.resourceType,
+    resource_uuid: message.resourceId,
+  });
+  const own = (request: FastifyRequest<One>): UserMessage => {
+    since(request);
+    const message = messages.get(request.params.id);
+    if (message !== undefined && owns(request.scope, message.projectId)) return message;
+    throw notFound(request.params.id);
+  };
+  app.get("/messages", (request) => {
+    since(request);
+    const page = pageOf(
+      {
+        records: messages.list(),
+        fields: (message) => view(message, request),
+        filters: ["resource_uuid", "resource_type", "event_id", "request_id", "message_level"],
+        projectOf: ({ projectId }) => projectId,
+        missing: notFound,
+      },
+      request,
+    );
+    return { messages: page.items.map((message) => view(message, request)) };
+  });
+  app.get<One>("/messages/:id", (request) => ({ message: view(own(request), request) }));
+  app.delete<One>("/messages/:id", (request, reply) => {
+    store.transaction(() => messages.delete(own(request).id));
+    return reply.code(204).send();
+  });
+}
+
+const notFound = (id: string) => new ApiError(404, `Message ${id} could not be found.`);
+const pick = ({ microversion, scope }: FastifyRequest) => ({ microversion, scope });
+
+function since({ microversion }: FastifyRequest): void {
+  if (microversion < 3) throw cinder.noSuchPath();
+}

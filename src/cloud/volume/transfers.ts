@@ -1,0 +1,148 @@
+import { createHmac, randomBytes, randomUUID, timingSafeEqual } from "node:crypto";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { z } from "zod";
+import { booleanLike, parseBody } from "../http/body.ts";
+import { isoMicrosNoZone, isoSeconds } from "../http/time.ts";
+import { owns, type Scope } from "../identity/scope.ts";
+import { projectOf } from "../identity/tokens.ts";
+import { ownVolume, type VolumeContext } from "./context.ts";
+import { cinder } from "./errors.ts";
+import { pageOf } from "./listing.ts";
+import { demandQuota } from "./quotas.ts";
+import { changed } from "./records.ts";
+import type { Transfer } from "./transfer-records.ts";
+import { linksOf, pageView, type ViewContext } from "./view.ts";
+
+const createBody = (microversion: number) =>
+  z.strictObject({
+    transfer: z.strictObject({
+      volume_id: z.guid(),
+      name: z.string().max(255).nullable().optional(),
+      no_snapshots: microversion >= 55 ? booleanLike.optional() : z.undefined().optional(),
+    }),
+  });
+const acceptBody = z.strictObject({
+  accept: z.strictObject({ auth_key: z.union([z.string(), z.number()]).transform(String) }),
+});
+
+interface One {
+  Params: { id: string };
+}
+
+/** `/os-volume-transfer`, and the same as `/volume-transfers`: a volume handed to another project that knows the key. */
+export function transferRoutes(app: FastifyInstance, context: VolumeContext): void {
+  for (const path of ["/os-volume-transfer", "/volume-transfers"]) transfersBelow(app, context, path);
+}
+
+function transfersBelow(app: FastifyInstance, context: VolumeContext, path: string): void {
+  const { store, transfers, volumes, base } = context;
+  const viewer = ({ microversion, scope }: FastifyRequest): ViewContext => ({ base: base(), microversion, scope });
+  const summary = (transfer: Transfer, request: FastifyRequest) => ({
+    id: transfer.id,
+    volume_id: transfer.volumeId,
+    name: transfer.name,
+    links: linksOf(`/os-volume-transfer/${transfer.id}`, viewer(request)),
+  });
+  const detail = (transfer: Transfer, request: FastifyRequest) => ({
+    ...summary(transfer, request),
+    created_at: isoMicrosNoZone(transfer.createdAt),
+    ...(request.microversion >= 55 ? { no_snapshots: transfer.noSnapshots } : {}),
+    ...(request.microversion >= 57
+      ? { destination_project_id: null, source_project_id: transfer.projectId, accepted: false }
+      : {}),
+  });
+  const own = (scope: Scope, id: string): Transfer => {
+    const transfer = transfers.get(id);
+    if (transfer === undefined || !owns(scope, transfer.projectId)) throw cinder.transferNotFound(id);
+    return transfer;
+  };
+  const list = (request: FastifyRequest, below: string, show: typeof summary) => {
+    const page = pageOf(
+      {
+        records: transfers.list(),
+        fields: (transfer) => ({ ...detail(transfer, request), created_at: transfer.createdAt }),
+        filters: ["name", "volume_id", "id"],
+        projectOf: ({ projectId }) => projectId,
+        missing: cinder.transferNotFound,
+      },
+      request,
+    );
+    const items = request.microversion >= 59 ? page : { ...page, items: page.items.toReversed() };
+    return pageView(
+      items,
+      { name: "transfers", path: `${path}${below}`, show: (one) => show(one, request) },
+      viewer(request),
+    );
+  };
+
+  app.get(path, (request) => list(request, "", summary));
+  app.get(`${path}/detail`, (request) => list(request, "/detail", detail));
+  app.get<One>(`${path}/:id`, (request) => {
+    return { transfer: detail(own(request.scope, request.params.id), request) };
+  });
+
+  app.post(path, (request, reply) => {
+    const { transfer: asked } = parseBody(createBody(request.microversion), request.body);
+    const key = randomBytes(8).toString("hex");
+    const transfer = store.transaction(() => {
+      const volume = ownVolume(volumes, request.scope, asked.volume_id);
+      const noSnapshots = asked.no_snapshots === true;
+      demandTransferable(context, volume.id, noSnapshots);
+      volumes.put(changed(volume, { status: "awaiting-transfer" }));
+      const salt = randomBytes(4).toString("hex");
+      return transfers.put({
+        ...{ id: randomUUID(), projectId: volume.projectId, volumeId: volume.id, name: asked.name?.trim() ?? null },
+        ...{ salt, keyHash: hashOf(salt, key), noSnapshots, createdAt: isoSeconds() },
+      });
+    });
+    return reply.code(202).send({ transfer: { ...detail(transfer, request), auth_key: key } });
+  });
+
+  app.post<One>(`${path}/:id/accept`, (request, reply) => {
+    const { auth_key: key } = parseBody(acceptBody, request.body).accept;
+    const transfer = store.transaction(() => accept(context, request.scope, request.params.id, key));
+    return reply.code(202).send({ transfer: summary(transfer, request) });
+  });
+
+  app.delete<One>(`${path}/:id`, (request, reply) => {
+    store.transaction(() => {
+      const { id, volumeId } = own(request.scope, request.params.id);
+      const volume = volumes.get(volumeId);
+      if (volume?.status === "awaiting-transfer") volumes.put(changed(volume, { status: "available" }));
+      transfers.delete(id);
+    });
+    return reply.code(202).send();
+  });
+}
+
+const hashOf = (salt: string, key: string): string => createHmac("sha1", salt).update(key).digest("hex");
+
+function demandTransferable({ volumes, snapshots }: VolumeContext, volumeId: string, noSnapshots: boolean): void {
+  if (volumes.get(volumeId)?.status !== "available") throw cinder.invalidVolume("status must be available");
+  if (noSnapshots) return;
+  const busy = snapshots.find((snapshot) => snapshot.volumeId === volumeId && snapshot.status !== "available");
+  if (busy !== undefined) throw cinder.invalidSnapshot(`snapshot: ${busy.id} status must be available`);
+}
+
+/** The volume, and its snapshots unless they stay, become the project's that asks. @throws ApiError 400, 404, 413 */
+function accept(context: VolumeContext, scope: Scope, id: string, key: string): Transfer {
+  const { transfers, volumes, snapshots } = context;
+  const transfer = transfers.get(id);
+  const volume = volumes.get(transfer?.volumeId ?? "");
+  if (transfer === undefined || volume === undefined) throw cinder.transferNotFound(id);
+  if (!timingSafeEqual(Buffer.from(hashOf(transfer.salt, key)), Buffer.from(transfer.keyHash))) {
+    throw cinder.badRequest(`Invalid auth key: Attempt to transfer ${id} with invalid auth key.`);
+  }
+  const projectId = projectOf(scope).id;
+  const moved = transfer.noSnapshots ? [] : snapshots.list(({ volumeId }) => volumeId === volume.id);
+  const ofType = volume.typeId === undefined ? {} : { typeId: volume.typeId };
+  demandQuota(context, projectId, { volumes: 1, gigabytes: volume.size, ...ofType });
+  if (moved.length > 0) {
+    const gigabytes = moved.reduce((sum, { size }) => sum + size, 0);
+    demandQuota(context, projectId, { snapshots: moved.length, gigabytes, ...ofType });
+  }
+  volumes.put(changed(volume, { status: "available", projectId, userId: scope.userId }));
+  for (const snapshot of moved) snapshots.put({ ...snapshot, projectId, userId: scope.userId });
+  transfers.delete(id);
+  return transfer;
+}

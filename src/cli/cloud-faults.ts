@@ -18,7 +18,7 @@ export const faultOptions = {
 } as const satisfies Record<string, Options>;
 
 /** What the actions are given: the options, and the fault that stands after the action. */
-type FaultArguments = InferredOptionTypes<typeof faultOptions> & { fault?: string };
+type FaultArguments = InferredOptionTypes<typeof faultOptions> & { what?: string };
 
 /** What an action prints: the result's object, and the same for people. */
 interface Shown {
@@ -30,7 +30,7 @@ interface Shown {
 export const faultActions = { arm, disarm, faults };
 
 /** @throws SlipwayError E_USAGE, E_CLOUD_UNREACHABLE */
-async function arm(stateDir: string, { fault, times, seed, delay }: FaultArguments): Promise<Shown> {
+async function arm(stateDir: string, { what: fault, times, seed, delay }: FaultArguments): Promise<Shown> {
   const hint = "Run `slipway cloud faults`: it lists what there is.";
   if (fault === undefined) throw new SlipwayError("E_USAGE", "`arm` needs a fault's row or name", { hint });
   if (times !== undefined && !(Number.isInteger(times) && times > 0)) {
@@ -44,7 +44,7 @@ async function arm(stateDir: string, { fault, times, seed, delay }: FaultArgumen
 }
 
 /** @throws SlipwayError E_USAGE, E_CLOUD_UNREACHABLE */
-async function disarm(stateDir: string, { fault }: FaultArguments): Promise<Shown> {
+async function disarm(stateDir: string, { what: fault }: FaultArguments): Promise<Shown> {
   const disarmed = await disarmFaults(stateDir, fault);
   const text = disarmed.length === 0 ? "nothing was armed" : `disarmed: ${disarmed.join(", ")}`;
   return { object: { disarmed }, text };

@@ -1,7 +1,7 @@
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { keptHypervisor } from "../cloud/choose-hypervisor.ts";
-import { daemonStatus, destroyCloud, startDaemon } from "../cloud/control.ts";
+import { editCloudsFile, withoutCloudEntries } from "../cloud/clouds-yaml.ts";
+import { daemonStatus, destroyCloud, type StartOptions, startDaemon } from "../cloud/control.ts";
 import type { DaemonInfo, HypervisorChoice } from "../cloud/daemon-info.ts";
 import { guestsRefused, lastingObstacles } from "../cloud/hypervisors/nspawn/probe.ts";
 import { imageKinds, kindsWith } from "../cloud/images/kinds.ts";
@@ -13,43 +13,40 @@ import { loadProject } from "../engine/embedded/project/project.ts";
 import { readClouds } from "../openstack/clouds-file.ts";
 import { forgetStack, readStackRecord } from "../release/stack-record.ts";
 import { engineOf } from "./engine-choice.ts";
+import type { CloudPlace } from "./named-clouds.ts";
 import { prepareGuests } from "./prepare-guests.ts";
 import type { Reporter } from "./ui/reporter.ts";
-import { backendUrl, embeddedCloudsFile } from "./workspace.ts";
-
-/** Where the embedded cloud of a Slipway home keeps its state. */
-export function cloudFolder(home: string): string {
-  return join(home, "cloud");
-}
+import { backendUrl } from "./workspace.ts";
 
 /**
  * The embedded cloud, answering: one that runs is left alone, else what it needs is installed and it is started.
  * @throws SlipwayError E_HOST_PACKAGES where real guests are asked for and cannot run; E_PORT_IN_USE, E_ADDRESS_RANGE
  */
 export async function ensureEmbeddedCloud(
-  projectRoot: string,
+  place: CloudPlace,
   reporter: Reporter,
   options: { hypervisor: HypervisorChoice; containers?: boolean; port?: number | undefined },
 ): Promise<DaemonInfo> {
   const { hypervisor, containers = false, port } = options;
-  const home = slipwayHome(projectRoot);
-  const stateDir = cloudFolder(home);
+  const { stateDir, cloudsFile } = place;
   const { running } = await daemonStatus(stateDir);
   const pretended = [hypervisor, (await keptHypervisor(stateDir))?.hypervisor].includes("fake");
   if (!running && !pretended) await ensureGuestsCanRun(stateDir, hypervisor, containers, reporter);
   return reporter.phase("cloud", "embedded cloud", async ({ detail }) => {
-    const cloudsFile = embeddedCloudsFile(home);
     const info = await startDaemon({
-      stateDir,
+      ...startOf(place),
       hypervisor,
       containers,
-      projectRoot,
-      cloudsFile,
       ...(port === undefined ? {} : { port }),
     });
     detail(`${info.hypervisor} guests: ${info.reason}; its credentials are in ${cloudsFile}`);
     return info;
   });
+}
+
+/** What a start of a cloud needs to know that was started before. */
+export function startOf({ stateDir, projectRoot, cloudsFile, entry }: CloudPlace): StartOptions {
+  return { stateDir, hypervisor: "auto", projectRoot, cloudsFile, entry };
 }
 
 /** Prepares this machine for real guests, unless they cannot run on it: then `auto` leaves it to the cloud to say so. */
@@ -67,7 +64,7 @@ async function ensureGuestsCanRun(
 }
 
 /** What a cloud makes on a machine, in the order in which people look for it. */
-const kinds: Leftover["kind"][] = ["namespace", "link", "mount", "cgroup", "process", "range"];
+const kinds: Leftover["kind"][] = ["namespace", "link", "mount", "loop", "cgroup", "process", "range"];
 
 /**
  * Ends the embedded cloud with everything that it made on this machine, its entry among the clouds, and the state of the stacks
@@ -75,10 +72,10 @@ const kinds: Leftover["kind"][] = ["namespace", "link", "mount", "cgroup", "proc
  * @returns the proof, a line for each kind of thing: how many there were, how many there are
  * @throws SlipwayError E_LEFTOVERS
  */
-export async function destroyEmbeddedCloud(projectRoot: string, reporter: Reporter): Promise<string[]> {
-  const home = slipwayHome(projectRoot);
+export async function destroyEmbeddedCloud(place: CloudPlace, reporter: Reporter): Promise<string[]> {
+  const { stateDir, cloudsFile, entry } = place;
   return reporter.phase("destroy-cloud", "embedded cloud removed", async () => {
-    const { found, left } = await destroyCloud(cloudFolder(home));
+    const { found, left } = await destroyCloud(stateDir);
     if (left.length > 0) {
       throw new SlipwayError(
         "E_LEFTOVERS",
@@ -89,21 +86,21 @@ export async function destroyEmbeddedCloud(projectRoot: string, reporter: Report
         },
       );
     }
-    await forgetStacksIn(projectRoot, embeddedCloudsFile(home));
-    await rm(embeddedCloudsFile(home), { force: true });
+    await forgetStacksIn(place);
+    await editCloudsFile(cloudsFile, (text) => (text === undefined ? undefined : withoutCloudEntries(text, entry)));
     const count = (list: Leftover[], kind: string) => list.filter((one) => one.kind === kind).length;
     return kinds.map((kind) => `${kind.padEnd(10)} ${count(found, kind)} removed, ${count(left, kind)} left`);
   });
 }
 
 /** Stacks end with their cloud: a state that lists what no longer exists would only stand in the way of the next `up`. */
-async function forgetStacksIn(projectRoot: string, cloudsFile: string): Promise<void> {
-  const entry = (await readClouds(cloudsFile)).get("slipway");
+export async function forgetStacksIn({ projectRoot, cloudsFile, entry }: CloudPlace): Promise<void> {
+  const authUrl = (await readClouds(cloudsFile)).get(entry)?.auth?.auth_url;
   const { name: project } = await loadProject(projectRoot);
   const home = slipwayHome(projectRoot);
   for (const stack of await namesIn(join(home, "stacks"))) {
     const record = await readStackRecord(stackHome(projectRoot, stack));
-    if (record === undefined || record.cloud.authUrl !== entry?.auth?.auth_url) continue;
+    if (record === undefined || record.cloud.authUrl !== authUrl) continue;
     await engineOf(record.engine, []).forget({ project, stack, backendUrl: backendUrl(home) });
     await forgetStack(stackHome(projectRoot, stack));
   }

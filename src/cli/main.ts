@@ -142,8 +142,8 @@ const entries: Entry[] = [
     load: () => import("./verbs/down.ts"),
   },
   {
-    command: "cloud <action> [fault]",
-    describe: "the embedded OpenStack: start, stop, status, env, prepare, destroy, arm, disarm, faults",
+    command: "cloud <action> [what]",
+    describe: "the embedded OpenStack: start, stop, reset, snapshot, restore, log, shell, doctor, arm and others",
     load: () => import("./verbs/cloud.ts"),
   },
   {

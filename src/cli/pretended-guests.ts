@@ -1,7 +1,7 @@
 import { daemonStatus } from "../cloud/control.ts";
 import type { DaemonInfo } from "../cloud/daemon-info.ts";
 import { SlipwayError } from "../common/errors.ts";
-import { cloudFolder } from "./embedded-cloud.ts";
+import { cloudPlaces } from "./named-clouds.ts";
 import type { Workspace } from "./workspace.ts";
 
 const START_ANEW = "`slipway cloud destroy --yes` and `slipway cloud start`";
@@ -22,11 +22,13 @@ export function guestLines({ hypervisor, reason, remedies = [] }: Guests): strin
 
 /**
  * A pretended guest never gives a verdict and lets nobody log in: a verb that would wait for either is refused.
- * @throws SlipwayError E_HOST_PACKAGES for a stack in this home's own cloud, where its guests are pretended
+ * @throws SlipwayError E_HOST_PACKAGES for a stack in a cloud of this home, where its guests are pretended
  */
-export async function refusePretendedGuests({ home, session, stack }: Workspace): Promise<void> {
-  const cloud = await daemonStatus(cloudFolder(home));
-  if (!cloud.running || cloud.hypervisor !== "fake" || cloud.authUrl !== session.authUrl) return;
+export async function refusePretendedGuests({ projectRoot, session, stack }: Workspace): Promise<void> {
+  const places = await cloudPlaces(projectRoot);
+  const found = await Promise.all(places.map(({ stateDir }) => daemonStatus(stateDir)));
+  const cloud = found.find((status) => status.running && status.authUrl === session.authUrl);
+  if (!cloud?.running || cloud.hypervisor !== "fake") return;
   const { reason, remedies = [] } = cloud;
   throw new SlipwayError(
     "E_HOST_PACKAGES",

@@ -19,6 +19,7 @@ import { FaultyPlans } from "./faults/network-faults.ts";
 import { meetFaults } from "./faults/request-faults.ts";
 import { listenOnLastingPort } from "./http/lasting-port.ts";
 import { isPortInUse, type Listener, listen, onlyBelow } from "./http/listen.ts";
+import { type AnsweredRequest, tellRequests } from "./http/request-log.ts";
 import type { Hypervisor, ImageStore } from "./hypervisors/hypervisor.ts";
 import { accountsOf } from "./identity/accounts.ts";
 import { imageTable } from "./image/records.ts";
@@ -70,6 +71,8 @@ export interface CloudOptions {
   /** How the time of a cloud with pretended guests stands at its first start: as the machine's unless given. */
   time?: ClockState;
   log?: (line: string) => void;
+  /** Told of each request once it is answered. */
+  answered?: (request: AnsweredRequest) => void;
 }
 
 /** A cloud that answers. */
@@ -191,6 +194,7 @@ async function start(
     ...{ hypervisor, lifecycle, volumeLifecycle, reconcile, log },
     meetFaults: (service) => {
       keepTime(service, clock);
+      if (options.answered !== undefined) tellRequests(service, options.answered);
       meetFaults(service, armed, faultContext);
     },
     addresses: () => ({ base, objectStore }),

@@ -17,8 +17,8 @@ import {
 } from "./daemon-info.ts";
 import { guestImageNames } from "./images/recipe.ts";
 import { findLeftovers, type Leftover, removeLeftovers } from "./leftovers.ts";
-import { instanceOf, stateFiles } from "./store/state.ts";
-import { Store } from "./store/store.ts";
+import { lockState } from "./store/lock.ts";
+import { readInstance, stateFiles } from "./store/state.ts";
 
 export interface StartOptions {
   stateDir: string;
@@ -29,8 +29,10 @@ export interface StartOptions {
   containers?: boolean;
   /** Where `src/cloud/daemon.ts` lies below. */
   projectRoot: string;
-  /** The clouds.yaml that gets the entries `slipway` and `slipway-admin`; its other entries stay. */
+  /** The clouds.yaml that gets the cloud's two entries; its other entries stay. */
   cloudsFile?: string;
+  /** The name of the first; the second's is the same with `-admin`. `slipway` unless told otherwise. */
+  entry?: string;
   /** How long the daemon may take to answer; a minute unless told otherwise. */
   timeoutMs?: number;
 }
@@ -78,13 +80,14 @@ export async function startDaemon(options: StartOptions): Promise<DaemonInfo> {
   }
 }
 
-function daemonArguments({ stateDir, hypervisor, containers, port, projectRoot, cloudsFile }: StartOptions): string[] {
+function daemonArguments({ stateDir, hypervisor, containers, port, projectRoot, ...options }: StartOptions): string[] {
   return [
     join(projectRoot, "src/cloud/daemon.ts"),
     ...["--state", stateDir, "--hypervisor", hypervisor],
     ...(containers ? ["--containers"] : []),
     ...(port === undefined ? [] : ["--port", String(port)]),
-    ...(cloudsFile === undefined ? [] : ["--clouds-file", cloudsFile]),
+    ...(options.cloudsFile === undefined ? [] : ["--clouds-file", options.cloudsFile]),
+    ...(options.entry === undefined ? [] : ["--entry", options.entry]),
   ];
 }
 
@@ -153,6 +156,29 @@ function signal(pid: number): void {
   }
 }
 
+/**
+ * Runs `work` on the state of a cloud that does not run meanwhile. One that ran is started again afterwards, whatever came of the work.
+ * @throws SlipwayError E_LOCKED where somebody else starts it in between
+ */
+export async function whileStopped<T>(options: StartOptions, work: () => Promise<T>): Promise<T> {
+  const ran = await stopDaemon(options.stateDir);
+  const result = await underLock(options.stateDir, work).catch(async (error: unknown) => {
+    if (ran) await startDaemon(options);
+    throw error;
+  });
+  if (ran) await startDaemon(options);
+  return result;
+}
+
+async function underLock<T>(stateDir: string, work: () => Promise<T>): Promise<T> {
+  const lock = lockState(stateFiles(stateDir).lock);
+  try {
+    return await work();
+  } finally {
+    lock.release();
+  }
+}
+
 /** What a cloud's end came to, on the machine. */
 export interface Teardown {
   /** What the cloud had made when its end began. */
@@ -169,10 +195,8 @@ export async function destroyCloud(stateDir: string): Promise<Teardown> {
   const { database } = stateFiles(stateDir);
   await stopDaemon(stateDir);
   let found: Leftover[] = [];
-  if (existsSync(database)) {
-    const store = new Store(database);
-    const instance = instanceOf(store);
-    store.close();
+  const instance = readInstance(database);
+  if (instance !== undefined) {
     found = await removeLeftovers(instance);
     const left = await findLeftovers(instance);
     if (left.length > 0) return { found, left };

@@ -30,6 +30,8 @@ export type DaemonMessage =
 export const daemonFiles = (stateDir: string) => ({
   info: join(stateDir, "daemon.json"),
   log: join(stateDir, "daemon.log"),
+  /** The requests that were answered, a JSON object a line; the earlier ones beside it, see bounded-log.ts. */
+  requests: join(stateDir, "requests.log"),
   /** The hypervisor's kind, once it was chosen. */
   hypervisor: join(stateDir, "hypervisor.json"),
   /** Is there once guests that run containers were asked for. */

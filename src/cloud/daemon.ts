@@ -1,24 +1,21 @@
 import { mkdir, rm } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { messageOf, SlipwayError } from "../common/errors.ts";
-import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
+import { writeFileAtomic } from "../common/files.ts";
+import { BoundedLog } from "./bounded-log.ts";
 import { chooseHypervisor } from "./choose-hypervisor.ts";
 import { startCloud } from "./cloud.ts";
-import { withCloudEntries } from "./clouds-yaml.ts";
+import { editCloudsFile, usualEntry, withCloudEntries } from "./clouds-yaml.ts";
 import { serveControl } from "./control-socket.ts";
 import { type DaemonInfo, type DaemonMessage, daemonFiles, type HypervisorChoice } from "./daemon-info.ts";
-import { FakeHypervisor } from "./hypervisors/fake.ts";
-import { createNspawnHypervisor } from "./hypervisors/nspawn/hypervisor.ts";
-import type { OfferedImage } from "./image/registration.ts";
-import { ensureGuestImage } from "./images/guest-image.ts";
 import { imageKinds } from "./images/kinds.ts";
-import { guestImageNames, type ImageKind } from "./images/recipe.ts";
-import { createLinuxDataplane } from "./network/linux/dataplane.ts";
+import { pretendedGuests, realGuests } from "./offer.ts";
+import { completeReplacement } from "./snapshots/replace.ts";
 import { lockState } from "./store/lock.ts";
 import { stateFiles } from "./store/state.ts";
 
 // The embedded cloud as a process of its own:
-//   node src/cloud/daemon.ts --state DIR --hypervisor auto|nspawn|fake [--containers] [--port N] [--clouds-file FILE]
+//   node src/cloud/daemon.ts --state DIR --hypervisor auto|nspawn|fake [--containers] [--port N] [--clouds-file FILE [--entry NAME]]
 // SIGTERM ends it and leaves the guests running; started again on the same state it finds them.
 
 const log = (line: string) => console.log(`${new Date().toISOString()} ${line}`);
@@ -35,6 +32,7 @@ async function main(): Promise<void> {
       hypervisor: { type: "string", default: "auto" },
       port: { type: "string", default: "0" },
       "clouds-file": { type: "string" },
+      entry: { type: "string", default: usualEntry },
       containers: { type: "boolean", default: false },
     },
   });
@@ -43,24 +41,27 @@ async function main(): Promise<void> {
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   const files = daemonFiles(stateDir);
   const lock = lockState(stateFiles(stateDir).lock);
+  await completeReplacement(stateDir);
   await rm(files.info, { force: true }); // of a daemon that was killed
   const chosen = await chooseHypervisor(stateDir, values.hypervisor as HypervisorChoice);
   if (values.containers) await writeFileAtomic(files.containers, "");
   const kinds = await imageKinds(stateDir);
-  const offered = chosen.hypervisor === "nspawn" ? await realGuests(kinds) : pretendedGuests(kinds);
+  const offered = chosen.hypervisor === "nspawn" ? await realGuests(kinds, log) : pretendedGuests(kinds);
+  const requests = new BoundedLog(files.requests);
   const cloud = await startCloud({
     stateDir,
     lock,
     port: Number(values.port),
     log,
+    answered: (request) => requests.add(JSON.stringify(request)),
     ...offered,
   });
   const control = await serveControl(stateDir, cloud);
   await writeFileAtomic(files.hypervisor, `${JSON.stringify(chosen)}\n`);
   const cloudsFile = values["clouds-file"];
   if (cloudsFile !== undefined) {
-    const entries = withCloudEntries(await readTextIfExists(cloudsFile), cloud.authUrl, cloud.credentials);
-    await writeFileAtomic(cloudsFile, entries);
+    const { authUrl, credentials } = cloud;
+    await editCloudsFile(cloudsFile, (text) => withCloudEntries(text, authUrl, credentials, values.entry));
   }
   const info: DaemonInfo = {
     pid: process.pid,
@@ -79,6 +80,7 @@ async function main(): Promise<void> {
     rm(files.info, { force: true })
       .then(() => control.close())
       .then(() => cloud.close())
+      .then(() => requests.close())
       .then(
         () => process.exit(0),
         (error: unknown) => {
@@ -91,31 +93,6 @@ async function main(): Promise<void> {
   process.once("SIGINT", end);
   log(`answers at ${info.authUrl} with ${info.hypervisor} guests: ${info.reason}`);
   tell({ type: "ready", info });
-}
-
-const common: Pick<OfferedImage, "minDiskGb" | "properties"> = {
-  minDiskGb: 1,
-  properties: { os_distro: "debian", os_version: "13", os_admin_user: "debian" },
-};
-
-async function realGuests(kinds: ImageKind[]) {
-  const images: OfferedImage[] = [];
-  for (const kind of kinds) {
-    const { name, rootfs: path, digest } = await ensureGuestImage({ kind, log });
-    images.push({ ...common, name, path, digest });
-  }
-  return {
-    hypervisor: createNspawnHypervisor,
-    // guests reach this machine at the object store's port and nowhere else
-    dataplane: (parts: Parameters<typeof createLinuxDataplane>[0] & { port: number }) =>
-      createLinuxDataplane({ ...parts, hostPorts: [parts.port] }),
-    images,
-  };
-}
-
-function pretendedGuests(kinds: ImageKind[]) {
-  const images = kinds.map((kind): OfferedImage => ({ ...common, name: guestImageNames[kind], path: null }));
-  return { hypervisor: new FakeHypervisor(), images };
 }
 
 main().catch((error: unknown) => {

@@ -13,7 +13,7 @@ import { deleteNamespace, listNamespaces } from "./network/linux/netns.ts";
 
 /** Something on the machine that carries an instance's tag. */
 export interface Leftover {
-  kind: "namespace" | "link" | "mount" | "loop" | "cgroup" | "process" | "range";
+  kind: "namespace" | "link" | "mount" | "loop" | "cgroup" | "process" | "range" | "folder";
   /** Its name, mount point, path, loop device with file, or process id with command line. */
   name: string;
   /** The tag of the instance that made it. */
@@ -28,14 +28,13 @@ export async function findLeftovers(instance: string): Promise<Leftover[]> {
   return (await findEverything()).filter((leftover) => leftover.tag === tag);
 }
 
-/** The tags of all instances that something on this machine belongs to. */
-export async function findAllInstances(): Promise<string[]> {
-  return [...new Set((await findEverything()).map(({ tag }) => tag))].sort();
-}
-
-/** Removes what is left of an instance whose state is gone or whose daemon is dead; its folder is the caller's. Returns what it found. */
-export async function removeLeftovers(instance: string): Promise<Leftover[]> {
-  const found = await findLeftovers(instance);
+/**
+ * Removes what is left of an instance whose state is gone or whose daemon is dead; its folder is the caller's.
+ * @param kept kinds of things that stay
+ * @returns what it found of the others
+ */
+export async function removeLeftovers(instance: string, kept: Leftover["kind"][] = []): Promise<Leftover[]> {
+  const found = (await findLeftovers(instance)).filter(({ kind }) => !kept.includes(kind));
   const of = (kind: Leftover["kind"]) => found.filter((each) => each.kind === kind).map(({ name }) => name);
   for (const process of of("process")) kill(Number.parseInt(process, 10)); // supervisors first, else they would start guests again
   for (const group of of("cgroup")) await killGroup(group);
@@ -48,7 +47,8 @@ export async function removeLeftovers(instance: string): Promise<Leftover[]> {
   return found;
 }
 
-async function findEverything(): Promise<Leftover[]> {
+/** Everything on this machine that carries any instance's tag. */
+export async function findEverything(): Promise<Leftover[]> {
   if (process.platform !== "linux") return [];
   const found = await Promise.all([
     namespaces(),

@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "../..");
 const verbs = readdirSync(join(root, "src/cli/verbs")).map((file) => basename(file, ".ts"));
-const cloudActions = ["start", "stop", "status", "env", "prepare", "destroy", "arm", "disarm", "faults"];
+const cloudActions = (await import("../../src/cli/verbs/cloud.ts")).verb.words.action;
 
 function textsBelow(folder: string, ending: string): { file: string; text: string }[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
@@ -31,7 +31,7 @@ test("every command of ours that code or documentation names exists", () => {
   expect(named.length).toBeGreaterThan(30);
   expect(named.filter(({ verb }) => !verbs.includes(verb))).toEqual([]);
   const actions = named.filter(({ verb, next }) => verb === "cloud" && next !== undefined);
-  expect(actions.filter(({ next }) => !cloudActions.includes(next ?? ""))).toEqual([]);
+  expect(actions.filter(({ next }) => !cloudActions?.includes(next ?? ""))).toEqual([]);
 });
 
 test("every hint is a sentence", () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { findAllInstances, findLeftovers } from "../../src/cloud/leftovers.ts";
+import { findEverything, findLeftovers } from "../../src/cloud/leftovers.ts";
 import type { NetworkingPlan, PortPlan, SecurityRulePlan } from "../../src/cloud/network/dataplane.ts";
 import { guestNamespace } from "../../src/cloud/network/linux/names.ts";
 import { anyEgress, openPort, rule } from "./guests/fixtures.ts";
@@ -122,7 +122,9 @@ describe.skipIf(skipReason !== undefined)(`networks of two tenants (${skipReason
     const other = await createScratchCloud();
     try {
       expect(other.dataplane.external.cidr).not.toBe(cloud.dataplane.external.cidr);
-      expect(await findAllInstances()).toEqual(expect.arrayContaining([cloud.instance, other.instance]));
+      expect((await findEverything()).map(({ tag }) => tag)).toEqual(
+        expect.arrayContaining([cloud.instance, other.instance]),
+      );
       await other.dataplane.destroy();
       expect(await findLeftovers(other.instance)).toEqual([]);
     } finally {

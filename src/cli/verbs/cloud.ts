@@ -2,17 +2,22 @@ import { daemonStatus, stopDaemon } from "../../cloud/control.ts";
 import { lastingObstacles, reasonOf } from "../../cloud/hypervisors/nspawn/probe.ts";
 import { kindsWith } from "../../cloud/images/kinds.ts";
 import { SlipwayError } from "../../common/errors.ts";
-import { slipwayHome } from "../../common/home.ts";
 import { quoteForShell } from "../../contextualization/helpers.ts";
 import { readClouds } from "../../openstack/clouds-file.ts";
 import { chosenAction } from "../action.ts";
 import { clock, clockOptions } from "../cloud-clock.ts";
+import { doctor } from "../cloud-doctor.ts";
 import { faultActions, faultOptions } from "../cloud-faults.ts";
-import { cloudFolder, destroyEmbeddedCloud, ensureEmbeddedCloud } from "../embedded-cloud.ts";
+import { showLog } from "../cloud-log.ts";
+import { runCloud } from "../cloud-run.ts";
+import { clientShell, guestShell } from "../cloud-shell.ts";
+import { stateActions } from "../cloud-state.ts";
+import { destroyEmbeddedCloud, ensureEmbeddedCloud } from "../embedded-cloud.ts";
+import { type CloudPlace, cloudPlace, cloudPlaces, nameArgument, nameOption } from "../named-clouds.ts";
 import { prepareGuests } from "../prepare-guests.ts";
 import { guestLines } from "../pretended-guests.ts";
 import { type Call, verb as declare } from "../verb.ts";
-import { embeddedCloudsFile, findProjectRoot } from "../workspace.ts";
+import { findProjectRoot } from "../workspace.ts";
 
 const options = {
   hypervisor: { choices: ["auto", "nspawn", "fake"], default: "auto", describe: "what makes the guests, at `start`" },
@@ -25,7 +30,13 @@ const options = {
     default: false,
     describe: "an image for guests that run containers besides, at `start` and `prepare`",
   },
-  admin: { type: "boolean", default: false, describe: "the administrator's credentials, at `env`" },
+  admin: { type: "boolean", default: false, describe: "the administrator's credentials, at `env` and `shell`" },
+  name: nameOption,
+  requests: { type: "boolean", default: false, describe: "the requests that the cloud has answered, at `log`" },
+  follow: { type: "boolean", alias: "f", default: false, describe: "go on with what is added, until Ctrl-C, at `log`" },
+  lines: { type: "number", default: 100, describe: "how many lines of what was written before, at `log`" },
+  "dry-run": { type: "boolean", default: false, describe: "only tell what would be removed, at `doctor`" },
+  delete: { type: "boolean", default: false, describe: "remove the snapshot, at `snapshot`" },
   ...faultOptions,
   ...clockOptions,
 } as const;
@@ -33,11 +44,15 @@ const options = {
 type CloudCall = Call<typeof options>;
 
 /** What `slipway cloud` can do. */
-const actions: Record<string, (call: CloudCall, projectRoot: string) => Promise<void>> = {
+const actions: Record<string, (call: CloudCall, place: CloudPlace) => Promise<void>> = {
   start,
   stop,
   status,
+  list,
   env,
+  shell,
+  log,
+  ...onState(stateActions),
   prepare,
   destroy,
   clock: onSocket(clock),
@@ -46,12 +61,24 @@ const actions: Record<string, (call: CloudCall, projectRoot: string) => Promise<
   faults: onSocket(faultActions.faults),
 };
 
+/** What it can do outside of a project too. */
+const machineActions: Record<string, (call: CloudCall) => Promise<void>> = {
+  doctor: ({ args, reporter }) => doctor(args, reporter),
+  run: async ({ args, reporter, signal }) => {
+    if (args.port !== undefined) requirePort(args.port);
+    await runCloud(args, reporter, signal);
+  },
+};
+
 export const verb = declare({
   options,
-  words: { action: Object.keys(actions) },
+  words: { action: [...Object.keys(actions), ...Object.keys(machineActions)] },
+  texts: { what: "a fault, a snapshot, or at `shell` a server" },
   run: async (call) => {
-    const action = chosenAction(actions, (call.args as { action?: unknown }).action);
-    await action(call, await findProjectRoot(process.cwd()));
+    const { action: wanted } = call.args as { action?: unknown };
+    if (typeof wanted === "string" && wanted in machineActions) return machineActions[wanted]?.(call);
+    const action = chosenAction(actions, wanted, `, ${Object.keys(machineActions).join(", ")}`);
+    await action(call, cloudPlace(await findProjectRoot(process.cwd()), call.args.name));
   },
 });
 
@@ -60,52 +87,87 @@ function requirePort(port: number): void {
   throw new SlipwayError("E_USAGE", `--port ${port} is no TCP port`, { hint: "Choose one from 1 to 65535." });
 }
 
-async function start({ args, reporter }: CloudCall, projectRoot: string): Promise<void> {
+async function start({ args, reporter }: CloudCall, place: CloudPlace): Promise<void> {
   const { hypervisor, containers, port } = args;
   if (port !== undefined) requirePort(port);
-  const info = await ensureEmbeddedCloud(projectRoot, reporter, { hypervisor, containers, port });
+  const info = await ensureEmbeddedCloud(place, reporter, { hypervisor, containers, port });
   reporter.result(
     { ok: true, ...info, timings: reporter.timings },
     [
       `the cloud answers at ${info.authUrl}`,
       ...guestLines(info),
-      'other clients: eval "$(npx slipway cloud env)"',
+      `other clients: eval "$(npx slipway cloud env${nameArgument(place)})"`,
     ].join("\n"),
   );
 }
 
-async function stop({ reporter }: CloudCall, projectRoot: string): Promise<void> {
-  const stopped = await reporter.phase("stop", "embedded cloud stopped", () =>
-    stopDaemon(cloudFolder(slipwayHome(projectRoot))),
-  );
+async function stop({ reporter }: CloudCall, place: CloudPlace): Promise<void> {
+  const stopped = await reporter.phase("stop", "embedded cloud stopped", () => stopDaemon(place.stateDir));
   const text = stopped ? "the cloud is stopped; its guests run on" : "no cloud was running";
   reporter.result({ ok: true, stopped, timings: reporter.timings }, text);
 }
 
-async function status({ reporter }: CloudCall, projectRoot: string): Promise<void> {
-  const found = await daemonStatus(cloudFolder(slipwayHome(projectRoot)));
+async function status({ reporter }: CloudCall, place: CloudPlace): Promise<void> {
+  const found = await daemonStatus(place.stateDir);
   const text = found.running
     ? [`running since ${found.startedAt} at ${found.authUrl} (pid ${found.pid})`, ...guestLines(found)].join("\n")
     : "not running";
   reporter.result({ ok: true, ...found }, text);
 }
 
+/** Every embedded cloud of this project. */
+async function list({ reporter }: CloudCall, { projectRoot }: CloudPlace): Promise<void> {
+  const places = await cloudPlaces(projectRoot);
+  const clouds = await Promise.all(
+    places.map(async ({ name, entry, stateDir }) => ({ name, entry, ...(await daemonStatus(stateDir)) })),
+  );
+  const lines = clouds.map((cloud) => {
+    const how = cloud.running ? `running at ${cloud.authUrl}, ${cloud.hypervisor} guests` : "not running";
+    return `${cloud.name}: ${how}; clouds.yaml entry ${cloud.entry}`;
+  });
+  reporter.result({ ok: true, clouds }, lines.length === 0 ? "there are none" : lines.join("\n"));
+}
+
 /** Prints what a shell evaluates so that other clients reach this cloud. */
-async function env({ args, reporter }: CloudCall, projectRoot: string): Promise<void> {
-  const name = args.admin ? "slipway-admin" : "slipway";
-  const file = embeddedCloudsFile(slipwayHome(projectRoot));
-  if (!(await readClouds(file)).has(name)) {
-    throw new SlipwayError("E_CREDENTIALS_MISSING", "there is no embedded cloud yet", {
-      hint: "Run `slipway cloud start`.",
-    });
-  }
-  const variables = { OS_CLIENT_CONFIG_FILE: file, OS_CLOUD: name };
+async function env({ args, reporter }: CloudCall, place: CloudPlace): Promise<void> {
+  const variables = await clientVariables(place, args.admin);
   const text = Object.entries(variables).map(([key, value]) => `export ${key}=${quoteForShell(value)}`);
   reporter.result({ ok: true, variables }, text.join("\n"));
 }
 
-async function prepare({ args, reporter }: CloudCall, projectRoot: string): Promise<void> {
-  const obstacles = await lastingObstacles(cloudFolder(slipwayHome(projectRoot)));
+/** A shell in which other clients reach this cloud, or with a server's name one inside its guest. */
+async function shell({ args, reporter }: CloudCall, place: CloudPlace): Promise<void> {
+  const words = (args["--"] ?? []) as string[];
+  if (words.length === 0 && !(process.stdin.isTTY && process.stdout.isTTY)) {
+    throw new SlipwayError("E_USAGE", "a shell needs a terminal", {
+      hint: "Name a command after --, as in `slipway cloud shell -- openstack server list`.",
+    });
+  }
+  const variables = await clientVariables(place, args.admin);
+  const { what: server } = args as { what?: string };
+  process.exitCode =
+    server === undefined
+      ? await clientShell(variables, words, reporter)
+      : await guestShell(place.stateDir, server, words);
+}
+
+/** @throws SlipwayError E_CREDENTIALS_MISSING */
+async function clientVariables({ cloudsFile, entry }: CloudPlace, admin: boolean): Promise<Record<string, string>> {
+  const name = admin ? `${entry}-admin` : entry;
+  if (!(await readClouds(cloudsFile)).has(name)) {
+    throw new SlipwayError("E_CREDENTIALS_MISSING", "there is no embedded cloud yet", {
+      hint: "Run `slipway cloud start`.",
+    });
+  }
+  return { OS_CLIENT_CONFIG_FILE: cloudsFile, OS_CLOUD: name };
+}
+
+function log({ args, reporter, signal, readerGone }: CloudCall, place: CloudPlace): Promise<void> {
+  return showLog(place, args, reporter, { signal, readerGone });
+}
+
+async function prepare({ args, reporter }: CloudCall, place: CloudPlace): Promise<void> {
+  const obstacles = await lastingObstacles(place.stateDir);
   if (obstacles.length > 0) {
     const reason = reasonOf(obstacles);
     const remedies = obstacles.map(({ remedy }) => remedy);
@@ -119,18 +181,26 @@ async function prepare({ args, reporter }: CloudCall, projectRoot: string): Prom
   reporter.result({ ok: true, guests: true, images, timings: reporter.timings }, lines.join("\n"));
 }
 
+function onState(of: typeof stateActions): Record<string, (call: CloudCall, place: CloudPlace) => Promise<void>> {
+  const entries = Object.entries(of).map(([name, act]) => [
+    name,
+    ({ args, reporter }: CloudCall, place: CloudPlace) => act(place, args, reporter),
+  ]);
+  return Object.fromEntries(entries);
+}
+
 /** An action that asks the running daemon. */
 function onSocket(
   act: (stateDir: string, args: CloudCall["args"]) => Promise<{ object: Record<string, unknown>; text: string }>,
 ) {
-  return async ({ args, reporter }: CloudCall, projectRoot: string): Promise<void> => {
-    const { object, text } = await act(cloudFolder(slipwayHome(projectRoot)), args);
+  return async ({ args, reporter }: CloudCall, place: CloudPlace): Promise<void> => {
+    const { object, text } = await act(place.stateDir, args);
     reporter.result({ ok: true, ...object }, text);
   };
 }
 
-async function destroy({ args, reporter }: CloudCall, projectRoot: string): Promise<void> {
+async function destroy({ args, reporter }: CloudCall, place: CloudPlace): Promise<void> {
   if (!args.yes) throw new SlipwayError("E_USAGE", "destroying the cloud ends its servers", { hint: "Add --yes." });
-  const proof = await destroyEmbeddedCloud(projectRoot, reporter);
+  const proof = await destroyEmbeddedCloud(place, reporter);
   reporter.result({ ok: true, leftovers: [], proof, timings: reporter.timings }, proof.join("\n"));
 }

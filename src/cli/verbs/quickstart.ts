@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { daemonStatus } from "../../cloud/control.ts";
-import { slipwayHome } from "../../common/home.ts";
 import { bringUp } from "../bring-up.ts";
-import { cloudFolder, destroyEmbeddedCloud, ensureEmbeddedCloud } from "../embedded-cloud.ts";
+import { destroyEmbeddedCloud, ensureEmbeddedCloud } from "../embedded-cloud.ts";
 import { showEngineChoice } from "../engine-progress.ts";
 import { withUsageIfFull } from "../lack-of-room.ts";
 import { whileLocked } from "../locked.ts";
+import { cloudPlace } from "../named-clouds.ts";
 import { servedObject, servedText } from "../served.ts";
 import { takeDown } from "../take-down.ts";
 import { type Call, verb as declare } from "../verb.ts";
@@ -22,7 +22,7 @@ export const verb = declare({
 
 async function start({ args, reporter, signal }: Call<typeof options>): Promise<void> {
   const projectRoot = await findProjectRoot(process.cwd());
-  const cloud = await ensureEmbeddedCloud(projectRoot, reporter, { hypervisor: "nspawn" });
+  const cloud = await ensureEmbeddedCloud(cloudPlace(projectRoot), reporter, { hypervisor: "nspawn" });
   const workspace = await openWorkspace({ engine: args.engine });
   showEngineChoice(reporter, workspace.engineChoice);
   const served = await whileLocked(workspace, { verb: "quickstart", reporter, signal }, (lock) =>
@@ -47,15 +47,15 @@ async function start({ args, reporter, signal }: Call<typeof options>): Promise<
 }
 
 async function stop({ args, reporter, signal }: Call<typeof options>): Promise<void> {
-  const projectRoot = await findProjectRoot(process.cwd());
+  const place = cloudPlace(await findProjectRoot(process.cwd()));
   // Where the cloud answers, the stack is taken down as on any other cloud; a dead one's resources go with it.
-  if ((await daemonStatus(cloudFolder(slipwayHome(projectRoot)))).running) {
+  if ((await daemonStatus(place.stateDir)).running) {
     const workspace = await openWorkspace({ engine: args.engine });
     await whileLocked(workspace, { verb: "quickstart --stop", reporter, signal }, (lock) =>
       takeDown(workspace, reporter, { lock, signal }),
     );
   }
-  const proof = await destroyEmbeddedCloud(projectRoot, reporter);
+  const proof = await destroyEmbeddedCloud(place, reporter);
   reporter.result(
     { ok: true, leftovers: [], proof, timings: reporter.timings },
     ["Nothing is left, in the cloud and on this machine:", ...proof].join("\n  "),

@@ -2,7 +2,7 @@ import { access, mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/prom
 import { dirname, join } from "node:path";
 import { isErrno } from "../../../common/errors.ts";
 import { waitFor } from "../../../common/wait.ts";
-import { guestName, instanceCgroup, instanceTag } from "../../network/linux/names.ts";
+import { guestName, instanceCgroup } from "../../network/linux/names.ts";
 import { limitDisksOfGroup, limitDisksOfScope, scopeDeviceRules, v1DeviceRules } from "./device-access.ts";
 
 /** What a guest may use. */
@@ -120,6 +120,15 @@ export async function prepareCgroup(
   return cgroup;
 }
 
+/** The group of all guests of an instance in the unified hierarchy, whether it exists or not. */
+export function instanceGroup(mode: Exclude<CgroupMode, { kind: "unusable" }>, instance: string): string {
+  return mode.kind === "v1"
+    ? join(v1Unified, instanceCgroup(instance))
+    : join(mount, "slipway.slice", sliceOf(instance));
+}
+
+const sliceOf = (instance: string) => `${instanceCgroup(instance)}.slice`;
+
 /** Where the guest's groups are, whether they exist or not. */
 export function guestCgroup(mode: CgroupMode, instance: string, serverId: string, limits: Limits): GuestCgroup {
   if (mode.kind === "unusable") throw new Error(mode.reason);
@@ -128,11 +137,10 @@ export function guestCgroup(mode: CgroupMode, instance: string, serverId: string
     return { unified: folders[0] as string, procs: folders.map((folder) => join(folder, "cgroup.procs")), wrapper: [] };
   }
   const scope = guestName(instance, serverId);
-  const slice = `slipway-${instanceTag(instance)}.slice`;
   return {
-    unified: join(mount, "slipway.slice", slice, `${scope}.scope`),
+    unified: join(instanceGroup(mode, instance), `${scope}.scope`),
     procs: [],
-    wrapper: scopeCommand(scope, slice, limits),
+    wrapper: scopeCommand(scope, sliceOf(instance), limits),
   };
 }
 

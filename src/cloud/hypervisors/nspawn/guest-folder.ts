@@ -2,6 +2,7 @@ import { chmod, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
 import { z } from "zod";
 import { readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
+import { diskOf } from "./overlay.ts";
 import { type ProcessMark, readProcess } from "./processes.ts";
 
 /** A guest's process as it was started; on disk, so that a later daemon finds it. */
@@ -25,6 +26,12 @@ export function guestFiles(folder: string) {
     /** The guest's containers, where its image runs some. */
     containers: join(folder, "containers"),
   };
+}
+
+/** What in a guest's folder means nothing once the guest does not run: processes, mounts, second names of volumes. */
+export function passingGuestFiles(folder: string): string[] {
+  const { run, pid, exit, root, disks } = guestFiles(folder);
+  return [run, pid, exit, root, diskOf(folder, "").work, disks];
 }
 
 export async function guestIds(guestsFolder: string): Promise<string[]> {

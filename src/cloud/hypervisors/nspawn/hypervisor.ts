@@ -21,6 +21,7 @@ import {
 import { readConsole } from "./console.ts";
 import { CpuTurns, ownCpus } from "./cpus.ts";
 import { type DiskOwner, grow, type PluggedDisk, plug, unplugAll, writeDiskView } from "./disks.ts";
+import { thaw } from "./freeze.ts";
 import {
   exitStatus,
   forgetRun,
@@ -237,6 +238,7 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
 
   async function recover(known: GuestSpec[]): Promise<void> {
     const knownIds = new Set(known.map(({ id }) => id));
+    await thaw(instance);
     for (const entry of await guestIds(guests)) {
       const id = decodeURIComponent(entry);
       if (!knownIds.has(id)) await turns.run(id, () => destroy(id));

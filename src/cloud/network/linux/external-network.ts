@@ -1,6 +1,7 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
+import { markOf, type ProcessMark } from "../../hypervisors/nspawn/processes.ts";
 import { firstHostOf } from "./addresses.ts";
 import { checkRange, pickRange, type UsedRange } from "./external-range.ts";
 import { rangesInUse } from "./machine-addresses.ts";
@@ -10,9 +11,13 @@ import { hostLink, instanceTag } from "./names.ts";
 /** One file per instance: the range that it chose, valid as long as the instance's own record of it exists. */
 const reservationsFolder = "/run/slipway/ranges";
 
-interface Reservation {
+/** The machine's note of whose a range is. */
+export interface Reservation {
   cidr: string;
+  /** The file in the instance's state that says the same. */
   record: string;
+  /** The process that took it last; notes of earlier versions do not tell. */
+  owner?: ProcessMark | undefined;
 }
 
 interface Request {
@@ -34,11 +39,8 @@ export async function claimExternalNetwork(request: Request): Promise<{ cidr: st
     const wanted = request.externalCidr ?? kept;
     const cidr = wanted === undefined ? pickRange(used) : checkRange(wanted, used);
     if (cidr !== kept) await writeFileAtomic(record, `${cidr}\n`);
-    const reservation: Reservation = { cidr, record };
-    await writeFileAtomic(
-      join(reservationsFolder, `${instanceTag(request.instance)}.json`),
-      JSON.stringify(reservation),
-    );
+    const reservation: Reservation = { cidr, record, owner: await markOf(process.pid) };
+    await writeFileAtomic(fileOf(instanceTag(request.instance)), JSON.stringify(reservation));
     return { cidr, gatewayIp: firstHostOf(cidr) };
   });
 }
@@ -51,7 +53,19 @@ export async function releaseExternalNetwork(instance: string, stateDir: string)
 
 /** Removes the machine's note that the instance holds a range. */
 export async function withdrawReservation(instance: string): Promise<void> {
-  await rm(join(reservationsFolder, `${instanceTag(instance)}.json`), { force: true });
+  await rm(fileOf(instanceTag(instance)), { force: true });
+}
+
+const fileOf = (tag: string) => join(reservationsFolder, `${tag}.json`);
+
+/** Who holds ranges on this machine, by the tag of the instance. */
+export async function reservations(): Promise<Map<string, Reservation>> {
+  const found = new Map<string, Reservation>();
+  for (const tag of await reservingTags()) {
+    const text = await readTextIfExists(fileOf(tag));
+    if (text !== undefined) found.set(tag, JSON.parse(text) as Reservation);
+  }
+  return found;
 }
 
 /** The tags of instances that hold a range. */
@@ -64,14 +78,12 @@ const recordOf = (stateDir: string) => join(stateDir, "external-cidr");
 
 async function reservedByOthers(ownTag: string): Promise<UsedRange[]> {
   const used: UsedRange[] = [];
-  for (const tag of await reservingTags()) {
+  for (const [tag, { cidr, record }] of await reservations()) {
     if (tag === ownTag) continue;
-    const file = join(reservationsFolder, `${tag}.json`);
-    const { cidr, record } = JSON.parse((await readTextIfExists(file)) ?? "{}") as Partial<Reservation>;
-    if (cidr !== undefined && record !== undefined && (await readTextIfExists(record)) !== undefined) {
+    if ((await readTextIfExists(record)) !== undefined) {
       used.push({ cidr, origin: `external network of the cloud ${tag}` });
     } else {
-      await rm(file, { force: true }); // its state is gone, so nobody can use it
+      await rm(fileOf(tag), { force: true }); // its state is gone, so nobody can use it
     }
   }
   return used;

@@ -51,6 +51,25 @@ export function tagInCgroup(name: string): string | undefined {
   return /^slipway-([a-z0-9]{4,8})$/.exec(name)?.[1];
 }
 
+/**
+ * Whether a thing on the machine has a name that this file gives, to the last letter. A name that merely begins like ours may be anybody's.
+ * @param name as leftovers are told: of a mount the place, of a loop device the device and its file
+ */
+export function isOwnName(kind: string, name: string): boolean {
+  switch (kind) {
+    case "namespace":
+      return /^sw-[a-z0-9]{4,8}-(ext|[a-z]+-[0-9a-f]{8})$/.test(name);
+    case "link":
+      return hostLink(tagIn(name) ?? "") === name;
+    case "cgroup":
+      return /\/slipway-[a-z0-9]{4,8}(\.slice)?$/.test(name);
+    case "process":
+      return /(^| )sw-[a-z0-9]{4,8}-[0-9a-f]{8}$/.test(name);
+    default:
+      return false;
+  }
+}
+
 /** Links inside the instance's namespaces. */
 export const links = {
   /** Bridge of the external network, in its namespace. */

@@ -1,0 +1,52 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { isErrno } from "../../../common/errors.ts";
+import { pathExists } from "../../../common/files.ts";
+import { whileHeld } from "../../../common/holding.ts";
+import { cgroupMode, instanceGroup } from "./cgroups.ts";
+
+const freezeFile = "cgroup.freeze";
+
+/** cgroup v2's freezer stops tasks where they hold nothing of the kernel, so what they have written can be brought to the disk. */
+const holder = `group=$1
+trap 'echo 0 > "$group/${freezeFile}"' EXIT
+echo 1 > "$group/${freezeFile}"
+tries=0
+until grep -q '^frozen 1' "$group/cgroup.events"; do
+  tries=$((tries + 1)); [ "$tries" -lt 500 ] || { echo 'they do not freeze' >&2; exit 1; }
+  sleep 0.02
+done
+sync
+echo held
+cat > /dev/null
+`;
+
+/**
+ * Runs `work` while all guests of an instance stand still, with everything that they have written on disk. They go on when it has ended,
+ * also where this process was killed.
+ */
+export async function whileFrozen<T>(instance: string, work: () => Promise<T>): Promise<T> {
+  const group = await groupOf(instance);
+  if (group === undefined) return work();
+  return whileHeld(
+    ["sh", "-ec", holder, "slipway-freeze", group],
+    work,
+    (reason) => new Error(`the guests could not be brought to a standstill: ${reason}`),
+  );
+}
+
+/** Lets guests go on that a freeze which was killed with all its helpers has left standing. */
+export async function thaw(instance: string): Promise<void> {
+  const group = await groupOf(instance);
+  if (group === undefined) return;
+  await writeFile(join(group, freezeFile), "0").catch((error: unknown) => {
+    if (!isErrno(error, "ENOENT") && !isErrno(error, "ENODEV")) throw error; // the last guest ended just now
+  });
+}
+
+/** The instance's group while it has guests. */
+async function groupOf(instance: string): Promise<string | undefined> {
+  const mode = await cgroupMode();
+  const group = mode.kind === "unusable" ? undefined : instanceGroup(mode, instance);
+  return group !== undefined && (await pathExists(join(group, freezeFile))) ? group : undefined;
+}

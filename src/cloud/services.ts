@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import type { BlockDevice } from "./compute/block-devices.ts";
 import { flavorTable } from "./compute/flavor-records.ts";
-import { keypairTable } from "./compute/keypairs.ts";
+import { keypairTable } from "./compute/keypair-records.ts";
 import type { Lifecycle } from "./compute/lifecycle.ts";
 import { quotaTable } from "./compute/quota-records.ts";
 import type { Server, ServerGroup } from "./compute/records.ts";

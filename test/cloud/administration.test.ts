@@ -3,9 +3,11 @@ import { TestCloud } from "./support.ts";
 
 let cloud: TestCloud;
 let admin: { token: string };
+let version53: { token: string; headers: Record<string, string> };
 beforeAll(async () => {
   cloud = await TestCloud.start();
   admin = { token: await cloud.adminToken() };
+  version53 = { ...admin, headers: { "openstack-api-version": "compute 2.53" } };
 });
 afterAll(() => cloud.remove());
 
@@ -108,5 +110,77 @@ describe("quotas", () => {
     expect((await cloud.put(path, { quota_set: { instances: -2 } }, admin)).status).toBe(400);
     expect((await cloud.delete(path, admin)).status).toBe(202);
     expect((await cloud.get(path)).body.quota_set.instances).toBe(10);
+  });
+});
+
+describe("a private flavor", () => {
+  it("is seen by the projects that were given access", async () => {
+    const flavor = { name: "given", id: "44", ram: 64, vcpus: 1, disk: 1, "os-flavor-access:is_public": false };
+    await cloud.post(`${nova}/flavors`, { flavor }, admin);
+    const act = (action: object) => cloud.post(`${nova}/flavors/44/action`, action, admin);
+    expect((await act({ addTenantAccess: { tenant: "nobody" } })).body.badRequest.message).toBe(
+      "Project ID nobody is not a valid project.",
+    );
+    const granted = await act({ addTenantAccess: { tenant: cloud.projectId } });
+    expect(granted.body).toEqual({ flavor_access: [{ flavor_id: "44", tenant_id: cloud.projectId }] });
+    expect((await act({ addTenantAccess: { tenant: cloud.projectId } })).status).toBe(409);
+    expect((await cloud.get(`${nova}/flavors/44`)).status).toBe(200);
+    expect((await act({ removeTenantAccess: { tenant: cloud.projectId } })).body).toEqual({ flavor_access: [] });
+    expect((await cloud.get(`${nova}/flavors/44`)).status).toBe(404);
+  });
+});
+
+describe("an aggregate", () => {
+  it("with a zone puts the host into it, while no server is there", async () => {
+    const made = await cloud.post(
+      `${nova}/os-aggregates`,
+      { aggregate: { name: "a", availability_zone: "east" } },
+      admin,
+    );
+    const path = `${nova}/os-aggregates/${made.body.aggregate.id}`;
+    const act = (action: object) => cloud.post(`${path}/action`, action, admin);
+    expect((await act({ add_host: { host: "other" } })).status).toBe(404);
+    expect((await act({ add_host: { host: "slipway" } })).body.aggregate).toMatchObject({ hosts: ["slipway"] });
+    expect((await act({ add_host: { host: "slipway" } })).status).toBe(409);
+    const zones = (await cloud.get(`${nova}/os-availability-zone`)).body.availabilityZoneInfo;
+    expect(zones).toEqual([{ zoneName: "east", zoneState: { available: true }, hosts: null }]);
+    await cloud.put(`${nova}/os-quota-sets/${cloud.projectId}`, { quota_set: { instances: 10, force: true } }, admin);
+    const server = await cloud.bootServer({ networks: [], availability_zone: "east" });
+    expect(server["OS-EXT-AZ:availability_zone"]).toBe("east");
+    await expect(cloud.bootServer({ networks: [], availability_zone: "nova" })).rejects.toThrow("not available");
+    expect((await act({ set_metadata: { metadata: { availability_zone: "west" } } })).status).toBe(400);
+    await act({ remove_host: { host: "slipway" } });
+    expect((await cloud.delete(path, admin)).status).toBe(200);
+  });
+});
+
+describe("a service", () => {
+  it("that is disabled takes no new servers", async () => {
+    const [service] = (await cloud.get(`${nova}/os-services?binary=nova-compute`, version53)).body.services;
+    const set = (state: object) => cloud.put(`${nova}/os-services/${service.id}`, state, version53);
+    expect((await set({ status: "disabled", disabled_reason: "work" })).body.service).toMatchObject({
+      status: "disabled",
+      disabled_reason: "work",
+      state: "up",
+    });
+    const server = await cloud.bootServer({ networks: [] });
+    expect(server).toMatchObject({
+      status: "ERROR",
+      fault: { message: "No valid host was found. There are not enough hosts available." },
+    });
+    expect((await set({ status: "enabled" })).body.service).toMatchObject({ status: "enabled", disabled_reason: null });
+    expect((await cloud.bootServer({ networks: [] })).status).toBe("ACTIVE");
+  });
+});
+
+describe("usage", () => {
+  it("tells how long which servers ran", async () => {
+    const end = new Date(Date.now() + 3_600_000).toISOString().slice(0, 19);
+    const usage = (
+      await cloud.get(`${nova}/os-simple-tenant-usage/${cloud.projectId}?start=2020-01-01T00:00:00&end=${end}`)
+    ).body.tenant_usage;
+    expect(usage).toMatchObject({ tenant_id: cloud.projectId, total_hours: expect.any(Number) });
+    expect(usage.server_usages.length).toBeGreaterThan(0);
+    expect(usage.server_usages[0]).toMatchObject({ tenant_id: cloud.projectId, flavor: expect.any(String), vcpus: 1 });
   });
 });

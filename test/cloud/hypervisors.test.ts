@@ -42,7 +42,7 @@ describe("/os-hypervisors", () => {
     expect((await get("/1", 53)).status).toBe(400);
     expect(await get("/7")).toMatchObject({
       status: 404,
-      body: { itemNotFound: { message: "Compute host 7 could not be found." } },
+      body: { itemNotFound: { message: "Hypervisor with ID '7' could not be found." } },
     });
   });
 

@@ -11,9 +11,13 @@ import { nova } from "./errors.ts";
 import { host } from "./host.ts";
 import { hostReference, name, nullableMetadata, zoneName } from "./schema-types.ts";
 
-const zone = zoneName.nullable().optional();
+const zone = zoneName.optional();
 const createBody = z.strictObject({ aggregate: z.strictObject({ name, availability_zone: zone }) });
-const updateBody = z.strictObject({ aggregate: z.strictObject({ name: name.optional(), availability_zone: zone }) });
+const updateBody = z.strictObject({
+  aggregate: z.strictObject({ name: name.optional(), availability_zone: zone }).superRefine((asked, { addIssue }) => {
+    if (Object.keys(asked).length === 0) addIssue("{} is not valid under any of the given schemas");
+  }),
+});
 const hostBody = z.strictObject({ host: hostReference });
 const actionBodies = {
   add_host: z.strictObject({ add_host: hostBody }),
@@ -144,7 +148,7 @@ export function aggregateRoutes(app: FastifyInstance, context: ComputeContext): 
     if (next.availability_zone !== aggregate.metadata.availability_zone) {
       demandEmpty(context, aggregate, "update metadata of aggregate");
     }
-    return change(aggregate, { metadata: Object.fromEntries(kept) });
+    return table.put({ ...aggregate, metadata: Object.fromEntries(kept) });
   }
 }
 
@@ -163,15 +167,15 @@ function demandEmpty({ servers }: ComputeContext, { id, hosts }: Aggregate, what
 function view(aggregate: Aggregate, microversion: number): Record<string, unknown> {
   const { id, uuid, name: called, hosts, metadata, createdAt, updatedAt } = aggregate;
   return {
-    created_at: isoMicrosNoZone(createdAt),
-    updated_at: updatedAt === null ? null : isoMicrosNoZone(updatedAt),
-    deleted_at: null,
-    deleted: false,
     id: Number(id),
     ...(microversion >= 41 ? { uuid } : {}),
     name: called,
     hosts,
     metadata,
+    created_at: isoMicrosNoZone(createdAt),
+    updated_at: updatedAt === null ? null : isoMicrosNoZone(updatedAt),
+    deleted_at: null,
+    deleted: false,
     availability_zone: metadata.availability_zone ?? null,
   };
 }

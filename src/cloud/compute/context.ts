@@ -5,7 +5,7 @@ import type { Collection, Store } from "../store/store.ts";
 import type { Volume } from "../volume/records.ts";
 import type { BlockDevice } from "./block-devices.ts";
 import type { Flavor } from "./flavor-records.ts";
-import type { Keypair } from "./keypairs.ts";
+import type { Keypair } from "./keypair-records.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { ProjectQuota } from "./quota-records.ts";
 import type { Server, ServerGroup } from "./records.ts";

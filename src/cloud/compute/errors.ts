@@ -13,6 +13,9 @@ export const nova = {
     new ApiError(409, `Cannot '${action}' instance ${id} while it is in ${attribute} ${state}`),
   noSuchAction: (name: string) => new ApiError(400, `There is no such action: ${name}`),
   notFound: () => new ApiError(404, "The resource could not be found."),
+  missing: (message: string) => new ApiError(404, message),
+  extraSpecNotFound: (flavor: string, key: string) =>
+    new ApiError(404, `Flavor ${flavor} has no extra specs with key ${key}.`),
   tooManyDisks: (maximum: number) =>
     new ApiError(
       403,

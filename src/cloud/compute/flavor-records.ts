@@ -14,10 +14,13 @@ export interface Flavor {
   /** GiB. */
   ephemeral?: number;
   rxtxFactor?: number;
-  /** False: for administrators alone. */
+  /** False: for administrators, and projects that are given access. */
   isPublic?: boolean;
+  /** Those projects. */
+  access?: string[];
   description?: string | null;
   extraSpecs?: Record<string, string>;
+  createdAt?: string;
 }
 
 /** The flavors that administrators made. */

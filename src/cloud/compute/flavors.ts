@@ -1,11 +1,13 @@
 import { createHash } from "node:crypto";
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { pythonRepr } from "../http/python-repr.ts";
 import { isAdmin, type Scope } from "../identity/scope.ts";
 import type { Collection } from "../store/store.ts";
 import type { ComputeContext } from "./context.ts";
 import { nova } from "./errors.ts";
 import { flavorAdminRoutes } from "./flavor-admin.ts";
 import type { Flavor } from "./flavor-records.ts";
+import { badQuery, demandOnly, firstOf, nextLinks, pageAfter, type Query } from "./paging.ts";
 
 /** An id that is the same in every cloud, in a UUID's form. */
 function stableUuid(text: string): string {
@@ -28,9 +30,16 @@ const builtIn: readonly Flavor[] = [
   flavor("m1.medium", 2, 4096, 40),
 ];
 
+/** All flavors that there are. */
+function allFlavors(made: Collection<Flavor>): Flavor[] {
+  return [...builtIn, ...made.list()];
+}
+
 /** The flavors that a scope may use. */
 export function visibleFlavors(made: Collection<Flavor>, scope: Scope): Flavor[] {
-  return [...builtIn, ...made.list((item) => item.isPublic !== false || isAdmin(scope))];
+  const mine = ({ isPublic, access = [] }: Flavor) =>
+    isPublic !== false || isAdmin(scope) || access.includes(scope.project?.id ?? "");
+  return allFlavors(made).filter(mine);
 }
 
 function findFlavor(made: Collection<Flavor>, scope: Scope, id: string): Flavor {
@@ -81,39 +90,111 @@ export function embeddedFlavor(item: Flavor, microversion: number, base: string)
   };
 }
 
-interface FlavorQuery {
-  minRam?: string;
-  minDisk?: string;
-  limit?: string;
-  marker?: string;
-  is_public?: string;
+type Field = (item: Flavor) => string | number | boolean;
+
+/** What flavors can be sorted by, under the names of Nova's columns. */
+const columns: Record<string, Field> = {
+  created_at: (item) => item.createdAt ?? "",
+  description: (item) => item.description ?? "",
+  disabled: () => false,
+  ephemeral_gb: (item) => item.ephemeral ?? 0,
+  flavorid: (item) => item.id,
+  id: () => 0,
+  is_public: (item) => item.isPublic ?? true,
+  memory_mb: (item) => item.ram,
+  name: (item) => item.name,
+  root_gb: (item) => item.disk,
+  rxtx_factor: (item) => item.rxtxFactor ?? 1,
+  swap: (item) => item.swap ?? 0,
+  updated_at: () => "",
+  vcpu_weight: () => 0,
+  vcpus: (item) => item.vcpus,
+};
+
+/** One page of the flavors that are asked for. @throws ApiError 400 */
+function listFlavors(made: Collection<Flavor>, scope: Scope, query: Query, microversion: number): Flavor[] {
+  if (microversion >= 75) {
+    demandOnly(query, ["limit", "marker", "is_public", "minRam", "minDisk", "sort_key", "sort_dir"]);
+  }
+  const least = (name: string) => {
+    const text = firstOf(query[name]);
+    if (text !== undefined && !/^\s*[+-]?\d+\s*$/.test(text)) throw nova.badRequest(`Invalid ${name} filter [${text}]`);
+    return text === undefined ? undefined : Number(text);
+  };
+  const oneOf = (name: string, allowed: string[], usual: string) => {
+    const text = firstOf(query[name]) ?? usual;
+    if (!allowed.includes(text)) {
+      throw badQuery(name, text, `${pythonRepr(text)} is not one of ${pythonRepr(allowed)}`);
+    }
+    return text;
+  };
+  const key = oneOf("sort_key", Object.keys(columns), "flavorid");
+  const direction = oneOf("sort_dir", ["asc", "desc"], "asc");
+  const [ram = 0, disk = 0] = [least("minRam"), least("minDisk")];
+  const isPublic = wantedPublic(firstOf(query.is_public));
+  const field = columns[key] as Field;
+  const matching = visibleFlavors(made, scope)
+    .filter((item) => !isAdmin(scope) || isPublic === undefined || (item.isPublic ?? true) === isPublic)
+    .filter(
+      (item) => isAdmin(scope) || item.isPublic !== false || (item.access ?? []).includes(scope.project?.id ?? ""),
+    )
+    .filter((item) => item.ram >= ram && item.disk >= disk);
+  // unless a client asks for an order, the flavors that the cloud came with are in theirs, by size
+  const asked = query.sort_key !== undefined || query.sort_dir !== undefined;
+  const sorted = asked ? matching.toSorted((one, other) => compare(field(one), field(other))) : matching;
+  return pageAfter(direction === "desc" ? sorted.toReversed() : sorted, query, ({ id }) => id);
+}
+
+/** Administrators see the public ones unless they ask for others or, with None, for all: then undefined. */
+function wantedPublic(text: string | undefined): boolean | undefined {
+  if (text === undefined || /^(1|t|true|on|y|yes)$/i.test(text)) return true;
+  if (/^none$/i.test(text)) return undefined;
+  if (/^(0|f|false|off|n|no)$/i.test(text)) return false;
+  throw nova.badRequest(`Invalid is_public filter [${text}]`);
+}
+
+function compare(one: string | number | boolean, other: string | number | boolean): number {
+  return one < other ? -1 : Number(one > other);
 }
 
 /** `/flavors` */
 export function flavorRoutes(app: FastifyInstance, context: ComputeContext): void {
   const { base, flavors } = context;
-  const selected = (scope: Scope, { minRam, minDisk, limit, marker, is_public: wanted }: FlavorQuery) => {
-    // administrators see the public ones unless they ask for others or, with None, for all
-    const all = wanted === undefined ? "true" : wanted.toLowerCase();
-    const matching = visibleFlavors(flavors, scope)
-      .filter((item) => !isAdmin(scope) || all === "none" || (item.isPublic ?? true) === /^(true|1|t|yes)$/.test(all))
-      .filter((item) => item.ram >= Number(minRam ?? 0) && item.disk >= Number(minDisk ?? 0));
-    const from = marker === undefined ? 0 : matching.findIndex((item) => item.id === marker) + 1;
-    return matching.slice(from, limit === undefined ? undefined : from + Number(limit));
+  type Listed = { Querystring: Query };
+  const list = (request: FastifyRequest<Listed>, path: string, view: (item: Flavor) => unknown) => {
+    const page = listFlavors(flavors, request.scope, request.query, request.microversion);
+    const links = nextLinks(`${base()}/compute/v2.1/${path}`, request.query, page.length, page.at(-1)?.id);
+    return { flavors: page.map(view), ...(links === undefined ? {} : { flavors_links: links }) };
   };
   const detailed = (request: FastifyRequest) => (item: Flavor) => flavorView(item, request.microversion, base());
 
-  app.get<{ Querystring: FlavorQuery }>("/flavors", ({ scope, query }) => ({
-    flavors: selected(scope, query).map(({ id, name }) => ({ id, name, links: flavorLinks(id, base()) })),
-  }));
-  app.get<{ Querystring: FlavorQuery }>("/flavors/detail", (request) => ({
-    flavors: selected(request.scope, request.query).map(detailed(request)),
-  }));
+  app.get<Listed>("/flavors", (request) =>
+    list(request, "flavors", (item) => ({
+      id: item.id,
+      name: item.name,
+      ...(request.microversion >= 55 ? { description: item.description ?? null } : {}),
+      links: flavorLinks(item.id, base()),
+    })),
+  );
+  app.get<Listed>("/flavors/detail", (request) => list(request, "flavors/detail", detailed(request)));
   app.get<{ Params: { id: string } }>("/flavors/:id", (request) => ({
     flavor: detailed(request)(findFlavor(flavors, request.scope, request.params.id)),
   }));
   app.get<{ Params: { id: string } }>("/flavors/:id/os-extra_specs", ({ scope, params }) => ({
     extra_specs: findFlavor(flavors, scope, params.id).extraSpecs ?? {},
   }));
-  flavorAdminRoutes(app, context, (item, request) => ({ flavor: detailed(request)(item) }));
+  app.get<{ Params: { id: string; key: string } }>("/flavors/:id/os-extra_specs/:key", ({ scope, params }) => {
+    const { extraSpecs = {} } = findFlavor(flavors, scope, params.id);
+    if (!Object.hasOwn(extraSpecs, params.key)) throw nova.extraSpecNotFound(params.id, params.key);
+    return { [params.key]: extraSpecs[params.key] };
+  });
+  app.get<{ Params: { id: string } }>("/flavors/:id/os-flavor-access", ({ scope, params }) => {
+    const found = findFlavor(flavors, scope, params.id);
+    if (found.isPublic !== false) throw nova.missing("Access list not available for public flavors.");
+    return { flavor_access: (found.access ?? []).map((id) => ({ flavor_id: found.id, tenant_id: id })) };
+  });
+  flavorAdminRoutes(app, context, {
+    all: () => allFlavors(flavors),
+    view: (item, request) => ({ flavor: detailed(request)(item) }),
+  });
 }

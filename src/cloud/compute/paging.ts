@@ -62,3 +62,13 @@ export function nextLinks(href: string, query: Query, count: number, last: strin
   if (!names.includes("marker")) parameters.set("marker", last);
   return [{ rel: "next", href: `${href}?${parameters}` }];
 }
+
+/** @throws ApiError 400 for parameters that are not known, as Nova refuses them since 2.75 */
+export function demandOnly(query: Query, known: string[]): void {
+  const unknown = Object.keys(query).filter((name) => !known.includes(name));
+  if (unknown.length === 0) return;
+  const verb = unknown.length === 1 ? "was" : "were";
+  throw nova.badRequest(
+    `Additional properties are not allowed (${unknown.map(pythonRepr).join(", ")} ${verb} unexpected)`,
+  );
+}

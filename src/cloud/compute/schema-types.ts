@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { alternatives, nameReason, zoneReason } from "../http/json-schema-words.ts";
+import { alternatives, nameReason } from "../http/json-schema-words.ts";
 import { pythonRepr } from "../http/python-repr.ts";
 
 /** A value that is checked as one of Nova's own types is (`parameter_types.py`), and made into what we work with. */
@@ -22,12 +22,15 @@ const isName = (text: string) => !/[\p{C}\p{Zl}\p{Zp}]/u.test(text) && !/^\p{Z}|
 /** What people call things. */
 export const name = z.string().min(1).max(255).refine(isName, nameReason);
 
-/** A name of an availability zone: without a colon, which would lead to a host. */
-export const zoneName = z
-  .string()
-  .min(1)
-  .max(255)
-  .refine((text) => isName(text) && !text.includes(":"), zoneReason);
+/** A name of an availability zone: without a colon, which would lead to a host; null for none. */
+export const zoneName = checked(
+  (value) => {
+    if (value === null) return undefined;
+    const fits = typeof value === "string" && value.length > 0 && value.length <= 255 && !value.includes(":");
+    return fits && isName(value) ? undefined : `${pythonRepr(value)} is not valid under any of the given schemas`;
+  },
+  (value) => value as string | null,
+);
 
 export const description = checked(
   (value) => {
@@ -49,6 +52,19 @@ export function count(minimum: number, maximum = Number.POSITIVE_INFINITY) {
       return Number(value) > maximum ? `${Number(value)} is greater than the maximum of ${maximum}` : undefined;
     },
     (value) => Number(value),
+  );
+}
+
+/** A number, or a text of a form; null where that is among the types. */
+export function textOrNumber(pattern: RegExp, kinds: string[]) {
+  return checked(
+    (value) => {
+      if (typeof value === "number" || (value === null && kinds.includes("null"))) return undefined;
+      if (typeof value !== "string") return ofType(value, ...kinds);
+      if (value === "") return "'' is too short";
+      return pattern.test(value) ? undefined : `${pythonRepr(value)} does not match ${pythonRepr(pattern.source)}`;
+    },
+    (value) => (value === null ? null : String(value)),
   );
 }
 

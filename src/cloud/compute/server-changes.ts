@@ -7,7 +7,7 @@ import { newPassword } from "./admin-password.ts";
 import { hostZone } from "./aggregate-records.ts";
 import { nova } from "./errors.ts";
 import { host } from "./host.ts";
-import { findKeypair } from "./keypairs.ts";
+import { findKeypair } from "./keypair-records.ts";
 import { demandGrowth, demandMetadata, demandPersonality } from "./quota-limits.ts";
 import type { Server } from "./records.ts";
 import {

@@ -12,7 +12,7 @@ import { nova } from "./errors.ts";
 import type { Flavor } from "./flavor-records.ts";
 import { host } from "./host.ts";
 import { actionTable, startAction } from "./instance-actions.ts";
-import { findKeypair, type Keypair } from "./keypairs.ts";
+import { findKeypair, type Keypair } from "./keypair-records.ts";
 import { demandMetadata, demandPersonality, demandServers } from "./quota-limits.ts";
 import type { Server } from "./records.ts";
 import { type RequestedDevices, requestedDevices } from "./requested-devices.ts";

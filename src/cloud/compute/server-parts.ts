@@ -11,7 +11,7 @@ import { diagnosticsOf } from "./diagnostics.ts";
 import { nova } from "./errors.ts";
 import { host, hostIdOf } from "./host.ts";
 import { actionTable, eventsOf, type InstanceAction } from "./instance-actions.ts";
-import { allOf, badQuery, firstOf, nextLinks, pageAfter, type Query } from "./paging.ts";
+import { allOf, badQuery, demandOnly, firstOf, nextLinks, pageAfter, type Query } from "./paging.ts";
 import type { Server } from "./records.ts";
 import { timeOf } from "./server-list.ts";
 import { ownOrGone, ownServer } from "./servers.ts";
@@ -119,14 +119,7 @@ function actionRoutes(app: FastifyInstance, context: ComputeContext): void {
 }
 
 function demandKnown(query: Query, microversion: number): void {
-  const known = ["limit", "marker", "changes-since", ...(microversion >= 66 ? ["changes-before"] : [])];
-  const unknown = Object.keys(query).filter((name) => !known.includes(name));
-  if (unknown.length > 0) {
-    const verb = unknown.length === 1 ? "was" : "were";
-    throw nova.badRequest(
-      `Additional properties are not allowed (${unknown.map(pythonRepr).join(", ")} ${verb} unexpected)`,
-    );
-  }
+  demandOnly(query, ["limit", "marker", "changes-since", ...(microversion >= 66 ? ["changes-before"] : [])]);
   for (const name of ["changes-since", "changes-before"]) {
     for (const value of allOf(query[name])) {
       if (Number.isNaN(timeOf(value))) throw badQuery(name, value, `${pythonRepr(value)} is not a 'date-time'`);

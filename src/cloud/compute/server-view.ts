@@ -131,7 +131,7 @@ function adminFields(server: Server, microversion: number, occasion: Occasion): 
 }
 
 /** The hypervisor's name for a server, from its number. */
-function instanceName({ number, id }: Server): string {
+export function instanceName({ number, id }: Pick<Server, "number" | "id">): string {
   return `instance-${number === undefined ? id.slice(0, 8) : number.toString(16).padStart(8, "0")}`;
 }
 

@@ -1,4 +1,5 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
+import { ApiError } from "../http/api-error.ts";
 import { answerFaults, namedFaultBody } from "../http/faults.ts";
 import { negotiateMicroversion } from "../http/microversion.ts";
 import { requireToken, type Tokens } from "../identity/tokens.ts";
@@ -29,23 +30,26 @@ export interface ComputeOptions extends ComputeContext {
 
 /** Nova v2.1 below `/compute`. */
 export async function computeService(app: FastifyInstance, options: ComputeOptions): Promise<void> {
-  answerFaults(app, (reply, error) => reply.code(error.status).send(namedFaultBody(error)), options.log);
+  answerFaults(app, writeFault, options.log);
   app.addHook("onRequest", async (request, reply) => {
     reply.header("x-compute-request-id", request.id);
-    negotiateMicroversion(microversions, request, reply);
+    if (isVersioned(request.url)) negotiateMicroversion(microversions, request, reply);
   });
+  app.addHook("onSend", async (_request, reply) => labelled(reply));
   const version = () => ({
     id: "v2.1",
     status: "CURRENT",
     version: `2.${microversions.max}`,
     min_version: `2.${microversions.min}`,
     updated: "2013-07-23T11:33:21Z",
-    links: [{ rel: "self", href: `${options.base()}/compute/v2.1/` }],
+    links: [self()],
   });
+  const self = () => ({ rel: "self", href: `${options.base()}/compute/v2.1/` });
   app.get("/", () => ({ versions: [version()] }));
   app.get("/v2.1", () => ({
     version: {
       ...version(),
+      links: [self(), { rel: "describedby", type: "text/html", href: "http://docs.openstack.org/" }],
       "media-types": [{ base: "application/json", type: "application/vnd.openstack.compute+json;version=2.1" }],
     },
   }));
@@ -54,7 +58,7 @@ export async function computeService(app: FastifyInstance, options: ComputeOptio
       inner.addHook("onRequest", requireToken(options.tokens, "compute"));
       flavorRoutes(inner, options);
       hypervisorRoutes(inner, options);
-      keypairRoutes(inner, options.store);
+      keypairRoutes(inner, options);
       serverRoutes(inner, options);
       serverActionRoutes(inner, options);
       serverMetadataRoutes(inner, options);
@@ -73,6 +77,34 @@ export async function computeService(app: FastifyInstance, options: ComputeOptio
     },
     { prefix: "/v2.1" },
   );
+}
+
+/** The documents that tell versions have none themselves. */
+function isVersioned(url: string): boolean {
+  const [path = ""] = url.split("?");
+  return /^\/compute\/v2\.1\/?./.test(path) || /^\/compute\/v2\.1$/.test(path);
+}
+
+/** Nova's refusals; a path that it does not know never comes to it, but to what leads paths to services. */
+function writeFault(reply: FastifyReply, error: ApiError): unknown {
+  if (error.type === "HTTPNotFound") {
+    for (const header of ["openstack-api-version", "x-openstack-nova-api-version", "vary"]) reply.removeHeader(header);
+    return reply.code(404).type("text/html; charset=UTF-8").send(unknownPath);
+  }
+  const malformed = error.status === 400 && error.message.startsWith("Malformed request body:");
+  const shown = malformed ? new ApiError(400, "Malformed request body") : error;
+  return reply.code(error.status).send(namedFaultBody(shown));
+}
+
+const unknownPath =
+  "<html>\n <head>\n  <title>404 Not Found</title>\n </head>\n <body>\n  <h1>404 Not Found</h1>\n  The resource could not be found.<br /><br />\n\n\n\n </body>\n</html>";
+
+/** The content types as Nova writes them: a fault names its character set. */
+function labelled(reply: FastifyReply): void {
+  const type = String(reply.getHeader("content-type") ?? "");
+  const isJson = type.startsWith("application/json");
+  if (isJson && reply.statusCode >= 400) reply.header("content-type", "application/json; charset=UTF-8");
+  else if (isJson || (type === "" && reply.statusCode < 300)) reply.header("content-type", "application/json");
 }
 
 function smallRoutes(app: FastifyInstance, { tables, servers }: ComputeOptions): void {

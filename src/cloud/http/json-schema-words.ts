@@ -9,10 +9,6 @@ type Path = readonly PropertyKey[];
 export const nameReason =
   "An invalid 'name' value was provided. The name must be: printable characters. Can not start or end with whitespace.";
 
-/** The same for a name that may hold no colon (`valid_az_name_regex`). */
-export const zoneReason =
-  "An invalid 'name' value was provided. The name must be: printable characters except :.Can not start or end with whitespace.";
-
 /**
  * Checks a body as Nova and Cinder do, which describe theirs by JSON schemas: of several mistakes the first one that Python's
  * `jsonschema` comes to is told, in its words, with the last word of the path and the value in Python's form.
@@ -95,8 +91,13 @@ function wordsOf(issue: Issue, body: unknown): Words {
     case "invalid_union":
       return { path, message: ofUnion(issue, shown) };
     default:
-      return { path, message: issue.message, whole: issue.message === nameReason || issue.message === zoneReason };
+      return { path, message: issue.message, whole: isWhole(issue) };
   }
+}
+
+/** Whether a refusal is said as it is, without the field and its value: Nova's of names. */
+function isWhole(issue: Issue): boolean {
+  return issue.message === nameReason || (issue.code === "custom" && issue.params?.whole === true);
 }
 
 const ofObject = (path: Path, message: string): Words => ({ path, message, ofObject: true });

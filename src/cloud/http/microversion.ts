@@ -30,6 +30,12 @@ export function negotiateMicroversion(range: MicroversionRange, request: Fastify
     throw new ApiError(400, `API Version String ${asked} is of invalid format. Must be of format MajorNum.MinorNum.`);
   }
   const [asksMajor, minor = 0] = parts;
+  const tell = (version: string) => {
+    reply.header("openstack-api-version", `${service} ${version}`);
+    if (olderHeader !== undefined) reply.header(olderHeader, version);
+    reply.header("vary", ["OpenStack-API-Version", olderHeader].filter(Boolean).join(", "));
+  };
+  tell(`${asksMajor}.${minor}`);
   if (asksMajor !== major || minor < min || minor > max) {
     throw new ApiError(
       406,
@@ -37,7 +43,4 @@ export function negotiateMicroversion(range: MicroversionRange, request: Fastify
     );
   }
   request.microversion = minor;
-  reply.header("openstack-api-version", `${service} ${major}.${minor}`);
-  if (olderHeader !== undefined) reply.header(olderHeader, `${major}.${minor}`);
-  reply.header("vary", ["OpenStack-API-Version", olderHeader].filter(Boolean).join(", "));
 }

@@ -66,6 +66,8 @@ export interface CloudOptions {
   externalCidr?: string;
   /** How long tokens live, milliseconds; an hour unless told otherwise. */
   tokenLifetimeMs?: number;
+  /** Whether Glance fetches images from addresses (`web-download`), as this machine reaches them; it does not unless told to. */
+  webDownload?: boolean;
   /** The state's lock, where the caller has taken it already; released with the cloud. */
   lock?: KernelLock;
   /** How the time of a cloud with pretended guests stands at its first start: as the machine's unless given. */
@@ -199,6 +201,7 @@ async function start(
     },
     addresses: () => ({ base, objectStore }),
     tokenLifetimeMs: options.tokenLifetimeMs ?? 3_600_000,
+    webDownload: options.webDownload ?? false,
   });
   undo.push(() => app.close());
   if (dataplane !== undefined) {

@@ -46,6 +46,7 @@ export interface ServiceParts {
   meetFaults: (app: FastifyInstance) => void;
   addresses: () => Addresses;
   tokenLifetimeMs: number;
+  webDownload: boolean;
   log: (line: string) => void;
 }
 
@@ -98,6 +99,7 @@ export async function createServices(parts: ServiceParts): Promise<FastifyInstan
     table: images,
     tokens,
     folder: stateFiles(stateDir).images,
+    webDownload: parts.webDownload,
     inUse: (id) => isImageInUse(servers, id),
     base,
     log,

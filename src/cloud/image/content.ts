@@ -1,11 +1,12 @@
-import { rm } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { messageOf } from "../../common/errors.ts";
 import { isoSeconds } from "../http/time.ts";
-import { type StoredContent, storeContent } from "../store/content.ts";
+import { digestsOf, type StoredContent, storeContent } from "../store/content.ts";
 import type { Collection } from "../store/store.ts";
 import { openDownload } from "./download.ts";
 import type { Image } from "./records.ts";
+import { storeId } from "./view.ts";
 
 /** How long the fetching of an image's content may take, milliseconds. */
 const importTimeoutMs = 1_800_000;
@@ -13,8 +14,8 @@ const importTimeoutMs = 1_800_000;
 /** How much is fetched at most, bytes. */
 const importLimit = 64 * 1024 ** 3;
 
-/** Glance's property that names the stores that an import failed for. */
-const failedImport = "os_glance_failed_import";
+/** Glance's properties that name the stores that an import is for, and has failed for. */
+const [importingTo, failedImport] = ["os_glance_importing_to_stores", "os_glance_failed_import"] as const;
 
 /** What an image becomes with its content. */
 export function activated({ size, md5, sha512 }: StoredContent, path: string): Partial<Image> {
@@ -26,8 +27,13 @@ export function activated({ size, md5, sha512 }: StoredContent, path: string): P
 
 /** What an image becomes when an import of its begins: an earlier failure is forgotten. */
 export function importing({ properties }: Image): Partial<Image> {
-  const { [failedImport]: _, ...rest } = properties;
-  return { status: "importing", properties: rest, updatedAt: isoSeconds() };
+  const now = { ...properties, [importingTo]: storeId, [failedImport]: "" };
+  return { status: "importing", properties: now, updatedAt: isoSeconds() };
+}
+
+function imported(table: Collection<Image>, id: string, content: StoredContent, path: string): boolean {
+  const properties = { ...table.get(id)?.properties, [importingTo]: "", [failedImport]: "" };
+  return table.patch(id, { ...activated(content, path), properties }) !== undefined;
 }
 
 /** Ends the imports that an earlier run of the cloud has not finished. */
@@ -36,7 +42,7 @@ export function failInterruptedImports(table: Collection<Image>): void {
 }
 
 function fail(table: Collection<Image>, id: string): void {
-  const properties = { ...table.get(id)?.properties, [failedImport]: "file" };
+  const properties = { ...table.get(id)?.properties, [importingTo]: "", [failedImport]: storeId };
   table.patch(id, { status: "queued", properties, updatedAt: isoSeconds() });
 }
 
@@ -61,9 +67,26 @@ export async function importContent(table: Collection<Image>, { id, uri, path, c
     const stored = await storeContent(Readable.fromWeb(content), path, importLimit);
     if (closed.aborted) return;
     // the image may have been deleted meanwhile
-    if (table.patch(id, activated(stored, path)) === undefined) await rm(path, { force: true });
+    if (!imported(table, id, stored, path)) await rm(path, { force: true });
   } catch (error) {
     if (closed.aborted) return;
+    log(`image ${id} could not be imported: ${messageOf(error)}`);
+    fail(table, id);
+  }
+}
+
+/** Where content waits that was staged for an import. */
+export const stagedPath = (path: string): string => `${path}.staged`;
+
+/** Glance's glance-direct: makes staged content the image's. */
+export async function importStaged(
+  table: Collection<Image>,
+  { id, path, log }: Omit<Import, "uri" | "closed">,
+): Promise<void> {
+  try {
+    await rename(stagedPath(path), path);
+    if (!imported(table, id, await digestsOf(path), path)) await rm(path, { force: true });
+  } catch (error) {
     log(`image ${id} could not be imported: ${messageOf(error)}`);
     fail(table, id);
   }

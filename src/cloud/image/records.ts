@@ -1,5 +1,13 @@
 import type { Collection, Store } from "../store/store.ts";
 
+/** A project that an image is shared with. */
+export interface ImageMember {
+  projectId: string;
+  status: "pending" | "accepted" | "rejected";
+  createdAt: string;
+  updatedAt: string;
+}
+
 /** An image as Glance keeps it. */
 export interface Image {
   id: string;
@@ -27,6 +35,8 @@ export interface Image {
   path: string | null;
   /** True where the content is the cloud's own file below its state, deleted with the image. */
   ownsContent: boolean;
+  /** Whom it is shared with, while its visibility is `shared`. */
+  members?: ImageMember[];
   /** The id of the image that a fault made this one the twin of. */
   twinOf?: string;
 }

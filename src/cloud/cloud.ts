@@ -24,6 +24,9 @@ import type { Hypervisor, ImageStore } from "./hypervisors/hypervisor.ts";
 import { accountsOf } from "./identity/accounts.ts";
 import { imageTable } from "./image/records.ts";
 import { ensureOffered, type OfferedImage } from "./image/registration.ts";
+import type { BalancerEngine } from "./loadbalancer/engine.ts";
+import { Provisioning } from "./loadbalancer/provisioning.ts";
+import { balancerTables } from "./loadbalancer/records.ts";
 import type { Dataplane } from "./network/dataplane.ts";
 import { ensureExternalNetwork, externalCidrOf } from "./network/external.ts";
 import { networkingPlan } from "./network/plan.ts";
@@ -57,6 +60,8 @@ export interface CloudOptions {
   hypervisor: Hypervisor | ((parts: CloudParts) => Hypervisor | Promise<Hypervisor>);
   /** Absent: addresses and groups are book-keeping only (with the fake hypervisor). */
   dataplane?: Dataplane | ((parts: CloudParts) => Dataplane | Promise<Dataplane>);
+  /** Absent: load balancers are book-keeping only. */
+  balancerEngine?: (parts: CloudParts) => BalancerEngine;
   host?: "127.0.0.1";
   /** 0 or absent: the port of the last start, else any that is free. */
   port?: number;
@@ -97,7 +102,7 @@ export interface RunningCloud {
 const paperRange = "172.24.64.0/24";
 
 /**
- * Starts an OpenStack in this process: Keystone, Nova, Neutron, Glance, Cinder and Swift on one port. Started again on the same state, it finds
+ * Starts an OpenStack in this process: Keystone, Nova, Neutron, Glance, Cinder, Swift and Octavia on one port. Started again on the same state, it finds
  * its tokens, resources and guests as they were.
  * @throws SlipwayError E_LOCKED while another process runs this cloud, E_PORT_IN_USE for a port that was asked for, E_ADDRESS_RANGE
  */
@@ -191,9 +196,12 @@ async function start(
       return bootWithFaults(armed, server, spec);
     },
   });
+  const balancers = balancerTables(store);
+  const engine = options.balancerEngine?.(parts);
+  const provisioning = new Provisioning({ store, balancers, tables, engine, reconcile, log });
   const app = await createServices({
-    ...{ stateDir, store, accounts, servers, serverGroups, images, volumes, blockDevices, tables, objects },
-    ...{ hypervisor, lifecycle, volumeLifecycle, reconcile, log },
+    ...{ stateDir, store, accounts, servers, serverGroups, images, volumes, blockDevices, tables, objects, balancers },
+    ...{ hypervisor, lifecycle, volumeLifecycle, provisioning, reconcile, log },
     meetFaults: (service) => {
       keepTime(service, clock);
       if (options.answered !== undefined) tellRequests(service, options.answered);
@@ -214,13 +222,16 @@ async function start(
   await lifecycle.recover();
   undo.push(() => lifecycle.close());
   undo.push(() => clock.end());
+  provisioning.recover();
+  undo.push(() => provisioning.close());
   listener.serve((request, response) => app.routing(request, response));
   const authUrl = `${base}/identity/v3`;
   return {
     ...{ authUrl, port: listener.port, instance, credentials },
     faults: faultControl(armed, faultContext),
     clock: time,
-    idle: () => lifecycle.idle().then(() => volumeLifecycle.idle()),
+    idle: () =>
+      Promise.all([lifecycle.idle().then(() => volumeLifecycle.idle()), provisioning.idle()]).then(() => undefined),
     close: () => undoAll(undo),
   };
 }

@@ -19,6 +19,7 @@ const guestPackages: readonly HostPackage[] = [
   { name: "nftables", command: "nft", reason: "security groups and floating IPs" },
   { name: "iproute2", command: "ip", reason: "network namespaces and links" },
   { name: "conntrack", command: "conntrack", reason: "ends connections that a removed rule had let in" },
+  { name: "haproxy", command: "haproxy", reason: "load balancers" },
   { name: "procps", command: "sysctl", reason: "settings of network namespaces" },
   { name: "util-linux", command: "nsenter", reason: "enters the guests' namespaces" },
   { name: "zstd", command: "zstd", reason: "packs images and payload layers" },

@@ -11,11 +11,13 @@ const common: Pick<OfferedImage, "minDiskGb" | "properties"> = {
 
 /** Loaded only where guests are real. */
 export async function realGuests(kinds: ImageKind[], log: (line: string) => void) {
-  const [{ createNspawnHypervisor }, { createLinuxDataplane }, { ensureGuestImage }] = await Promise.all([
-    import("./hypervisors/nspawn/hypervisor.ts"),
-    import("./network/linux/dataplane.ts"),
-    import("./images/guest-image.ts"),
-  ]);
+  const [{ createNspawnHypervisor }, { createLinuxDataplane }, { createHaproxyEngine }, { ensureGuestImage }] =
+    await Promise.all([
+      import("./hypervisors/nspawn/hypervisor.ts"),
+      import("./network/linux/dataplane.ts"),
+      import("./loadbalancer/haproxy/engine.ts"),
+      import("./images/guest-image.ts"),
+    ]);
   const images: OfferedImage[] = [];
   for (const kind of kinds) {
     const { name, rootfs: path, digest } = await ensureGuestImage({ kind, log });
@@ -26,6 +28,7 @@ export async function realGuests(kinds: ImageKind[], log: (line: string) => void
     // guests reach this machine at the object store's port and nowhere else
     dataplane: (parts: Parameters<typeof createLinuxDataplane>[0] & { port: number }) =>
       createLinuxDataplane({ ...parts, hostPorts: [parts.port] }),
+    balancerEngine: createHaproxyEngine,
     images,
   };
 }

@@ -14,6 +14,9 @@ import { identityService } from "./identity/service.ts";
 import { Tokens } from "./identity/tokens.ts";
 import type { Image } from "./image/records.ts";
 import { imageService } from "./image/service.ts";
+import type { Provisioning } from "./loadbalancer/provisioning.ts";
+import type { BalancerTables } from "./loadbalancer/records.ts";
+import { loadBalancerService } from "./loadbalancer/service.ts";
 import type { NetworkTables } from "./network/records.ts";
 import { networkService } from "./network/service.ts";
 import type { ObjectTables } from "./object/records.ts";
@@ -38,6 +41,8 @@ export interface ServiceParts {
   blockDevices: Collection<BlockDevice>;
   tables: NetworkTables;
   objects: ObjectTables;
+  balancers: BalancerTables;
+  provisioning: Provisioning;
   hypervisor: Hypervisor;
   lifecycle: Lifecycle;
   volumeLifecycle: VolumeLifecycle;
@@ -117,6 +122,16 @@ export async function createServices(parts: ServiceParts): Promise<FastifyInstan
     tables: parts.objects,
     tokens,
     folder: stateFiles(stateDir).objects,
+    log,
+  });
+  await app.register(loadBalancerService, {
+    prefix: "/load-balancer",
+    store,
+    balancers: parts.balancers,
+    tables,
+    provisioning: parts.provisioning,
+    tokens,
+    base,
     log,
   });
   await app.ready();

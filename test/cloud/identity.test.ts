@@ -48,6 +48,7 @@ describe("login", () => {
       glance: "image",
       cinder: "volumev3",
       swift: "object-store",
+      octavia: "load-balancer",
     });
     const publicUrl = (type: string) =>
       catalog

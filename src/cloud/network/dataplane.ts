@@ -28,7 +28,7 @@ export interface SecurityRulePlan {
   remoteGroupId: string | null;
 }
 
-/** A guest's port. */
+/** A guest's or a load balancer's port. */
 export interface PortPlan {
   id: string;
   networkId: string;
@@ -39,7 +39,7 @@ export interface PortPlan {
   /** False: no security groups and no anti-spoofing. */
   portSecurity: boolean;
   securityGroupIds: string[];
-  /** The server that the port is plugged into; null = not plugged, nothing to make. */
+  /** The server or load balancer that the port is plugged into; null = not plugged, nothing to make. */
   serverId: string | null;
 }
 

@@ -1,5 +1,5 @@
 import type { NetworkingPlan, PortPlan, RouterPlan } from "./dataplane.ts";
-import type { NetworkTables, Port, Router } from "./records.ts";
+import { deviceOwner, type NetworkTables, type Port, type Router } from "./records.ts";
 import { gatewayAddress, interfacesOf } from "./routers.ts";
 
 /** What the data plane shall look like, computed from Neutron's tables alone. The external network is the data plane's own. */
@@ -55,7 +55,9 @@ function routerPlan(tables: NetworkTables, router: Router): RouterPlan {
 }
 
 function portPlan(port: Port): PortPlan {
-  const plugged = port.deviceOwner.startsWith("compute:") && port.adminStateUp;
+  const isBalancer = port.deviceOwner === deviceOwner.balancer;
+  const plugged = (port.deviceOwner.startsWith("compute:") || isBalancer) && port.adminStateUp;
+  const device = isBalancer ? port.deviceId.replace(/^lb-/, "") : port.deviceId;
   return {
     id: port.id,
     networkId: port.networkId,
@@ -64,6 +66,6 @@ function portPlan(port: Port): PortPlan {
     allowedAddresses: port.allowedAddressPairs.map((pair) => pair.ip_address),
     portSecurity: port.portSecurityEnabled,
     securityGroupIds: port.securityGroupIds,
-    serverId: plugged && port.deviceId !== "" ? port.deviceId : null,
+    serverId: plugged && device !== "" ? device : null,
   };
 }

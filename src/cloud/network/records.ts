@@ -138,4 +138,6 @@ export const deviceOwner = {
   routerGateway: "network:router_gateway",
   floatingIp: "network:floatingip",
   compute: "compute:nova",
+  /** A load balancer's address. */
+  balancer: "Octavia",
 } as const;

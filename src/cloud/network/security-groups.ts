@@ -100,7 +100,8 @@ function addEgressRules(tables: NetworkTables, group: SecurityGroup): void {
   }
 }
 
-function openRule(
+/** A rule that lets everything through in one direction. */
+export function openRule(
   group: SecurityGroup,
   direction: SecurityGroupRule["direction"],
   ethertype: SecurityGroupRule["ethertype"],

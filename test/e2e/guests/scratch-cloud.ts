@@ -30,6 +30,20 @@ async function reapDeadClouds(): Promise<void> {
   }
 }
 
+/** Notes a test's cloud, for a later run to clean up after should this one be killed. */
+export async function registerCloud(instance: string, stateDir: string): Promise<void> {
+  await reapDeadClouds();
+  const owner = await markOf(process.pid);
+  await writeFile(join(registry, instance), JSON.stringify({ owner, stateDir }));
+}
+
+/** Removes everything of a test's cloud, and the note of it. */
+export async function removeCloud(instance: string, stateDir: string): Promise<void> {
+  await removeLeftovers(instance);
+  await rm(stateDir, { recursive: true, force: true });
+  await rm(join(registry, instance), { force: true });
+}
+
 /** Why real guests cannot run here, for a test's name; undefined where they can. */
 export async function whyNoGuests(): Promise<string | undefined> {
   const folder = await mkdtemp(join(tmpdir(), "slipway-test-probe-"));
@@ -39,20 +53,14 @@ export async function whyNoGuests(): Promise<string | undefined> {
 
 /** A network, a hypervisor and the guest image under an instance id of its own; `remove` deletes its folder and its registration. */
 export async function createScratchCloud() {
-  await reapDeadClouds();
   const instance = randomBytes(3).toString("hex");
   const stateDir = await mkdtemp(join(tmpdir(), `slipway-${instance}-`));
-  const owner = await markOf(process.pid);
-  await writeFile(join(registry, instance), JSON.stringify({ owner, stateDir }));
+  await registerCloud(instance, stateDir);
   const { rootfs } = await ensureGuestImage();
   const images = { pathOf: async () => rootfs };
   const dataplane = await createLinuxDataplane({ instance, stateDir });
   await dataplane.start();
   const newHypervisor = () => createNspawnHypervisor({ instance, stateDir, images });
-  const remove = async () => {
-    await removeLeftovers(instance);
-    await rm(stateDir, { recursive: true, force: true });
-    await rm(join(registry, instance), { force: true });
-  };
+  const remove = () => removeCloud(instance, stateDir);
   return { instance, stateDir, dataplane, newHypervisor, remove };
 }

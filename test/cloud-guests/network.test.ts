@@ -153,6 +153,20 @@ describe("what the plan asks of the machine", () => {
     ]);
   });
 
+  it("leads a router's routes to the guest that is their next hop, and a guest's further address to it", () => {
+    const routes = [{ destination: "198.51.100.0/24", nexthop: "10.0.0.5" }];
+    const allowedAddresses = [{ address: "10.0.0.77", mac: port().mac }];
+    const [inRouter, inNetwork] = routedPlans(
+      plan({ routers: [router({ routes })], ports: [port({ allowedAddresses })] }),
+      site,
+    );
+    expect(inRouter?.routes).toEqual(["198.51.100.0/24 via 10.0.0.5"]);
+    expect(inNetwork?.routes).toEqual(
+      expect.arrayContaining(["10.0.0.77/32 dev t-aaaaaaaa", "198.51.100.0/24 via 10.0.0.5 dev t-aaaaaaaa onlink"]),
+    );
+    expect(inNetwork?.ruleset).toContain('"t-aaaaaaaa" . fa:16:3e:00:00:01 . 10.0.0.77');
+  });
+
   it("plugs nothing for a port without a server, and no external leg for a router without a gateway", () => {
     const unplugged = plan({
       ports: [port({ serverId: null })],

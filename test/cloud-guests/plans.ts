@@ -29,6 +29,8 @@ export const router = (fields: Partial<RouterPlan> = {}): RouterPlan => ({
   enableSnat: true,
   interfaces: [{ networkId: port().networkId, ip: "10.0.0.1", cidr: "10.0.0.0/24" }],
   floatingIps: [{ floatingIp: "172.24.64.100", fixedIp: "10.0.0.5" }],
+  portForwardings: [],
+  routes: [],
   ...fields,
 });
 

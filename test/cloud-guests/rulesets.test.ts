@@ -90,9 +90,29 @@ describe("a router's ruleset", () => {
     expect(text).toContain('oifname "qg" snat to 172.24.64.10;');
   });
 
+  it("leads single ports of a floating IP to guests, and its routes' targets are reached", () => {
+    const forwarding = {
+      floatingIp: "172.24.64.101",
+      protocol: "udp",
+      externalPort: 53,
+      fixedIp: "10.0.0.5",
+      internalPort: 5353,
+    };
+    const routes = [
+      { destination: "192.0.2.0/24", nexthop: "172.24.64.9" },
+      { destination: "198.51.100.0/24", nexthop: "10.0.0.5" },
+    ];
+    const text = routerRuleset(router({ portForwardings: [forwarding], routes }), external);
+    expect(text).toContain("  ip daddr 172.24.64.101 udp dport 53 dnat to 10.0.0.5:5353;");
+    expect(text).toContain("elements = { 172.24.64.0/24, 192.0.2.0/24 }");
+    expect(routerRuleset(router(), { ...external, anywhere: true })).toContain("elements = { 0.0.0.0/0 }");
+  });
+
   it("lets guests reach the external range only, and there the machine's named ports", () => {
     const text = routerRuleset(router(), { ...external, hostPorts: [8080] });
-    expect(text).toContain("set reachable { type ipv4_addr; flags interval; elements = { 172.24.64.0/24 }; }");
+    expect(text).toContain(
+      "set reachable { type ipv4_addr; flags interval; auto-merge; elements = { 172.24.64.0/24 }; }",
+    );
     expect(text).toContain("ip daddr 172.24.64.1 tcp dport != { 8080 } jump refuse;");
   });
 
@@ -132,6 +152,19 @@ describe("connections that a change cuts", () => {
   it("those of a floating IP that was taken away, but not of one that moved", () => {
     const moved = [{ floatingIp: "172.24.64.100", fixedIp: "10.0.0.9" }];
     expect(cut({}, { routers: [router({ floatingIps: moved })] })).toEqual([]);
+    const forwarding = {
+      floatingIp: "172.24.64.101",
+      protocol: "tcp",
+      externalPort: 80,
+      fixedIp: "10.0.0.5",
+      internalPort: 1,
+    };
+    expect(cut({ routers: [router({ portForwardings: [forwarding] })] }, {})).toEqual([
+      {
+        namespace: "sw-cloud1-r-cccccccc",
+        arguments: ["--proto", "tcp", "--orig-dst", "172.24.64.101", "--orig-port-dst", "80"],
+      },
+    ]);
     expect(cut({}, { routers: [router({ floatingIps: [] })] })).toEqual([
       { namespace: "sw-cloud1-r-cccccccc", arguments: ["--orig-dst", "172.24.64.100"] },
       { namespace: "sw-cloud1-r-cccccccc", arguments: ["--orig-src", "10.0.0.5", "--reply-dst", "172.24.64.100"] },

@@ -20,7 +20,7 @@ async function specOf(fields: Record<string, unknown>, subnetFields: Record<stri
     };
     await cloud.post("/compute/v2.1/os-keypairs", { keypair });
     const network = await cloud.make("network", { name: "net" });
-    await cloud.make("subnet", { network_id: network.id, cidr: "10.30.0.0/24", ...subnetFields });
+    await cloud.make("subnet", { network_id: network.id, ip_version: 4, cidr: "10.30.0.0/24", ...subnetFields });
     await cloud.bootServer({ networks: [{ uuid: network.id }], ...fields });
   } finally {
     await cloud.remove();

@@ -51,6 +51,8 @@ describe("the plan of the data plane", () => {
         enableSnat: true,
         interfaces: [{ networkId: network.id, ip: "10.20.0.1", cidr: "10.20.0.0/24" }],
         floatingIps: [{ floatingIp: floating.floating_ip_address, fixedIp: "10.20.0.2" }],
+        portForwardings: [],
+        routes: [],
       },
     ]);
     const planned = {
@@ -58,7 +60,7 @@ describe("the plan of the data plane", () => {
       networkId: network.id,
       mac: port.mac_address,
       fixedIps: ["10.20.0.2"],
-      allowedAddresses: ["10.20.0.99"],
+      allowedAddresses: [{ address: "10.20.0.99", mac: port.mac_address }],
       portSecurity: true,
       securityGroupIds: [group.id],
       serverId: null,
@@ -67,7 +69,7 @@ describe("the plan of the data plane", () => {
     expect(plane.last?.securityGroups.find(({ id }) => id === group.id)?.rules).toContainEqual({
       direction: "ingress",
       ethertype: "IPv4",
-      protocol: "tcp",
+      protocol: "6",
       portMin: 5100,
       portMax: 5100,
       remoteCidr: "0.0.0.0/0",

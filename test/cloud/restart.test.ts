@@ -114,7 +114,9 @@ describe("a restarted cloud", () => {
     const { network } = await cloud.routedNetwork();
     const server = await cloud.bootServer({ networks: [{ uuid: network.id }] });
     expect(plugged).toEqual([server.id]);
-    expect((await cloud.get("/network/v2.0/subnets?name=public-subnet")).body.subnets[0].cidr).toBe("172.24.99.0/24");
+    const token = await cloud.adminToken();
+    const external = await cloud.get("/network/v2.0/subnets?name=public-subnet", { token });
+    expect(external.body.subnets[0].cidr).toBe("172.24.99.0/24");
     const applied = dataplane.plans.length;
     await cloud.put(`/network/v2.0/networks/${network.id}/tags`, { tags: ["a"] });
     await cloud.put(`/network/v2.0/networks/${network.id}`, { network: { name: "renamed" } });

@@ -128,7 +128,7 @@ export class TestCloud {
   /** A network with one subnet and a router between it and the external network. */
   async routedNetwork(cidr = "10.1.0.0/24") {
     const network = await this.make("network", { name: "net" });
-    const subnet = await this.make("subnet", { network_id: network.id, cidr, ip_version: 4 });
+    const subnet = await this.make("subnet", { network_id: network.id, ip_version: 4, cidr });
     const router = await this.make("router", { external_gateway_info: { network_id: await this.externalNetworkId() } });
     const added = await this.put(`/network/v2.0/routers/${router.id}/add_router_interface`, { subnet_id: subnet.id });
     if (added.status !== 200) throw new Error(added.text);

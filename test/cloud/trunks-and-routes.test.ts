@@ -59,6 +59,11 @@ describe("a router's routes", () => {
     });
     expect((await put("10.1.0.1")).body.NeutronError.message).toMatch(/the nexthop is used by router$/);
     expect((await put("10.1.0.9")).body.router.routes).toEqual([{ destination: "10.9.0.0/16", nexthop: "10.1.0.9" }]);
+    const more = { router: { routes: [{ destination: "10.8.0.0/16", nexthop: "10.1.0.9" }] } };
+    const added = await cloud.put(`${v2}/routers/${router.id}/add_extraroutes`, more);
+    expect(added.body.router.routes).toHaveLength(2);
+    const less = await cloud.put(`${v2}/routers/${router.id}/remove_extraroutes`, more);
+    expect(less.body.router.routes).toEqual([{ destination: "10.9.0.0/16", nexthop: "10.1.0.9" }]);
     const removed = await cloud.put(`${v2}/routers/${router.id}/remove_router_interface`, { subnet_id: subnet.id });
     expect(removed.status).toBe(409);
     expect(removed.body.NeutronError.type).toBe("RouterInterfaceInUseByRoute");

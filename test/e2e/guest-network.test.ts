@@ -33,6 +33,8 @@ function tenant(routerIp: string, floatingIp: string, rules: (group: string) => 
         enableSnat: true,
         interfaces: [{ networkId: network, ip: "10.77.0.1", cidr: "10.77.0.0/24" }],
         floatingIps: [{ floatingIp, fixedIp: "10.77.0.21" }],
+        portForwardings: [],
+        routes: [],
       },
     ],
     ports,
@@ -104,6 +106,39 @@ describe.skipIf(skipReason !== undefined)(`networks of two tenants (${skipReason
     expect(await guests.a2.ask("10.77.0.21", 80)).toBe("timeout");
     await guests.a2.ip("route del 10.77.0.21/32 dev ens3", "address del 10.77.0.99/32 dev ens3");
     expect(await guests.a2.ask("10.77.0.21", 80)).toBe("10.77.0.22");
+  });
+
+  it("a port of a floating IP leads to a guest's port, and no other port does", async () => {
+    const forwarding = {
+      floatingIp: address(102),
+      protocol: "tcp",
+      externalPort: 8080,
+      fixedIp: "10.77.0.22",
+      internalPort: 80,
+    };
+    const forwarded = structuredClone(a.plan);
+    for (const router of forwarded.routers) router.portForwardings = [forwarding];
+    await cloud.dataplane.apply(together(forwarded, b.plan));
+    expect(await askFromMachine(address(102), 8080)).toBe(cloud.dataplane.external.gatewayIp);
+    expect(await guests.b1.ask(address(102), 8080)).toBe(address(101));
+    expect(await askFromMachine(address(102), 80)).toMatch(/^refused/);
+    await cloud.dataplane.apply(together(a.plan, b.plan));
+    expect(await askFromMachine(address(102), 8080)).not.toBe(cloud.dataplane.external.gatewayIp);
+  });
+
+  it("a router's route leads packets to the guest that is its next hop", async () => {
+    const beyond = "198.51.100.9";
+    await guests.a2.ip(`address add ${beyond}/32 dev lo`);
+    expect(await guests.a1.ask(beyond, 80)).toMatch(/^refused/);
+    const routed = structuredClone(a.plan);
+    for (const router of routed.routers) router.routes = [{ destination: "198.51.100.0/24", nexthop: "10.77.0.22" }];
+    const [, next] = routed.ports;
+    if (next !== undefined) next.allowedAddresses = [{ address: "198.51.100.0/24", mac: next.mac }];
+    await cloud.dataplane.apply(together(routed, b.plan));
+    expect(await guests.a1.ask(beyond, 80)).toBe("10.77.0.21");
+    await cloud.dataplane.apply(together(a.plan, b.plan));
+    expect(await guests.a1.ask(beyond, 80)).toMatch(/^refused/);
+    await guests.a2.ip(`address del ${beyond}/32 dev lo`);
   });
 
   it("a floating IP moves to another guest, and rules follow a port's groups", async () => {

@@ -36,7 +36,7 @@ export function allocateFixedIps(
     throw neutron.addressesExhausted(networkId);
   }
   return requests.map((request) => {
-    const subnet = subnetFor(subnets, networkId, request);
+    const subnet = subnetFor(tables, subnets, networkId, request);
     const wanted = request.ip_address;
     if (wanted === undefined) {
       const free = firstFree(subnet, taken);
@@ -49,16 +49,18 @@ export function allocateFixedIps(
   });
 }
 
-function subnetFor(subnets: Subnet[], networkId: string, request: FixedIpRequest): Subnet {
+function subnetFor(tables: NetworkTables, subnets: Subnet[], networkId: string, request: FixedIpRequest): Subnet {
   if (request.subnet_id !== undefined) {
     const named = subnets.find((subnet) => subnet.id === request.subnet_id);
     if (named !== undefined) return named;
+    if (tables.subnets.get(request.subnet_id) === undefined) throw neutron.subnetNotFound(request.subnet_id);
     throw neutron.invalidInput(
       `Failed to create port on network ${networkId}, because fixed_ips included invalid subnet ${request.subnet_id}`,
     );
   }
+  if (request.ip_address === undefined) throw neutron.invalidInput("IP allocation requires subnet_id or ip_address");
   const holder = subnets.find((subnet) => isHostAddress(subnet, request.ip_address ?? ""));
-  if (holder === undefined) throw neutron.addressNotInSubnet(request.ip_address ?? "");
+  if (holder === undefined) throw neutron.addressNotInNetwork(request.ip_address);
   return holder;
 }
 

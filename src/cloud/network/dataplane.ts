@@ -14,6 +14,20 @@ export interface RouterPlan {
   enableSnat: boolean;
   interfaces: { networkId: string; ip: string; cidr: string }[];
   floatingIps: { floatingIp: string; fixedIp: string }[];
+  /** Single ports of floating IPs that lead to guests. */
+  portForwardings: PortForwardingPlan[];
+  /** Routes beside those to its own networks. */
+  routes: { destination: string; nexthop: string }[];
+}
+
+/** One port of a floating IP, and the guest's port behind it. */
+export interface PortForwardingPlan {
+  floatingIp: string;
+  /** nft's name of a protocol with ports. */
+  protocol: string;
+  externalPort: number;
+  fixedIp: string;
+  internalPort: number;
 }
 
 /** One rule of a security group, Neutron's fields. */
@@ -35,7 +49,7 @@ export interface PortPlan {
   mac: string;
   fixedIps: string[];
   /** Further addresses that the port may use as a source (allowed address pairs). */
-  allowedAddresses: string[];
+  allowedAddresses: { address: string; mac: string }[];
   /** False: no security groups and no anti-spoofing. */
   portSecurity: boolean;
   securityGroupIds: string[];

@@ -1,11 +1,28 @@
 import { ApiError } from "../http/api-error.ts";
+import { pythonRepr, pythonText } from "./python-text.ts";
 
 /** Neutron's refusals, by its own exception classes and in its own words. */
 export const neutron = {
   badRequest: (message: string) => new ApiError(400, message, "HTTPBadRequest"),
   invalidInput: (reason: string) => new ApiError(400, `Invalid input for operation: ${reason}.`, "InvalidInput"),
-  notAuthorized: (action: string) =>
-    new ApiError(403, `(rule:${action}) is disallowed by policy`, "PolicyNotAuthorized"),
+  bad: (resource: string, reason: string) => new ApiError(400, `Bad ${resource} request: ${reason}.`, "BadRequest"),
+  badLimit: (limit: string) => neutron.bad("limit", `Limit must be an integer 0 or greater and not '${limit}'`),
+  /** @param rule as oslo.policy writes it, e.g. `(rule:create_network and rule:create_network:shared)` */
+  disallowed: (rule: string) => new ApiError(403, `${rule} is disallowed by policy`, "PolicyNotAuthorized"),
+  notAuthorized: (action: string) => neutron.disallowed(`rule:${action}`),
+  forbidden: (message: string) => new ApiError(403, message, "HTTPForbidden"),
+  notSupported: () => new ApiError(404, "The resource could not be found.", "HTTPNotFound"),
+  methodNotAllowed: () =>
+    new ApiError(
+      405,
+      "The server could not comply with the request since it is either malformed or otherwise incorrect.",
+      "HTTPMethodNotAllowed",
+    ),
+  revisionFailed: (wanted: number, current: number) =>
+    new ApiError(412, `Constrained to ${wanted}, but current revision is ${current}`, "RevisionNumberConstraintFailed"),
+  zoneNotFound: (zone: string) =>
+    new ApiError(404, `AvailabilityZone ${zone} could not be found.`, "AvailabilityZoneNotFound"),
+  tooMany: (what: string, type: string) => new ApiError(400, what, type),
   overQuota: (resource: string) => new ApiError(409, `Quota exceeded for resources: ['${resource}'].`, "OverQuota"),
 
   networkNotFound: (id: string) => new ApiError(404, `Network ${id} could not be found.`, "NetworkNotFound"),
@@ -22,7 +39,7 @@ export const neutron = {
   networkInUse: (id: string, ports: string[]) =>
     new ApiError(
       409,
-      `Unable to complete operation on network ${id}. There are one or more ports still in use on the network, id for these ports is ${ports.join(",")}.`,
+      `Unable to complete operation on network ${id}. There are one or more ports still in use on the network, id for these ports is: ${ports.join(",")}.`,
       "NetworkInUse",
     ),
   subnetInUse: (id: string) =>
@@ -31,11 +48,57 @@ export const neutron = {
       `Unable to complete operation on subnet ${id}: One or more ports have an IP allocation from this subnet.`,
       "SubnetInUse",
     ),
+  poolAffinity: () =>
+    new ApiError(
+      400,
+      "Subnets hosted on the same network must be allocated from the same subnet pool.",
+      "NetworkSubnetPoolAffinityError",
+    ),
+  gatewayIpInUse: (address: string, portId: string) =>
+    new ApiError(
+      409,
+      `Current gateway ip ${address} already in use by port ${portId}. Unable to update.`,
+      "GatewayIpInUse",
+    ),
+  sharedInUse: (name: string) =>
+    new ApiError(
+      409,
+      `Unable to reconfigure sharing settings for network ${name}. Multiple tenants are using it.`,
+      "InvalidSharedSetting",
+    ),
+  poolInvalid: (pool: unknown) =>
+    new ApiError(400, `The allocation pool ${pythonRepr(pool)} is not valid.`, "InvalidAllocationPool"),
+  poolOutOfBounds: (pool: string, cidr: string) =>
+    new ApiError(400, `The allocation pool ${pool} spans beyond the subnet cidr ${cidr}.`, "OutOfBoundsAllocationPool"),
+  poolsOverlap: (a: string, b: string, cidr: string) =>
+    new ApiError(
+      409,
+      `Found overlapping allocation pools: ${a} ${b} for subnet ${cidr}.`,
+      "OverlappingAllocationPools",
+    ),
   gatewayInPool: (gatewayIp: string, pool: string) =>
     new ApiError(
       409,
       `Gateway ip ${gatewayIp} conflicts with allocation pool ${pool}.`,
       "GatewayConflictWithAllocationPools",
+    ),
+  groupsNeedSecurity: () =>
+    new ApiError(
+      400,
+      "Port security must be enabled and port must have an IP address in order to use security groups.",
+      "PortSecurityAndIPRequiredForSecurityGroups",
+    ),
+  groupsOnPort: () =>
+    new ApiError(
+      409,
+      "Port has security group associated. Cannot disable port security or IP address until security group is removed.",
+      "PortSecurityPortHasSecurityGroup",
+    ),
+  pairsNeedSecurity: () =>
+    new ApiError(
+      409,
+      "Port Security must be enabled in order to have allowed address pairs on a port.",
+      "AddressPairAndPortSecurityRequired",
     ),
   servicePortInUse: (id: string, owner: string) =>
     new ApiError(
@@ -55,6 +118,12 @@ export const neutron = {
     new ApiError(409, `No more IP addresses available on network ${networkId}.`, "IpAddressGenerationFailure"),
   addressNotInSubnet: (address: string) =>
     new ApiError(400, `IP address ${address} is not a valid IP for the specified subnet.`, "InvalidIpForSubnet"),
+  addressNotInNetwork: (address: string) =>
+    new ApiError(
+      400,
+      `IP address ${address} is not a valid IP for any of the subnets on the specified network.`,
+      "InvalidIpForNetwork",
+    ),
   macInUse: (networkId: string, mac: string) =>
     new ApiError(
       409,
@@ -62,8 +131,9 @@ export const neutron = {
       "MacAddressInUse",
     ),
 
-  routerInUse: (id: string) => new ApiError(409, `Router ${id} still has ports`, "RouterInUse"),
-  badRouterRequest: (reason: string) => new ApiError(400, `Bad router request: ${reason}.`, "BadRequest"),
+  routerInUse: (id: string, ports: string[]) =>
+    new ApiError(409, `Router ${id} has ports still attached: ${ports.join(",")}`, "RouterInUse"),
+  badRouterRequest: (reason: string) => neutron.bad("router", reason),
   noInterfaceOnSubnet: (id: string, subnetId: string) =>
     new ApiError(404, `Router ${id} has no interface on subnet ${subnetId}`, "RouterInterfaceNotFoundForSubnet"),
   noInterface: (id: string, portId: string) =>
@@ -117,6 +187,24 @@ export const neutron = {
       ? new ApiError(409, `Port ${id} is currently a parent port for trunk ${trunkId}.`, "PortInUseAsTrunkParent")
       : new ApiError(409, `Port ${id} is currently a subport for trunk ${trunkId}.`, "PortInUseAsSubPort"),
 
+  invalidPort: (port: unknown) =>
+    new ApiError(400, `Invalid value for port ${pythonText(port)}`, "SecurityGroupInvalidPortValue"),
+  manyRemotes: () =>
+    new ApiError(
+      400,
+      "Only one of remote_ip_prefix or remote_group_id or remote_address_group_id may be provided.",
+      "SecurityGroupMultipleRemoteEntites",
+    ),
+  ruleConflict: (ethertype: string, cidr: string) =>
+    new ApiError(
+      400,
+      `Conflicting value ethertype ${ethertype} for CIDR ${cidr}`,
+      "SecurityGroupRuleParameterConflict",
+    ),
+  addressGroupNotFound: (id: string) =>
+    new ApiError(404, `Address group ${id} could not be found.`, "AddressGroupNotFound"),
+  defaultGroupKeepsName: () =>
+    new ApiError(409, "Updating default security group not allowed.", "SecurityGroupCannotUpdateDefault"),
   groupInUse: (id: string) => new ApiError(409, `Security Group ${id} in use.`, "SecurityGroupInUse"),
   defaultGroupStays: () =>
     new ApiError(409, "Insufficient rights for removing default security group.", "SecurityGroupCannotRemoveDefault"),
@@ -132,9 +220,17 @@ export const neutron = {
       "ExternalGatewayForFloatingIPNotFound",
     ),
   portWithoutAddress: (portId: string) =>
-    neutron.badRequest(
-      `Bad floatingip request: Cannot add floating IP to port ${portId} that has no fixed IPv4 addresses.`,
+    neutron.bad("floatingip", `Cannot add floating IP to port ${portId} that has no fixed IPv4 addresses`),
+  floatingIpForwards: (id: string) =>
+    new ApiError(409, `Floating IP ${id} in use by Port Forwarding resources.`, "FipInUseByPortForwarding"),
+  portHasForwarding: (portId: string) =>
+    new ApiError(
+      400,
+      `Cannot associate floating IP to port ${portId} because it already has a Port Forwarding binding.`,
+      "PortHasPortForwarding",
     ),
+  externalAddressExhausted: (networkId: string) =>
+    new ApiError(400, `Unable to find any IP address on external network ${networkId}.`, "ExternalIpAddressExhausted"),
   floatingIpTaken: (address: string, id: string, portId: string, fixedIp: string, networkId: string) =>
     new ApiError(
       409,

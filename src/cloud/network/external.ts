@@ -1,5 +1,7 @@
 import { SlipwayError } from "../../common/errors.ts";
 import { hostRange, normalizeCidr, numberToIpv4, parseCidr } from "./ipv4.ts";
+import { externalPhysicalNetwork } from "./provider-segments.ts";
+import { setSharing } from "./rbac-sharing.ts";
 import type { NetworkTables } from "./records.ts";
 import { newInternalRecord } from "./resource.ts";
 import { defaultPools } from "./subnets.ts";
@@ -38,7 +40,10 @@ export function ensureExternalNetwork(tables: NetworkTables, adminProjectId: str
     external: true,
     mtu: 1500,
     portSecurityEnabled: false,
+    isDefault: true,
+    provider: { type: "flat", physicalNetwork: externalPhysicalNetwork, segmentationId: null },
   });
+  setSharing(tables, "network", network, { access_as_external: true });
   const gatewayIp = numberToIpv4(hostRange(range).first);
   tables.subnets.put({
     ...newInternalRecord(adminProjectId),

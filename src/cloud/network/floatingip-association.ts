@@ -26,10 +26,13 @@ export function associationTo(
   if (ip === undefined) {
     throw wantedIp === undefined
       ? neutron.portWithoutAddress(portId)
-      : neutron.badRequest(`Bad floatingip request: Port ${portId} does not have fixed ip ${wantedIp}.`);
+      : neutron.bad("floatingip", `Port ${portId} does not have fixed ip ${wantedIp}`);
   }
   const routerId = routerBetween(tables, ip.subnetId, floating.networkId);
   if (routerId === undefined) throw neutron.externalGatewayNotFound(floating.networkId, ip.subnetId, portId);
+  if (tables.portForwardings.find(({ internalPortId }) => internalPortId === portId) !== undefined) {
+    throw neutron.portHasForwarding(portId);
+  }
   const rival = tables.floatingIps.find(
     (other) => other.id !== floating.id && other.portId === portId && other.fixedIp === ip.ipAddress,
   );
@@ -39,7 +42,8 @@ export function associationTo(
   return { portId, fixedIp: ip.ipAddress, routerId };
 }
 
-function routerBetween(tables: NetworkTables, subnetId: string, externalNetworkId: string): string | undefined {
+/** The router that has a leg in the subnet and a gateway on the external network. */
+export function routerBetween(tables: NetworkTables, subnetId: string, externalNetworkId: string): string | undefined {
   const legs = tables.ports.list(
     (port) => port.deviceOwner === deviceOwner.routerInterface && port.fixedIps.some((ip) => ip.subnetId === subnetId),
   );

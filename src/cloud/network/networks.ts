@@ -1,85 +1,116 @@
-import { z } from "zod";
-import { booleanLike, parseBody } from "../http/body.ts";
-import { isAdmin, type Scope } from "../identity/scope.ts";
+import { attribute, standardAttributes, type Values } from "./attributes.ts";
 import { neutron } from "./errors.ts";
 import { removePort } from "./ports.ts";
+import { largestMtu, segmentFor } from "./provider-segments.ts";
+import { setSharing } from "./rbac-sharing.ts";
 import type { Network, NetworkTables } from "./records.ts";
 import { commonView, type NetworkResource, newRecord, revised } from "./resource.ts";
+import { isGranted, isSharedNetwork } from "./sharing.ts";
 import { removeSubnet } from "./subnets.ts";
+import { listOf, nonNegative, text, toBoolean, toInteger } from "./validators.ts";
+import { demandZones, zone } from "./zones.ts";
 
-/** Bytes; what the tenant networks of a cloud with tunnels have. */
-const tenantMtu = 1450;
+const adminFlag = { convert: toBoolean, privilege: "admin", default: false } as const;
 
-const fields = {
-  name: z.string().max(255).optional(),
-  description: z.string().max(255).optional(),
-  admin_state_up: booleanLike.optional(),
-  shared: booleanLike.optional(),
-  "router:external": booleanLike.optional(),
-  mtu: z.coerce.number().int().min(68).max(9000).optional(),
-  port_security_enabled: booleanLike.optional(),
+const attributes = {
+  ...standardAttributes,
+  name: attribute<string>("cufs", { validate: text(255) }),
+  subnets: attribute<string[]>(""),
+  admin_state_up: attribute<boolean>("cufs", { convert: toBoolean }),
+  status: attribute<string>("fs"),
+  shared: attribute<boolean>("cuf", adminFlag),
+  ipv4_address_scope: attribute<string>(""),
+  ipv6_address_scope: attribute<string>(""),
+  is_default: attribute<boolean>("cuf", adminFlag),
+  "router:external": attribute<boolean>("cuf", adminFlag),
+  segments: attribute<unknown[]>("cu", { privilege: "admin" }),
+  availability_zones: attribute<string[]>(""),
+  availability_zone_hints: attribute<string[]>("cs", { validate: listOf(text(255)) }),
+  mtu: attribute<number>("cufs", { convert: toInteger, validate: nonNegative }),
+  port_security_enabled: attribute<boolean>("cu", { convert: toBoolean, privilege: "anyone", default: true }),
+  "provider:network_type": attribute<string>("cuf", { validate: text(32), privilege: "admin" }),
+  "provider:physical_network": attribute<string>("cuf", { validate: text(64), privilege: "admin" }),
+  "provider:segmentation_id": attribute<number>("cuf", { convert: toInteger, privilege: "admin" }),
 };
-const createBody = z.strictObject({
-  ...fields,
-  tenant_id: z.string().optional(),
-  project_id: z.string().optional(),
-  availability_zone_hints: z.array(z.string()).optional(),
-  is_default: booleanLike.optional(),
-});
-const updateBody = z.strictObject(fields);
 
 /** `/v2.0/networks` */
-export const networks: NetworkResource<Network> = {
+export const networks: NetworkResource<Network, typeof attributes> = {
   singular: "network",
   path: "networks",
   quota: 100,
+  attributes,
   table: (tables) => tables.networks,
   notFound: neutron.networkNotFound,
-  isPublic: (_tables, network) => network.shared || network.external,
+  isPublic: (tables, network, scope) =>
+    isSharedNetwork(tables, network, scope) ||
+    network.external ||
+    isGranted(tables, "network", network.id, scope, "access_as_external"),
 
-  view: (tables, network) => ({
-    id: network.id,
-    name: network.name,
-    admin_state_up: network.adminStateUp,
-    mtu: network.mtu,
-    status: "ACTIVE",
-    subnets: tables.subnets.list((subnet) => subnet.networkId === network.id).map((subnet) => subnet.id),
-    shared: network.shared,
-    availability_zone_hints: [],
-    availability_zones: ["nova"],
-    ipv4_address_scope: null,
-    ipv6_address_scope: null,
-    "router:external": network.external,
-    is_default: false,
-    port_security_enabled: network.portSecurityEnabled,
-    ...commonView(network),
-  }),
-
-  create(_tables, scope, input) {
-    const body = parseBody(createBody, input);
-    demandAdmin(scope, body);
+  view: (tables, network) => {
+    const subnets = tables.subnets.list((subnet) => subnet.networkId === network.id);
     return {
-      ...newRecord(scope, body),
-      adminStateUp: body.admin_state_up ?? true,
-      shared: body.shared ?? false,
-      external: body["router:external"] ?? false,
-      mtu: body.mtu ?? tenantMtu,
-      portSecurityEnabled: body.port_security_enabled ?? true,
+      id: network.id,
+      name: network.name,
+      admin_state_up: network.adminStateUp,
+      mtu: network.mtu,
+      status: "ACTIVE",
+      subnets: subnets.map((subnet) => subnet.id),
+      shared: network.shared,
+      availability_zone_hints: network.zoneHints ?? [],
+      availability_zones: subnets.length === 0 ? [] : [zone],
+      ipv4_address_scope: addressScopeOf(tables, subnets),
+      ipv6_address_scope: null,
+      "router:external": network.external,
+      ...(network.external ? { is_default: network.isDefault ?? false } : {}),
+      port_security_enabled: network.portSecurityEnabled,
+      ...commonView(network),
     };
   },
 
-  update(_tables, scope, network, input) {
-    const body = parseBody(updateBody, input);
-    demandAdmin(scope, body);
-    return revised(network, {
+  adminView: (_tables, { provider }) => ({
+    "provider:network_type": provider?.type ?? "local",
+    "provider:physical_network": provider?.physicalNetwork ?? null,
+    "provider:segmentation_id": provider?.segmentationId ?? null,
+  }),
+
+  create(tables, scope, body) {
+    if (body.segments !== undefined) throw neutron.invalidInput("multiple provider segments are not supported");
+    const provider = segmentFor(tables, {
+      type: body["provider:network_type"],
+      physicalNetwork: body["provider:physical_network"],
+      segmentationId: body["provider:segmentation_id"],
+    });
+    const network: Network = {
+      ...newRecord(scope, body),
+      revision: 1,
+      adminStateUp: body.admin_state_up ?? true,
+      shared: body.shared ?? false,
+      external: body["router:external"] ?? false,
+      isDefault: body.is_default ?? false,
+      mtu: mtuOf(body.mtu, largestMtu(provider)),
+      portSecurityEnabled: body.port_security_enabled ?? true,
+      provider,
+      zoneHints: demandZones(body.availability_zone_hints),
+    };
+    setSharing(tables, "network", network, { access_as_shared: network.shared, access_as_external: network.external });
+    return network;
+  },
+
+  update(tables, _scope, network, body) {
+    demandUnchangedProvider(network, body);
+    demandUnshared(tables, network, body);
+    const changed = revised(network, {
       name: body.name ?? network.name,
       description: body.description ?? network.description,
       adminStateUp: body.admin_state_up ?? network.adminStateUp,
       shared: body.shared ?? network.shared,
       external: body["router:external"] ?? network.external,
-      mtu: body.mtu ?? network.mtu,
+      isDefault: body.is_default ?? network.isDefault ?? false,
+      mtu: body.mtu === undefined ? network.mtu : mtuOf(body.mtu, largestMtu(network.provider ?? noTunnel)),
       portSecurityEnabled: body.port_security_enabled ?? network.portSecurityEnabled,
     });
+    setSharing(tables, "network", changed, { access_as_shared: changed.shared, access_as_external: changed.external });
+    return changed;
   },
 
   remove(tables, network) {
@@ -94,25 +125,47 @@ export const networks: NetworkResource<Network> = {
     }
     for (const port of ports) removePort(tables, port);
     for (const subnet of tables.subnets.list((item) => item.networkId === network.id)) removeSubnet(tables, subnet);
+    setSharing(tables, "network", network, {});
     tables.networks.delete(network.id);
   },
 };
 
-function demandAdmin(
-  scope: Scope,
-  body: { shared?: boolean | undefined; "router:external"?: boolean | undefined },
-): void {
-  if (isAdmin(scope)) return;
-  if (body.shared === true) throw neutron.notAuthorized("create_network:shared");
-  if (body["router:external"] === true) throw neutron.notAuthorized("create_network:router:external");
+const noTunnel = { type: "local", physicalNetwork: null, segmentationId: null } as const;
+
+/** Bytes. Nothing, and zero, mean: as large as it can be. */
+function mtuOf(wanted: number | undefined, largest: number): number {
+  if (wanted === undefined || wanted === 0) return largest;
+  if (wanted > largest) throw neutron.invalidInput(`Requested MTU is too big, maximum is ${largest}`);
+  return wanted;
+}
+
+function addressScopeOf(tables: NetworkTables, subnets: { poolId?: string | null }[]): string | null {
+  const pool = tables.subnetPools.get(subnets.find((subnet) => subnet.poolId)?.poolId ?? "");
+  return pool?.addressScopeId ?? null;
+}
+
+function demandUnchangedProvider(network: Network, body: Values<typeof attributes>): void {
+  const given = Object.keys(body).some((name) => name.startsWith("provider:"));
+  if (!given) return;
+  const same =
+    (body["provider:network_type"] ?? network.provider?.type) === network.provider?.type &&
+    (body["provider:segmentation_id"] ?? network.provider?.segmentationId) === network.provider?.segmentationId;
+  if (!same) throw neutron.invalidInput("Plugin does not support updating provider attributes");
+}
+
+/** A network that others use cannot be taken away from them. */
+function demandUnshared(tables: NetworkTables, network: Network, body: { shared?: boolean | undefined }): void {
+  if (body.shared !== false || !network.shared) return;
+  const foreign = tables.ports.find(
+    (port) => port.networkId === network.id && port.projectId !== network.projectId && port.projectId !== "",
+  );
+  if (foreign !== undefined) throw neutron.sharedInUse(network.name);
 }
 
 /** The external network that a pool name or id means; its floating IPs are what the cloud can hand out. */
 export function externalNetwork(tables: NetworkTables, id: string): Network {
   const network = tables.networks.get(id);
   if (network === undefined) throw neutron.networkNotFound(id);
-  if (!network.external) {
-    throw neutron.badRequest(`Bad floatingip request: Network ${id} is not a valid external network.`);
-  }
+  if (!network.external) throw neutron.bad("floatingip", `Network ${id} is not a valid external network`);
   return network;
 }

@@ -1,5 +1,6 @@
-import type { NetworkingPlan, PortPlan, RouterPlan } from "./dataplane.ts";
-import { deviceOwner, type NetworkTables, type Port, type Router } from "./records.ts";
+import type { NetworkingPlan, PortForwardingPlan, PortPlan, RouterPlan, SecurityRulePlan } from "./dataplane.ts";
+import { protocolNumber } from "./protocols.ts";
+import { deviceOwner, type FloatingIp, type NetworkTables, type Port, type Router, type SecurityGroupRule } from "./records.ts";
 import { gatewayAddress, interfacesOf } from "./routers.ts";
 
 /** What the data plane shall look like, computed from Neutron's tables alone. The external network is the data plane's own. */
@@ -22,21 +23,32 @@ export function networkingPlan(tables: NetworkTables): NetworkingPlan {
       id: group.id,
       rules: tables.securityGroupRules
         .list((rule) => rule.securityGroupId === group.id)
-        .map((rule) => ({
-          direction: rule.direction,
-          ethertype: rule.ethertype,
-          protocol: rule.protocol,
-          portMin: rule.portRangeMin,
-          portMax: rule.portRangeMax,
-          remoteCidr: rule.remoteIpPrefix,
-          remoteGroupId: rule.remoteGroupId,
-        })),
+        .flatMap((rule) => rulePlans(tables, rule)),
     })),
   };
 }
 
+/** A rule for an address group is one for each of its ranges. */
+function rulePlans(tables: NetworkTables, rule: SecurityGroupRule): SecurityRulePlan[] {
+  const { remoteAddressGroupId } = rule;
+  const cidrs =
+    remoteAddressGroupId === null || remoteAddressGroupId === undefined
+      ? [rule.remoteIpPrefix]
+      : (tables.addressGroups.get(remoteAddressGroupId)?.addresses ?? []);
+  return cidrs.map((remoteCidr) => ({
+    direction: rule.direction,
+    ethertype: rule.ethertype,
+    protocol: rule.protocol === null ? null : String(protocolNumber(rule.protocol)),
+    portMin: rule.portRangeMin,
+    portMax: rule.portRangeMax,
+    remoteCidr,
+    remoteGroupId: rule.remoteGroupId,
+  }));
+}
+
 function routerPlan(tables: NetworkTables, router: Router): RouterPlan {
   const up = router.adminStateUp;
+  const floatingIps = up ? tables.floatingIps.list((floating) => floating.routerId === router.id) : [];
   return {
     id: router.id,
     externalIp: up ? gatewayAddress(tables, router.gateway) : null,
@@ -48,10 +60,20 @@ function routerPlan(tables: NetworkTables, router: Router): RouterPlan {
         cidr: tables.subnets.get(ip.subnetId)?.cidr ?? `${ip.ipAddress}/32`,
       })),
     ),
-    floatingIps: (up ? tables.floatingIps.list((floating) => floating.routerId === router.id) : []).flatMap(
-      (floating) => (floating.fixedIp === null ? [] : [{ floatingIp: floating.address, fixedIp: floating.fixedIp }]),
+    floatingIps: floatingIps.flatMap((floating) =>
+      floating.fixedIp === null ? [] : [{ floatingIp: floating.address, fixedIp: floating.fixedIp }],
     ),
+    portForwardings: floatingIps.flatMap((floating) => forwardingPlans(tables, floating)),
+    routes: up ? router.routes : [],
   };
+}
+
+function forwardingPlans(tables: NetworkTables, floating: FloatingIp): PortForwardingPlan[] {
+  return tables.portForwardings
+    .list(({ floatingIpId }) => floatingIpId === floating.id)
+    .map(({ protocol, externalPort, internalIp, internalPort }) => ({
+      ...{ floatingIp: floating.address, protocol, externalPort, fixedIp: internalIp, internalPort },
+    }));
 }
 
 function portPlan(port: Port): PortPlan {
@@ -63,7 +85,10 @@ function portPlan(port: Port): PortPlan {
     networkId: port.networkId,
     mac: port.mac,
     fixedIps: port.fixedIps.map((ip) => ip.ipAddress),
-    allowedAddresses: port.allowedAddressPairs.map((pair) => pair.ip_address),
+    allowedAddresses: port.allowedAddressPairs.map((pair) => ({
+      address: pair.ip_address,
+      mac: pair.mac_address.toLowerCase().replaceAll("-", ":"),
+    })),
     portSecurity: port.portSecurityEnabled,
     securityGroupIds: port.securityGroupIds,
     serverId: plugged && device !== "" ? device : null,

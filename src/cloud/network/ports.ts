@@ -1,62 +1,86 @@
-import { z } from "zod";
-import { booleanLike, parseBody } from "../http/body.ts";
-import { isAdmin, owns, type Scope } from "../identity/scope.ts";
-import { allocateFixedIps, newMac } from "./addresses.ts";
+import { hostname } from "node:os";
+import { owns, type Scope } from "../identity/scope.ts";
+import { pairsFor, toPairs } from "./address-pairs.ts";
+import { allocateFixedIps, type FixedIpRequest, newMac } from "./addresses.ts";
+import { attribute, standardAttributes, toKeyAndValue, type Values } from "./attributes.ts";
+import { type DhcpOption, mergeDhcpOptions, toDhcpOptions } from "./dhcp-options.ts";
 import { neutron } from "./errors.ts";
 import { releaseFloatingIps } from "./floatingip-association.ts";
-import { ipv4ToNumber, parseCidr } from "./ipv4.ts";
+import { removeForwardingsTo } from "./port-forwarding-release.ts";
+import { pythonText } from "./python-text.ts";
 import { deviceOwner, type NetworkTables, type Port } from "./records.ts";
 import { commonView, type NetworkResource, newRecord, revised } from "./resource.ts";
 import { checkGroups, defaultGroup } from "./security-groups.ts";
+import { isSharedNetwork } from "./sharing.ts";
+import { fixedIps, listOf, nullOr, nullToList, oneOf, text, toBoolean, uuid, type Validator } from "./validators.ts";
 
-const ipOrCidr = (text: string) => ipv4ToNumber(text) !== undefined || parseCidr(text) !== undefined;
-const pair = z.strictObject({
-  ip_address: z.string().refine(ipOrCidr, "is not a valid IP address or CIDR"),
-  mac_address: z.string().optional(),
-});
-const dhcpOption = z.strictObject({
-  opt_name: z.string(),
-  opt_value: z.string(),
-  ip_version: z.coerce.number().optional(),
-});
-const fields = {
-  name: z.string().max(255).optional(),
-  description: z.string().max(255).optional(),
-  admin_state_up: booleanLike.optional(),
-  fixed_ips: z
-    .array(z.strictObject({ subnet_id: z.string().optional(), ip_address: z.string().optional() }))
-    .optional(),
-  security_groups: z.array(z.string()).nullable().optional(),
-  allowed_address_pairs: z.array(pair).optional(),
-  extra_dhcp_opts: z.array(dhcpOption).optional(),
-  port_security_enabled: booleanLike.optional(),
-  device_id: z.string().max(255).optional(),
-  device_owner: z.string().max(255).optional(),
-  "binding:vnic_type": z.literal("normal").optional(),
-  "binding:host_id": z.string().optional(),
-  "binding:profile": z.record(z.string(), z.unknown()).optional(),
+const mac: Validator = (value) =>
+  typeof value === "string" && /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(value) && !/^(00:){5}00$/.test(value)
+    ? undefined
+    : `'${pythonText(value)}' is not a valid MAC address`;
+const dictOrNull: Validator = (value) =>
+  value === null || (typeof value === "object" && !Array.isArray(value))
+    ? undefined
+    : `'${pythonText(value)}' is not a dictionary`;
+const vnicTypes = [
+  ...["normal", "direct", "macvtap", "baremetal", "direct-physical", "virtio-forwarder", "smart-nic", "vdpa"],
+  ...["accelerator-direct", "accelerator-direct-physical", "remote-managed"],
+];
+
+const attributes = {
+  ...standardAttributes,
+  tags: attribute<string[]>("cf", { validate: listOf(text(255)) }),
+  name: attribute<string>("cufs", { validate: text(255) }),
+  network_id: attribute<string>("crfs", { validate: uuid }),
+  admin_state_up: attribute<boolean>("cufs", { convert: toBoolean }),
+  mac_address: attribute<string | null>("cufs", { validate: nullOr(mac), privilege: "network owner" }),
+  fixed_ips: attribute<FixedIpRequest[]>("cuf", {
+    validate: fixedIps,
+    convertFilter: toKeyAndValue,
+    privilege: "network owner or shared",
+    parts: { ip_address: "network owner", subnet_id: "network owner or shared" },
+  }),
+  device_id: attribute<string>("cufs", { validate: text(255) }),
+  device_owner: attribute<string>("cufs", { validate: text(255), privilege: "anyone", default: "" }),
+  status: attribute<string>("fs"),
+  allowed_address_pairs: attribute<Port["allowedAddressPairs"]>("cu", {
+    convert: toPairs,
+    privilege: "network owner",
+    parts: { mac_address: "network owner", ip_address: "network owner" },
+  }),
+  extra_dhcp_opts: attribute<DhcpOption[] | null>("cu", { convert: toDhcpOptions }),
+  device_profile: attribute<string | null>("c", { validate: nullOr(text(255)) }),
+  numa_affinity_policy: attribute<string | null>("cu", { validate: oneOf("required", "preferred", "legacy", null) }),
+  port_security_enabled: attribute<boolean>("cu", { convert: toBoolean, privilege: "network owner" }),
+  "binding:vif_type": attribute<string>(""),
+  "binding:vif_details": attribute<object>(""),
+  "binding:vnic_type": attribute<string>("cu", {
+    validate: oneOf(...vnicTypes),
+    privilege: "anyone",
+    default: "normal",
+  }),
+  "binding:host_id": attribute<string>("cuf", { privilege: "admin" }),
+  "binding:profile": attribute<Record<string, unknown> | null>("cu", { validate: dictOrNull, privilege: "admin" }),
+  security_groups: attribute<string[]>("cuf", { convert: nullToList, validate: listOf(uuid) }),
 };
-const mac = z
-  .string()
-  .regex(/^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$/, "is not a valid MAC address")
-  .transform((text) => text.toLowerCase());
-const createBody = z.strictObject({
-  ...fields,
-  network_id: z.string(),
-  mac_address: mac.optional(),
-  tenant_id: z.string().optional(),
-  project_id: z.string().optional(),
-  propagate_uplink_status: z.boolean().optional(),
-});
-const updateBody = z.strictObject(fields);
 
 /** `/v2.0/ports` */
-export const ports: NetworkResource<Port> = {
+export const ports: NetworkResource<Port, typeof attributes> = {
   singular: "port",
   path: "ports",
   quota: 500,
+  attributes,
   table: (tables) => tables.ports,
   notFound: neutron.portNotFound,
+  // whoever has the network sees all that is plugged into it
+  isPublic: (tables, port, scope) => {
+    const network = tables.networks.get(port.networkId);
+    return network !== undefined && owns(scope, network.projectId);
+  },
+  networkOf: (tables, of) => {
+    const id = "networkId" in of ? of.networkId : (of as { network_id?: string }).network_id;
+    return tables.networks.get(id ?? "");
+  },
 
   view: (_tables, port) => ({
     id: port.id,
@@ -71,59 +95,71 @@ export const ports: NetworkResource<Port> = {
     allowed_address_pairs: port.allowedAddressPairs,
     extra_dhcp_opts: port.extraDhcpOpts,
     security_groups: port.securityGroupIds,
-    "binding:vnic_type": "normal",
+    "binding:vnic_type": port.vnicType ?? "normal",
     port_security_enabled: port.portSecurityEnabled,
+    ...(port.numaAffinityPolicy ? { numa_affinity_policy: port.numaAffinityPolicy } : {}),
+    ...(port.deviceProfile ? { device_profile: port.deviceProfile } : {}),
     ...commonView(port),
   }),
 
-  create(tables, scope, input) {
-    const body = parseBody(createBody, input);
-    const network = tables.networks.get(body.network_id);
-    if (network === undefined || !(owns(scope, network.projectId) || network.shared)) {
-      throw neutron.networkNotFound(body.network_id);
+  adminView: (_tables, port) => {
+    const plugged = port.deviceOwner.startsWith("compute:") || port.deviceOwner.startsWith("network:router");
+    const host = port.hostId ?? (plugged ? hostname() : "");
+    return {
+      "binding:host_id": host,
+      "binding:profile": port.bindingProfile ?? {},
+      "binding:vif_type": host === "" ? "unbound" : "bridge",
+      "binding:vif_details": host === "" ? {} : { connectivity: "l2", port_filter: port.portSecurityEnabled },
+    };
+  },
+  hidden: (tables, view) => ({ "binding:host_id": tables.ports.get(String(view.id))?.hostId ?? "" }),
+
+  create(tables, scope, body) {
+    const id = body.network_id ?? "";
+    const network = tables.networks.get(id);
+    if (network === undefined) throw neutron.networkNotFound(id);
+    if (!owns(scope, network.projectId) && !isSharedNetwork(tables, network, scope)) {
+      if (!network.external) throw neutron.networkNotFound(id);
+      throw neutron.forbidden(`Tenant ${scope.project?.id} not allowed to create port on this network`);
     }
-    if (body.mac_address !== undefined && tables.ports.find((port) => port.mac === body.mac_address) !== undefined) {
-      throw neutron.macInUse(network.id, body.mac_address);
-    }
+    demandFreeMac(tables, network.id, body.mac_address);
     const base = newRecord(scope, body);
     const macAddress = body.mac_address ?? newMac(tables);
-    const portSecurityEnabled = body.port_security_enabled ?? network.portSecurityEnabled;
+    const owner = body.device_owner ?? "";
+    const portSecurityEnabled =
+      body.port_security_enabled ?? (owner.startsWith("network:") ? false : network.portSecurityEnabled);
     return {
       ...base,
       revision: 1,
+      tags: body.tags ?? [],
       networkId: network.id,
       mac: macAddress,
       adminStateUp: body.admin_state_up ?? true,
       status: "DOWN",
       deviceId: body.device_id ?? "",
-      deviceOwner: body.device_owner ?? "",
+      deviceOwner: owner,
       fixedIps: allocateFixedIps(tables, network.id, body.fixed_ips),
-      securityGroupIds: groupsFor(
-        tables,
-        scope,
-        base.projectId,
-        body.security_groups ?? undefined,
-        portSecurityEnabled,
-      ),
+      securityGroupIds: groupsFor(tables, scope, base.projectId, body.security_groups, portSecurityEnabled),
       portSecurityEnabled,
-      allowedAddressPairs: pairsFor(body.allowed_address_pairs, macAddress),
-      extraDhcpOpts: body.extra_dhcp_opts ?? [],
+      allowedAddressPairs: pairsFor(body.allowed_address_pairs, macAddress, portSecurityEnabled),
+      extraDhcpOpts: mergeDhcpOptions([], body.extra_dhcp_opts ?? []),
+      ...bindingOf(body),
     };
   },
 
-  update(tables, scope, port, input) {
-    const body = parseBody(updateBody, input);
+  update(tables, scope, port, body) {
     const portSecurityEnabled = body.port_security_enabled ?? port.portSecurityEnabled;
-    const wanted = body.security_groups === null ? [] : body.security_groups;
+    const wanted = body.security_groups;
     if (!portSecurityEnabled && (wanted ?? port.securityGroupIds).length > 0) {
-      throw neutron.badRequest(
-        "Port security must be enabled and port must have an IP address in order to use security groups.",
-      );
+      throw wanted === undefined ? neutron.groupsOnPort() : neutron.groupsNeedSecurity();
     }
+    const kept = !portSecurityEnabled && body.allowed_address_pairs === undefined ? [] : port.allowedAddressPairs;
+    if (body.mac_address !== port.mac) demandFreeMac(tables, port.networkId, body.mac_address);
     return revised(port, {
       name: body.name ?? port.name,
       description: body.description ?? port.description,
       adminStateUp: body.admin_state_up ?? port.adminStateUp,
+      mac: body.mac_address ?? port.mac,
       fixedIps:
         body.fixed_ips === undefined
           ? port.fixedIps
@@ -131,12 +167,13 @@ export const ports: NetworkResource<Port> = {
       securityGroupIds: wanted === undefined ? port.securityGroupIds : checkGroups(tables, scope, wanted),
       allowedAddressPairs:
         body.allowed_address_pairs === undefined
-          ? port.allowedAddressPairs
-          : pairsFor(body.allowed_address_pairs, port.mac),
-      extraDhcpOpts: body.extra_dhcp_opts ?? port.extraDhcpOpts,
+          ? kept
+          : pairsFor(body.allowed_address_pairs, port.mac, portSecurityEnabled),
+      extraDhcpOpts: mergeDhcpOptions(port.extraDhcpOpts, body.extra_dhcp_opts ?? []),
       portSecurityEnabled,
       deviceId: body.device_id ?? port.deviceId,
       deviceOwner: body.device_owner ?? port.deviceOwner,
+      ...bindingOf(body),
     });
   },
 
@@ -154,6 +191,23 @@ export const ports: NetworkResource<Port> = {
   },
 };
 
+function demandFreeMac(tables: NetworkTables, networkId: string, wanted: string | null | undefined): void {
+  if (wanted === undefined || wanted === null) return;
+  const same = (port: Port) => port.networkId === networkId && port.mac.toLowerCase() === wanted.toLowerCase();
+  if (tables.ports.find(same) !== undefined) throw neutron.macInUse(networkId, wanted);
+}
+
+function bindingOf(body: Values<typeof attributes>): Partial<Port> {
+  const [vnicType, hostId, profile] = [body["binding:vnic_type"], body["binding:host_id"], body["binding:profile"]];
+  return {
+    ...(vnicType === undefined ? {} : { vnicType }),
+    ...(hostId === undefined ? {} : { hostId }),
+    ...(profile === undefined ? {} : { bindingProfile: profile ?? {} }),
+    ...(body.numa_affinity_policy === undefined ? {} : { numaAffinityPolicy: body.numa_affinity_policy }),
+    ...(body.device_profile === undefined ? {} : { deviceProfile: body.device_profile }),
+  };
+}
+
 function demandInNoTrunk(tables: NetworkTables, id: string): void {
   for (const trunk of tables.trunks.list()) {
     if (trunk.portId === id) throw neutron.portInUseByTrunk(id, trunk.id, "parent");
@@ -164,6 +218,7 @@ function demandInNoTrunk(tables: NetworkTables, id: string): void {
 /** Deletes a port; a floating IP that leads to it is taken off first. */
 export function removePort(tables: NetworkTables, port: Port): void {
   releaseFloatingIps(tables, port.id);
+  removeForwardingsTo(tables, port.id);
   tables.ports.delete(port.id);
 }
 
@@ -176,18 +231,10 @@ function groupsFor(
 ): string[] {
   if (!portSecurity) {
     if (wanted === undefined || wanted.length === 0) return [];
-    throw neutron.badRequest(
-      "Port security must be enabled and port must have an IP address in order to use security groups.",
-    );
+    throw neutron.groupsNeedSecurity();
   }
   if (wanted !== undefined) return checkGroups(tables, scope, wanted);
-  return projectId === "" || (isAdmin(scope) && projectId !== scope.project?.id)
-    ? []
-    : [defaultGroup(tables, projectId).id];
-}
-
-function pairsFor(pairs: z.infer<typeof pair>[] | undefined, portMac: string): Port["allowedAddressPairs"] {
-  return (pairs ?? []).map((item) => ({ ip_address: item.ip_address, mac_address: item.mac_address ?? portMac }));
+  return projectId === "" ? [] : [defaultGroup(tables, projectId).id];
 }
 
 /** Plugs a port into a server, as Nova asks for it; 409 when another device has it. */

@@ -20,6 +20,18 @@ export interface Network extends NetworkRecord {
   /** Bytes. */
   mtu: number;
   portSecurityEnabled: boolean;
+  /** What an administrator sees of how it is carried; networks of earlier versions have none. */
+  provider?: ProviderSegment;
+  zoneHints?: string[];
+  /** The network that an auto-allocated topology leads out by. */
+  isDefault?: boolean;
+}
+
+/** Neutron's `provider:` attributes. */
+export interface ProviderSegment {
+  type: "flat" | "vxlan" | "local";
+  physicalNetwork: string | null;
+  segmentationId: number | null;
 }
 
 export interface AllocationPool {
@@ -35,6 +47,62 @@ export interface Subnet extends NetworkRecord {
   allocationPools: AllocationPool[];
   dnsNameservers: string[];
   hostRoutes: { destination: string; nexthop: string }[];
+  /** The pool that its range was taken from. */
+  poolId?: string | null;
+  serviceTypes?: string[];
+}
+
+/** Ranges that subnets are cut from. */
+export interface SubnetPool extends NetworkRecord {
+  prefixes: string[];
+  minPrefixLength: number;
+  maxPrefixLength: number;
+  defaultPrefixLength: number;
+  /** Addresses a project; null = as many as there are. */
+  defaultQuota: number | null;
+  shared: boolean;
+  isDefault: boolean;
+  addressScopeId: string | null;
+}
+
+/** Within a scope no two pools hold the same address. */
+interface AddressScope extends NetworkRecord {
+  shared: boolean;
+  ipVersion: 4 | 6;
+}
+
+/** Ranges that security group rules name together. */
+interface AddressGroup extends NetworkRecord {
+  addresses: string[];
+}
+
+/** Lets another project use something. */
+export interface RbacPolicy extends NetworkRecord {
+  objectType: RbacType;
+  objectId: string;
+  action: "access_as_shared" | "access_as_external";
+  /** A project, or `*` for all. */
+  target: string;
+}
+
+export type RbacType = "network" | "subnetpool" | "address_scope" | "address_group" | "security_group";
+
+/** A port of a floating IP that leads to a port of a guest. */
+export interface PortForwarding extends NetworkRecord {
+  floatingIpId: string;
+  /** As it was given: a name. */
+  protocol: string;
+  externalPort: number;
+  internalPortId: string;
+  internalIp: string;
+  internalPort: number;
+}
+
+/** What a project's quota was changed to. */
+interface NetworkQuota {
+  /** The project. */
+  id: string;
+  limits: Record<string, number>;
 }
 
 export interface FixedIp {
@@ -54,6 +122,12 @@ export interface Port extends NetworkRecord {
   portSecurityEnabled: boolean;
   allowedAddressPairs: { ip_address: string; mac_address: string }[];
   extraDhcpOpts: { opt_name: string; opt_value: string; ip_version?: number | undefined }[];
+  vnicType?: string;
+  /** What Nova, or an administrator, says of the host. */
+  hostId?: string;
+  bindingProfile?: Record<string, unknown>;
+  numaAffinityPolicy?: string | null;
+  deviceProfile?: string | null;
 }
 
 export interface RouterGateway {
@@ -66,6 +140,7 @@ export interface Router extends NetworkRecord {
   adminStateUp: boolean;
   gateway: RouterGateway | null;
   routes: { destination: string; nexthop: string }[];
+  zoneHints?: string[];
 }
 
 export interface SecurityGroup extends NetworkRecord {
@@ -81,6 +156,7 @@ export interface SecurityGroupRule extends NetworkRecord {
   portRangeMax: number | null;
   remoteIpPrefix: string | null;
   remoteGroupId: string | null;
+  remoteAddressGroupId?: string | null;
 }
 
 export interface FloatingIp extends NetworkRecord {
@@ -117,6 +193,12 @@ export interface NetworkTables {
   securityGroupRules: Collection<SecurityGroupRule>;
   floatingIps: Collection<FloatingIp>;
   trunks: Collection<Trunk>;
+  subnetPools: Collection<SubnetPool>;
+  addressScopes: Collection<AddressScope>;
+  addressGroups: Collection<AddressGroup>;
+  rbacPolicies: Collection<RbacPolicy>;
+  portForwardings: Collection<PortForwarding>;
+  quotas: Collection<NetworkQuota>;
 }
 
 export function networkTables(store: Store): NetworkTables {
@@ -129,6 +211,12 @@ export function networkTables(store: Store): NetworkTables {
     securityGroupRules: store.collection("security-group-rule"),
     floatingIps: store.collection("floating-ip"),
     trunks: store.collection("trunk"),
+    subnetPools: store.collection("subnet-pool"),
+    addressScopes: store.collection("address-scope"),
+    addressGroups: store.collection("address-group"),
+    rbacPolicies: store.collection("rbac-policy"),
+    portForwardings: store.collection("port-forwarding"),
+    quotas: store.collection("network-quota"),
   };
 }
 

@@ -1,46 +1,58 @@
 import { randomUUID } from "node:crypto";
 import { isoSeconds } from "../http/time.ts";
-import { isAdmin, owns, type Scope } from "../identity/scope.ts";
+import { owns, type Scope } from "../identity/scope.ts";
 import { projectOf } from "../identity/tokens.ts";
 import type { Collection } from "../store/store.ts";
+import type { Attributes, Values } from "./attributes.ts";
 import { neutron } from "./errors.ts";
-import type { NetworkRecord, NetworkTables } from "./records.ts";
+import type { View } from "./filters.ts";
+import type { Network, NetworkRecord, NetworkTables } from "./records.ts";
 
 /** One kind of Neutron resource: its names, and what creating, showing, changing and deleting one means. All of it synchronous. */
-export interface NetworkResource<T extends NetworkRecord> {
-  /** JSON key of one, e.g. `security_group`; the key of many adds an s. */
+export interface NetworkResource<T extends NetworkRecord, A extends Attributes = Attributes> {
+  /** JSON key of one, e.g. `security_group`. */
   readonly singular: string;
+  /** JSON key of many; the singular with an s unless told. */
+  readonly plural?: string;
   /** Path below `/v2.0`, e.g. `security-groups`. */
   readonly path: string;
-  /** How many a project may have. */
-  readonly quota: number;
+  /** How many a project may have; absent: Neutron counts no such thing. */
+  readonly quota?: number;
+  readonly attributes: A;
   table(tables: NetworkTables): Collection<T>;
   notFound(id: string): Error;
   /** Whether a stranger may see it (shared and external networks); owners and admins always do. */
-  isPublic?(tables: NetworkTables, record: T): boolean;
-  view(tables: NetworkTables, record: T): Record<string, unknown>;
-  create(tables: NetworkTables, scope: Scope, input: unknown): T;
+  isPublic?(tables: NetworkTables, record: T, scope: Scope): boolean;
+  view(tables: NetworkTables, record: T): View;
+  /** What only administrators are shown besides. */
+  adminView?(tables: NetworkTables, record: T): View;
+  /** Values that are not shown and yet filter. */
+  hidden?(tables: NetworkTables, view: View): View;
+  /** The network that a body or record lies in: its owner may do more there. */
+  networkOf?(tables: NetworkTables, of: { network_id?: string | undefined } | T): Network | undefined;
+  create(tables: NetworkTables, scope: Scope, body: Values<A>): T;
   /** Absent where the API has no PUT. */
-  update?(tables: NetworkTables, scope: Scope, record: T, input: unknown): T;
+  update?(tables: NetworkTables, scope: Scope, record: T, body: Values<A>): T;
   remove(tables: NetworkTables, record: T): void;
   /** Called before a project's first list or create; makes what a project always has (its default group). */
   prepare?(tables: NetworkTables, scope: Scope): void;
 }
 
-/** The common part of a new record. Admins may create for another project. */
+export const pluralOf = ({ singular, plural }: Pick<NetworkResource<NetworkRecord>, "singular" | "plural">): string =>
+  plural ?? `${singular}s`;
+
+/** The common part of a new record. Whose it may be, the attributes were read for. */
 export function newRecord(
   scope: Scope,
-  input: {
+  body: {
     name?: string | undefined;
     description?: string | undefined;
     tenant_id?: string | undefined;
     project_id?: string | undefined;
   },
 ): NetworkRecord {
-  const own = projectOf(scope).id;
-  const projectId = input.project_id ?? input.tenant_id ?? own;
-  if (projectId !== own && !isAdmin(scope)) throw neutron.notAuthorized("create_for_other_project");
-  return { ...newInternalRecord(projectId), name: input.name ?? "", description: input.description ?? "" };
+  const projectId = body.project_id ?? body.tenant_id ?? projectOf(scope).id;
+  return { ...newInternalRecord(projectId), name: body.name ?? "", description: body.description ?? "" };
 }
 
 /** The common part of a record that Neutron makes for itself. */
@@ -67,7 +79,7 @@ export function revised<T extends NetworkRecord>(record: T, change: Partial<T> =
 export function commonView(record: NetworkRecord): Record<string, unknown> {
   return {
     description: record.description,
-    tags: record.tags,
+    tags: record.tags.toSorted(),
     created_at: record.createdAt,
     updated_at: record.updatedAt,
     revision_number: record.revision,
@@ -77,8 +89,8 @@ export function commonView(record: NetworkRecord): Record<string, unknown> {
 }
 
 /** The record if the scope may see it, else the resource's 404. */
-export function visibleRecord<T extends NetworkRecord>(
-  resource: NetworkResource<T>,
+export function visibleRecord<T extends NetworkRecord, A extends Attributes>(
+  resource: NetworkResource<T, A>,
   tables: NetworkTables,
   scope: Scope,
   id: string,
@@ -88,18 +100,18 @@ export function visibleRecord<T extends NetworkRecord>(
   return record;
 }
 
-export function isVisible<T extends NetworkRecord>(
-  resource: NetworkResource<T>,
+export function isVisible<T extends NetworkRecord, A extends Attributes>(
+  resource: NetworkResource<T, A>,
   tables: NetworkTables,
   scope: Scope,
   record: T,
 ): boolean {
-  return owns(scope, record.projectId) || resource.isPublic?.(tables, record) === true;
+  return owns(scope, record.projectId) || resource.isPublic?.(tables, record, scope) === true;
 }
 
 /** The record if the scope may change it; what is only visible is refused with 403, the rest with 404. */
-export function ownRecord<T extends NetworkRecord>(
-  resource: NetworkResource<T>,
+export function ownRecord<T extends NetworkRecord, A extends Attributes>(
+  resource: NetworkResource<T, A>,
   tables: NetworkTables,
   scope: Scope,
   id: string,

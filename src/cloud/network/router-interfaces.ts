@@ -1,5 +1,3 @@
-import { z } from "zod";
-import { parseBody } from "../http/body.ts";
 import { owns, type Scope } from "../identity/scope.ts";
 import { allocateFixedIps, newMac } from "./addresses.ts";
 import { neutron } from "./errors.ts";
@@ -7,19 +5,28 @@ import { contains, overlaps, parseCidr } from "./ipv4.ts";
 import { deviceOwner, type NetworkTables, type Port, type Router, type Subnet } from "./records.ts";
 import { newInternalRecord, revised } from "./resource.ts";
 import { interfacesOf } from "./routers.ts";
+import { isObject, uuid } from "./validators.ts";
 
-const body = z.strictObject({ subnet_id: z.string().optional(), port_id: z.string().optional() });
+/** What names an interface: keys that Neutron does not know are none. @throws ApiError 400 */
+function readInterface(input: unknown): { subnet_id?: string; port_id?: string } {
+  const given = isObject(input) ? input : {};
+  const names = (["subnet_id", "port_id"] as const).filter((name) => given[name] !== undefined && given[name] !== null);
+  if (names.length === 0) throw neutron.badRouterRequest("Either subnet_id or port_id must be specified");
+  for (const name of names) {
+    const fault = uuid(given[name]);
+    if (fault !== undefined) throw neutron.badRouterRequest(fault);
+  }
+  return Object.fromEntries(names.map((name) => [name, given[name]]));
+}
 
 /** `PUT /v2.0/routers/{id}/add_router_interface`: by subnet (takes its gateway address) or by a port that exists. */
 export function addRouterInterface(tables: NetworkTables, scope: Scope, router: Router, input: unknown): unknown {
-  const wanted = parseBody(body, input);
+  const wanted = readInterface(input);
   if (wanted.port_id !== undefined && wanted.subnet_id !== undefined) {
     throw neutron.badRouterRequest("Cannot specify both subnet-id and port-id");
   }
   if (wanted.port_id !== undefined) return addByPort(tables, scope, router, wanted.port_id);
-  if (wanted.subnet_id === undefined) throw neutron.badRouterRequest("Either subnet_id or port_id must be specified");
-
-  const subnet = ownSubnet(tables, scope, wanted.subnet_id);
+  const subnet = ownSubnet(tables, scope, wanted.subnet_id ?? "");
   if (subnet.gatewayIp === null) {
     throw neutron.badRouterRequest(`Subnet for router interface must have a gateway IP`);
   }
@@ -64,7 +71,10 @@ function addByPort(tables: NetworkTables, scope: Scope, router: Router, portId: 
 
 /** `PUT /v2.0/routers/{id}/remove_router_interface`; refused while a floating IP needs the interface. */
 export function removeRouterInterface(tables: NetworkTables, _scope: Scope, router: Router, input: unknown): unknown {
-  const wanted = parseBody(body, input);
+  const wanted = readInterface(input);
+  if (wanted.subnet_id !== undefined && tables.subnets.get(wanted.subnet_id) === undefined) {
+    throw neutron.subnetNotFound(wanted.subnet_id);
+  }
   const legs = interfacesOf(tables, router.id);
   const port = legs.find((leg) =>
     wanted.port_id === undefined
@@ -80,20 +90,29 @@ export function removeRouterInterface(tables: NetworkTables, _scope: Scope, rout
   if (wanted.subnet_id !== undefined && wanted.subnet_id !== subnetId) {
     throw neutron.noInterfaceOnSubnet(router.id, wanted.subnet_id);
   }
-  const needed = tables.floatingIps.find(
-    (floating) =>
-      floating.routerId === router.id &&
-      tables.ports
-        .get(floating.portId ?? "")
-        ?.fixedIps.some((ip) => ip.subnetId === subnetId && ip.ipAddress === floating.fixedIp) === true,
-  );
-  if (needed !== undefined) throw neutron.interfaceInUse(router.id, subnetId);
+  if (leadsInto(tables, router, subnetId)) throw neutron.interfaceInUse(router.id, subnetId);
   const range = parseCidr(tables.subnets.get(subnetId)?.cidr ?? "");
   if (range !== undefined && router.routes.some(({ nexthop }) => contains(range, nexthop))) {
     throw neutron.interfaceInUseByRoute(router.id, subnetId);
   }
   tables.ports.delete(port.id);
   return interfaceView(router, port, subnetId);
+}
+
+/** Whether a floating IP of the router, or a port of one, leads to an address of the subnet. */
+function leadsInto(tables: NetworkTables, router: Router, subnetId: string): boolean {
+  const isInside = (portId: string | null, address: string | null) =>
+    tables.ports.get(portId ?? "")?.fixedIps.some((ip) => ip.subnetId === subnetId && ip.ipAddress === address) ===
+    true;
+  return tables.floatingIps
+    .list((floating) => floating.routerId === router.id)
+    .some(
+      (floating) =>
+        isInside(floating.portId, floating.fixedIp) ||
+        tables.portForwardings
+          .list(({ floatingIpId }) => floatingIpId === floating.id)
+          .some(({ internalPortId, internalIp }) => isInside(internalPortId, internalIp)),
+    );
 }
 
 function ownSubnet(tables: NetworkTables, scope: Scope, id: string): Subnet {
@@ -123,7 +142,6 @@ function interfaceView(router: Router, port: Port, subnetId: string): unknown {
   return {
     id: router.id,
     tenant_id: router.projectId,
-    project_id: router.projectId,
     port_id: port.id,
     network_id: port.networkId,
     subnet_id: subnetId,

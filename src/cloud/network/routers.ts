@@ -1,45 +1,65 @@
-import { z } from "zod";
-import { booleanLike, parseBody } from "../http/body.ts";
-import { allocateFixedIps, newMac } from "./addresses.ts";
+import { ApiError } from "../http/api-error.ts";
+import { allocateFixedIps, type FixedIpRequest, newMac } from "./addresses.ts";
+import { attribute, standardAttributes } from "./attributes.ts";
 import { neutron } from "./errors.ts";
 import { contains, parseCidr } from "./ipv4.ts";
 import { deviceOwner, type NetworkTables, type Port, type Router, type RouterGateway } from "./records.ts";
 import { commonView, type NetworkResource, newInternalRecord, newRecord, revised } from "./resource.ts";
+import {
+  boolean,
+  dictOf,
+  fixedIps,
+  hostRoutes,
+  isObject,
+  listOf,
+  nullToList,
+  text,
+  toBoolean,
+  uuid,
+} from "./validators.ts";
+import { demandZones, zone } from "./zones.ts";
 
-const gatewayInfo = z.strictObject({
-  network_id: z.string(),
-  enable_snat: booleanLike.optional(),
-  external_fixed_ips: z
-    .array(z.strictObject({ subnet_id: z.string().optional(), ip_address: z.string().optional() }))
-    .optional(),
+/** `external_gateway_info` as it is sent; an empty object clears the gateway, as null does. */
+interface GatewayRequest {
+  network_id?: string;
+  enable_snat?: boolean;
+  external_fixed_ips?: FixedIpRequest[];
+}
+
+const gatewayInfo = dictOf({
+  network_id: { required: true, validate: uuid },
+  enable_snat: { convert: toBoolean, validate: boolean },
+  external_fixed_ips: { validate: fixedIps },
 });
-const fields = {
-  name: z.string().max(255).optional(),
-  description: z.string().max(255).optional(),
-  admin_state_up: booleanLike.optional(),
-  // an empty object clears the gateway, as null does
-  external_gateway_info: z
-    .union([gatewayInfo, z.strictObject({}).transform(() => null)])
-    .nullable()
-    .optional(),
-  routes: z
-    .array(z.strictObject({ destination: z.string(), nexthop: z.string() }))
-    .max(30)
-    .optional(),
+
+const mostRoutes = 30;
+
+const attributes = {
+  ...standardAttributes,
+  name: attribute<string>("cufs", { validate: text(255) }),
+  admin_state_up: attribute<boolean>("cufs", { convert: toBoolean }),
+  status: attribute<string>("s"),
+  external_gateway_info: attribute<GatewayRequest | null>("cu", {
+    validate: (value) =>
+      value === null || (isObject(value) && Object.keys(value).length === 0) ? undefined : gatewayInfo(value),
+    privilege: "anyone",
+    parts: { network_id: "anyone", enable_snat: "admin", external_fixed_ips: "admin" },
+    default: null,
+  }),
+  routes: attribute<Router["routes"]>("u", { convert: nullToList, validate: hostRoutes }),
+  distributed: attribute<boolean>("cu", { convert: toBoolean, privilege: "admin" }),
+  ha: attribute<boolean>("cu", { convert: toBoolean, privilege: "admin" }),
+  flavor_id: attribute<string>("cs"),
+  availability_zones: attribute<string[]>(""),
+  availability_zone_hints: attribute<string[]>("c", { validate: listOf(text(255)) }),
 };
-const createBody = z.strictObject({
-  ...fields,
-  tenant_id: z.string().optional(),
-  project_id: z.string().optional(),
-  availability_zone_hints: z.array(z.string()).optional(),
-});
-const updateBody = z.strictObject(fields);
 
 /** `/v2.0/routers` */
-export const routers: NetworkResource<Router> = {
+export const routers: NetworkResource<Router, typeof attributes> = {
   singular: "router",
   path: "routers",
   quota: 10,
+  attributes,
   table: (tables) => tables.routers,
   notFound: neutron.routerNotFound,
 
@@ -49,26 +69,30 @@ export const routers: NetworkResource<Router> = {
     admin_state_up: router.adminStateUp,
     status: "ACTIVE",
     external_gateway_info: gatewayView(tables, router.gateway),
-    availability_zones: ["nova"],
-    availability_zone_hints: [],
+    availability_zones: router.gateway === null && interfacesOf(tables, router.id).length === 0 ? [] : [zone],
+    availability_zone_hints: router.zoneHints ?? [],
     routes: router.routes,
     flavor_id: null,
     ...commonView(router),
   }),
 
-  create(tables, scope, input) {
-    const body = parseBody(createBody, input);
-    const router = {
+  adminView: () => ({ distributed: false, ha: false }),
+
+  create(tables, scope, body) {
+    demandPlain(body);
+    const router: Router = {
       ...newRecord(scope, body),
+      revision: 1,
       adminStateUp: body.admin_state_up ?? true,
       gateway: null,
-      routes: body.routes ?? [],
+      routes: [],
+      zoneHints: demandZones(body.availability_zone_hints),
     };
     return { ...router, gateway: plugGateway(tables, router.id, body.external_gateway_info ?? null) };
   },
 
-  update(tables, _scope, router, input) {
-    const body = parseBody(updateBody, input);
+  update(tables, _scope, router, body) {
+    demandPlain(body);
     const wanted = body.external_gateway_info;
     if (body.routes !== undefined) demandReachable(tables, router, body.routes);
     return revised(router, {
@@ -81,11 +105,36 @@ export const routers: NetworkResource<Router> = {
   },
 
   remove(tables, router) {
-    if (interfacesOf(tables, router.id).length > 0) throw neutron.routerInUse(router.id);
-    if (router.gateway !== null) tables.ports.delete(router.gateway.portId);
+    const legs = interfacesOf(tables, router.id);
+    if (legs.length > 0) {
+      throw neutron.routerInUse(
+        router.id,
+        legs.map((leg) => leg.id),
+      );
+    }
+    if (router.gateway !== null) {
+      demandNoFloatingIps(tables, router, router.gateway);
+      tables.ports.delete(router.gateway.portId);
+    }
     tables.routers.delete(router.id);
   },
 };
+
+/** One machine has no routers of several hosts, and there is no flavor of them. */
+function demandPlain(body: {
+  distributed?: boolean | undefined;
+  ha?: boolean | undefined;
+  flavor_id?: string | undefined;
+}) {
+  if (body.flavor_id) throw new ApiError(404, `Flavor ${body.flavor_id} could not be found.`, "FlavorNotFound");
+  if (body.distributed)
+    throw neutron.bad("router", "Cannot create a distributed router: no agent of this cloud has them");
+  if (body.ha)
+    throw neutron.tooMany(
+      "Not enough l3 agents available to ensure HA. Minimum required 2, available 1.",
+      "HANotEnoughAvailableAgents",
+    );
+}
 
 /** The router's legs in tenant networks. */
 export function interfacesOf(tables: NetworkTables, routerId: string): Port[] {
@@ -93,7 +142,11 @@ export function interfacesOf(tables: NetworkTables, routerId: string): Port[] {
 }
 
 /** A next hop is a neighbour in one of the router's networks, and not the router itself. */
-function demandReachable(tables: NetworkTables, router: Router, routes: Router["routes"]): void {
+export function demandReachable(tables: NetworkTables, router: Router, routes: Router["routes"]): void {
+  if (routes.length > mostRoutes) {
+    const words = `Unable to complete operation for ${router.id}. The number of routes exceeds the maximum ${mostRoutes}.`;
+    throw neutron.tooMany(words, "RoutesExhausted");
+  }
   const legs = tables.ports.list((port) => port.deviceId === router.id).flatMap((port) => port.fixedIps);
   const ranges = legs.flatMap((ip) => parseCidr(tables.subnets.get(ip.subnetId)?.cidr ?? "") ?? []);
   for (const { nexthop } of routes) {
@@ -121,12 +174,8 @@ function gatewayView(tables: NetworkTables, gateway: RouterGateway | null): unkn
   };
 }
 
-function plugGateway(
-  tables: NetworkTables,
-  routerId: string,
-  wanted: z.infer<typeof gatewayInfo> | null,
-): RouterGateway | null {
-  if (wanted === null) return null;
+function plugGateway(tables: NetworkTables, routerId: string, wanted: GatewayRequest | null): RouterGateway | null {
+  if (wanted?.network_id === undefined) return null;
   const network = tables.networks.get(wanted.network_id);
   if (network === undefined) throw neutron.networkNotFound(wanted.network_id);
   if (!network.external) throw neutron.badRouterRequest(`Network ${network.id} is not an external network`);
@@ -134,27 +183,21 @@ function plugGateway(
   return { networkId: network.id, enableSnat: wanted.enable_snat ?? true, portId: port.id };
 }
 
-function changeGateway(
-  tables: NetworkTables,
-  router: Router,
-  wanted: z.infer<typeof gatewayInfo> | null,
-): RouterGateway | null {
+function changeGateway(tables: NetworkTables, router: Router, wanted: GatewayRequest | null): RouterGateway | null {
   const old = router.gateway;
-  if (
-    old !== null &&
-    wanted !== null &&
-    old.networkId === wanted.network_id &&
-    wanted.external_fixed_ips === undefined
-  ) {
-    return { ...old, enableSnat: wanted.enable_snat ?? old.enableSnat };
+  if (old !== null && old.networkId === wanted?.network_id && wanted.external_fixed_ips === undefined) {
+    return { ...old, enableSnat: wanted.enable_snat ?? true };
   }
   if (old !== null) {
-    const needed = tables.floatingIps.find((ip) => ip.routerId === router.id && ip.networkId === old.networkId);
-    if (needed !== undefined && wanted?.network_id !== old.networkId)
-      throw neutron.gatewayInUse(router.id, old.networkId);
+    if (wanted?.network_id !== old.networkId) demandNoFloatingIps(tables, router, old);
     tables.ports.delete(old.portId);
   }
   return plugGateway(tables, router.id, wanted);
+}
+
+function demandNoFloatingIps(tables: NetworkTables, router: Router, { networkId }: RouterGateway): void {
+  const needed = tables.floatingIps.find((ip) => ip.routerId === router.id && ip.networkId === networkId);
+  if (needed !== undefined) throw neutron.gatewayInUse(router.id, networkId);
 }
 
 /** A port that Neutron makes for itself on the external network: no tenant sees it, it only holds an address. */
@@ -163,7 +206,7 @@ export function externalPort(
   networkId: string,
   deviceId: string,
   owner: string,
-  fixedIps?: { subnet_id?: string | undefined; ip_address?: string | undefined }[],
+  wanted?: FixedIpRequest[],
 ): Port {
   return tables.ports.put({
     ...newInternalRecord(""),
@@ -173,7 +216,7 @@ export function externalPort(
     status: "ACTIVE",
     deviceId,
     deviceOwner: owner,
-    fixedIps: allocateFixedIps(tables, networkId, fixedIps),
+    fixedIps: allocateFixedIps(tables, networkId, wanted),
     securityGroupIds: [],
     portSecurityEnabled: false,
     allowedAddressPairs: [],

@@ -1,89 +1,104 @@
-import { z } from "zod";
-import { parseBody } from "../http/body.ts";
+import { ApiError } from "../http/api-error.ts";
 import { owns } from "../identity/scope.ts";
+import { attribute, standardAttributes } from "./attributes.ts";
 import { neutron } from "./errors.ts";
 import { normalizeCidr } from "./ipv4.ts";
+import { protocolNumber, takesPorts, toProtocol } from "./protocols.ts";
+import { pythonRepr, pythonText } from "./python-text.ts";
 import type { SecurityGroupRule } from "./records.ts";
 import { commonView, type NetworkResource, newRecord } from "./resource.ts";
+import { isGranted } from "./sharing.ts";
+import { isCidr, oneOf, text } from "./validators.ts";
 
-/** Names that Neutron takes besides numbers 0–255. */
-const protocols = new Set([
-  "ah",
-  "dccp",
-  "egp",
-  "esp",
-  "gre",
-  "icmp",
-  "icmpv6",
-  "igmp",
-  "ipip",
-  "ipv6-icmp",
-  "ospf",
-  "pgm",
-  "rsvp",
-  "sctp",
-  "tcp",
-  "udp",
-  "udplite",
-  "vrrp",
-]);
-const protocol = z
-  .union([z.string(), z.number()])
-  .nullable()
-  .transform((value) => (value === null || value === "" || value === "any" ? null : String(value).toLowerCase()))
-  .refine((value) => value === null || protocols.has(value) || (/^\d+$/.test(value) && Number(value) <= 255), {
-    message: "Security group rule protocol is not supported. Only protocol names and integer [0 to 255] are.",
-  });
-const portNumber = z.coerce.number().int().min(0).max(65_535).nullable();
+const etherTypes = ["IPv4", "IPv6"];
 
-const createBody = z.strictObject({
-  security_group_id: z.string(),
-  direction: z.enum(["ingress", "egress"]),
-  ethertype: z
-    .string()
-    .default("IPv4")
-    .transform((text) => (text.toLowerCase() === "ipv6" ? "IPv6" : text.toLowerCase() === "ipv4" ? "IPv4" : text))
-    .pipe(z.enum(["IPv4", "IPv6"])),
-  protocol: protocol.optional(),
-  port_range_min: portNumber.optional(),
-  port_range_max: portNumber.optional(),
-  remote_ip_prefix: z.string().nullable().optional(),
-  remote_group_id: z.string().nullable().optional(),
-  remote_address_group_id: z.null().optional(),
-  description: z.string().max(255).optional(),
-  tenant_id: z.string().optional(),
-  project_id: z.string().optional(),
-});
+function toEtherType(value: unknown): unknown {
+  const found = etherTypes.find((name) => name.toLowerCase() === pythonText(value).toLowerCase());
+  if (found !== undefined) return found;
+  const words = `Security group rule for ethertype '${pythonText(value)}' not supported. Allowed values are ${pythonRepr(etherTypes)}.`;
+  throw new ApiError(400, words, "SecurityGroupRuleInvalidEtherType");
+}
+
+function toPortValue(value: unknown): unknown {
+  if (value === null) return null;
+  const number = typeof value === "boolean" ? Number.NaN : Number(value);
+  if (Number.isInteger(number) && number >= 0 && number <= 65_535 && pythonText(value).trim() !== "") return number;
+  throw neutron.invalidPort(value);
+}
+
+/** A lone address gets its length; what has host bits stays as it was sent: clients compare it with what they asked for. */
+function toPrefix(value: unknown): unknown {
+  if (value === null || value === "") return null;
+  const address = pythonText(value);
+  const full = address.includes("/") ? address : `${address}/${address.includes(":") ? 128 : 32}`;
+  if (isCidr(full)) return full;
+  throw new ApiError(400, `Invalid CIDR ${address} given as IP prefix.`, "InvalidCIDR");
+}
+
+const attributes = {
+  ...standardAttributes,
+  security_group_id: attribute<string>("crfs", { validate: text(36) }),
+  remote_group_id: attribute<string | null>("cfs"),
+  remote_address_group_id: attribute<string | null>("cfs"),
+  direction: attribute<SecurityGroupRule["direction"]>("crfs", { validate: oneOf("ingress", "egress") }),
+  protocol: attribute<string | null>("cfs", { convert: toProtocol }),
+  port_range_min: attribute<number | null>("cfs", { convert: toPortValue }),
+  port_range_max: attribute<number | null>("cfs", { convert: toPortValue }),
+  ethertype: attribute<SecurityGroupRule["ethertype"]>("cfs", { convert: toEtherType }),
+  remote_ip_prefix: attribute<string | null>("cfs", { convert: toPrefix }),
+  normalized_cidr: attribute<string | null>("fs"),
+};
 
 /** `/v2.0/security-group-rules`; a rule cannot be changed. */
-export const securityGroupRules: NetworkResource<SecurityGroupRule> = {
+export const securityGroupRules: NetworkResource<SecurityGroupRule, typeof attributes> = {
   singular: "security_group_rule",
   path: "security-group-rules",
   quota: 100,
+  attributes,
   table: (tables) => tables.securityGroupRules,
   notFound: neutron.ruleNotFound,
+  // whoever has the group sees what others put into it
+  isPublic: (tables, rule, scope) => {
+    const group = tables.securityGroups.get(rule.securityGroupId);
+    return group !== undefined && owns(scope, group.projectId);
+  },
   view: (_tables, rule) => ruleView(rule),
 
-  create(tables, scope, input) {
-    const body = parseBody(createBody, input);
-    for (const id of [body.security_group_id, body.remote_group_id]) {
+  create(tables, scope, body) {
+    const groupId = body.security_group_id ?? "";
+    const ethertype = body.ethertype ?? "IPv4";
+    const protocol = familyProtocol(body.protocol ?? null, ethertype);
+    const remotes = [body.remote_ip_prefix, body.remote_group_id, body.remote_address_group_id].filter(Boolean);
+    const range = portRange(protocol, body.port_range_min ?? null, body.port_range_max ?? null);
+    if (remotes.length > 1) throw neutron.manyRemotes();
+    const prefix = body.remote_ip_prefix ?? null;
+    if (prefix !== null && prefix.includes(":") !== (ethertype === "IPv6")) {
+      throw neutron.ruleConflict(ethertype, prefix);
+    }
+    for (const id of [body.remote_group_id, groupId]) {
       if (id === undefined || id === null) continue;
       const group = tables.securityGroups.get(id);
-      if (group === undefined || !owns(scope, group.projectId)) throw neutron.groupNotFound(id);
+      const usable =
+        group !== undefined && (owns(scope, group.projectId) || isGranted(tables, "security_group", id, scope));
+      if (!usable) throw neutron.groupNotFound(id);
     }
+    const addressGroupId = body.remote_address_group_id ?? null;
+    const addressGroup = tables.addressGroups.get(addressGroupId ?? "");
+    const seen =
+      addressGroup !== undefined &&
+      (owns(scope, addressGroup.projectId) || isGranted(tables, "address_group", addressGroup.id, scope));
+    if (addressGroupId !== null && !seen) throw neutron.addressGroupNotFound(addressGroupId);
     const rule: SecurityGroupRule = {
       ...newRecord(scope, body),
-      securityGroupId: body.security_group_id,
-      direction: body.direction,
-      ethertype: body.ethertype,
-      protocol: body.protocol ?? null,
-      ...portRange(body.protocol ?? null, body.port_range_min ?? null, body.port_range_max ?? null),
-      remoteIpPrefix: prefix(body.ethertype, body.remote_ip_prefix ?? null),
+      securityGroupId: groupId,
+      direction: body.direction ?? "ingress",
+      ethertype,
+      protocol,
+      ...range,
+      remoteIpPrefix: prefix,
       remoteGroupId: body.remote_group_id ?? null,
+      remoteAddressGroupId: addressGroupId,
     };
-    if (rule.remoteIpPrefix !== null && rule.remoteGroupId !== null) {
-      throw neutron.badRequest("Only remote_ip_prefix or remote_group_id may be provided.");
-    }
     const twin = tables.securityGroupRules.find((other) => meaning(other) === meaning(rule));
     if (twin !== undefined) throw neutron.ruleExists(twin.id);
     return rule;
@@ -105,7 +120,7 @@ export function ruleView(rule: SecurityGroupRule): Record<string, unknown> {
     port_range_min: rule.portRangeMin,
     port_range_max: rule.portRangeMax,
     remote_ip_prefix: rule.remoteIpPrefix,
-    remote_address_group_id: null,
+    remote_address_group_id: rule.remoteAddressGroupId ?? null,
     normalized_cidr: rule.remoteIpPrefix === null ? null : (normalizeCidr(rule.remoteIpPrefix) ?? rule.remoteIpPrefix),
     remote_group_id: rule.remoteGroupId,
     ...commonView(rule),
@@ -120,48 +135,64 @@ function meaning(rule: SecurityGroupRule): string {
     rule.securityGroupId,
     rule.direction,
     rule.ethertype,
-    rule.protocol,
+    rule.protocol === null ? null : protocolNumber(rule.protocol),
     rule.portRangeMin,
     rule.portRangeMax,
     everywhere,
     rule.remoteGroupId,
+    rule.remoteAddressGroupId ?? null,
   ]);
 }
 
+/** ICMP is another protocol in IPv6. */
+function familyProtocol(protocol: string | null, ethertype: SecurityGroupRule["ethertype"]): string | null {
+  if (protocol === null) return null;
+  if (ethertype === "IPv6") return ["icmp", "icmpv6", "1"].includes(protocol) ? "ipv6-icmp" : protocol;
+  const onlyV6 = protocol.startsWith("ipv6-") || protocol === "icmpv6" || protocolNumber(protocol) === 58;
+  if (!onlyV6 || protocol === "ipv6-encap") return protocol;
+  const words = `Invalid ethertype ${ethertype} for protocol ${protocol}.`;
+  throw new ApiError(400, words, "SecurityGroupEthertypeConflictWithProtocol");
+}
+
 function portRange(
-  protocolName: string | null,
+  protocol: string | null,
   min: number | null,
   max: number | null,
 ): Pick<SecurityGroupRule, "portRangeMin" | "portRangeMax"> {
-  if (min === null && max === null) return { portRangeMin: null, portRangeMax: null };
-  if (protocolName === null) {
-    throw neutron.badRequest("Must also specify protocol if port range is given.");
+  const none = { portRangeMin: null, portRangeMax: null };
+  if (min === null && max === null) return none;
+  if (protocol === null) {
+    const words = "Must also specify protocol if port range is given.";
+    throw new ApiError(400, words, "SecurityGroupProtocolRequiredWithPorts");
   }
-  if (protocolName.includes("icmp")) {
-    if (min === null)
-      throw neutron.badRequest(
-        `ICMP code (port-range-max) ${max} is provided but ICMP type (port-range-min) is missing.`,
-      );
-    return { portRangeMin: min, portRangeMax: max };
+  const number = protocolNumber(protocol);
+  if (number === 1 || number === 58) return icmpRange(min, max);
+  if (!takesPorts(number)) {
+    const words = `Ports cannot be specified for protocol ${number}. Ports are only supported for DCCP, SCTP, TCP, UDP, UDPLITE.`;
+    throw new ApiError(400, words, "SecurityGroupInvalidProtocolForPort");
   }
+  for (const value of [min, max]) if (value === 0) throw neutron.invalidPort(value);
   if (min === null || max === null || min > max) {
-    throw neutron.badRequest("For TCP/UDP protocols, port_range_min must be <= port_range_max");
+    const words = "For TCP/UDP protocols, port_range_min must be <= port_range_max";
+    throw new ApiError(400, words, "SecurityGroupInvalidPortRange");
   }
   // Neutron keeps the whole range as no range
-  if (min <= 1 && max === 65_535) return { portRangeMin: null, portRangeMax: null };
-  return { portRangeMin: min, portRangeMax: max };
+  return min === 1 && max === 65_535 ? none : { portRangeMin: min, portRangeMax: max };
 }
 
-/** Echoed as sent: clients compare it with what they asked for. A lone address gets its /32. */
-function prefix(ethertype: SecurityGroupRule["ethertype"], text: string | null): string | null {
-  if (text === null || text === "") return null;
-  const full = text.includes("/") ? text : `${text}/${ethertype === "IPv4" ? 32 : 128}`;
-  const isV6 = full.includes(":");
-  if (isV6 !== (ethertype === "IPv6")) {
-    throw neutron.badRequest(`Conflicting value ethertype ${ethertype} for CIDR ${text}`);
+function icmpRange(type: number | null, code: number | null): Pick<SecurityGroupRule, "portRangeMin" | "portRangeMax"> {
+  const fields = [
+    ["type", "port_range_min", type],
+    ["code", "port_range_max", code],
+  ] as const;
+  for (const [field, attr, value] of fields) {
+    if (value === null || value <= 255) continue;
+    const words = `Invalid value for ICMP ${field} (${attr}) ${value}. It must be 0 to 255.`;
+    throw new ApiError(400, words, "SecurityGroupInvalidIcmpValue");
   }
-  if (!isV6 && normalizeCidr(full) === undefined) {
-    throw neutron.badRequest(`Invalid input for remote_ip_prefix. Reason: '${text}' is not a valid IP subnet.`);
+  if (type === null) {
+    const words = `ICMP code (port-range-max) ${code} is provided but ICMP type (port-range-min) is missing.`;
+    throw new ApiError(400, words, "SecurityGroupMissingIcmpType");
   }
-  return full;
+  return { portRangeMin: type, portRangeMax: code };
 }

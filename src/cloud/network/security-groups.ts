@@ -1,30 +1,37 @@
-import { z } from "zod";
-import { booleanLike, parseBody } from "../http/body.ts";
 import { owns, type Scope } from "../identity/scope.ts";
+import { attribute, standardAttributes } from "./attributes.ts";
 import { neutron } from "./errors.ts";
+import { setSharing } from "./rbac-sharing.ts";
 import type { NetworkTables, SecurityGroup, SecurityGroupRule } from "./records.ts";
 import { commonView, type NetworkResource, newInternalRecord, newRecord, revised } from "./resource.ts";
 import { ruleView } from "./security-group-rules.ts";
+import { isGranted } from "./sharing.ts";
+import { text, toBoolean, type Validator } from "./validators.ts";
 
-const fields = {
-  name: z.string().max(255).optional(),
-  description: z.string().max(255).optional(),
-  stateful: booleanLike.optional(),
+const isDefaultName = (name: unknown) => typeof name === "string" && name.toLowerCase() === "default";
+
+const nameNotDefault: Validator = (value) => {
+  if (isDefaultName(value)) throw neutron.defaultGroupExists();
+  return text(255)(value);
 };
-const createBody = z.strictObject({
-  ...fields,
-  tenant_id: z.string().optional(),
-  project_id: z.string().optional(),
-});
-const updateBody = z.strictObject(fields);
+
+const attributes = {
+  ...standardAttributes,
+  name: attribute<string>("cufs", { validate: nameNotDefault }),
+  stateful: attribute<boolean>("cu", { convert: toBoolean }),
+  shared: attribute<boolean>("f", { convert: toBoolean }),
+  security_group_rules: attribute<object[]>(""),
+};
 
 /** `/v2.0/security-groups` */
-export const securityGroups: NetworkResource<SecurityGroup> = {
+export const securityGroups: NetworkResource<SecurityGroup, typeof attributes> = {
   singular: "security_group",
   path: "security-groups",
   quota: 10,
+  attributes,
   table: (tables) => tables.securityGroups,
   notFound: neutron.groupNotFound,
+  isPublic: (tables, group, scope) => isGranted(tables, "security_group", group.id, scope),
 
   prepare(tables, scope) {
     if (scope.project !== undefined) defaultGroup(tables, scope.project.id);
@@ -34,23 +41,22 @@ export const securityGroups: NetworkResource<SecurityGroup> = {
     id: group.id,
     name: group.name,
     stateful: group.stateful,
-    shared: false,
+    shared: isSharedWithAll(tables, group),
     security_group_rules: rulesOf(tables, group.id).map(ruleView),
     ...commonView(group),
   }),
 
-  create(tables, scope, input) {
-    const body = parseBody(createBody, input);
-    if (body.name === "default") throw neutron.defaultGroupExists();
+  create(tables, scope, body) {
     const group = { ...newRecord(scope, body), revision: 1, stateful: body.stateful ?? true };
+    defaultGroup(tables, group.projectId);
     addEgressRules(tables, group);
     return group;
   },
 
-  update(_tables, _scope, group, input) {
-    const body = parseBody(updateBody, input);
-    if (group.name === "default" && body.name !== undefined && body.name !== "default") {
-      throw neutron.badRequest("Updating default security group not allowed.");
+  update(tables, _scope, group, body) {
+    if (group.name === "default" && body.name !== undefined) throw neutron.defaultGroupKeepsName();
+    if (body.stateful !== undefined && body.stateful !== group.stateful && isUsed(tables, group)) {
+      throw neutron.groupInUse(group.id);
     }
     return revised(group, {
       name: body.name ?? group.name,
@@ -60,18 +66,25 @@ export const securityGroups: NetworkResource<SecurityGroup> = {
   },
 
   remove(tables, group) {
+    if (isUsed(tables, group)) throw neutron.groupInUse(group.id);
     if (group.name === "default") throw neutron.defaultGroupStays();
-    if (tables.ports.find((port) => port.securityGroupIds.includes(group.id)) !== undefined) {
-      throw neutron.groupInUse(group.id);
-    }
     for (const rule of tables.securityGroupRules.list(
       (item) => item.securityGroupId === group.id || item.remoteGroupId === group.id,
     )) {
       tables.securityGroupRules.delete(rule.id);
     }
+    setSharing(tables, "security_group", group, {});
     tables.securityGroups.delete(group.id);
   },
 };
+
+const isUsed = (tables: NetworkTables, group: SecurityGroup) =>
+  tables.ports.find((port) => port.securityGroupIds.includes(group.id)) !== undefined;
+
+const isSharedWithAll = (tables: NetworkTables, group: SecurityGroup) =>
+  tables.rbacPolicies.find(
+    ({ objectType, objectId, target }) => objectType === "security_group" && objectId === group.id && target === "*",
+  ) !== undefined;
 
 const rulesOf = (tables: NetworkTables, groupId: string) =>
   tables.securityGroupRules.list((rule) => rule.securityGroupId === groupId);
@@ -123,7 +136,9 @@ export function openRule(
 export function checkGroups(tables: NetworkTables, scope: Scope, ids: string[]): string[] {
   for (const id of ids) {
     const group = tables.securityGroups.get(id);
-    if (group === undefined || !owns(scope, group.projectId)) throw neutron.groupNotFound(id);
+    const usable =
+      group !== undefined && (owns(scope, group.projectId) || isGranted(tables, "security_group", id, scope));
+    if (!usable) throw neutron.groupNotFound(id);
   }
   return [...new Set(ids)];
 }

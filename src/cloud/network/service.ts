@@ -1,17 +1,19 @@
 import type { FastifyInstance } from "fastify";
 import { answerFaults, keystoneBody } from "../http/faults.ts";
-import { isAdmin, owns, type Scope } from "../identity/scope.ts";
 import { requireToken, type Tokens } from "../identity/tokens.ts";
 import { neutron } from "./errors.ts";
 import { extensions } from "./extensions.ts";
 import { floatingIps } from "./floatingips.ts";
+import { forwardingRoutes } from "./forwarding-routes.ts";
 import { networks } from "./networks.ts";
 import { ports } from "./ports.ts";
+import { quotaRoutes } from "./quota-routes.ts";
 import type { NetworkRecord } from "./records.ts";
-import { type NetworkResource, ownRecord } from "./resource.ts";
+import { type NetworkResource, ownRecord, pluralOf } from "./resource.ts";
 import { addRouterInterface, removeRouterInterface } from "./router-interfaces.ts";
+import { addRoutes, removeRoutes } from "./router-routes.ts";
 import { routers } from "./routers.ts";
-import { type NetworkContext, resourceRoutes } from "./routes.ts";
+import { type NetworkContext, resourceRoutes, tagRoutes } from "./routes.ts";
 import { securityGroupRules } from "./security-group-rules.ts";
 import { securityGroups } from "./security-groups.ts";
 import { subnets } from "./subnets.ts";
@@ -19,7 +21,6 @@ import { addSubPorts, removeSubPorts, trunks } from "./trunks.ts";
 
 export interface NetworkOptions extends NetworkContext {
   tokens: Tokens;
-  base: () => string;
   log: (line: string) => void;
 }
 
@@ -48,23 +49,24 @@ export async function networkService(app: FastifyInstance, options: NetworkOptio
 
 function v2Routes(app: FastifyInstance, options: NetworkOptions): void {
   app.addHook("onRequest", requireToken(options.tokens, "network"));
-  const kinds = [networks, subnets, ports, routers, securityGroups, securityGroupRules, floatingIps, trunks];
+  acceptObjects(app);
+  const kinds = [
+    ...[networks, subnets, ports, routers, securityGroups, securityGroupRules, floatingIps, trunks],
+  ] as NetworkResource<NetworkRecord>[];
   app.get("/", () => ({
-    resources: kinds.map(({ singular, path }) => ({
-      name: singular,
-      collection: `${singular}s`,
-      links: [{ rel: "self", href: `${options.base()}/network/v2.0/${path}` }],
+    resources: kinds.map((kind) => ({
+      name: kind.singular,
+      collection: pluralOf(kind),
+      links: [{ rel: "self", href: `${options.base()}/network/v2.0/${kind.path}` }],
     })),
   }));
-  resourceRoutes(app, options, networks);
-  resourceRoutes(app, options, subnets);
-  resourceRoutes(app, options, ports);
-  resourceRoutes(app, options, routers);
-  resourceRoutes(app, options, securityGroups);
-  resourceRoutes(app, options, securityGroupRules);
-  resourceRoutes(app, options, floatingIps);
-  resourceRoutes(app, options, trunks);
+  for (const kind of kinds) {
+    resourceRoutes(app, options, kind);
+    tagRoutes(app, options, kind);
+  }
   routerInterfaceRoutes(app, options);
+  extraRouteRoutes(app, options);
+  forwardingRoutes(app, options);
   subPortRoutes(app, options);
 
   app.get("/extensions", () => ({ extensions }));
@@ -77,7 +79,20 @@ function v2Routes(app: FastifyInstance, options: NetworkOptions): void {
     availability_zones: ["network", "router"].map((resource) => ({ name: "nova", resource, state: "available" })),
   }));
   app.get("/agents", () => ({ agents: [] }));
-  quotaRoutes(app, options, kinds as NetworkResource<NetworkRecord>[]);
+  quotaRoutes(app, options, kinds);
+}
+
+/** Neutron's own words for a body that is none. */
+function acceptObjects(app: FastifyInstance): void {
+  app.removeContentTypeParser("application/json");
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (_request, text, done) => {
+    if (text.length === 0) return done(null, undefined);
+    try {
+      done(null, JSON.parse(String(text)));
+    } catch {
+      done(neutron.badRequest("Body contains invalid data"), undefined);
+    }
+  });
 }
 
 function routerInterfaceRoutes(app: FastifyInstance, { store, tables, reconcile }: NetworkOptions): void {
@@ -89,6 +104,20 @@ function routerInterfaceRoutes(app: FastifyInstance, { store, tables, reconcile 
       );
       await reconcile();
       return answer;
+    });
+  }
+}
+
+/** `extraroute-atomic`: routes that come and go one by one. */
+function extraRouteRoutes(app: FastifyInstance, { store, tables, reconcile }: NetworkOptions): void {
+  const actions = { add_extraroutes: addRoutes, remove_extraroutes: removeRoutes };
+  for (const [name, act] of Object.entries(actions)) {
+    app.put<{ Params: { id: string } }>(`/routers/:id/${name}`, async ({ scope, params, body }) => {
+      const changed = store.transaction(() =>
+        tables.routers.put(act(tables, ownRecord(routers, tables, scope, params.id, name), body)),
+      );
+      await reconcile();
+      return { router: routers.view(tables, changed) };
     });
   }
 }
@@ -106,32 +135,4 @@ function subPortRoutes(app: FastifyInstance, { store, tables }: NetworkOptions):
   app.get<One>("/trunks/:id/get_subports", ({ scope, params }) => ({
     sub_ports: ownRecord(trunks, tables, scope, params.id, "get_subports").subPorts,
   }));
-}
-
-function quotaRoutes(app: FastifyInstance, { tables }: NetworkOptions, kinds: NetworkResource<NetworkRecord>[]): void {
-  const limits = Object.fromEntries(kinds.map(({ singular, quota }) => [singular, quota]));
-  const visible = (scope: Scope, projectId: string) => {
-    if (!owns(scope, projectId)) throw neutron.notAuthorized("get_quota");
-  };
-  type OfProject = { Params: { project: string } };
-  app.get("/quotas", ({ scope }) => {
-    if (!isAdmin(scope)) throw neutron.notAuthorized("get_quotas");
-    return { quotas: [] };
-  });
-  for (const path of ["/quotas/:project", "/quotas/:project/default"]) {
-    app.get<OfProject>(path, ({ scope, params }) => {
-      visible(scope, params.project);
-      return { quota: limits };
-    });
-  }
-  for (const path of ["/quotas/:project/details", "/quotas/:project/details.json"]) {
-    app.get<OfProject>(path, ({ scope, params }) => {
-      visible(scope, params.project);
-      const details = kinds.map((kind) => {
-        const used = kind.table(tables).list((record) => record.projectId === params.project).length;
-        return [kind.singular, { limit: kind.quota, used, reserved: 0 }];
-      });
-      return { quota: Object.fromEntries(details) };
-    });
-  }
 }

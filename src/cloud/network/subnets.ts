@@ -1,45 +1,71 @@
-import { isIPv4 } from "node:net";
-import { z } from "zod";
-import { booleanLike, parseBody } from "../http/body.ts";
 import { owns } from "../identity/scope.ts";
+import { attribute, standardAttributes, type Values } from "./attributes.ts";
 import { neutron } from "./errors.ts";
 import { contains, hostRange, ipv4ToNumber, normalizeCidr, numberToIpv4, overlaps, parseCidr } from "./ipv4.ts";
-import type { AllocationPool, NetworkTables, Subnet } from "./records.ts";
+import { pythonText } from "./python-text.ts";
+import type { AllocationPool, Network, NetworkTables, Subnet } from "./records.ts";
 import { commonView, type NetworkResource, newRecord, revised } from "./resource.ts";
+import { isSharedNetwork } from "./sharing.ts";
+import { allocateRange, defaultPool, demandPool } from "./subnet-allocation.ts";
+import {
+  hostRoutes,
+  ipAddress,
+  isCidr,
+  listOf,
+  nameservers,
+  nonNegative,
+  nullOr,
+  nullToList,
+  oneOf,
+  pools,
+  subnet as subnetText,
+  text,
+  toBoolean,
+  toInteger,
+  uuid,
+} from "./validators.ts";
 
-const address = z.string().refine(isIPv4, "is not a valid IPv4 address");
-const route = z.strictObject({ destination: z.string(), nexthop: address });
-const pool = z.strictObject({ start: address, end: address });
-const fields = {
-  name: z.string().max(255).optional(),
-  description: z.string().max(255).optional(),
-  gateway_ip: address.nullable().optional(),
-  enable_dhcp: booleanLike.optional(),
-  allocation_pools: z.array(pool).optional(),
-  dns_nameservers: z.array(address).max(5).optional(),
-  host_routes: z.array(route).max(20).optional(),
+const modes = oneOf("dhcpv6-stateful", "dhcpv6-stateless", "slaac");
+
+/** A range as it was sent, in its short form. @throws ApiError 400 */
+function toCidr(value: unknown): unknown {
+  const [address = "", length = "32"] = pythonText(value).split("/");
+  const cidr = `${address}/${length}`;
+  if (!isCidr(cidr)) throw neutron.invalidInput(`${pythonText(value)} is not in a CIDR format`);
+  return cidr;
+}
+
+const attributes = {
+  ...standardAttributes,
+  name: attribute<string>("cufs", { validate: text(255) }),
+  ip_version: attribute<number>("crfs", { convert: toInteger, validate: oneOf(4, 6) }),
+  network_id: attribute<string>("crfs", { validate: uuid }),
+  subnetpool_id: attribute<string | null>("cfs", { validate: nullOr(uuid) }),
+  prefixlen: attribute<number>("c", { convert: toInteger, validate: nonNegative }),
+  cidr: attribute<string>("cfs", { convert: toCidr, validate: subnetText }),
+  gateway_ip: attribute<string | null>("cufs", { validate: nullOr(ipAddress) }),
+  allocation_pools: attribute<AllocationPool[]>("cu", { validate: pools }),
+  dns_nameservers: attribute<string[]>("cu", { convert: nullToList, validate: nameservers }),
+  host_routes: attribute<Subnet["hostRoutes"]>("cu", { convert: nullToList, validate: hostRoutes }),
+  enable_dhcp: attribute<boolean>("cufs", { convert: toBoolean }),
+  ipv6_ra_mode: attribute<string>("cfs", { validate: modes }),
+  ipv6_address_mode: attribute<string>("cfs", { validate: modes }),
+  shared: attribute<boolean>("f", { convert: toBoolean }),
+  use_default_subnetpool: attribute<boolean>("c", { convert: toBoolean }),
+  service_types: attribute<string[]>("cu", { validate: listOf(text()) }),
 };
-const createBody = z.strictObject({
-  ...fields,
-  tenant_id: z.string().optional(),
-  project_id: z.string().optional(),
-  network_id: z.string(),
-  cidr: z.string(),
-  ip_version: z.coerce.number().int().default(4),
-  service_types: z.array(z.string()).max(0).optional(),
-});
-const updateBody = z.strictObject(fields);
 
 /** `/v2.0/subnets`; IPv4 only. */
-export const subnets: NetworkResource<Subnet> = {
+export const subnets: NetworkResource<Subnet, typeof attributes> = {
   singular: "subnet",
   path: "subnets",
   quota: 100,
+  attributes,
   table: (tables) => tables.subnets,
   notFound: neutron.subnetNotFound,
-  isPublic: (tables, subnet) => {
+  isPublic: (tables, subnet, scope) => {
     const network = tables.networks.get(subnet.networkId);
-    return network?.shared === true || network?.external === true;
+    return network !== undefined && isSharedNetwork(tables, network, scope);
   },
 
   view: (_tables, subnet) => ({
@@ -47,7 +73,7 @@ export const subnets: NetworkResource<Subnet> = {
     name: subnet.name,
     network_id: subnet.networkId,
     ip_version: 4,
-    subnetpool_id: null,
+    subnetpool_id: subnet.poolId ?? null,
     enable_dhcp: subnet.enableDhcp,
     ipv6_ra_mode: null,
     ipv6_address_mode: null,
@@ -56,30 +82,43 @@ export const subnets: NetworkResource<Subnet> = {
     allocation_pools: subnet.allocationPools,
     host_routes: subnet.hostRoutes,
     dns_nameservers: subnet.dnsNameservers,
-    service_types: [],
+    service_types: subnet.serviceTypes ?? [],
     ...commonView(subnet),
   }),
 
-  create(tables, scope, input) {
-    const body = parseBody(createBody, input);
-    const network = tables.networks.get(body.network_id);
-    if (network === undefined || !owns(scope, network.projectId)) throw neutron.networkNotFound(body.network_id);
-    if (body.ip_version !== 4) throw neutron.invalidInput("this cloud has IPv4 subnets only");
-    const cidr = normalizeCidr(body.cidr);
-    const range = parseCidr(body.cidr);
-    if (cidr === undefined || range === undefined) {
-      throw neutron.badRequest(`Invalid input for cidr. Reason: '${body.cidr}' is not a valid IP subnet.`);
+  hidden: (tables, view) => ({ shared: tables.networks.get(String(view.network_id))?.shared ?? false }),
+
+  create(tables, scope, body) {
+    const id = body.network_id ?? "";
+    const network = tables.networks.get(id);
+    if (network === undefined) throw neutron.networkNotFound(id);
+    if (!owns(scope, network.projectId)) {
+      if (!network.external && !isSharedNetwork(tables, network, scope)) throw neutron.networkNotFound(id);
+      throw neutron.forbidden(`Tenant ${scope.project?.id} not allowed to create subnet on this network`);
     }
-    for (const other of tables.subnets.list((subnet) => subnet.networkId === network.id)) {
-      const taken = parseCidr(other.cidr);
-      if (taken !== undefined && overlaps(range, taken)) {
-        throw neutron.invalidInput(
-          `Requested subnet with cidr: ${cidr} for network: ${network.id} overlaps with another subnet`,
-        );
-      }
+    if (body.cidr !== undefined && body.prefixlen !== undefined) {
+      throw neutron.bad("subnets", "cidr and prefixlen must not be supplied together");
     }
+    const pool = body.use_default_subnetpool
+      ? defaultPool(tables)
+      : demandPool(tables, scope, body.subnetpool_id ?? null);
+    if (pool === undefined && body.cidr === undefined) {
+      throw neutron.bad("subnets", "a subnetpool must be specified in the absence of a cidr");
+    }
+    demandIpv4(body);
+    if (pool !== undefined) demandSamePool(tables, network, pool.id);
+    const cidr =
+      pool === undefined
+        ? (normalizeCidr(body.cidr ?? "") ?? "")
+        : allocateRange(tables, pool, newRecord(scope, body).projectId, { cidr: body.cidr, length: body.prefixlen });
+    if (pool === undefined) demandSamePool(tables, network, null);
+    demandDhcpRange(cidr, body.enable_dhcp ?? true);
+    demandLimits(body);
+    demandNoOverlap(tables, network, cidr);
+    const range = parseCidr(cidr) ?? { first: 0, last: 0, prefix: 32 };
     // without a word about it, a subnet gets a gateway: its first address
     const gatewayIp = body.gateway_ip === undefined ? numberToIpv4(hostRange(range).first) : body.gateway_ip;
+    demandGateway(cidr, gatewayIp);
     const allocationPools = body.allocation_pools ?? defaultPools(cidr, gatewayIp);
     checkPools(cidr, gatewayIp, allocationPools);
     return {
@@ -91,17 +130,22 @@ export const subnets: NetworkResource<Subnet> = {
       allocationPools,
       dnsNameservers: body.dns_nameservers ?? [],
       hostRoutes: body.host_routes ?? [],
+      poolId: pool?.id ?? null,
+      serviceTypes: body.service_types ?? [],
     };
   },
 
-  update(tables, _scope, subnet, input) {
-    const body = parseBody(updateBody, input);
+  update(tables, _scope, subnet, body) {
+    demandLimits(body, subnet.id);
     const gatewayIp = body.gateway_ip === undefined ? subnet.gatewayIp : body.gateway_ip;
-    if (
-      gatewayIp !== subnet.gatewayIp &&
-      usersOf(tables, subnet).some((port) => port.deviceOwner.startsWith("network:"))
-    ) {
-      throw neutron.subnetInUse(subnet.id);
+    if (gatewayIp !== subnet.gatewayIp) {
+      const router = usersOf(tables, subnet).find(
+        (port) =>
+          port.deviceOwner === "network:router_interface" &&
+          port.fixedIps.some((ip) => ip.ipAddress === subnet.gatewayIp),
+      );
+      if (router !== undefined) throw neutron.gatewayIpInUse(subnet.gatewayIp ?? "", router.id);
+      demandGateway(subnet.cidr, gatewayIp);
     }
     const allocationPools = body.allocation_pools ?? subnet.allocationPools;
     checkPools(subnet.cidr, gatewayIp, allocationPools);
@@ -113,11 +157,76 @@ export const subnets: NetworkResource<Subnet> = {
       allocationPools,
       dnsNameservers: body.dns_nameservers ?? subnet.dnsNameservers,
       hostRoutes: body.host_routes ?? subnet.hostRoutes,
+      serviceTypes: body.service_types ?? subnet.serviceTypes ?? [],
     });
   },
 
   remove: removeSubnet,
 };
+
+/** Guests have no IPv6: anti-spoofing drops it, and there is no router that speaks it. */
+function demandIpv4(body: Values<typeof attributes>): void {
+  const isV6 = body.cidr?.includes(":") ?? body.ip_version === 6;
+  if (body.cidr !== undefined && isV6 !== (body.ip_version === 6)) {
+    throw neutron.invalidInput(`cidr '${body.cidr}' does not match the ip_version '${body.ip_version}'`);
+  }
+  if (body.ip_version === 6) throw neutron.invalidInput("this cloud has IPv4 subnets only");
+  for (const mode of ["ipv6_ra_mode", "ipv6_address_mode"] as const) {
+    if (body[mode] !== undefined) throw neutron.invalidInput(`${mode} is not valid when ip_version is 4`);
+  }
+  const addresses: [string, string | null | undefined][] = [
+    ["gateway_ip", body.gateway_ip],
+    ...(body.dns_nameservers ?? []).map((address): [string, string] => ["dns_nameserver", address]),
+    ...(body.host_routes ?? []).map(({ destination }): [string, string] => ["destination", destination]),
+    ...(body.host_routes ?? []).map(({ nexthop }): [string, string] => ["nexthop", nexthop]),
+  ];
+  for (const [name, address] of addresses) {
+    if (address?.includes(":")) throw neutron.invalidInput(`${name} '${address}' does not match the ip_version '4'`);
+  }
+}
+
+function demandDhcpRange(cidr: string, dhcp: boolean): void {
+  const range = parseCidr(cidr);
+  if (range === undefined || !dhcp) return;
+  if (range.prefix > 30) {
+    throw neutron.invalidInput("Subnet has a prefix length that is incompatible with DHCP service enabled");
+  }
+  if (range.first === 0) {
+    throw neutron.invalidInput("First IP '0.0.0.0' of network is not supported if enable_dhcp is True.");
+  }
+  const firstOctet = Math.floor(range.first / 2 ** 24);
+  if (firstOctet >= 224 && firstOctet < 240) {
+    throw neutron.invalidInput("Multicast IP subnet is not supported if enable_dhcp is True");
+  }
+  if (firstOctet === 127) throw neutron.invalidInput("Loopback IP subnet is not supported if enable_dhcp is True");
+}
+
+function demandLimits(body: Values<typeof attributes>, id = "new subnet"): void {
+  const name = `Unable to complete operation for ${id}. The number of`;
+  if ((body.dns_nameservers?.length ?? 0) > 5) {
+    throw neutron.tooMany(`${name} DNS nameservers exceeds the limit 5.`, "DNSNameServersExhausted");
+  }
+  if ((body.host_routes?.length ?? 0) > 20) {
+    throw neutron.tooMany(`${name} host routes exceeds the limit 20.`, "HostRoutesExhausted");
+  }
+}
+
+function demandSamePool(tables: NetworkTables, network: Network, poolId: string | null): void {
+  const others = tables.subnets.list((subnet) => subnet.networkId === network.id);
+  if (others.some((subnet) => (subnet.poolId ?? null) !== poolId)) throw neutron.poolAffinity();
+}
+
+function demandNoOverlap(tables: NetworkTables, network: Network, cidr: string): void {
+  const range = parseCidr(cidr);
+  for (const other of tables.subnets.list((subnet) => subnet.networkId === network.id)) {
+    const taken = parseCidr(other.cidr);
+    if (range !== undefined && taken !== undefined && overlaps(range, taken)) {
+      throw neutron.invalidInput(
+        `Requested subnet with cidr: ${cidr} for network: ${network.id} overlaps with another subnet`,
+      );
+    }
+  }
+}
 
 const usersOf = (tables: NetworkTables, subnet: Subnet) =>
   tables.ports.list((port) => port.fixedIps.some((ip) => ip.subnetId === subnet.id));
@@ -143,20 +252,36 @@ export function defaultPools(cidr: string, gatewayIp: string | null): Allocation
     .map(([start, end]) => ({ start: numberToIpv4(start), end: numberToIpv4(end) }));
 }
 
-function checkPools(cidr: string, gatewayIp: string | null, pools: AllocationPool[]): void {
+/** A gateway is no address of the subnet that no host may have. One outside is none that guests reach here. */
+function demandGateway(cidr: string, gatewayIp: string | null): void {
+  const range = parseCidr(cidr);
+  const value = gatewayIp === null ? undefined : ipv4ToNumber(gatewayIp);
+  if (range === undefined || value === undefined) return;
+  const { first, last } = hostRange(range);
+  if (value < first || value > last) throw neutron.invalidInput("Gateway is not valid on subnet");
+}
+
+function checkPools(cidr: string, gatewayIp: string | null, allocationPools: AllocationPool[]): void {
   const range = parseCidr(cidr);
   if (range === undefined) return;
-  if (gatewayIp !== null && !contains(range, gatewayIp)) {
-    throw neutron.invalidInput(`Gateway ${gatewayIp} is not valid on subnet ${cidr}`);
-  }
-  for (const { start, end } of pools) {
-    const [from, to] = [ipv4ToNumber(start) ?? 0, ipv4ToNumber(end) ?? 0];
-    if (!contains(range, start) || !contains(range, end) || from > to) {
-      throw neutron.badRequest(`The allocation pool ${start}-${end} spans beyond the subnet cidr ${cidr}.`);
+  const hosts = hostRange(range);
+  const spans = allocationPools.map((pool) => ({
+    name: `${pool.start}-${pool.end}`,
+    from: ipv4ToNumber(pool.start) ?? -1,
+    to: ipv4ToNumber(pool.end) ?? -1,
+    pool,
+  }));
+  for (const { from, to, pool, name } of spans) {
+    if (from < 0 || to < 0 || from > to) throw neutron.poolInvalid(pool);
+    if (!contains(range, pool.start) || !contains(range, pool.end) || from < hosts.first || to > hosts.last) {
+      throw neutron.poolOutOfBounds(name, cidr);
     }
-    const gateway = gatewayIp === null ? undefined : ipv4ToNumber(gatewayIp);
-    if (gateway !== undefined && gateway >= from && gateway <= to) {
-      throw neutron.gatewayInPool(gatewayIp ?? "", `${start}-${end}`);
-    }
   }
+  for (const [index, one] of spans.entries()) {
+    const other = spans.slice(index + 1).find((later) => one.from <= later.to && later.from <= one.to);
+    if (other !== undefined) throw neutron.poolsOverlap(one.name, other.name, cidr);
+  }
+  const gateway = gatewayIp === null ? undefined : ipv4ToNumber(gatewayIp);
+  const holder = spans.find(({ from, to }) => gateway !== undefined && gateway >= from && gateway <= to);
+  if (holder !== undefined) throw neutron.gatewayInPool(gatewayIp ?? "", holder.name);
 }

@@ -1,36 +1,35 @@
 import { z } from "zod";
-import { booleanLike, parseBody } from "../http/body.ts";
+import { parseBody } from "../http/body.ts";
 import { owns, type Scope } from "../identity/scope.ts";
+import { attribute, standardAttributes } from "./attributes.ts";
 import { neutron } from "./errors.ts";
 import type { NetworkTables, Port, SubPort, Trunk } from "./records.ts";
 import { commonView, type NetworkResource, newRecord, revised } from "./resource.ts";
+import { text, toBoolean, uuid } from "./validators.ts";
 
 const subPort = z.strictObject({
   port_id: z.string(),
   segmentation_type: z.literal("vlan"),
   segmentation_id: z.coerce.number().int().min(1).max(4094),
 });
-const fields = {
-  name: z.string().max(255).optional(),
-  description: z.string().max(255).optional(),
-  admin_state_up: booleanLike.optional(),
-};
-const createBody = z.strictObject({
-  ...fields,
-  port_id: z.string(),
-  sub_ports: z.array(subPort).optional(),
-  tenant_id: z.string().optional(),
-  project_id: z.string().optional(),
-});
-const updateBody = z.strictObject(fields);
 const addBody = z.strictObject({ sub_ports: z.array(subPort) });
 const removeBody = z.strictObject({ sub_ports: z.array(z.object({ port_id: z.string() })) });
 
+const attributes = {
+  ...standardAttributes,
+  name: attribute<string>("cufs", { validate: text(255) }),
+  admin_state_up: attribute<boolean>("cufs", { convert: toBoolean }),
+  status: attribute<string>("fs"),
+  port_id: attribute<string>("crfs", { validate: uuid }),
+  sub_ports: attribute<SubPort[]>("c", { convert: (value) => parseBody(z.array(subPort), value) }),
+};
+
 /** `/v2.0/trunks`: a port that carries the networks of others, each under a VLAN number. */
-export const trunks: NetworkResource<Trunk> = {
+export const trunks: NetworkResource<Trunk, typeof attributes> = {
   singular: "trunk",
   path: "trunks",
   quota: 500,
+  attributes,
   table: (tables) => tables.trunks,
   notFound: neutron.trunkNotFound,
 
@@ -44,9 +43,8 @@ export const trunks: NetworkResource<Trunk> = {
     ...commonView(trunk),
   }),
 
-  create(tables, scope, input) {
-    const body = parseBody(createBody, input);
-    const parent = freePort(tables, scope, body.port_id);
+  create(tables, scope, body) {
+    const parent = freePort(tables, scope, body.port_id ?? "");
     if (parent.deviceId !== "") throw neutron.parentPortInUse(parent.id);
     const trunk: Trunk = {
       ...newRecord(scope, body),
@@ -57,8 +55,7 @@ export const trunks: NetworkResource<Trunk> = {
     return withSubPorts(tables, scope, trunk, body.sub_ports ?? []);
   },
 
-  update(_tables, _scope, trunk, input) {
-    const body = parseBody(updateBody, input);
+  update(_tables, _scope, trunk, body) {
     return revised(trunk, {
       name: body.name ?? trunk.name,
       description: body.description ?? trunk.description,

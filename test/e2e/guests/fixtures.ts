@@ -39,6 +39,8 @@ export function onePlan(external: { routerIp: string; floatingIp: string }, rule
         enableSnat: true,
         interfaces: [{ networkId: ids.network, ip: gatewayIp, cidr: "10.77.0.0/24" }],
         floatingIps: [{ floatingIp: external.floatingIp, fixedIp }],
+        portForwardings: [],
+        routes: [],
       },
     ],
     ports: [

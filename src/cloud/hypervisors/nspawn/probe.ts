@@ -83,6 +83,8 @@ function sampleRuleset(): string {
     enableSnat: true,
     interfaces: [],
     floatingIps: [{ floatingIp: "192.0.2.6", fixedIp: "10.0.0.5" }],
+    portForwardings: [],
+    routes: [],
   };
   return (
     networkRuleset(plan, "net", ["router"]) + routerRuleset(router, { cidr: "192.0.2.0/24", gatewayIp: "192.0.2.1" })

@@ -32,6 +32,12 @@ export function overlaps(a: Range, b: Range): boolean {
   return a.first <= b.last && b.first <= a.last;
 }
 
+/** Whether an address lies in a range. */
+export function isWithin(address: string, cidr: string): boolean {
+  const [one, range] = [rangeOf(address), rangeOf(cidr)];
+  return one !== undefined && range !== undefined && overlaps(one, range);
+}
+
 /** Prefix length of a CIDR: 24 of `10.0.0.0/24`. */
 export function prefixLength(cidr: string): number {
   return Number(cidr.split("/")[1] ?? 32);

@@ -1,4 +1,4 @@
-import type { NetworkingPlan, PortPlan } from "../dataplane.ts";
+import type { NetworkingPlan, PortForwardingPlan, PortPlan } from "../dataplane.ts";
 import { networkNamespace, routerNamespace } from "./names.ts";
 import { membersOf, portFilter, sourcesOf } from "./network-ruleset.ts";
 
@@ -26,12 +26,21 @@ function floatingIpCuts(before: NetworkingPlan, after: NetworkingPlan, instance:
     const removed = router.floatingIps.filter(
       (old) => !kept.floatingIps.some((now) => now.floatingIp === old.floatingIp),
     );
-    return removed.flatMap(({ floatingIp, fixedIp }) => [
-      { namespace, arguments: ["--orig-dst", floatingIp] },
-      { namespace, arguments: ["--orig-src", fixedIp, "--reply-dst", floatingIp] },
-    ]);
+    const closed = router.portForwardings.filter((old) => !kept.portForwardings.some((now) => isSame(old, now)));
+    return [
+      ...removed.flatMap(({ floatingIp, fixedIp }) => [
+        { namespace, arguments: ["--orig-dst", floatingIp] },
+        { namespace, arguments: ["--orig-src", fixedIp, "--reply-dst", floatingIp] },
+      ]),
+      ...closed.map(({ floatingIp, protocol, externalPort }) => ({
+        namespace,
+        arguments: ["--proto", protocol, "--orig-dst", floatingIp, "--orig-port-dst", String(externalPort)],
+      })),
+    ];
   });
 }
+
+const isSame = (a: PortForwardingPlan, b: PortForwardingPlan) => JSON.stringify(a) === JSON.stringify(b);
 
 function filterCuts(before: NetworkingPlan, after: NetworkingPlan, instance: string): ConnectionCut[] {
   const networks = after.networks.map(({ id }) => networkNamespace(instance, id));

@@ -1,5 +1,5 @@
-import type { NetworkingPlan, NetworkPlan, RouterPlan } from "../dataplane.ts";
-import { prefixLength } from "./addresses.ts";
+import type { NetworkingPlan, NetworkPlan, PortPlan, RouterPlan } from "../dataplane.ts";
+import { ipv4Number, isWithin, prefixLength } from "./addresses.ts";
 import { externalNamespace, guestNamespace, hostLink, links, networkNamespace, routerNamespace } from "./names.ts";
 import { networkRuleset, pluggedPorts } from "./network-ruleset.ts";
 import { type Egress, routerRuleset } from "./router-ruleset.ts";
@@ -99,19 +99,30 @@ function routerPlan(router: RouterPlan, site: Site): NamespacePlan {
   if (router.externalIp !== null) {
     addresses[links.externalLeg] = [
       `${router.externalIp}/${prefixLength(site.external.cidr)}`,
-      ...new Set(router.floatingIps.map(({ floatingIp }) => `${floatingIp}/32`)),
+      ...new Set([...router.floatingIps, ...router.portForwardings].map(({ floatingIp }) => `${floatingIp}/32`)),
     ];
   }
   return {
     name: routerNamespace(site.instance, router.id),
     veths: [],
     addresses,
-    routes: [],
+    routes: routesOf(router, site),
     // Refusals are answered every time: the kernel's limit of one ICMP error a second makes the second try hang.
     sysctls: { ...forwarding, "net.ipv4.icmp_ratelimit": "0" },
     linkSysctls: {},
     ruleset: routerRuleset(router, site.external),
   };
+}
+
+/** Where guests have a way out it leads by the machine; a next hop that no leg of the router lies beside is none. */
+function routesOf(router: RouterPlan, { external }: Site): string[] {
+  const ranges = [...router.interfaces.map(({ cidr }) => cidr), ...(router.externalIp === null ? [] : [external.cidr])];
+  const own = router.routes
+    .filter(({ nexthop }) => ranges.some((cidr) => isWithin(nexthop, cidr)))
+    .map(({ destination, nexthop }) => `${destination} via ${nexthop}`);
+  const isDefaulted = router.routes.some(({ destination }) => destination === "0.0.0.0/0");
+  const leadsOut = external.anywhere === true && router.externalIp !== null && !isDefaulted;
+  return [...own, ...(leadsOut ? [`default via ${external.gatewayIp}`] : [])];
 }
 
 /**
@@ -148,7 +159,12 @@ function networkPlan(network: NetworkPlan, plan: NetworkingPlan, site: Site): Na
       ...ports.flatMap((port) =>
         port.fixedIps.filter((ip) => !ip.includes(":")).map((ip) => `${ip}/32 dev ${links.tap(port.id)}`),
       ),
+      ...allowedRoutes(ports),
       ...legs.map(({ router, leg }) => `${leg.ip}/32 dev ${links.networkLeg(router.id)}`),
+      ...guestRoutes(
+        legs.map(({ router }) => router),
+        ports,
+      ),
       ...(exit ? [`default via ${exit.leg.ip} dev ${links.networkLeg(exit.router.id)} onlink`] : []),
     ],
     sysctls: { ...forwarding, "net.ipv4.conf.default.proxy_arp": "1" },
@@ -158,6 +174,35 @@ function networkPlan(network: NetworkPlan, plan: NetworkingPlan, site: Site): Na
     ),
     ruleset: networkRuleset(plan, network.id, routerIds),
   };
+}
+
+/** Addresses that one guest alone may have besides its own lead to it. */
+function allowedRoutes(ports: PortPlan[]): string[] {
+  const taken = new Set(ports.flatMap(({ fixedIps }) => fixedIps));
+  const claims = ports.flatMap((port) =>
+    [...new Set(port.allowedAddresses.map(({ address }) => address))]
+      .filter((address) => ipv4Number(address) !== undefined && !taken.has(address))
+      .map((address) => ({ address, port })),
+  );
+  return claims
+    .filter(({ address }) => claims.filter((other) => other.address === address).length === 1)
+    .map(({ address, port }) => `${address}/32 dev ${links.tap(port.id)}`);
+}
+
+/**
+ * A router's routes whose next hop is a guest. The network's namespace routes, and so must know them too: what comes back from the router
+ * for that guest would else be sent to the router again.
+ */
+function guestRoutes(routers: RouterPlan[], ports: PortPlan[]): string[] {
+  const routes = new Map<string, string>();
+  for (const { destination, nexthop } of routers.flatMap((router) => router.routes)) {
+    const holder = ports.find(
+      (port) => port.fixedIps.includes(nexthop) || port.allowedAddresses.some(({ address }) => address === nexthop),
+    );
+    if (holder === undefined || routes.has(destination) || destination === "0.0.0.0/0") continue;
+    routes.set(destination, `${destination} via ${nexthop} dev ${links.tap(holder.id)} onlink`);
+  }
+  return [...routes.values()];
 }
 
 /** A NIC's number is its place among the server's ports, in the plan's order. */

@@ -3,9 +3,9 @@ import type { NetworkingPlan } from "../dataplane.ts";
 /** External address → the router that answers for it. */
 function owners(plan: NetworkingPlan): Map<string, string> {
   return new Map(
-    plan.routers.flatMap(({ id, externalIp, floatingIps }) => [
+    plan.routers.flatMap(({ id, externalIp, floatingIps, portForwardings }) => [
       ...(externalIp === null ? [] : [[externalIp, id] as const]),
-      ...floatingIps.map(({ floatingIp }) => [floatingIp, id] as const),
+      ...[...floatingIps, ...portForwardings].map(({ floatingIp }) => [floatingIp, id] as const),
     ]),
   );
 }

@@ -42,7 +42,17 @@ export function membersOf(plan: NetworkingPlan, groupId: string): string[] {
 
 /** Addresses that a port may use as a source. */
 export function sourcesOf(port: PortPlan): string[] {
-  return unique([...port.fixedIps, ...port.allowedAddresses].filter(isIpv4));
+  return unique([...port.fixedIps, ...port.allowedAddresses.map(({ address }) => address)].filter(isIpv4));
+}
+
+/** Sources with the MAC address that each goes with. */
+function sourcePairs(port: PortPlan): string[] {
+  const own = port.fixedIps.map((address) => ({ address, mac: port.mac }));
+  return unique(
+    [...own, ...port.allowedAddresses]
+      .filter(({ address }) => isIpv4(address))
+      .map(({ address, mac }) => `"${links.tap(port.id)}" . ${mac} . ${address}`),
+  );
 }
 
 /**
@@ -66,9 +76,7 @@ export function networkRuleset(plan: NetworkingPlan, networkId: string, routerId
     ),
   ).sort();
   const allLinks = [...ports.map((port) => links.tap(port.id)), ...routerIds.map(links.networkLeg)];
-  const sources = secured.flatMap((port) =>
-    sourcesOf(port).map((address) => `"${links.tap(port.id)}" . ${port.mac} . ${address}`),
-  );
+  const sources = secured.flatMap(sourcePairs);
   return `${replaceTable("inet sg")}
 table inet sg {
 ${set(

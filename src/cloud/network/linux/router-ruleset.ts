@@ -1,11 +1,14 @@
 import type { RouterPlan } from "../dataplane.ts";
+import { isWithin } from "./addresses.ts";
 import { links } from "./names.ts";
 import { elementsOf, replaceTable, set } from "./network-ruleset.ts";
 
 /** What guests may reach in the external network. */
 export interface Egress {
-  /** The external range: the other floating IPs and the machine's address in it. Nothing beyond is reachable. */
+  /** The external range: the other floating IPs and the machine's address in it. */
   cidr: string;
+  /** Whether guests reach what lies beyond, by the machine; link-local addresses they do not. */
+  anywhere?: boolean;
   gatewayIp: string;
   /** TCP ports of the machine that guests may reach at `gatewayIp`; undefined = all. */
   hostPorts?: readonly number[];
@@ -19,6 +22,11 @@ export function routerRuleset(router: RouterPlan, egress: Egress): string {
   const floating = router.floatingIps.map(({ floatingIp, fixedIp }) => `${floatingIp} : ${fixedIp}`);
   const firstByFixed = new Map(router.floatingIps.toReversed().map(({ floatingIp, fixedIp }) => [fixedIp, floatingIp]));
   const fixed = [...firstByFixed].map(([fixedIp, floatingIp]) => `${fixedIp} : ${floatingIp}`);
+  const forwards = router.portForwardings.map(
+    ({ floatingIp: address, protocol, externalPort, fixedIp, internalPort }) =>
+      `  ip daddr ${address} ${protocol} dport ${externalPort} dnat to ${fixedIp}:${internalPort};`,
+  );
+  const reachable = reachableRanges(router, egress);
   const snat =
     router.externalIp !== null && router.enableSnat
       ? `  oifname "${links.externalLeg}" snat to ${router.externalIp};`
@@ -28,9 +36,10 @@ table ip router {
  map floating { type ipv4_addr : ipv4_addr;${elementsOf(floating)} }
  map fixed { type ipv4_addr : ipv4_addr;${elementsOf(fixed)} }
 ${set("translated", "type ipv4_addr", [...firstByFixed.keys()])}
-${set("reachable", "type ipv4_addr; flags interval", [egress.cidr])}
+${set("reachable", "type ipv4_addr; flags interval; auto-merge", reachable)}
  chain pre {
   type nat hook prerouting priority dstnat; policy accept;
+${forwards.join("\n")}
   dnat to ip daddr map @floating;
  }
  chain post {
@@ -47,6 +56,7 @@ ${snat}
   ct status dnat accept;
   iifname "qr-*" oifname "qr-*" accept;
 ${hostPortRule(egress)}
+  iifname "qr-*" oifname "${links.externalLeg}" ip daddr 169.254.0.0/16 jump refuse;
 ${snat === "" ? `  iifname "qr-*" oifname "${links.externalLeg}" ip saddr != @translated jump refuse;` : ""}
   iifname "qr-*" oifname "${links.externalLeg}" ip daddr @reachable accept;
   iifname "qr-*" jump refuse;
@@ -57,6 +67,13 @@ ${snat === "" ? `  iifname "qr-*" oifname "${links.externalLeg}" ip saddr != @tr
  }
 }
 `;
+}
+
+/** What lies beyond the external network is reached by the router's own routes into it, or where guests have a way out. */
+function reachableRanges(router: RouterPlan, { cidr, anywhere }: Egress): string[] {
+  if (anywhere) return ["0.0.0.0/0"];
+  const outward = router.routes.filter(({ nexthop }) => isWithin(nexthop, cidr)).map(({ destination }) => destination);
+  return [...new Set([cidr, ...outward])];
 }
 
 function hostPortRule({ gatewayIp, hostPorts }: Egress): string {

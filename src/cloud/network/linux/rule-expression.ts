@@ -1,7 +1,9 @@
 import type { SecurityRulePlan } from "../dataplane.ts";
 import { shortId } from "./names.ts";
 
-const protocolsByNumber: Record<string, string> = { "1": "icmp", "6": "tcp", "17": "udp", "132": "sctp" };
+const protocolsByNumber: Record<string, string> = {
+  ...{ "1": "icmp", "6": "tcp", "17": "udp", "33": "dccp", "132": "sctp", "136": "udplite" },
+};
 
 /** nft set that holds the addresses of a security group's members. */
 export const groupSet = (groupId: string) => `g_${shortId(groupId)}`;

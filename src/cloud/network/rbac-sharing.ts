@@ -1,0 +1,20 @@
+import type { NetworkRecord, NetworkTables, RbacPolicy, RbacType } from "./records.ts";
+import { newInternalRecord } from "./resource.ts";
+
+/** What is shared with everybody is so by a policy for `*`; an object's own flags make and remove it. */
+export function setSharing(
+  tables: NetworkTables,
+  objectType: RbacType,
+  object: NetworkRecord,
+  wanted: Partial<Record<RbacPolicy["action"], boolean>>,
+): void {
+  const own = tables.rbacPolicies.list((policy) => policy.objectType === objectType && policy.objectId === object.id);
+  for (const action of ["access_as_shared", "access_as_external"] as const) {
+    const existing = own.find((policy) => policy.action === action && policy.target === "*");
+    if (wanted[action] === true && existing === undefined) {
+      const record = newInternalRecord(object.projectId);
+      tables.rbacPolicies.put({ ...record, objectType, objectId: object.id, action, target: "*" });
+    }
+    if (wanted[action] !== true && existing !== undefined) tables.rbacPolicies.delete(existing.id);
+  }
+}

@@ -7,7 +7,7 @@ import { guestsRefused, lastingObstacles } from "../cloud/hypervisors/nspawn/pro
 import { imageKinds, kindsWith } from "../cloud/images/kinds.ts";
 import type { Leftover } from "../cloud/leftovers.ts";
 import { SlipwayError } from "../common/errors.ts";
-import { namesIn } from "../common/files.ts";
+import { namesIn, pathExists } from "../common/files.ts";
 import { slipwayHome, stackHome } from "../common/home.ts";
 import { loadProject } from "../engine/embedded/project/project.ts";
 import { readClouds } from "../openstack/clouds-file.ts";
@@ -87,7 +87,9 @@ export async function destroyEmbeddedCloud(place: CloudPlace, reporter: Reporter
       );
     }
     await forgetStacksIn(place);
-    await editCloudsFile(cloudsFile, (text) => (text === undefined ? undefined : withoutCloudEntries(text, entry)));
+    if (await pathExists(cloudsFile)) {
+      await editCloudsFile(cloudsFile, (text) => (text === undefined ? undefined : withoutCloudEntries(text, entry)));
+    }
     const count = (list: Leftover[], kind: string) => list.filter((one) => one.kind === kind).length;
     return kinds.map((kind) => `${kind.padEnd(10)} ${count(found, kind)} removed, ${count(left, kind)} left`);
   });

@@ -1,4 +1,5 @@
-import { rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import { type Document, isMap, parseDocument } from "yaml";
 import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
 import { tryLock } from "../common/kernel-lock.ts";
@@ -46,6 +47,7 @@ export async function editCloudsFile(
   file: string,
   change: (text: string | undefined) => string | undefined,
 ): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const free = async () => tryLock(`${file}.lock`);
   const lock = await waitFor(`another process to be done with ${file}`, free, { timeoutMs: editMs, intervalMs: 10 });
   try {

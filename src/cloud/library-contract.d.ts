@@ -52,6 +52,30 @@ export interface FaultArming {
   delayMs?: number;
 }
 
+/** How a cloud's time stands. */
+export interface CloudTime {
+  /** RFC 3339. */
+  now: string;
+  frozen: boolean;
+  /** When the next of what waits is due, RFC 3339; null where nothing waits. */
+  next: string | null;
+  /** How much waits: boots, stops, what faults hold up. */
+  waiting: number;
+}
+
+/** Moves the time that a cloud with fake guests lives by; with real ones each call throws. */
+export interface CloudClock {
+  time(): CloudTime;
+  /** Stands still from now on. */
+  freeze(): CloudTime;
+  /** Goes on from where it stands. */
+  resume(): CloudTime;
+  /** Goes further; what was due until then has happened when this resolves, in the order of its times. Milliseconds. */
+  advance(ms: number): Promise<CloudTime>;
+  /** Goes to the time of the next of what waits; where nothing waits, it stays. */
+  advanceToNext(): Promise<CloudTime>;
+}
+
 /** A cloud that answers. */
 export interface Cloud extends AsyncDisposable {
   /** `http://127.0.0.1:PORT/identity/v3` */
@@ -72,6 +96,7 @@ export interface Cloud extends AsyncDisposable {
     /** What is armed. */
     list(): CloudFault[];
   };
+  readonly clock: CloudClock;
   /** Resolves when nothing is being done with servers and volumes any more. */
   idle(): Promise<void>;
   /** Ends it. A state folder that was given stays, and guests that are real run on; of one that was not, nothing is left. */

@@ -73,10 +73,10 @@ async function faceOf(
   cloudsFile: string,
   close: () => Promise<void>,
 ): Promise<Cloud> {
-  const { authUrl, port, credentials, faults } = cloud;
+  const { authUrl, port, credentials, faults, clock } = cloud;
   await writeFileAtomic(cloudsFile, withCloudEntries(undefined, authUrl, credentials, usualEntry));
   return {
-    ...{ authUrl, port, hypervisor, credentials, cloudsFile, faults, close },
+    ...{ authUrl, port, hypervisor, credentials, cloudsFile, faults, clock, close },
     env: (user = "demo") => variablesOf(cloud, user),
     idle: () => cloud.idle(),
     [Symbol.asyncDispose]: close,

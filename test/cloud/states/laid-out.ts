@@ -65,7 +65,10 @@ export async function shown(cloud: TestCloud): Promise<Record<string, unknown>> 
   const listed = async (path: string, key: string, keys: string[]) => {
     const { status, text, body } = await cloud.get(path);
     if (status !== 200) throw new Error(`${path}: ${status} ${text}`);
-    return (body[key] as Record<string, unknown>[]).map((row) => pick(row, keys));
+    // lists have the order of the version that answers
+    const order = (row: unknown) => JSON.stringify(row);
+    const rows = (body[key] as Record<string, unknown>[]).map((row) => pick(row, keys));
+    return rows.sort((one, other) => order(one).localeCompare(order(other)));
   };
   const objects = `/object-store/v1/AUTH_${cloud.projectId}/papers`;
   return {

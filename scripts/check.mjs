@@ -13,6 +13,7 @@ const checks = [
   ["import rules", modules("dependency-cruiser/bin/dependency-cruise.mjs"), ["src", "stacks", "test"]],
   ["unused code", modules("knip/bin/knip.js"), []],
   ["types of pages' scripts", modules("typescript/bin/tsc"), ["-p", "src/serving/web/client"]],
+  ["types of the cloud's page's script", modules("typescript/bin/tsc"), ["-p", "src/cloud/dashboard/client"]],
 ];
 const failed = [];
 const waiting = [...checks];

@@ -12,6 +12,8 @@ import { serverGroupTable, serverTable } from "./compute/records.ts";
 import { demandPlaceInGroup } from "./compute/server-groups.ts";
 import { demandHost } from "./compute/service-state.ts";
 import { type Credentials, ensureCredentials } from "./credentials.ts";
+import { ensureDashboardKey } from "./dashboard/key.ts";
+import { RecentRequests } from "./dashboard/recent-requests.ts";
 import { ArmedFaults } from "./faults/armed.ts";
 import { bootWithFaults } from "./faults/boot-faults.ts";
 import { type FaultControl, faultControl } from "./faults/fault-control.ts";
@@ -20,6 +22,7 @@ import { meetFaults } from "./faults/request-faults.ts";
 import { listenOnLastingPort } from "./http/lasting-port.ts";
 import { isPortInUse, type Listener, listen, onlyBelow } from "./http/listen.ts";
 import { type AnsweredRequest, tellRequests } from "./http/request-log.ts";
+import type { Route } from "./http/routes.ts";
 import type { Hypervisor, ImageStore } from "./hypervisors/hypervisor.ts";
 import { accountsOf } from "./identity/accounts.ts";
 import { imageTable } from "./image/records.ts";
@@ -92,6 +95,8 @@ export interface RunningCloud {
   faults: FaultControl;
   /** Freezes and moves the cloud's time, where its guests are pretended. */
   clock: TimeControl;
+  /** What it answers, for tests that ask each. */
+  routes: readonly Route[];
   /** Resolves when nothing is being done with servers and volumes. */
   idle(): Promise<void>;
   /** Stops answering; guests and their networks stay as they are for the next start. */
@@ -181,7 +186,7 @@ async function start(
 
   const base = `http://${host}:${listener.port}`;
   const objectStore = dataplane === undefined ? base : `http://${dataplane.external.gatewayIp}:${listener.port}`;
-  const faultContext = { store, tables, images, isImageInUse: imageInUse, reconcile };
+  const faultContext = { store, tables, images, servers, volumes, isImageInUse: imageInUse, reconcile };
   const volumeLifecycle = new VolumeLifecycle({
     ...{ volumes, snapshots: snapshotTable(store), images, messages: messageTable(store) },
     ...{ folder: files.volumes, imageFolder: files.images, log },
@@ -193,21 +198,28 @@ async function start(
     bootSpec: (server, spec) => {
       demandHost(store, server.launchedAt);
       demandPlaceInGroup({ serverGroups, servers }, server);
-      return bootWithFaults(armed, server, spec);
+      return bootWithFaults(armed, server, spec, (id, afterMs) => lifecycle.dieLater(id, afterMs));
     },
   });
   const balancers = balancerTables(store);
   const engine = options.balancerEngine?.(parts);
   const provisioning = new Provisioning({ store, balancers, tables, engine, reconcile, log });
+  const faults = faultControl(armed, faultContext);
+  const requests = new RecentRequests();
   const app = await createServices({
     ...{ stateDir, store, accounts, servers, serverGroups, images, volumes, blockDevices, tables, objects, balancers },
     ...{ hypervisor, lifecycle, volumeLifecycle, provisioning, reconcile, log },
     meetFaults: (service) => {
+      tellRequests(service, (request) => {
+        if (request.url.startsWith("/dashboard")) return;
+        requests.add(request);
+        options.answered?.(request);
+      });
       keepTime(service, clock);
-      if (options.answered !== undefined) tellRequests(service, options.answered);
       meetFaults(service, armed, faultContext);
     },
     addresses: () => ({ base, objectStore }),
+    dashboard: { key: await ensureDashboardKey(stateDir), port: listener.port, faults, requests },
     tokenLifetimeMs: options.tokenLifetimeMs ?? 3_600_000,
     webDownload: options.webDownload ?? false,
   });
@@ -228,8 +240,9 @@ async function start(
   const authUrl = `${base}/identity/v3`;
   return {
     ...{ authUrl, port: listener.port, instance, credentials },
-    faults: faultControl(armed, faultContext),
+    faults,
     clock: time,
+    routes: app.routes,
     idle: () =>
       Promise.all([lifecycle.idle().then(() => volumeLifecycle.idle()), provisioning.idle()]).then(() => undefined),
     close: () => undoAll(undo),

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { isErrno, messageOf, SlipwayError } from "../common/errors.ts";
 import { clockRoutes, type TimeMove } from "./clock/control-routes.ts";
 import type { CloudTime, TimeControl } from "./clock/time-control.ts";
-import type { ArmedFault, Arming } from "./faults/armed.ts";
+import type { ArmedFault, Arming, RecordedFault } from "./faults/armed.ts";
 import type { FaultControl } from "./faults/fault-control.ts";
 
 /** How long the daemon may take to answer; it only looks into its tables. */
@@ -15,8 +15,18 @@ const ANSWER_MS = 10_000;
 const armingSchema = z.object({
   times: z.number().int().positive().optional(),
   seed: z.string().optional(),
+  probability: z.number().min(0).max(1).optional(),
+  target: z.string().min(1).optional(),
   delayMs: z.number().nonnegative().optional(),
 });
+const recordSchema = z.array(
+  z.object({
+    id: z.string(),
+    only: z.array(z.number().int().positive()),
+    delayMs: z.number().nonnegative(),
+    target: z.string().nullable(),
+  }),
+);
 
 /** The daemon's socket: in the state folder, which only its owner can enter. Paths of sockets are short, so the shorter form is used. */
 function socketPath(stateDir: string): string {
@@ -40,6 +50,7 @@ export async function serveControl(
   app.put<{ Params: { fault: string } }>("/faults/:fault", ({ params, body }) =>
     faults.arm(params.fault, armingSchema.parse(body)),
   );
+  app.put("/record", ({ body }) => faults.replay(recordSchema.parse(body)));
   app.delete<{ Params: { fault: string } }>("/faults/:fault", ({ params }) => faults.disarm(params.fault));
   clockRoutes(app, clock);
   const path = socketPath(stateDir);
@@ -57,6 +68,11 @@ export function armedFaults(stateDir: string): Promise<ArmedFault[]> {
 /** Arms a fault of the running daemon. @throws SlipwayError E_USAGE, E_CLOUD_UNREACHABLE */
 export function armFault(stateDir: string, fault: string, arming: Arming): Promise<ArmedFault> {
   return ask(stateDir, "PUT", `/faults/${encodeURIComponent(fault)}`, arming);
+}
+
+/** Arms the running daemon's faults as a record says. @throws SlipwayError E_USAGE, E_CLOUD_UNREACHABLE */
+export function replayFaults(stateDir: string, record: RecordedFault[]): Promise<ArmedFault[]> {
+  return ask(stateDir, "PUT", "/record", record);
 }
 
 /** Disarms the running daemon's faults, or those that a text means. @throws SlipwayError E_USAGE, E_CLOUD_UNREACHABLE */

@@ -6,6 +6,7 @@ import type { Lifecycle } from "./compute/lifecycle.ts";
 import { quotaTable } from "./compute/quota-records.ts";
 import type { Server, ServerGroup } from "./compute/records.ts";
 import { computeService } from "./compute/service.ts";
+import { type DashboardOptions, dashboardService } from "./dashboard/service.ts";
 import { createApp } from "./http/app.ts";
 import type { Hypervisor } from "./hypervisors/hypervisor.ts";
 import type { Accounts } from "./identity/accounts.ts";
@@ -52,6 +53,8 @@ export interface ServiceParts {
   addresses: () => Addresses;
   tokenLifetimeMs: number;
   webDownload: boolean;
+  /** What the page in Horizon's place is for and needs besides. */
+  dashboard: Pick<DashboardOptions, "key" | "port" | "faults" | "requests">;
   log: (line: string) => void;
 }
 
@@ -133,6 +136,15 @@ export async function createServices(parts: ServiceParts): Promise<FastifyInstan
     tokens,
     base,
     log,
+  });
+  await app.register(dashboardService, {
+    prefix: "/dashboard",
+    accounts: parts.accounts,
+    servers,
+    tables,
+    hypervisor: parts.hypervisor,
+    log,
+    ...parts.dashboard,
   });
   await app.ready();
   return app;

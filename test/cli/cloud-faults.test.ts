@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { Slipway } from "../e2e/slipway.ts";
 
@@ -27,17 +29,31 @@ it("`cloud faults`, `arm` and `disarm` work on the running cloud, and say what t
   const armed = { id: "P03:fip-timeout-but-applied", times: 2, seed: "monday", delayMs: 500, struck: 0 };
   expect((await slipway.run(["cloud", "arm", "P03", ...options])).result).toMatchObject({ ok: true, armed });
   expect((await slipway.run(["cloud", "faults"])).result).toMatchObject({ armed: [armed] });
+  const aimed = ["cloud", "arm", "P13:http-503", "--probability", "0.5", "--target", "/servers"];
+  expect((await slipway.run(aimed)).result).toMatchObject({ armed: { probability: 0.5, target: "/servers" } });
+  const record = join(slipway.home, "faults.json");
+  await writeFile(record, JSON.stringify((await slipway.run(["cloud", "faults"])).result));
+  expect((await slipway.run(["cloud", "arm", "--replay", record])).result).toMatchObject({
+    armed: [
+      { id: "P03:fip-timeout-but-applied", only: [] },
+      { id: "P13:http-503", target: "/servers", only: [] },
+    ],
+  });
   for (const [args, message] of [
     [["arm"], /needs a fault's row or name/],
     [["arm", "P12"], /^P12 means 4 faults$/],
     [["arm", "P03", "--times", "1.5"], /--times needs a whole number/],
+    [["arm", "P03", "--probability", "2"], /--probability needs a number/],
+    [["arm", "--replay", "/dev/null"], /is no record of faults/],
     [["disarm", "P99"], /^there is no fault P99$/],
   ] as const) {
     const refused = await slipway.run(["cloud", ...args]);
     expect(refused.exitCode).toBe(2);
     expect(refused.result.error).toMatchObject({ code: "E_USAGE", message: expect.stringMatching(message) });
   }
-  expect((await slipway.run(["cloud", "disarm"])).result).toMatchObject({ disarmed: ["P03:fip-timeout-but-applied"] });
+  expect((await slipway.run(["cloud", "disarm"])).result).toMatchObject({
+    disarmed: ["P03:fip-timeout-but-applied", "P13:http-503"],
+  });
   expect((await slipway.run(["cloud", "faults"])).result).toMatchObject({ armed: [] });
 });
 

@@ -200,7 +200,10 @@ describe("what Cinder refuses", () => {
       [{}, badRequest(expect.stringContaining("malformed or otherwise incorrect"))],
       [{ size: 0 }, badRequest(expect.stringContaining("size"))],
       [{ size: "x" }, badRequest(expect.stringContaining("size"))],
-      [{ size: 1, colour: "red" }, badRequest("Unrecognized attribute(s) 'colour'")],
+      [
+        { size: 1, colour: "red" },
+        badRequest(expect.stringContaining("Additional properties are not allowed ('colour' was unexpected)")),
+      ],
       [{ size: 1, availability_zone: "moon" }, badRequest("Availability zone 'moon' is invalid.")],
       [
         { size: 1, volume_type: "fast" },

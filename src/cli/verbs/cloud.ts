@@ -1,4 +1,5 @@
 import { daemonStatus, stopDaemon } from "../../cloud/control.ts";
+import { dashboardAddress } from "../../cloud/dashboard/key.ts";
 import { lastingObstacles, reasonOf } from "../../cloud/hypervisors/nspawn/probe.ts";
 import { kindsWith } from "../../cloud/images/kinds.ts";
 import { SlipwayError } from "../../common/errors.ts";
@@ -109,10 +110,15 @@ async function stop({ reporter }: CloudCall, place: CloudPlace): Promise<void> {
 
 async function status({ reporter }: CloudCall, place: CloudPlace): Promise<void> {
   const found = await daemonStatus(place.stateDir);
-  const text = found.running
-    ? [`running since ${found.startedAt} at ${found.authUrl} (pid ${found.pid})`, ...guestLines(found)].join("\n")
-    : "not running";
-  reporter.result({ ok: true, ...found }, text);
+  const page = found.running ? await dashboardAddress(place.stateDir, found.port) : undefined;
+  const lines = found.running
+    ? [
+        `running since ${found.startedAt} at ${found.authUrl} (pid ${found.pid})`,
+        ...guestLines(found),
+        `its page, for you alone: ${page}`,
+      ]
+    : ["not running"];
+  reporter.result({ ok: true, ...found, ...(page === undefined ? {} : { page }) }, lines.join("\n"));
 }
 
 /** Every embedded cloud of this project. */

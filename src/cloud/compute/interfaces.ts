@@ -58,7 +58,8 @@ export function interfaceRoutes(app: FastifyInstance, context: ComputeContext): 
   });
 
   app.post<One>(path, async ({ scope, params, body, microversion, id: requestId }) => {
-    const given = body === undefined || Object.keys(body as object).length === 0 ? { interfaceAttachment: {} } : body;
+    const isEmpty = body === undefined || JSON.stringify(body) === "{}";
+    const given = isEmpty ? { interfaceAttachment: {} } : body;
     const { interfaceAttachment: asked } = parseSchema(createBody(microversion), given);
     if (asked.net_id !== undefined && asked.port_id !== undefined) {
       throw nova.badRequest("Must not input both network_id and port_id");

@@ -1,6 +1,6 @@
 import { messageOf } from "../../common/errors.ts";
 import { Turns } from "../../common/turns.ts";
-import { ClockEnded } from "../clock/clock.ts";
+import { after, ClockEnded } from "../clock/clock.ts";
 import { isoSeconds } from "../http/time.ts";
 import type { GuestSpec } from "../hypervisors/hypervisor.ts";
 import { removePort, setPortsStatus, unbindPort } from "../network/ports.ts";
@@ -31,6 +31,7 @@ const shutdownTimeoutMs = 60_000;
 export class Lifecycle {
   readonly #parts: LifecycleParts;
   readonly #turns = new Turns();
+  readonly #doomed = new Set<() => void>();
   #closing = false;
 
   constructor(parts: LifecycleParts) {
@@ -217,6 +218,18 @@ export class Lifecycle {
     }
   }
 
+  /** Ends the guest by itself so many milliseconds from now, unless the cloud is stopped before. */
+  dieLater(id: string, afterMs: number): void {
+    const takeBack = after(afterMs, () => {
+      this.#doomed.delete(takeBack);
+      this.#enqueue(id, async () => {
+        await this.#parts.hypervisor.stop(id, { soft: false, timeoutMs: 0 });
+        await this.#ended(id);
+      });
+    });
+    this.#doomed.add(takeBack);
+  }
+
   /** Resolves when nothing is being done. */
   idle(): Promise<void> {
     return this.#turns.idle();
@@ -225,6 +238,7 @@ export class Lifecycle {
   /** Finishes what is under way and begins nothing more; what was promised is taken up at the next start. */
   async close(): Promise<void> {
     this.#closing = true;
+    for (const takeBack of this.#doomed) takeBack();
     await this.idle();
   }
 
@@ -348,12 +362,13 @@ export class Lifecycle {
     const { servers, log } = this.#parts;
     log(`server ${id}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     const now = isoSeconds();
-    servers.patch(id, {
-      vmState: "error",
-      taskState: null,
-      fault: { code: 500, created: now, message: messageOf(error) },
-      updatedAt: now,
-    });
+    const fault = { code: 500, created: now, message: messageOf(error) };
+    try {
+      servers.patch(id, { vmState: "error", taskState: null, fault, updatedAt: now });
+    } catch (full) {
+      // it is as it was, and is taken up again at the next start
+      log(`server ${id}: what became of it could not be kept: ${messageOf(full)}`);
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import { fitsPattern } from "../http/client-pattern.ts";
 import { pythonRepr } from "../http/python-repr.ts";
 import { isAdmin, type Scope } from "../identity/scope.ts";
 import { projectOf } from "../identity/tokens.ts";
@@ -265,7 +266,7 @@ function testsOf(context: ComputeContext, filters: Query, statuses: string[]): T
     const text = firstOf(filters[name]);
     if (text === undefined) continue;
     const pattern = new RegExp(text);
-    tests.push((server) => addressTexts(context, server, version).some((address) => pattern.test(address)));
+    tests.push((server) => addressTexts(context, server, version).some((address) => fits(pattern, address)));
   }
   tests.push(...tagTests(filters));
   for (const [name, given] of Object.entries(filters)) {
@@ -286,12 +287,21 @@ const isOneOf = (field: Field, wanted: string[]): Test => {
   };
 };
 
+/** @throws ApiError 400 for a pattern that would hold up the cloud */
+function fits(pattern: RegExp, text: string): boolean {
+  try {
+    return fitsPattern(pattern, text);
+  } catch {
+    throw nova.badRequest(`Invalid filter value ${pythonRepr(pattern.source)}: it takes too long.`);
+  }
+}
+
 /** As MariaDB compares: without regard to case. */
 const matches = (field: Field, text: string): Test => {
   const pattern = new RegExp(text, "i");
   return (server) => {
     const value = field(server);
-    return value !== null && pattern.test(String(value));
+    return value !== null && fits(pattern, String(value));
   };
 };
 

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
-import { ApiError } from "../http/api-error.ts";
+import type { ApiError } from "../http/api-error.ts";
 import { answerFaults, namedFaultBody } from "../http/faults.ts";
+import { readJson } from "../http/json-body.ts";
 import { negotiateMicroversion } from "../http/microversion.ts";
 import { requireToken, type Tokens } from "../identity/tokens.ts";
 import { demandAdmin } from "./action.ts";
@@ -31,6 +32,7 @@ export interface ComputeOptions extends ComputeContext {
 /** Nova v2.1 below `/compute`. */
 export async function computeService(app: FastifyInstance, options: ComputeOptions): Promise<void> {
   answerFaults(app, writeFault, options.log);
+  readJson(app, ["application/json", "text/plain"]);
   app.addHook("onRequest", async (request, reply) => {
     reply.header("x-compute-request-id", request.id);
     if (isVersioned(request.url)) negotiateMicroversion(microversions, request, reply);
@@ -91,9 +93,7 @@ function writeFault(reply: FastifyReply, error: ApiError): unknown {
     for (const header of ["openstack-api-version", "x-openstack-nova-api-version", "vary"]) reply.removeHeader(header);
     return reply.code(404).type("text/html; charset=UTF-8").send(unknownPath);
   }
-  const malformed = error.status === 400 && error.message.startsWith("Malformed request body:");
-  const shown = malformed ? new ApiError(400, "Malformed request body") : error;
-  return reply.code(error.status).send(namedFaultBody(shown));
+  return reply.code(error.status).send(namedFaultBody(error));
 }
 
 const unknownPath =

@@ -3,36 +3,40 @@ import { parse, stringify } from "yaml";
 import type { Server } from "../compute/records.ts";
 import type { GuestSpec } from "../hypervisors/hypervisor.ts";
 import type { ArmedFaults } from "./armed.ts";
-import type { BootHook, CloudConfig } from "./fault.ts";
+import type { CloudConfig } from "./fault.ts";
 import { ledger } from "./ledger.ts";
 
 const USER_DATA = "openstack/latest/user_data";
 
 /**
  * Lets faults get between a server and its guest.
+ * @param dies called for a guest that is to end by itself so many milliseconds later
  * @returns what the hypervisor is given to boot
  * @throws Error with the server's `fault.message`, where no guest is to be made
  */
-export function bootWithFaults(armed: ArmedFaults, server: Server, spec: GuestSpec): GuestSpec {
+export function bootWithFaults(
+  armed: ArmedFaults,
+  server: Server,
+  spec: GuestSpec,
+  dies: (id: string, afterMs: number) => void,
+): GuestSpec {
   const occasion = server.launchedAt === null ? "first" : "later";
   let { configDrive } = spec;
   for (const fault of ledger) {
     if (fault.boot?.boot !== occasion || armed.find(fault) === undefined) continue;
-    const altered = changedDrive(configDrive, fault.boot);
-    if (altered === undefined) continue;
-    if (armed.strike(fault, `boot of server ${server.name} ${server.id}`) === undefined) continue;
+    const config = cloudConfig(configDrive[USER_DATA]);
+    // one that changes cloud-config waits for a server that has some
+    if (fault.boot.userData !== undefined && config === undefined) continue;
+    const about = `server ${server.name} ${server.id}`;
+    const struck = armed.strike(fault, { what: `boot of ${about}`, about });
+    if (struck === undefined) continue;
     if (fault.boot.refuse !== undefined) throw new Error(fault.boot.refuse(server));
-    configDrive = altered;
+    if (fault.boot.dies) dies(server.id, struck.delayMs);
+    if (fault.boot.userData === undefined || config === undefined) continue;
+    const changed = stringify(fault.boot.userData(config, struck.delayMs), { version: "1.1", lineWidth: 0 });
+    configDrive = { ...configDrive, [USER_DATA]: `#cloud-config\n${changed}` };
   }
   return { ...spec, configDrive };
-}
-
-/** The drive as the fault has it; undefined where there is no cloud-config that it could change. */
-function changedDrive(drive: GuestSpec["configDrive"], { userData }: BootHook): GuestSpec["configDrive"] | undefined {
-  if (userData === undefined) return drive;
-  const config = cloudConfig(drive[USER_DATA]);
-  if (config === undefined) return undefined;
-  return { ...drive, [USER_DATA]: `#cloud-config\n${stringify(userData(config), { version: "1.1", lineWidth: 0 })}` };
 }
 
 /** User-data as cloud-init reads it, unpacked where it is packed; undefined where it is something else than cloud-config. */

@@ -1,5 +1,5 @@
 import { SlipwayError } from "../../common/errors.ts";
-import type { ArmedFault, ArmedFaults, Arming } from "./armed.ts";
+import type { ArmedFault, ArmedFaults, Arming, RecordedFault } from "./armed.ts";
 import { type Fault, type FaultContext, keyOf } from "./fault.ts";
 import { faultsCalled, ledger } from "./ledger.ts";
 
@@ -10,6 +10,11 @@ export interface FaultControl {
    * @throws SlipwayError E_USAGE for a text that means none, or several
    */
   arm(text: string, arming?: Arming): ArmedFault;
+  /**
+   * Arms the faults of a record to strike at the same occasions again; what is armed beside them stays.
+   * @throws SlipwayError E_USAGE for a record of faults that this cloud does not know
+   */
+  replay(record: readonly RecordedFault[]): ArmedFault[];
   /** Disarms the faults of a row or name, or all, and makes undone what they left. @returns the names of those that were armed */
   disarm(text?: string): Promise<string[]>;
   /** What is armed, with its firings. */
@@ -19,6 +24,12 @@ export interface FaultControl {
 export function faultControl(armed: ArmedFaults, context: FaultContext): FaultControl {
   return {
     arm: (text, arming) => armed.arm(exactlyOne(text), arming),
+    replay(record) {
+      const faults = record.map(({ id, only, delayMs, target }) => {
+        return [exactlyOne(id), { only, delayMs, target: target ?? undefined }] as const;
+      });
+      return context.store.transaction(() => faults.map(([fault, arming]) => armed.arm(fault, arming)));
+    },
     async disarm(text) {
       const faults = (text === undefined ? ledger : called(text)).filter((fault) => armed.find(fault) !== undefined);
       context.store.transaction(() => {

@@ -6,6 +6,17 @@ function inFront(config: CloudConfig, key: string, ...items: unknown[]): CloudCo
   return { ...config, [key]: [...items, ...(Array.isArray(present) ? present : [])] };
 }
 
+/** Holds the locks as dpkg and apt do (fcntl, not flock), behind whoever called. */
+function holdLocks(seconds: number): string {
+  const lines = [
+    "import fcntl, time",
+    'files = [open("/var/lib/dpkg/" + name, "w") for name in ("lock-frontend", "lock")]',
+    "[fcntl.lockf(file, fcntl.LOCK_EX) for file in files]",
+    `time.sleep(${seconds})`,
+  ];
+  return `setsid python3 -c '${lines.join("; ")}' >/dev/null 2>&1 &`;
+}
+
 /**
  * What goes wrong inside a guest. The cloud has no hand there; it has the config drive, and changes the user-data on it: what then
  * happens is cloud-init's own doing.
@@ -50,6 +61,16 @@ export const guestFaults: Fault[] = [
     }),
   },
   {
+    row: "P19",
+    name: "apt-lock-held",
+    does: "the user-data's first `bootcmd` holds dpkg's locks for 60 s, or the delay, as unattended upgrades do",
+    delayMs: 60_000,
+    boot: {
+      boot: "first",
+      userData: (config, delayMs) => inFront(config, "bootcmd", ["sh", "-c", holdLocks(delayMs / 1000)]),
+    },
+  },
+  {
     row: "P21",
     name: "host-key-changed",
     does: "the user-data's first `bootcmd` makes new SSH host keys when a server is booted again",
@@ -58,5 +79,13 @@ export const guestFaults: Fault[] = [
       boot: "later",
       userData: (config) => inFront(config, "bootcmd", "rm -f /etc/ssh/ssh_host_* && ssh-keygen -A"),
     },
+  },
+  {
+    row: "P23",
+    name: "ready-then-dies",
+    does: "a server ends by itself 60 s, or the delay, after it was first booted, as if its host had failed: SHUTOFF",
+    delayMs: 60_000,
+    times: 1,
+    boot: { boot: "first", dies: true },
   },
 ];

@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { sleep } from "../clock/clock.ts";
 import type { ArmedFaults } from "./armed.ts";
@@ -16,7 +17,10 @@ export function meetFaults(app: FastifyInstance, armed: ArmedFaults, context: Fa
     for (const { fault, hook } of concerning(request)) {
       if (hook.before === undefined || !(await strike(armed, fault, request))) continue;
       const instead = hook.before(request, context);
-      if (instead !== undefined) return reply.code(instead.status).type("text/html; charset=UTF-8").send(instead.html);
+      if (instead === undefined) continue;
+      const { status, headers = {}, type = "text/html; charset=UTF-8", body } = instead;
+      reply.code(status).headers(headers);
+      return body === undefined ? reply.send() : reply.type(type).send(body);
     }
   });
   app.addHook<unknown>("onSend", async (request, reply, payload) => {
@@ -33,12 +37,20 @@ export function meetFaults(app: FastifyInstance, armed: ArmedFaults, context: Fa
 }
 
 function concerning(request: FastifyRequest): { fault: Fault; hook: RequestHook }[] {
-  const found = hooks.get(`${request.method} ${request.routeOptions.url}`) ?? [];
-  return found.filter(({ hook }) => hook.when?.(request) ?? true);
+  const own = hooks.get(`${request.method} ${request.routeOptions.url}`) ?? [];
+  const ofAll = isLoggedIn(request) ? (hooks.get("* *") ?? []) : [];
+  return [...own, ...ofAll].filter(({ hook }) => hook.when?.(request) ?? true);
+}
+
+/** Swift looks at tokens by itself, later than this. */
+function isLoggedIn({ scope, url, headers }: FastifyRequest): boolean {
+  return scope !== null || (url.startsWith("/object-store/v1/") && headers["x-auth-token"] !== undefined);
 }
 
 async function strike(armed: ArmedFaults, fault: Fault, request: FastifyRequest): Promise<boolean> {
-  const struck = armed.strike(fault, `${request.method} ${request.url} ${request.id}`);
+  const line = `${request.method} ${request.url}`;
+  const body = request.body === undefined || request.body instanceof Readable ? "" : JSON.stringify(request.body);
+  const struck = armed.strike(fault, { what: `${line} ${request.id}`, about: `${line} ${body}` });
   if (struck !== undefined) await sleep(struck.delayMs);
   return struck !== undefined;
 }

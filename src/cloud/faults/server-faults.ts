@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { webobPage } from "../http/pages.ts";
 import type { Image } from "../image/records.ts";
 import type { Fault, FaultContext } from "./fault.ts";
 import { coresUsedUp, floatingIpsUsedUp } from "./full-quota.ts";
@@ -80,7 +81,7 @@ export const serverFaults: Fault[] = [
         when: ({ body }) => Boolean((body as { server?: { user_data?: unknown } } | undefined)?.server?.user_data),
         before: () => ({
           status: 413,
-          html: "<html>\n <head>\n  <title>413 Request Entity Too Large</title>\n </head>\n <body>\n  <h1>413 Request Entity Too Large</h1>\n  Request is too large. Larger than max_request_body_size (114688).<br /><br />\n\n\n\n </body>\n</html>",
+          body: webobPage(413, "Request is too large. Larger than max_request_body_size (114688)."),
         }),
       },
     ],

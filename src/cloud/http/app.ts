@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import Fastify, { type FastifyInstance } from "fastify";
 import type { Scope } from "../identity/scope.ts";
+import { acceptJson } from "./json-body.ts";
+import type { Route } from "./routes.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -9,21 +11,29 @@ declare module "fastify" {
     /** Nova's microversion, minor number of 2.N. */
     microversion: number;
   }
+  interface FastifyInstance {
+    /** What is answered, in the order of registration. */
+    readonly routes: readonly Route[];
+  }
 }
-
 /**
  * The HTTP application that all services share: request ids, tolerant JSON bodies, trailing slashes.
  * @param bodyLimit bytes; object and image uploads are streams and not limited by it
  */
-export function createApp(bodyLimit = 8 * 1024 * 1024): FastifyInstance {
+export function createApp(bodyLimit = 1024 * 1024): FastifyInstance {
   const app = Fastify({
     bodyLimit,
     genReqId: () => `req-${randomUUID()}`,
-    rewriteUrl: (request) => withoutTrailingSlash(request.url ?? "/"),
+    rewriteUrl: (request) => cleaned(request.url ?? "/"),
     routerOptions: { maxParamLength: 2048 },
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     return503OnClosing: true,
+  });
+  const routes: Route[] = [];
+  app.decorate("routes", routes);
+  app.addHook("onRoute", ({ method, url }) => {
+    routes.push(...[method].flat().map((one) => ({ method: one, path: url })));
   });
   app.decorateRequest("scope", null as unknown as Scope); // set per request before any handler that reads it
   app.decorateRequest("microversion", 1);
@@ -34,25 +44,22 @@ export function createApp(bodyLimit = 8 * 1024 * 1024): FastifyInstance {
   return app;
 }
 
-/** Parses bodies of this type as JSON; an empty body is none: clients send DELETE with a content type and nothing else. */
-export function acceptJson(app: FastifyInstance, contentType: string | RegExp): void {
-  app.addContentTypeParser(contentType, { parseAs: "string" }, (_request, text, done) => {
-    if (text.length === 0) return done(null, undefined);
-    try {
-      done(null, JSON.parse(String(text)));
-    } catch (error) {
-      done(
-        Object.assign(new Error(`Malformed request body: ${(error as Error).message}`), { statusCode: 400 }),
-        undefined,
-      );
-    }
-  });
+/**
+ * Object names may end in a slash, everything else answers with and without it. Where the path's percent encoding is wrong it stands for
+ * itself, as it does for WSGI.
+ */
+function cleaned(url: string): string {
+  const at = url.indexOf("?");
+  const [path, query] = at === -1 ? [url, ""] : [url.slice(0, at), url.slice(at)];
+  const decodable = isDecodable(path) ? path : encodeURI(path).replace(/%25(?=[0-7][0-9a-f])/gi, "%");
+  return (path.length > 1 && !url.startsWith("/object-store/") ? decodable.replace(/\/+$/, "") : decodable) + query;
 }
 
-/** Object names may end in a slash, everything else answers with and without it. */
-function withoutTrailingSlash(url: string): string {
-  if (url.startsWith("/object-store/")) return url;
-  const [path = "", query] = url.split("?", 2);
-  const trimmed = path.length > 1 ? path.replace(/\/+$/, "") : path;
-  return query === undefined ? trimmed : `${trimmed}?${query}`;
+function isDecodable(path: string): boolean {
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
 }

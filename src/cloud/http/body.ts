@@ -1,23 +1,14 @@
 import { z } from "zod";
-import { ApiError } from "./api-error.ts";
+import { InvalidInput } from "./invalid-input.ts";
 
-/** Checks a request's body; the refusal names the field, its value and what is wrong, as Nova and Neutron do. */
+/**
+ * Checks a request's body, or a part of it.
+ * @throws InvalidInput
+ */
 export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
   const result = schema.safeParse(body);
   if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  if (issue === undefined) throw new ApiError(400, "Invalid request body", "HTTPBadRequest");
-  if (issue.code === "unrecognized_keys") {
-    throw new ApiError(400, `Unrecognized attribute(s) '${issue.keys.join(", ")}'`, "HTTPBadRequest");
-  }
-  const value = issue.path.reduce<unknown>((part, key) => (part as Record<PropertyKey, unknown> | null)?.[key], body);
-  const field = issue.path.map(String).join(".") || "body";
-  const shown = value === undefined ? "missing" : JSON.stringify(value);
-  throw new ApiError(
-    400,
-    `Invalid input for field/attribute ${field}. Value: ${shown}. ${issue.message}`,
-    "HTTPBadRequest",
-  );
+  throw new InvalidInput(result.error.issues, body === undefined ? null : body);
 }
 
 /** A flag of a query string or JSON body: clients send `true`, `"True"`, `"1"`. */

@@ -21,12 +21,17 @@ export function parseSchema<T>(schema: z.ZodType<T>, body: unknown): T {
 }
 
 /** What `jsonschema` says of a zod refusal. Pure. */
-function schemaWords(issues: readonly Issue[], body: unknown): string {
+export function schemaWords(issues: readonly Issue[], body: unknown): string {
   const first = firstOf(issues.map((issue) => wordsOf(issue, body)));
   if (first === undefined) return "Invalid request body";
   if (first.whole === true || first.path.length === 0) return first.message;
   const name = String(first.path.at(-1));
   return `Invalid input for field/attribute ${name}. Value: ${pythonText(valueAt(body, first.path))}. ${first.message}`;
+}
+
+/** The same without the field's name and value. */
+export function bareSchemaWords(issues: readonly Issue[], body: unknown): string {
+  return firstOf(issues.map((issue) => wordsOf(issue, body)))?.message ?? "Invalid request body";
 }
 
 interface Words {

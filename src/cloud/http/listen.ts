@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { isErrno, SlipwayError } from "../../common/errors.ts";
+import { hasBody, type Patience, usualPatience, watchBody } from "./patience.ts";
 
 /** A port that is taken. */
 export interface Listener {
@@ -10,17 +11,26 @@ export interface Listener {
   close(): Promise<void>;
 }
 
+/** More at once are cut off: each costs memory. */
+const mostConnections = 2048;
+
 /**
  * Takes an address and port. The port is known, and refused to others, before there is anything to serve on it.
  * @param port 0 for any that is free
+ * @param patience how slow clients may be; uploads may take as long as they go on
  * @throws SlipwayError E_PORT_IN_USE
  */
-export async function listen(host: string, port: number): Promise<Listener> {
+export async function listen(host: string, port: number, patience: Patience = usualPatience): Promise<Listener> {
   let handler: RequestListener = (_request, response) => {
     response.writeHead(503, { "retry-after": "1", "content-type": "text/plain" }).end("The cloud is starting.\n");
   };
-  const server = createServer((request, response) => handler(request, response));
-  server.requestTimeout = 0; // uploads may take long
+  const { headersMs } = patience;
+  const limits = { headersTimeout: headersMs, connectionsCheckingInterval: Math.max(headersMs / 4, 10) };
+  const server = createServer({ ...limits, requestTimeout: 0 }, (request, response) => {
+    if (hasBody(request)) watchBody(request, response, patience);
+    handler(request, response);
+  });
+  server.maxConnections = mostConnections;
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(isErrno(error, "EADDRINUSE") ? inUse(host, port) : error));
     server.listen({ host, port }, resolve);

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import { ApiError, forbidden } from "../http/api-error.ts";
 import { answerFaults, keystoneBody } from "../http/faults.ts";
+import { readJson } from "../http/json-body.ts";
+import { readQueryOnce } from "../http/query.ts";
 import type { Store } from "../store/store.ts";
 import type { Accounts } from "./accounts.ts";
 import { applicationCredentialRoutes } from "./application-credential-routes.ts";
@@ -34,18 +36,23 @@ export interface IdentityOptions {
   log: (line: string) => void;
 }
 
+/** Flask's page. */
+const unknownPage =
+  "<!doctype html>\n<html lang=en>\n<title>404 Not Found</title>\n<h1>Not Found</h1>\n<p>The requested URL was not found on the server. If you entered the URL manually please check your spelling and try again.</p>\n";
+
 /** Keystone v3 below `/identity`. */
 export async function identityService(app: FastifyInstance, options: IdentityOptions): Promise<void> {
   const { accounts, addresses, log } = options;
   const context: IdentityContext = { ...options, url: () => `${addresses().base}/identity/v3` };
-  answerFaults(
-    app,
-    (reply, error) => {
-      const isNotJson = error.message.startsWith("Malformed request body");
-      return reply.code(error.status).send(keystoneBody(isNotJson ? malformed(notJson) : error));
-    },
-    log,
-  );
+  answerFaults(app, (reply, error) => reply.code(error.status).send(keystoneBody(error)), log, {
+    malformed: malformed(notJson).message,
+    mediaType: malformed("Expecting to find application/json in Content-Type header."),
+    unexpected: "An unexpected error prevented the server from fulfilling your request.",
+    notFound: (reply) => reply.code(404).type("text/html; charset=utf-8").send(unknownPage),
+    wrongMethod: (reply) => reply.code(405).send({ message: "The method is not allowed for the requested URL." }),
+  });
+  readJson(app, ["application/json"]);
+  readQueryOnce(app);
   app.addHook("onRequest", async (_request, reply) => {
     reply.header("vary", "X-Auth-Token");
   });

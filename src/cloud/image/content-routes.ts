@@ -46,7 +46,11 @@ export function contentRoutes(app: FastifyInstance, options: ImageOptions): void
       return await storeContent(request.body instanceof Readable ? request.body : Readable.from([]), path);
     } catch (error) {
       if (table.get(id)?.status === to) table.patch(id, { status: "queued" });
-      if (isErrno(error, "ENOSPC")) throw new ApiError(413, `Image storage media is full: ${(error as Error).message}`);
+      if (isErrno(error, "ENOSPC"))
+        throw new ApiError(
+          413,
+          "Image storage media is full: There is not enough disk space on the image storage media.",
+        );
       throw error;
     }
   };

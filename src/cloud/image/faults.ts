@@ -1,6 +1,7 @@
 import type { FastifyReply } from "fastify";
 import { ApiError } from "../http/api-error.ts";
-import { keystoneBody, reasonPhrase } from "../http/faults.ts";
+import { keystoneBody } from "../http/faults.ts";
+import { reasonPhrase } from "../http/reasons.ts";
 
 /** Marks a refusal whose words Glance puts below the status' own ones. */
 const below = "below";

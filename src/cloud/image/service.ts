@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
-import { acceptJson } from "../http/app.ts";
 import { answerFaults } from "../http/faults.ts";
+import { acceptJson } from "../http/json-body.ts";
 import { requireToken } from "../identity/tokens.ts";
 import { contentRoutes } from "./content-routes.ts";
 import type { ImageOptions } from "./context.ts";
@@ -30,7 +30,7 @@ const versionIds = [
 
 /** Glance v2 below `/image`. */
 export async function imageService(app: FastifyInstance, options: ImageOptions): Promise<void> {
-  answerFaults(app, writeFault, options.log);
+  answerFaults(app, writeFault, options.log, { malformed: "Malformed JSON in request body.", bodyLimit: null });
   acceptJson(app, /^application\/openstack-images-v2\.\d+-json-patch/);
   app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
   const versions = () => ({

@@ -1,6 +1,13 @@
 import type { NetworkingPlan, PortForwardingPlan, PortPlan, RouterPlan, SecurityRulePlan } from "./dataplane.ts";
 import { protocolNumber } from "./protocols.ts";
-import { deviceOwner, type FloatingIp, type NetworkTables, type Port, type Router, type SecurityGroupRule } from "./records.ts";
+import {
+  deviceOwner,
+  type FloatingIp,
+  type NetworkTables,
+  type Port,
+  type Router,
+  type SecurityGroupRule,
+} from "./records.ts";
 import { gatewayAddress, interfacesOf } from "./routers.ts";
 
 /** What the data plane shall look like, computed from Neutron's tables alone. The external network is the data plane's own. */

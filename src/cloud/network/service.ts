@@ -1,5 +1,7 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
+import { ApiError } from "../http/api-error.ts";
 import { answerFaults, keystoneBody } from "../http/faults.ts";
+import { readJson } from "../http/json-body.ts";
 import { requireToken, type Tokens } from "../identity/tokens.ts";
 import { neutron } from "./errors.ts";
 import { extensions } from "./extensions.ts";
@@ -18,26 +20,30 @@ import { securityGroupRules } from "./security-group-rules.ts";
 import { securityGroups } from "./security-groups.ts";
 import { subnets } from "./subnets.ts";
 import { addSubPorts, removeSubPorts, trunks } from "./trunks.ts";
+import { neutronWords } from "./words.ts";
 
 export interface NetworkOptions extends NetworkContext {
   tokens: Tokens;
   log: (line: string) => void;
 }
 
+const incorrectRequest =
+  "The server could not comply with the request since it is either malformed or otherwise incorrect.";
+
 /** Neutron v2.0 below `/network`. */
 export async function networkService(app: FastifyInstance, options: NetworkOptions): Promise<void> {
-  answerFaults(
-    app,
-    (reply, error) =>
-      reply
-        .code(error.status)
-        .send(
-          error.status === 401
-            ? keystoneBody(error)
-            : { NeutronError: { type: error.type || "HTTPError", message: error.message, detail: "" } },
-        ),
-    options.log,
-  );
+  const write = (reply: FastifyReply, error: ApiError) => {
+    const fault = { type: error.type || "HTTPError", message: error.message, detail: "" };
+    return reply.code(error.status).send(error.status === 401 ? keystoneBody(error) : { NeutronError: fault });
+  };
+  answerFaults(app, write, options.log, {
+    malformed: "Body contains invalid data",
+    invalid: neutronWords,
+    unexpected: "Request Failed: internal server error while processing your request.",
+    wrongMethod: (reply) => write(reply, new ApiError(405, incorrectRequest, "HTTPMethodNotAllowed")),
+    bodyLimit: null,
+  });
+  readJson(app, ["application/json", "*"]);
   const version = () => ({
     id: "v2.0",
     status: "CURRENT",
@@ -49,7 +55,6 @@ export async function networkService(app: FastifyInstance, options: NetworkOptio
 
 function v2Routes(app: FastifyInstance, options: NetworkOptions): void {
   app.addHook("onRequest", requireToken(options.tokens, "network"));
-  acceptObjects(app);
   const kinds = [
     ...[networks, subnets, ports, routers, securityGroups, securityGroupRules, floatingIps, trunks],
   ] as NetworkResource<NetworkRecord>[];
@@ -80,19 +85,6 @@ function v2Routes(app: FastifyInstance, options: NetworkOptions): void {
   }));
   app.get("/agents", () => ({ agents: [] }));
   quotaRoutes(app, options, kinds);
-}
-
-/** Neutron's own words for a body that is none. */
-function acceptObjects(app: FastifyInstance): void {
-  app.removeContentTypeParser("application/json");
-  app.addContentTypeParser("application/json", { parseAs: "string" }, (_request, text, done) => {
-    if (text.length === 0) return done(null, undefined);
-    try {
-      done(null, JSON.parse(String(text)));
-    } catch {
-      done(neutron.badRequest("Body contains invalid data"), undefined);
-    }
-  });
 }
 
 function routerInterfaceRoutes(app: FastifyInstance, { store, tables, reconcile }: NetworkOptions): void {

@@ -4,18 +4,24 @@ import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { isErrno } from "../../common/errors.ts";
 import { now } from "../clock/clock.ts";
 import { ApiError } from "../http/api-error.ts";
 import { header } from "../identity/tokens.ts";
-import { storeContent } from "../store/content.ts";
+import { storeContent, TooMuchContent } from "../store/content.ts";
 import { mayRead, mayWrite, ownsAccount } from "./acl.ts";
 import { notFound, type ObjectContext, projectOfAccount, refuse } from "./context.ts";
 import { metadataFrom, objectHeaders } from "./headers.ts";
+import { largestObject } from "./limits.ts";
 import { joined } from "./manifest.ts";
 import { parseRange } from "./range.ts";
 import { type Container, isExpired, type StoredObject, swiftNow } from "./records.ts";
 import { demandTemporaryUrl, isTemporaryUrl, type TemporaryUrlQuery } from "./temporary-url.ts";
 import { deleteVersion, keepVersion, markDeleted, newVersionId, oldVersion } from "./versions.ts";
+
+const tooLarge = () => new ApiError(413, "The body of your request was too large for this server.");
+/** What Swift's proxy makes of disks that are full. */
+const unavailable = () => new ApiError(503, "The server is currently unavailable. Please try again at a later time.");
 
 interface One {
   Params: { account: string; container: string; "*": string };
@@ -58,6 +64,7 @@ export function objectRoutes(app: FastifyInstance, context: ObjectContext): void
   };
 
   app.put<One>(path, async (request, reply) => {
+    if (Number(header(request, "content-length") ?? 0) > largestObject) throw tooLarge();
     const container = permitted(request, mayWrite);
     const name = request.params["*"];
     if (Buffer.byteLength(name) > 1024) throw new ApiError(400, "Object name length longer than 1024");
@@ -67,7 +74,10 @@ export function objectRoutes(app: FastifyInstance, context: ObjectContext): void
     const origin = source === undefined ? undefined : copySource(request, source);
     const content = origin === undefined ? bodyOf(request) : createReadStream(join(folder, origin.file));
     const file = randomUUID();
-    const { size, md5 } = await storeContent(content, join(folder, file));
+    const { size, md5 } = await storeContent(content, join(folder, file), largestObject).catch((error: unknown) => {
+      if (error instanceof TooMuchContent) throw tooLarge();
+      throw isErrno(error, "ENOSPC") ? unavailable() : error;
+    });
     const wanted = header(request, "etag")?.replaceAll('"', "").toLowerCase();
     if (wanted !== undefined && wanted !== md5) {
       await rm(join(folder, file), { force: true });
@@ -191,7 +201,7 @@ function deletionTime(request: Request): number | undefined {
   return seconds;
 }
 
-function bodyOf(request: Request): NodeJS.ReadableStream {
+function bodyOf(request: Request): Readable {
   return request.body instanceof Readable ? request.body : Readable.from([]);
 }
 

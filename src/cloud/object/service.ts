@@ -1,23 +1,25 @@
-import type { FastifyInstance } from "fastify";
-import { unauthorized } from "../http/api-error.ts";
-import { answerFaults, reasonPhrase } from "../http/faults.ts";
+import type { FastifyInstance, FastifyReply } from "fastify";
+import { type ApiError, unauthorized } from "../http/api-error.ts";
+import { answerFaults } from "../http/faults.ts";
+import { escaped } from "../http/pages.ts";
+import { readQueryOnce } from "../http/query.ts";
+import { reasonPhrase } from "../http/reasons.ts";
 import { header, mayAsk } from "../identity/tokens.ts";
 import { accountRoutes } from "./accounts.ts";
 import { containerRoutes } from "./containers.ts";
 import type { ObjectContext, ObjectOptions } from "./context.ts";
+import { largestObject } from "./limits.ts";
 import { objectRoutes } from "./objects.ts";
 
 /** Swift below `/object-store`. Containers may be readable by everyone, so each route asks the ACL by itself. */
 export async function objectService(app: FastifyInstance, options: ObjectOptions): Promise<void> {
-  answerFaults(
-    app,
-    (reply, error) => {
-      const title = reasonPhrase[error.status] ?? "Error";
-      reply.code(error.status).type("text/html; charset=UTF-8");
-      return reply.send(`<html><h1>${title}</h1><p>${error.message}</p></html>`);
-    },
-    options.log,
-  );
+  const write = (reply: FastifyReply, error: ApiError) => {
+    const title = reasonPhrase[error.status] ?? "Error";
+    reply.code(error.status).type("text/html; charset=UTF-8");
+    return reply.send(`<html><h1>${title}</h1><p>${escaped(error.message)}</p></html>`);
+  };
+  answerFaults(app, write, options.log, { bodyLimit: null });
+  readQueryOnce(app);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
   app.addHook("onRequest", async (request, reply) => {
@@ -41,7 +43,7 @@ export async function objectService(app: FastifyInstance, options: ObjectOptions
       version: "2.30.0",
       account_listing_limit: 10_000,
       container_listing_limit: 10_000,
-      max_file_size: 5_368_709_122,
+      max_file_size: largestObject,
       max_object_name_length: 1024,
       max_container_name_length: 256,
     },

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
+import { IncomingMessage } from "node:http";
 import { dirname } from "node:path";
-import { Transform } from "node:stream";
+import { type Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
 /** What a stored stream was. */
@@ -14,13 +15,18 @@ export interface StoredContent {
   sha512: string;
 }
 
+/** More came than the limit. */
+export class TooMuchContent extends Error {
+  override readonly name = "TooMuchContent";
+}
+
 /**
  * Writes a stream to a file that appears whole or not at all, and tells its size and digests.
  * @param limit bytes
- * @throws Error where more comes than the limit
+ * @throws TooMuchContent
  */
 export async function storeContent(
-  source: NodeJS.ReadableStream,
+  source: Readable,
   path: string,
   limit = Number.POSITIVE_INFINITY,
 ): Promise<StoredContent> {
@@ -29,15 +35,18 @@ export async function storeContent(
   const meter = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       digests.update(chunk);
-      if (digests.size > limit) done(new Error(`more than ${limit} bytes came`));
+      if (digests.size > limit) done(new TooMuchContent(`more than ${limit} bytes came`));
       else done(null, chunk);
     },
   });
   const temporary = `${path}.part`;
   try {
-    await pipeline(source, meter, createWriteStream(temporary, { mode: 0o600, flush: true }));
+    // a request is not ended with its upload: its sender is told why
+    const parts = source.iterator({ destroyOnReturn: !(source instanceof IncomingMessage) });
+    await pipeline(parts, meter, createWriteStream(temporary, { mode: 0o600, flush: true }));
     await rename(temporary, path);
   } catch (error) {
+    if (source instanceof IncomingMessage) source.resume();
     await rm(temporary, { force: true });
     throw error;
   }

@@ -16,6 +16,10 @@ export interface StoredRecord {
 export class Store {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  /** What the file holds, by kind and id in the order of lists; a kind is read when it is first asked for. */
+  readonly #records = new Map<string, Map<string, StoredRecord>>();
+  /** The kinds that the transaction under way has changed. */
+  readonly #changed = new Set<string>();
   #depth = 0;
 
   /** @throws SlipwayError E_UNSUPPORTED for a state that a newer Slipway has written */
@@ -33,6 +37,32 @@ export class Store {
   /** The records of one kind. */
   collection<T extends StoredRecord>(kind: string): Collection<T> {
     return new Collection<T>(this, kind);
+  }
+
+  /** The records of one kind by id, parsed once and frozen: a look costs no parsing. */
+  recordsOf(kind: string): Map<string, StoredRecord> {
+    const known = this.#records.get(kind);
+    if (known !== undefined) return known;
+    const rows = this.statement("SELECT body FROM records WHERE kind = ? ORDER BY seq").all(kind);
+    const records = rows.map((row) => frozen(String(row.body)));
+    const read = new Map(records.map((record) => [record.id, record]));
+    this.#records.set(kind, read);
+    return read;
+  }
+
+  put(kind: string, record: StoredRecord): void {
+    const body = JSON.stringify(record);
+    this.statement(
+      "INSERT INTO records (kind, id, body) VALUES (?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body",
+    ).run(kind, record.id, body);
+    this.#changed.add(kind);
+    this.#records.get(kind)?.set(record.id, frozen(body));
+  }
+
+  delete(kind: string, id: string): void {
+    this.statement("DELETE FROM records WHERE kind = ? AND id = ?").run(kind, id);
+    this.#changed.add(kind);
+    this.#records.get(kind)?.delete(id);
   }
 
   /** A value that belongs to the cloud as a whole (its instance id, its port), or undefined. */
@@ -62,12 +92,14 @@ export class Store {
     if (this.#depth > 0) return work();
     this.#db.exec("BEGIN IMMEDIATE");
     this.#depth++;
+    this.#changed.clear();
     try {
       const result = work();
       this.#db.exec("COMMIT");
       return result;
     } catch (error) {
-      this.#db.exec("ROLLBACK");
+      for (const kind of this.#changed) this.#records.delete(kind);
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK"); // a full disk has ended it already
       throw error;
     } finally {
       this.#depth--;
@@ -90,7 +122,17 @@ export class Store {
   }
 }
 
-/** The records of one kind, in the order in which they were made. */
+function frozen(body: string): StoredRecord {
+  return deepFrozen(JSON.parse(body) as StoredRecord);
+}
+
+function deepFrozen<T>(value: T): T {
+  if (typeof value !== "object" || value === null) return value;
+  for (const part of Object.values(value)) deepFrozen(part);
+  return Object.freeze(value);
+}
+
+/** The records of one kind, in the order in which they were made. Who changes one that was got keeps a changed copy. */
 export class Collection<T extends StoredRecord> {
   readonly #store: Store;
   readonly #kind: string;
@@ -101,26 +143,22 @@ export class Collection<T extends StoredRecord> {
   }
 
   get(id: string): T | undefined {
-    const row = this.#store.statement("SELECT body FROM records WHERE kind = ? AND id = ?").get(this.#kind, id);
-    return row === undefined ? undefined : (JSON.parse(String(row.body)) as T);
+    return this.#records.get(id);
   }
 
-  list(where: (record: T) => boolean = () => true): T[] {
-    const rows = this.#store.statement("SELECT body FROM records WHERE kind = ? ORDER BY seq").all(this.#kind);
-    return rows.map((row) => JSON.parse(String(row.body)) as T).filter(where);
+  list(where?: (record: T) => boolean): T[] {
+    const all = [...this.#records.values()];
+    return where === undefined ? all : all.filter(where);
   }
 
   find(where: (record: T) => boolean): T | undefined {
-    return this.list(where)[0];
+    for (const record of this.#records.values()) if (where(record)) return record;
+    return undefined;
   }
 
   /** Inserts the record, or replaces the one with the same id (which keeps its place in lists). */
   put(record: T): T {
-    this.#store
-      .statement(
-        "INSERT INTO records (kind, id, body) VALUES (?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body",
-      )
-      .run(this.#kind, record.id, JSON.stringify(record));
+    this.#store.put(this.#kind, record);
     return record;
   }
 
@@ -131,6 +169,10 @@ export class Collection<T extends StoredRecord> {
   }
 
   delete(id: string): void {
-    this.#store.statement("DELETE FROM records WHERE kind = ? AND id = ?").run(this.#kind, id);
+    this.#store.delete(this.#kind, id);
+  }
+
+  get #records(): Map<string, T> {
+    return this.#store.recordsOf(this.#kind) as Map<string, T>;
   }
 }

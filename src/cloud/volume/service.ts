@@ -1,6 +1,8 @@
 import type { FastifyInstance } from "fastify";
-import { answerFaults } from "../http/faults.ts";
+import { answerFaults, webobNotFound } from "../http/faults.ts";
+import { readJson } from "../http/json-body.ts";
 import { type MicroversionRange, negotiateMicroversion } from "../http/microversion.ts";
+import { readQueryOnce } from "../http/query.ts";
 import { requireToken, type Tokens } from "../identity/tokens.ts";
 import { absentRoutes } from "./absent.ts";
 import { attachmentRoutes } from "./attachments.ts";
@@ -38,7 +40,10 @@ export async function volumeService(app: FastifyInstance, { context, tokens, log
       return reply.code(error.status).send(volumeBody(error));
     },
     log,
+    { notFound: webobNotFound },
   );
+  readJson(app, ["application/json"]);
+  readQueryOnce(app);
   app.addHook("onRequest", async (request, reply) => negotiateMicroversion(microversions, request, reply));
   const versions = () => ({
     versions: [

@@ -27,6 +27,7 @@ describe("an armed fault", () => {
     const what = expect.stringMatching(/^POST \/network\/v2\.0\/floatingips req-[0-9a-f-]{36}$/);
     const firing = { at: expect.stringMatching(/^\d{4}-/), what };
     expect(faults.list()).toMatchObject([{ id: "P05:fip-quota", met: 2, firings: [firing, firing] }]);
+    expect(faults.list()[0]?.firings.map(({ occasion }) => occasion)).toEqual([1, 2]);
 
     faults.arm("fip-quota");
     expect(await newAddress(cloud)).toBe(409);
@@ -48,6 +49,44 @@ describe("an armed fault", () => {
     expect(again).toEqual(first);
     expect(other).not.toEqual(first);
     expect(new Set(first)).toEqual(new Set([201, 409]));
+  });
+
+  it("strikes as likely as it is told to, and does it again from its record", async () => {
+    cloud = await TestCloud.start();
+    const { faults } = cloud.cloud;
+    const run = async () => {
+      const answers: number[] = [];
+      for (let made = 0; made < 30; made++) answers.push(await newAddress(cloud as TestCloud));
+      return answers;
+    };
+    expect(faults.arm("P05:fip-quota", { probability: 0.2 }).seed).toMatch(/^[0-9a-f]{12}$/);
+    faults.arm("P05:fip-quota", { probability: 0.2, seed: "one", delayMs: 1 });
+    const first = await run();
+    const [{ firings } = { firings: [] }] = faults.list();
+    expect(new Set(first)).toEqual(new Set([201, 409]));
+    expect(first.filter((status) => status === 409).length).toBeLessThan(15);
+    const record = { id: "P05:fip-quota", delayMs: 1, target: null, only: firings.map(({ occasion }) => occasion) };
+    expect(faults.replay([record])).toMatchObject([{ id: "P05:fip-quota", met: 0, delayMs: 1, firings: [] }]);
+    expect((await run()).slice(0, 19)).toEqual(first.slice(0, 19));
+    expect(() => faults.replay([{ ...record, id: "P98" }])).toThrow(expect.objectContaining({ code: "E_USAGE" }));
+
+    faults.arm("P05:fip-quota", { probability: 0 });
+    await faults.disarm("P12");
+    expect(faults.list()).toMatchObject([{ probability: 0, struck: 0 }]);
+  });
+
+  it("strikes only at what has to do with its target", async () => {
+    cloud = await TestCloud.start();
+    cloud.cloud.faults.arm("P12:no-valid-host", { target: "web-2" });
+    await cloud.routedNetwork();
+    const statuses: string[] = [];
+    for (const name of ["web-1", "web-2", "web-3"]) statuses.push((await cloud.bootServer({ name })).status);
+    expect(statuses).toEqual(["ACTIVE", "ERROR", "ACTIVE"]);
+    expect(cloud.cloud.faults.list()).toMatchObject([{ met: 1, struck: 1 }]);
+
+    cloud.cloud.faults.arm("P13:http-503", { target: "/network/v2.0/ports" });
+    expect((await cloud.get("/network/v2.0/networks")).status).toBe(200);
+    expect((await cloud.get("/network/v2.0/ports")).status).toBe(503);
   });
 
   it("holds an answer up as long as it is told to", async () => {

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type Fault, keyOf } from "../../../src/cloud/faults/fault.ts";
 import { ledger } from "../../../src/cloud/faults/ledger.ts";
@@ -21,4 +22,16 @@ test("names are unique, and each fault strikes somewhere", () => {
     expect(row).toMatch(/^P\d\d$/);
     expect(requests ?? boot).toBeDefined();
   }
+});
+
+test("each fault is armed by its name in a test of what it does", () => {
+  const texts = ["requests", "guests"].map((name) =>
+    readFileSync(join(import.meta.dirname, `${name}.test.ts`), "utf8"),
+  );
+  const alone = (row: string) => ledger.filter((fault) => fault.row === row).length === 1;
+  const armed = (fault: Fault) =>
+    [keyOf(fault), fault.name, ...(alone(fault.row) ? [fault.row] : [])].some((name) =>
+      texts.some((text) => text.includes(`"${name}"`)),
+    );
+  expect(ledger.filter((fault) => !armed(fault)).map(keyOf)).toEqual([]);
 });

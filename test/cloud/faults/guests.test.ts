@@ -86,6 +86,25 @@ describe("user-data on its way to a guest", () => {
   });
 });
 
+it("P19:apt-lock-held: the first `bootcmd` holds dpkg's locks for as long as it is told to", async () => {
+  const { network } = await start();
+  cloud.cloud.faults.arm("P19", { delayMs: 5000 });
+  await boot(network.id);
+  const [[shell, , script]] = parse(hypervisor.userData).bootcmd;
+  expect(shell).toBe("sh");
+  expect(script).toMatch(/^setsid python3 -c '.*lock-frontend.*fcntl\.lockf.*time\.sleep\(5\)' .*&$/);
+});
+
+it("P23:ready-then-dies: a server ends by itself some time after its first boot", async () => {
+  const { network } = await start();
+  cloud.cloud.faults.arm("P23", { delayMs: 50 });
+  const { id } = await boot(network.id);
+  await expect.poll(async () => (await cloud.server(id)).status, { timeout: 10_000 }).toBe("SHUTOFF");
+  await cloud.post(`/compute/v2.1/servers/${id}/action`, { "os-start": null });
+  await cloud.cloud.idle();
+  expect(await cloud.server(id)).toMatchObject({ status: "ACTIVE" });
+});
+
 it.each([
   ["P12:no-valid-host", /^No valid host was found\. $/],
   ["P12:gpu-exhausted", /^Exceeded maximum number of retries\. .* for instance [0-9a-f-]{36}\.$/],

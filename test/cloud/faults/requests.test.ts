@@ -174,3 +174,144 @@ describe("images and servers", () => {
     expect(tooLarge.text).toContain("Request is too large. Larger than max_request_body_size (114688).");
   });
 });
+
+describe("any API", () => {
+  const look = (options = {}) => cloud.get(`/compute/v2.1/servers/${serverId}`, options);
+
+  it("P06: Nova has no floating IPs", async () => {
+    arm("P06");
+    const action = { addFloatingIp: { address: "172.24.64.9" } };
+    const refused = await cloud.post(`/compute/v2.1/servers/${serverId}/action`, action);
+    expect([refused.status, refused.body]).toEqual([
+      404,
+      { itemNotFound: { code: 404, message: "The resource could not be found." } },
+    ]);
+    expect((await cloud.get("/compute/v2.1/os-floating-ips")).status).toBe(404);
+    expect((await look()).status).toBe(200);
+  });
+
+  it("P08: a server's networks come in the opposite order", async () => {
+    const { network } = await cloud.routedNetwork("10.2.0.0/24");
+    const { network: other } = await cloud.routedNetwork("10.3.0.0/24");
+    await cloud.put(`/network/v2.0/networks/${other.id}`, { network: { name: "other" } });
+    const { id } = await cloud.bootServer({ networks: [{ uuid: network.id }, { uuid: other.id }] });
+    const names = async () => Object.keys((await cloud.server(id)).addresses);
+    const before = await names();
+    arm("P08");
+    expect(await names()).toEqual(before.toReversed());
+    await cloud.cloud.faults.disarm();
+    expect(await names()).toEqual(before);
+  });
+
+  it("P13:http-503 and P13:http-429 stand in front of every service that is asked with a token", async () => {
+    const paths = ["/compute/v2.1/servers", "/network/v2.0/ports", "/image/v2/images", "/volume/v3/volumes"];
+    for (const path of [...paths, `/object-store/v1/AUTH_${cloud.projectId}`, "/identity/v3/auth/projects"]) {
+      cloud.cloud.faults.arm("P13:http-503", { times: 1 });
+      const busy = await cloud.get(path);
+      expect([path, busy.status, busy.text]).toEqual([path, 503, expect.stringContaining("503 Service Unavailable")]);
+      cloud.cloud.faults.arm("P13:http-429", { times: 1 });
+      const limited = await cloud.get(path);
+      expect([path, limited.status, limited.headers.get("retry-after")]).toEqual([path, 429, "1"]);
+      expect([path, (await cloud.get(path)).status < 300]).toEqual([path, true]);
+    }
+    cloud.cloud.faults.arm("P13:http-503", { times: 1 });
+    expect((await cloud.authenticate(cloud.cloud.credentials.demo)).status).toBe(201);
+  });
+
+  it("P13:reset-mid-body: what was asked is done, and the answer breaks off", async () => {
+    arm("P13:reset-mid-body");
+    await expect(cloud.make("network", { name: "made-all-the-same" })).rejects.toThrow();
+    const { networks } = (await cloud.get("/network/v2.0/networks?name=made-all-the-same")).body;
+    expect(networks).toHaveLength(1);
+  });
+
+  it("P13:token-expired: a valid token is refused once", async () => {
+    arm("P13:token-expired");
+    const refused = await look();
+    expect([refused.status, refused.body.error.message]).toEqual([
+      401,
+      "The request you have made requires authentication.",
+    ]);
+    expect((await look()).status).toBe(200);
+  });
+});
+
+describe("security groups and ports", () => {
+  it("P09: the operator's defaults are none, or more than usual", async () => {
+    const rules = async (name: string) => (await cloud.make("security_group", { name })).security_group_rules;
+    arm("P09:default-rules-none");
+    expect(await rules("bare")).toEqual([]);
+    await cloud.cloud.faults.disarm();
+    arm("P09:default-rules-ingress");
+    const group = await cloud.make("security_group", { name: "open" });
+    expect(group.security_group_rules).toHaveLength(3);
+    const again = await cloud.post("/network/v2.0/security-group-rules", {
+      security_group_rule: {
+        ...{ security_group_id: group.id, direction: "ingress", ethertype: "IPv4", protocol: "tcp" },
+        ...{ port_range_min: 22, port_range_max: 22 },
+      },
+    });
+    expect([again.status, again.body.NeutronError.type]).toEqual([409, "SecurityGroupRuleExists"]);
+  });
+
+  it("P10:sg-in-use: a group is deleted at the fourth try", async () => {
+    const { id } = await cloud.make("security_group", { name: "used" });
+    arm("P10:sg-in-use");
+    const remove = async () => (await cloud.delete(`/network/v2.0/security-groups/${id}`)).status;
+    expect([await remove(), await remove(), await remove(), await remove()]).toEqual([409, 409, 409, 204]);
+  });
+
+  it("P10:orphan-port: a deleted server's port stays", async () => {
+    arm("P10:orphan-port");
+    expect((await cloud.delete(`/compute/v2.1/servers/${serverId}`)).status).toBe(204);
+    await cloud.cloud.idle();
+    expect((await cloud.get(`/compute/v2.1/servers/${serverId}`)).status).toBe(404);
+    expect((await cloud.get(`/network/v2.0/ports/${portId}`)).body.port).toMatchObject({ device_id: "" });
+  });
+});
+
+describe("volumes", () => {
+  const attachments = () => `/compute/v2.1/servers/${serverId}/os-volume_attachments`;
+  const attach = async () => {
+    const { id } = (await cloud.post("/volume/v3/volumes", { volume: { size: 1 } })).body.volume;
+    await cloud.cloud.idle();
+    await cloud.post(attachments(), { volumeAttachment: { volumeId: id } });
+    await cloud.cloud.idle();
+    return id as string;
+  };
+  const status = async (id: string) => (await cloud.get(`/volume/v3/volumes/${id}`)).body.volume.status;
+
+  it("P14:volume-stuck-detaching: a detachment never ends until it is disarmed", async () => {
+    const id = await attach();
+    arm("P14:volume-stuck-detaching");
+    expect((await cloud.delete(`${attachments()}/${id}`)).status).toBe(202);
+    await cloud.cloud.idle();
+    expect(await status(id)).toBe("detaching");
+    await cloud.cloud.faults.disarm();
+    expect(await status(id)).toBe("in-use");
+    expect((await cloud.delete(`${attachments()}/${id}`)).status).toBe(202);
+    await cloud.cloud.idle();
+    expect(await status(id)).toBe("available");
+  });
+
+  it("P14:device-renamed: Nova tells the next letter", async () => {
+    const id = await attach();
+    const device = async () => (await cloud.get(`${attachments()}/${id}`)).body.volumeAttachment.device;
+    expect(await device()).toBe("/dev/vdb");
+    arm("P14:device-renamed");
+    expect(await device()).toBe("/dev/vdc");
+    expect((await cloud.get(attachments())).body.volumeAttachments).toMatchObject([{ device: "/dev/vdc" }]);
+  });
+});
+
+it("P25:lock-orphaned: a lock that was deleted is still there", async () => {
+  const account = `/object-store/v1/AUTH_${cloud.projectId}`;
+  await cloud.put(`${account}/locks`);
+  for (const name of ["lock", "other"]) await cloud.put(`${account}/locks/${name}`, "held");
+  arm("P25");
+  const remove = async (name: string) => {
+    expect((await cloud.delete(`${account}/locks/${name}`)).status).toBe(204);
+    return (await cloud.get(`${account}/locks/${name}`)).status;
+  };
+  expect([await remove("other"), await remove("lock"), await remove("lock")]).toEqual([404, 200, 404]);
+});

@@ -29,11 +29,6 @@ export function schemaWords(issues: readonly Issue[], body: unknown): string {
   return `Invalid input for field/attribute ${name}. Value: ${pythonText(valueAt(body, first.path))}. ${first.message}`;
 }
 
-/** The same without the field's name and value. */
-export function bareSchemaWords(issues: readonly Issue[], body: unknown): string {
-  return firstOf(issues.map((issue) => wordsOf(issue, body)))?.message ?? "Invalid request body";
-}
-
 interface Words {
   path: Path;
   message: string;

@@ -256,12 +256,11 @@ async function follow() {
       const answer = await ask("GET", "/requests");
       tell("live", "Live");
       element("requests").replaceChildren(); // the last ones come again
-      const reader = /** @type {ReadableStream<Uint8Array>} */ (answer.body)
-        .pipeThrough(new TextDecoderStream())
-        .getReader();
+      const reader = /** @type {ReadableStream<Uint8Array>} */ (answer.body).getReader();
+      const decoder = new TextDecoder();
       let text = "";
       for (let part = await reader.read(); !part.done; part = await reader.read()) {
-        text += part.value;
+        text += decoder.decode(part.value, { stream: true });
         const events = text.split("\n\n");
         text = events.pop() ?? "";
         for (const event of events) if (event.startsWith("data: ")) add(JSON.parse(event.slice(6)));

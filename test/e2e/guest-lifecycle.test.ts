@@ -1,7 +1,9 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
+import { readFile, rm, stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Hypervisor } from "../../src/cloud/hypervisors/hypervisor.ts";
@@ -183,8 +185,35 @@ describe.skipIf(skipReason !== undefined)(`a real guest (${skipReason ?? "nspawn
     expect(await waitForPage()).toBe("kept\n");
   });
 
+  it("is held and goes on where it was, and is copied as it is", async () => {
+    await guest().inGuest("sh", "-c", "echo copied > /srv/marker; sync");
+    await hypervisor.pause?.(ids.server);
+    await expect(page(5100)).rejects.toThrow();
+    expect(await hypervisor.state(ids.server)).toBe("running");
+    await hypervisor.unpause?.(ids.server);
+    expect(await waitForPage()).toBe("copied\n");
+    const copy = join(cloud.stateDir, "copy");
+    expect(await hypervisor.snapshot?.(ids.server, copy)).toBeGreaterThan(100_000_000);
+    expect(await readFile(join(copy, "srv/marker"), "utf8")).toBe("copied\n");
+    await expect(stat(join(copy, "var/lib/cloud/seed"))).rejects.toThrow("ENOENT");
+    await rm(copy, { recursive: true });
+    expect(await page(5100)).toBe("copied\n");
+  });
+
+  it("is rescued from another disk with its own beside it, and is itself again", async () => {
+    await hypervisor.pause?.(ids.server); // also where it is held
+    await hypervisor.stop(ids.server, { soft: true, timeoutMs: 30_000 });
+    await hypervisor.boot({ ...oneGuest(userData), rescueImageId: "image" });
+    expect(await waitForPage()).toBe("web\n");
+    expect(await guest().inGuest("cat", "/mnt/disk/srv/marker")).toBe("copied\n");
+    await guest().inGuest("sh", "-c", "echo mended > /mnt/disk/srv/marker; sync");
+    await hypervisor.stop(ids.server, { soft: true, timeoutMs: 30_000 });
+    await hypervisor.boot(oneGuest(userData));
+    expect(await waitForPage()).toBe("mended\n");
+  });
+
   it("has a new disk after a rebuild, and other limits after a resize", async () => {
-    expect([await page(5100), await guest().shell("nproc")]).toEqual(["kept\n", "2\n"]);
+    expect([await page(5100), await guest().shell("nproc")]).toEqual(["mended\n", "2\n"]);
     await hypervisor.destroy(ids.server);
     await cloud.dataplane.apply(plan());
     await hypervisor.boot({ ...oneGuest(userData), vcpus: 1 });

@@ -162,6 +162,26 @@ export async function killCgroup(cgroup: GuestCgroup): Promise<void> {
   await waitFor(`the processes in ${cgroup.unified} to end`, empty, { timeoutMs: 10_000, intervalMs: 10 });
 }
 
+/** Whether the group's processes are held. */
+export async function isFrozen({ unified }: GuestCgroup): Promise<boolean> {
+  return (await readFile(join(unified, "cgroup.freeze"), "utf8")).trim() === "1";
+}
+
+/**
+ * Holds every process in the group, or lets them go on; returns once that is so. The v2 hierarchy does it, in either mode.
+ * @throws SlipwayError E_TIMEOUT after 10 s
+ */
+export async function freezeCgroup({ unified }: GuestCgroup, held: boolean): Promise<void> {
+  await writeFile(join(unified, "cgroup.freeze"), held ? "1" : "0");
+  const wanted = held ? "frozen 1" : "frozen 0";
+  const reached = async () =>
+    (await readFile(join(unified, "cgroup.events"), "utf8")).includes(wanted) ? true : undefined;
+  await waitFor(`the processes in ${unified} to be ${held ? "held" : "let go"}`, reached, {
+    timeoutMs: 10_000,
+    intervalMs: 5,
+  });
+}
+
 /** Removes the guest's empty groups, and the instance's when this was its last guest. */
 export async function removeCgroup(mode: CgroupMode, instance: string, serverId: string): Promise<void> {
   if (mode.kind !== "v1") return; // systemd removes a scope when it is empty

@@ -21,6 +21,12 @@ export function guestFiles(folder: string) {
     pid: join(folder, "nspawn.pid"),
     exit: join(folder, "exit"),
     root: join(folder, "root"),
+    /** The path of the image tree below the guest's disk. */
+    image: join(folder, "image"),
+    /** The disk that a rescued guest runs from, */
+    rescue: join(folder, "rescue"),
+    /** and its own meanwhile. */
+    rescued: join(folder, "rescued"),
     /** The volumes that are the guest's disks. */
     disks: join(folder, "disks"),
     /** The guest's containers, where its image runs some. */

@@ -1,6 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { pathExists } from "../../../common/files.ts";
+import { pathExists, readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
 import { Turns } from "../../../common/turns.ts";
 import { waitFor } from "../../../common/wait.ts";
 import { containersFolder } from "../../images/recipe.ts";
@@ -10,7 +10,9 @@ import type { GuestDisk, GuestSpec, GuestState, Hypervisor, ImageStore } from ".
 import {
   type CgroupMode,
   cgroupMode,
+  freezeCgroup,
   guestCgroup,
+  isFrozen,
   isPopulated,
   killCgroup,
   type Limits,
@@ -37,6 +39,7 @@ import { hotPlug, hotUnplug, type RunningGuest } from "./hot-plug.ts";
 import { type Launch, nspawnEnvironment, supervisorCommand } from "./launch.ts";
 import { diskOf, ensureMounted, unmountBelow } from "./overlay.ts";
 import { isAlive, markOf, signal, startDetached } from "./processes.ts";
+import { copyTree } from "./tree.ts";
 
 export interface NspawnOptions {
   /** Carried in the names of all that is made; the same as the data plane's. */
@@ -50,6 +53,9 @@ const startTimeoutMs = 20_000;
 const hardStopTimeoutMs = 15_000;
 /** How often the guests are looked at for one that ended by itself. */
 const watchIntervalMs = 500;
+
+/** Where a rescued guest finds its own disk, below its root. */
+const rescuedFolder = "mnt/disk";
 
 /** More than a busy host runs, fewer than would hurt the machine. */
 const maxProcesses = 4096;
@@ -123,7 +129,8 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await rm(files.exit, { force: true });
     const image = await images.pathOf(spec.imageId);
-    await ensureMounted(diskOf(folder, image), name);
+    await writeFileAtomic(files.image, image);
+    const rescueBinds = await mountRoot(spec, folder, image, name);
     await writeConfigDrive(files.root, spec.configDrive);
     const disks: PluggedDisk[] = [];
     for (const disk of spec.disks) disks.push(await plug(ownerOf(spec.id), disk));
@@ -137,7 +144,7 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
       cgroupProcs: cgroup.procs,
       disks: files.disks,
       unifiedCgroup: cgroup.unified,
-      binds: await containerBinds(image, files.containers),
+      binds: [...rescueBinds, ...(await containerBinds(image, files.containers))],
       wrapper: cgroup.wrapper,
       pidFile: files.pid,
       exitFile: files.exit,
@@ -162,6 +169,54 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
     watched.add(spec.id);
   }
 
+  /**
+   * Mounts what the guest runs from: its own disk or, to rescue it, a fresh one of another image, with its own as a folder inside.
+   * @returns what is bound into the guest
+   */
+  async function mountRoot(spec: GuestSpec, folder: string, image: string, name: string): Promise<string[]> {
+    const files = guestFiles(folder);
+    await rm(files.rescue, { recursive: true, force: true });
+    if (spec.rescueImageId === undefined) {
+      await ensureMounted(diskOf(folder, image), name);
+      return [];
+    }
+    await ensureMounted({ ...diskOf(folder, image), target: files.rescued }, name);
+    const lower = await images.pathOf(spec.rescueImageId);
+    await ensureMounted({ ...diskOf(files.rescue, lower), target: files.root }, name);
+    return [`${files.rescued}:/${rescuedFolder}`];
+  }
+
+  const isHeld = async (id: string) => isFrozen(guestCgroup(await cgroups(), instance, id, anyLimits));
+
+  /** The image tree below a guest's disk, as its last boot noted it. */
+  async function imageOf(folder: string): Promise<string> {
+    const image = await readTextIfExists(guestFiles(folder).image);
+    if (image === undefined) throw new Error("the guest never ran: it has no disk yet");
+    return image;
+  }
+
+  /** Holds a guest or lets it go on; one that does not run is left alone. */
+  async function hold(id: string, held: boolean): Promise<void> {
+    if (await isRunning(id)) await freezeCgroup(guestCgroup(await cgroups(), instance, id, anyLimits), held);
+  }
+
+  /** Copies the guest's tree while the guest is held, so that it is what it was at one moment. */
+  async function snapshot(id: string, target: string): Promise<number> {
+    const folder = folderOf(id);
+    const files = guestFiles(folder);
+    const running = await isRunning(id);
+    const { name } = ownerOf(id);
+    const wasHeld = running && (await isHeld(id));
+    if (running && !wasHeld) await hold(id, true);
+    try {
+      if (!running) await ensureMounted(diskOf(folder, await imageOf(folder)), name);
+      return await copyTree(files.root, target);
+    } finally {
+      if (!running) await unmountBelow(folder);
+      else if (!wasHeld) await hold(id, false);
+    }
+  }
+
   /** Ends a guest's processes: politely first where asked, then at once. */
   async function end(id: string, how: { soft: boolean; timeoutMs: number }): Promise<void> {
     const folder = folderOf(id);
@@ -171,6 +226,7 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
       const gone = async () => ((await isAlive(record.supervisor)) ? undefined : true);
       const wait = (timeoutMs: number) =>
         waitFor(`guest ${id} to end`, gone, { timeoutMs, intervalMs: 20, maxIntervalMs: 250 });
+      if (how.soft) await hold(id, false); // who is held cannot shut down
       const nspawn = how.soft ? await markOf((await nspawnPid(folder)) ?? 0) : undefined;
       const asked = nspawn !== undefined && (await signal(nspawn, "SIGTERM")); // nspawn asks the guest to power off
       const endedSoftly = asked && (await wait(how.timeoutMs).catch(() => false));
@@ -249,6 +305,10 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
 
   return {
     kind: "nspawn",
+    rescues: true,
+    pause: (id) => turns.run(id, () => hold(id, true)),
+    unpause: (id) => turns.run(id, () => hold(id, false)),
+    snapshot: (id, target) => turns.run(id, () => snapshot(id, target)),
     boot: (spec) => turns.run(spec.id, () => boot(spec)),
     stop: (id, how) => turns.run(id, () => end(id, how)),
     destroy: (id) => turns.run(id, () => destroy(id)),

@@ -94,6 +94,7 @@ describe("a load balancer", () => {
           open = resolve;
         }),
       remove: async () => {},
+      keepOnly: async () => {},
       health: async () => ({ members: {}, traffic: {} }),
     };
     const slow = await TestCloud.start({ balancerEngine: () => engine });

@@ -21,6 +21,7 @@ class PaperEngine implements BalancerEngine {
     throw new Error("no room for a load balancer");
   }
   async remove(): Promise<void> {}
+  async keepOnly(): Promise<void> {}
   async health() {
     return { members: {}, traffic: {} };
   }

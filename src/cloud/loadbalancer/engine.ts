@@ -27,6 +27,8 @@ export interface BalancerEngine {
   apply(plan: BalancerPlan): Promise<void>;
   /** Ends it with its connections. */
   remove(id: string): Promise<void>;
+  /** Removes what is kept of balancers that are no more: the cloud's state may have been replaced. */
+  keepOnly(ids: readonly string[]): Promise<void>;
   /** Undefined where it does not run. */
   health(id: string): Promise<BalancerHealth | undefined>;
 }

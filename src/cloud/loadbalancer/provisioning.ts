@@ -48,8 +48,11 @@ export class Provisioning {
 
   /** Takes up what was left, and has every balancer run that should. */
   recover(): void {
-    for (const { id } of this.#parts.balancers.loadBalancers.list()) this.begin(id);
-    if (this.#parts.engine === undefined) return;
+    const { balancers, engine, log } = this.#parts;
+    const ids = balancers.loadBalancers.list().map(({ id }) => id);
+    for (const id of ids) this.begin(id);
+    if (engine === undefined) return;
+    engine.keepOnly(ids).catch((error: unknown) => log(messageOf(error)));
     this.#timer = setInterval(() => this.#look(), lookIntervalMs);
     this.#timer.unref();
   }

@@ -2,7 +2,7 @@ import { constants, type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { createConnection } from "node:net";
 import { join } from "node:path";
 import { isErrno } from "../../../common/errors.ts";
-import { readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
+import { namesIn, readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
 import { run } from "../../../common/process.ts";
 import { waitFor } from "../../../common/wait.ts";
 import { guestName, guestNamespace, links } from "../../network/linux/names.ts";
@@ -39,6 +39,12 @@ export function createHaproxyEngine({ instance, stateDir }: HaproxyOptions): Bal
 
   return {
     health,
+
+    async keepOnly(ids) {
+      for (const id of await namesIn(join(stateDir, "balancers"))) {
+        if (!ids.includes(id)) await rm(folderOf(id), { recursive: true, force: true });
+      }
+    },
 
     async apply(plan: BalancerPlan) {
       const { id } = plan;

@@ -22,6 +22,7 @@ import type { NetworkTables } from "./network/records.ts";
 import { networkService } from "./network/service.ts";
 import type { ObjectTables } from "./object/records.ts";
 import { objectService } from "./object/service.ts";
+import { placementService } from "./placement/service.ts";
 import { stateFiles } from "./store/state.ts";
 import type { Collection, Store } from "./store/store.ts";
 import { gigabytesOf } from "./volume/contents.ts";
@@ -125,6 +126,13 @@ export async function createServices(parts: ServiceParts): Promise<FastifyInstan
     tables: parts.objects,
     tokens,
     folder: stateFiles(stateDir).objects,
+    log,
+  });
+  await app.register(placementService, {
+    prefix: "/placement",
+    servers,
+    hypervisor: parts.hypervisor,
+    tokens,
     log,
   });
   await app.register(loadBalancerService, {

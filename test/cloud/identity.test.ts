@@ -49,6 +49,7 @@ describe("login", () => {
       cinder: "volumev3",
       swift: "object-store",
       octavia: "load-balancer",
+      placement: "placement",
     });
     const publicUrl = (type: string) =>
       catalog

@@ -159,7 +159,8 @@ async function fullView(context: Context, microversion: number) {
   };
 }
 
-async function capacity({ servers }: Context): Promise<Capacity> {
+/** What this machine has and what of it servers take. */
+export async function capacity({ servers }: Pick<Context, "servers">): Promise<Capacity> {
   const disk = await statfs("/");
   const promised = servers.list(isPlaced);
   const sum = (of: "vcpus" | "ram" | "disk") => promised.reduce((total, server) => total + server.flavor[of], 0);

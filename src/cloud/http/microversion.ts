@@ -5,7 +5,7 @@ import { ApiError } from "./api-error.ts";
 /** The microversions that a service speaks: MAJOR.min to MAJOR.max. */
 export interface MicroversionRange {
   /** The service's name in `OpenStack-API-Version`. */
-  service: "compute" | "volume";
+  service: "compute" | "volume" | "placement";
   major: number;
   min: number;
   max: number;

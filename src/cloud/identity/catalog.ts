@@ -34,6 +34,7 @@ export const builtInServices: readonly BuiltInService[] = [
   { type: "image", name: "glance", url: same("/image") },
   { type: "volumev3", name: "cinder", url: same("/volume/v3/$(project_id)s") },
   { type: "object-store", name: "swift", url: { public: `{objectStore}${account}`, internal: `{base}${account}` } },
+  { type: "placement", name: "placement", url: same("/placement") },
   { type: "load-balancer", name: "octavia", url: same("/load-balancer") },
 ];
 

@@ -1,5 +1,5 @@
 import type { ApiError } from "../http/api-error.ts";
-import { reasonPhrase } from "../http/faults.ts";
+import { reasonPhrase } from "../http/reasons.ts";
 
 /** What webob says before a refusal's own words. */
 const preambles: Record<number, string> = {

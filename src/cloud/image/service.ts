@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import { ApiError } from "../http/api-error.ts";
 import { answerFaults } from "../http/faults.ts";
 import { acceptJson } from "../http/json-body.ts";
 import { requireToken } from "../identity/tokens.ts";
@@ -30,7 +31,12 @@ const versionIds = [
 
 /** Glance v2 below `/image`. */
 export async function imageService(app: FastifyInstance, options: ImageOptions): Promise<void> {
-  answerFaults(app, writeFault, options.log, { malformed: "Malformed JSON in request body.", bodyLimit: null });
+  answerFaults(app, writeFault, options.log, {
+    malformed: "Malformed JSON in request body.",
+    wrongMethod: (reply, { method }) =>
+      writeFault(reply, new ApiError(405, `The method ${method} is not allowed for this resource. `)),
+    bodyLimit: null,
+  });
   acceptJson(app, /^application\/openstack-images-v2\.\d+-json-patch/);
   app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
   const versions = () => ({

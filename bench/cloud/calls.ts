@@ -3,7 +3,7 @@ import type { Client } from "./client.ts";
 
 /** Makes so many servers, one call after the other. @returns milliseconds in all */
 export async function createServers(admin: Client, client: Client, count: number): Promise<number> {
-  const quota = { quota_set: { instances: -1, cores: -1, ram: -1 } };
+  const quota = { quota_set: { instances: -1, cores: -1, ram: -1, key_pairs: 1000 } };
   await admin.make("PUT", `/compute/v2.1/os-quota-sets/${client.projectId}`, quota);
   const server = await serverFields(client);
   const begun = performance.now();

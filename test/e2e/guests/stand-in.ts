@@ -3,13 +3,13 @@ import { once } from "node:events";
 import { netnsFolder } from "../../../src/cloud/network/linux/netns.ts";
 import { run } from "../../../src/common/process.ts";
 
-/** Answers every TCP connection at a port with the caller's address, or with given words. */
+/** Answers every TCP connection at a port with the caller's address. */
 const server = `import socket, sys
 s = socket.create_server(("", int(sys.argv[1])))
 print("listening", flush=True)
 while True:
     c, (ip, _) = s.accept()
-    c.sendall((sys.argv[2] or ip).encode()); c.close()
+    c.sendall(ip.encode()); c.close()
 `;
 
 const client = `import socket, sys
@@ -26,14 +26,14 @@ export function standIn(namespace: string, ip: string, gatewayIp: string) {
   const inside = (...words: string[]) => ["nsenter", [`--net=${netnsFolder}/${namespace}`, ...words]] as const;
   return {
     ip: (...commands: string[]) => run("ip", ["-n", namespace, "-batch", "-"], { input: `${commands.join("\n")}\n` }),
-    async start(port: number, words = "") {
+    async start(port: number) {
       await this.ip(
         "link set dev lo up",
         "link set dev ens3 up",
         `address replace ${ip}/24 dev ens3`,
         `route replace default via ${gatewayIp}`,
       );
-      const child = spawn(...inside("python3", "-c", server, String(port), words), {
+      const child = spawn(...inside("python3", "-c", server, String(port)), {
         stdio: ["ignore", "pipe", "inherit"],
       });
       children.push(child);

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { keptHypervisor } from "../cloud/choose-hypervisor.ts";
 import { editCloudsFile, withoutCloudEntries } from "../cloud/clouds-yaml.ts";
 import { daemonStatus, destroyCloud, type StartOptions, startDaemon } from "../cloud/control.ts";
-import type { DaemonInfo, HypervisorChoice } from "../cloud/daemon-info.ts";
+import type { DaemonInfo, EgressChoice, HypervisorChoice } from "../cloud/daemon-info.ts";
 import { guestsRefused, lastingObstacles } from "../cloud/hypervisors/nspawn/probe.ts";
 import { imageKinds, kindsWith } from "../cloud/images/kinds.ts";
 import type { Leftover } from "../cloud/leftovers.ts";
@@ -25,9 +25,14 @@ import { backendUrl } from "./workspace.ts";
 export async function ensureEmbeddedCloud(
   place: CloudPlace,
   reporter: Reporter,
-  options: { hypervisor: HypervisorChoice; containers?: boolean; port?: number | undefined },
+  options: {
+    hypervisor: HypervisorChoice;
+    containers?: boolean;
+    port?: number | undefined;
+    egress?: EgressChoice | undefined;
+  },
 ): Promise<DaemonInfo> {
-  const { hypervisor, containers = false, port } = options;
+  const { hypervisor, containers = false, port, egress } = options;
   const { stateDir, cloudsFile } = place;
   const { running } = await daemonStatus(stateDir);
   const pretended = [hypervisor, (await keptHypervisor(stateDir))?.hypervisor].includes("fake");
@@ -38,6 +43,7 @@ export async function ensureEmbeddedCloud(
       hypervisor,
       containers,
       ...(port === undefined ? {} : { port }),
+      ...(egress === undefined ? {} : { egress }),
     });
     detail(`${info.hypervisor} guests: ${info.reason}; its credentials are in ${cloudsFile}`);
     return info;
@@ -64,7 +70,7 @@ async function ensureGuestsCanRun(
 }
 
 /** What a cloud makes on a machine, in the order in which people look for it. */
-const kinds: Leftover["kind"][] = ["namespace", "link", "mount", "loop", "cgroup", "process", "range"];
+const kinds: Leftover["kind"][] = ["namespace", "link", "mount", "loop", "cgroup", "process", "range", "egress"];
 
 /**
  * Ends the embedded cloud with everything that it made on this machine, its entry among the clouds, and the state of the stacks

@@ -6,12 +6,13 @@ import type { Workspace } from "./workspace.ts";
 
 const START_ANEW = "`slipway cloud destroy --yes` and `slipway cloud start`";
 
-type Guests = Pick<DaemonInfo, "hypervisor" | "reason" | "remedies">;
+type Guests = Pick<DaemonInfo, "hypervisor" | "reason" | "remedies" | "egress">;
 
 /** Which guests a cloud makes, why, and where they are pretended: what to do about it, and what cannot be done with them. */
-export function guestLines({ hypervisor, reason, remedies = [] }: Guests): string[] {
+export function guestLines({ hypervisor, reason, remedies = [], egress = "none" }: Guests): string[] {
   const kind = `guests: ${hypervisor}, ${reason}`;
-  if (hypervisor !== "fake") return [kind];
+  const wayOut = egress === "nat" ? "nat, by this machine's uplink" : "none";
+  if (hypervisor !== "fake") return [kind, `guests' way out: ${wayOut}`];
   return [
     kind,
     ...remedies.map((remedy) => `  → ${remedy}`),

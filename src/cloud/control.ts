@@ -12,6 +12,7 @@ import {
   type DaemonMessage,
   daemonFiles,
   demandSame,
+  type EgressChoice,
   type HypervisorChoice,
   readDaemonInfo,
 } from "./daemon-info.ts";
@@ -27,6 +28,8 @@ export interface StartOptions {
   port?: number;
   /** Whether guests that run containers are wanted; a cloud that offered an image for them goes on to. */
   containers?: boolean;
+  /** Guests' way out; absent: as at the last start, none at the first. */
+  egress?: EgressChoice;
   /** Where `src/cloud/daemon.ts` lies below. */
   projectRoot: string;
   /** The clouds.yaml that gets the cloud's two entries; its other entries stay. */
@@ -57,6 +60,11 @@ export async function startDaemon(options: StartOptions): Promise<DaemonInfo> {
         hint: "Stop it first, and start it with --containers: its guests run on.",
       });
     }
+    if (options.egress !== undefined && options.egress !== (status.egress ?? "none")) {
+      throw new SlipwayError("E_LOCKED", `this cloud runs already, with egress ${status.egress ?? "none"}`, {
+        hint: `Stop it first, and start it with --egress ${options.egress}: its guests run on.`,
+      });
+    }
     if (port === undefined || port === status.port) return status;
     throw new SlipwayError("E_LOCKED", `this cloud runs already, on port ${status.port}`, {
       hint: "Stop it first to give it another port.",
@@ -80,11 +88,12 @@ export async function startDaemon(options: StartOptions): Promise<DaemonInfo> {
   }
 }
 
-function daemonArguments({ stateDir, hypervisor, containers, port, projectRoot, ...options }: StartOptions): string[] {
+function daemonArguments({ stateDir, hypervisor, port, projectRoot, ...options }: StartOptions): string[] {
   return [
     join(projectRoot, "src/cloud/daemon.ts"),
     ...["--state", stateDir, "--hypervisor", hypervisor],
-    ...(containers ? ["--containers"] : []),
+    ...(options.containers ? ["--containers"] : []),
+    ...(options.egress === undefined ? [] : ["--egress", options.egress]),
     ...(port === undefined ? [] : ["--port", String(port)]),
     ...(options.cloudsFile === undefined ? [] : ["--clouds-file", options.cloudsFile]),
     ...(options.entry === undefined ? [] : ["--entry", options.entry]),

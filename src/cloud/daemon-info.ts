@@ -1,9 +1,12 @@
 import { join } from "node:path";
 import { SlipwayError } from "../common/errors.ts";
-import { readTextIfExists } from "../common/files.ts";
+import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
 
 /** Which guests a cloud makes. `auto` takes real ones where they can run, else pretended ones. */
 export type HypervisorChoice = "auto" | "nspawn" | "fake";
+
+/** Guests' way out: none, or by this machine under its address. */
+export type EgressChoice = "none" | "nat";
 
 /** What a running daemon says of itself, in `daemon.json` below its state and to the process that started it. */
 export interface DaemonInfo {
@@ -18,6 +21,8 @@ export interface DaemonInfo {
   remedies?: string[];
   /** The images that it offers from its start, by name; one of an earlier version does not tell. */
   images?: string[];
+  /** Guests' way out by this machine; one of an earlier version does not tell, and has none. */
+  egress?: EgressChoice;
   /** RFC 3339. */
   startedAt: string;
 }
@@ -36,12 +41,22 @@ export const daemonFiles = (stateDir: string) => ({
   hypervisor: join(stateDir, "hypervisor.json"),
   /** Is there once guests that run containers were asked for. */
   containers: join(stateDir, "containers"),
+  /** The way out that guests were given last. */
+  egress: join(stateDir, "egress"),
 });
 
 /** What the daemon wrote when it last started; it may be dead by now. */
 export async function readDaemonInfo(stateDir: string): Promise<DaemonInfo | undefined> {
   const text = await readTextIfExists(daemonFiles(stateDir).info);
   return text === undefined ? undefined : (JSON.parse(text) as DaemonInfo);
+}
+
+/** The way out that guests get: the one that is asked for, else the one of the last start, else none; kept for the next start. */
+export async function keptEgress(stateDir: string, wanted: EgressChoice | undefined): Promise<EgressChoice> {
+  const path = daemonFiles(stateDir).egress;
+  const kept = (await readTextIfExists(path))?.trim() === "nat" ? "nat" : "none";
+  if (wanted !== undefined && wanted !== kept) await writeFileAtomic(path, `${wanted}\n`);
+  return wanted ?? kept;
 }
 
 /** @throws SlipwayError E_UNSUPPORTED where other guests are asked for than the cloud has */

@@ -7,7 +7,14 @@ import { chooseHypervisor } from "./choose-hypervisor.ts";
 import { startCloud } from "./cloud.ts";
 import { editCloudsFile, usualEntry, withCloudEntries } from "./clouds-yaml.ts";
 import { serveControl } from "./control-socket.ts";
-import { type DaemonInfo, type DaemonMessage, daemonFiles, type HypervisorChoice } from "./daemon-info.ts";
+import {
+  type DaemonInfo,
+  type DaemonMessage,
+  daemonFiles,
+  type EgressChoice,
+  type HypervisorChoice,
+  keptEgress,
+} from "./daemon-info.ts";
 import { imageKinds } from "./images/kinds.ts";
 import { pretendedGuests, realGuests } from "./offer.ts";
 import { completeReplacement } from "./snapshots/replace.ts";
@@ -15,7 +22,8 @@ import { lockState } from "./store/lock.ts";
 import { stateFiles } from "./store/state.ts";
 
 // The embedded cloud as a process of its own:
-//   node src/cloud/daemon.ts --state DIR --hypervisor auto|nspawn|fake [--containers] [--port N] [--clouds-file FILE [--entry NAME]]
+//   node src/cloud/daemon.ts --state DIR --hypervisor auto|nspawn|fake [--containers] [--egress none|nat] [--port N]
+//     [--clouds-file FILE [--entry NAME]]
 // SIGTERM ends it and leaves the guests running; started again on the same state it finds them.
 
 const log = (line: string) => console.log(`${new Date().toISOString()} ${line}`);
@@ -34,6 +42,7 @@ async function main(): Promise<void> {
       "clouds-file": { type: "string" },
       entry: { type: "string", default: usualEntry },
       containers: { type: "boolean", default: false },
+      egress: { type: "string" },
     },
   });
   const stateDir = values.state;
@@ -46,7 +55,8 @@ async function main(): Promise<void> {
   const chosen = await chooseHypervisor(stateDir, values.hypervisor as HypervisorChoice);
   if (values.containers) await writeFileAtomic(files.containers, "");
   const kinds = await imageKinds(stateDir);
-  const offered = chosen.hypervisor === "nspawn" ? await realGuests(kinds, log) : pretendedGuests(kinds);
+  const egress = await keptEgress(stateDir, values.egress as EgressChoice | undefined);
+  const offered = chosen.hypervisor === "nspawn" ? await realGuests(kinds, log, egress) : pretendedGuests(kinds);
   const requests = new BoundedLog(files.requests);
   const cloud = await startCloud({
     stateDir,
@@ -70,6 +80,7 @@ async function main(): Promise<void> {
     instance: cloud.instance,
     ...chosen,
     images: offered.images.map(({ name }) => name),
+    egress: chosen.hypervisor === "nspawn" ? egress : "none",
     startedAt: new Date().toISOString(),
   };
   await writeFileAtomic(files.info, `${JSON.stringify(info, null, 2)}\n`);

@@ -8,12 +8,13 @@ import { type Loop, listLoops, releaseLoop } from "./hypervisors/nspawn/loops.ts
 import { listMounts } from "./hypervisors/nspawn/overlay.ts";
 import { readProcess } from "./hypervisors/nspawn/processes.ts";
 import { reservingTags, withdrawReservation } from "./network/linux/external-network.ts";
+import { closeEgress, tagsWithEgress } from "./network/linux/machine-egress.ts";
 import { hostLink, instanceTag, tagIn, tagInCgroup } from "./network/linux/names.ts";
 import { deleteNamespace, listNamespaces } from "./network/linux/netns.ts";
 
 /** Something on the machine that carries an instance's tag. */
 export interface Leftover {
-  kind: "namespace" | "link" | "mount" | "loop" | "cgroup" | "process" | "range" | "folder";
+  kind: "namespace" | "link" | "mount" | "loop" | "cgroup" | "process" | "range" | "folder" | "egress";
   /** Its name, mount point, path, loop device with file, or process id with command line. */
   name: string;
   /** The tag of the instance that made it. */
@@ -43,6 +44,7 @@ export async function removeLeftovers(instance: string, kept: Leftover["kind"][]
   for (const loop of await loopsOf(instanceTag(instance))) await releaseLoop(loop);
   for (const namespace of of("namespace")) await deleteNamespace(namespace);
   for (const link of of("link")) await deleteLink(link);
+  if (of("egress").length > 0) await closeEgress(instance);
   if (of("range").length > 0) await withdrawReservation(instance);
   return found;
 }
@@ -58,6 +60,7 @@ export async function findEverything(): Promise<Leftover[]> {
     cgroups(),
     processes(),
     ranges(),
+    egresses(),
   ]);
   return found.flat();
 }
@@ -120,6 +123,8 @@ async function processes(): Promise<Leftover[]> {
   );
   return found.flat();
 }
+
+const egresses = async () => (await tagsWithEgress()).map((tag): Leftover => ({ kind: "egress", name: tag, tag }));
 
 const ranges = async () => (await reservingTags()).map((tag): Leftover => ({ kind: "range", name: tag, tag }));
 

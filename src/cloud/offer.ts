@@ -1,3 +1,4 @@
+import type { EgressChoice } from "./daemon-info.ts";
 import { FakeHypervisor } from "./hypervisors/fake.ts";
 import type { OfferedImage } from "./image/registration.ts";
 import { guestImageNames, type ImageKind } from "./images/recipe.ts";
@@ -10,7 +11,7 @@ const common: Pick<OfferedImage, "minDiskGb" | "properties"> = {
 };
 
 /** Loaded only where guests are real. */
-export async function realGuests(kinds: ImageKind[], log: (line: string) => void) {
+export async function realGuests(kinds: ImageKind[], log: (line: string) => void, egress: EgressChoice = "none") {
   const [{ createNspawnHypervisor }, { createLinuxDataplane }, { createHaproxyEngine }, { ensureGuestImage }] =
     await Promise.all([
       import("./hypervisors/nspawn/hypervisor.ts"),
@@ -25,9 +26,9 @@ export async function realGuests(kinds: ImageKind[], log: (line: string) => void
   }
   return {
     hypervisor: createNspawnHypervisor,
-    // guests reach this machine at the object store's port and nowhere else
+    // guests reach this machine at the object store's port and nowhere else, whatever else they reach
     dataplane: (parts: Parameters<typeof createLinuxDataplane>[0] & { port: number }) =>
-      createLinuxDataplane({ ...parts, hostPorts: [parts.port] }),
+      createLinuxDataplane({ ...parts, hostPorts: [parts.port], egress }),
     balancerEngine: createHaproxyEngine,
     images,
   };

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { connectionCuts } from "../../src/cloud/network/linux/connection-cuts.ts";
+import { machineRuleset } from "../../src/cloud/network/linux/machine-egress.ts";
 import { membersOf, networkRuleset, portFilter } from "../../src/cloud/network/linux/network-ruleset.ts";
 import { routerRuleset } from "../../src/cloud/network/linux/router-ruleset.ts";
 import { matchOf } from "../../src/cloud/network/linux/rule-expression.ts";
@@ -129,6 +130,17 @@ describe("a router's ruleset", () => {
     ];
     const text = routerRuleset(router({ floatingIps: two }), external);
     expect(text).toContain("map fixed { type ipv4_addr : ipv4_addr; elements = { 10.0.0.5 : 172.24.64.100 }; }");
+  });
+});
+
+describe("the machine's own rules, where guests have a way out", () => {
+  it("touch the cloud's link alone, and let nothing new in", () => {
+    const text = machineRuleset("cloud1", external, false);
+    expect(text).toContain('  ip saddr 172.24.64.0/24 oifname != "sw-cloud1-x" masquerade;');
+    expect(text).toContain('  oifname "sw-cloud1-x" ct state != { established, related } drop;');
+    expect(text).toContain('  iifname "sw-cloud1-x" ip daddr != 172.24.64.1 ct state new drop;');
+    expect(text).not.toContain("sw-*");
+    expect(machineRuleset("cloud1", external, true)).toContain('  iifname != "sw-*" oifname != "sw-*" drop;');
   });
 });
 

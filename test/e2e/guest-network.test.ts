@@ -1,8 +1,11 @@
 import { randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findEverything, findLeftovers } from "../../src/cloud/leftovers.ts";
 import type { NetworkingPlan, PortPlan, SecurityRulePlan } from "../../src/cloud/network/dataplane.ts";
-import { guestNamespace } from "../../src/cloud/network/linux/names.ts";
+import { guestNamespace, namePrefix } from "../../src/cloud/network/linux/names.ts";
+import { ensureNamespace } from "../../src/cloud/network/linux/netns.ts";
+import { run } from "../../src/common/process.ts";
 import { anyEgress, openPort, rule } from "./guests/fixtures.ts";
 import { createScratchCloud, whyNoGuests } from "./guests/scratch-cloud.ts";
 import { askFromMachine, standIn } from "./guests/stand-in.ts";
@@ -166,6 +169,41 @@ describe.skipIf(skipReason !== undefined)(`networks of two tenants (${skipReason
       await other.remove();
     }
     expect(await askFromMachine(address(100), 80)).toBe(cloud.dataplane.external.gatewayIp);
+  });
+
+  it("where there is a way out, guests leave under the machine's address, and nothing new comes in", async () => {
+    const forwarding = () => readFile("/proc/sys/net/ipv4/ip_forward", "utf8");
+    const before = await forwarding();
+    const open = await createScratchCloud({ egress: "nat" });
+    // a server beyond the machine, in a namespace that goes with the cloud's
+    const outside = `${namePrefix(open.instance)}out`;
+    const beyond = standIn(outside, "198.51.100.2", "198.51.100.1");
+    try {
+      const external = open.dataplane.external.cidr;
+      const c = tenant(external.replace(/0\/24$/, "10"), external.replace(/0\/24$/, "100"), () => [
+        openPort(80),
+        anyEgress,
+      ]);
+      await open.dataplane.apply(c.plan);
+      await ensureNamespace(outside);
+      await run("ip", ["link", "add", `o-${open.instance}`, "type", "veth", "peer", "name", "ens3", "netns", outside]);
+      await run("ip", ["address", "add", "198.51.100.1/24", "dev", `o-${open.instance}`]);
+      await run("ip", ["link", "set", `o-${open.instance}`, "up"]);
+      await beyond.start(80);
+      const guest = standIn(guestNamespace(open.instance, c.ports[1].serverId as string), "10.77.0.22", "10.77.0.1");
+      await guest.ip("link set dev lo up", "link set dev ens3 up", "address replace 10.77.0.22/24 dev ens3");
+      await guest.ip("route replace default via 10.77.0.1");
+      expect(await guest.ask("198.51.100.2", 80)).toBe("198.51.100.1");
+      expect(await guest.ask("169.254.169.254", 80)).toMatch(/^refused/);
+      expect(await beyond.ask(external.replace(/0\/24$/, "100"), 80)).toBe("timeout");
+      expect(await guests.a1.ask("198.51.100.2", 80)).toMatch(/^refused/); // the other cloud's guests stay inside
+    } finally {
+      beyond.stop();
+      await open.dataplane.destroy();
+      expect(await findLeftovers(open.instance)).toEqual([]);
+      await open.remove();
+    }
+    expect(await forwarding()).toBe(before);
   });
 
   it("everything of a tenant goes when its plan does", async () => {

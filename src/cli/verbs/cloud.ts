@@ -31,6 +31,10 @@ const options = {
     default: false,
     describe: "an image for guests that run containers besides, at `start` and `prepare`",
   },
+  egress: {
+    choices: ["none", "nat"],
+    describe: "guests' way out by this machine, at `start`; as at the last one, none at the first",
+  },
   admin: { type: "boolean", default: false, describe: "the administrator's credentials, at `env` and `shell`" },
   name: nameOption,
   requests: { type: "boolean", default: false, describe: "the requests that the cloud has answered, at `log`" },
@@ -89,9 +93,9 @@ function requirePort(port: number): void {
 }
 
 async function start({ args, reporter }: CloudCall, place: CloudPlace): Promise<void> {
-  const { hypervisor, containers, port } = args;
+  const { hypervisor, containers, egress, port } = args;
   if (port !== undefined) requirePort(port);
-  const info = await ensureEmbeddedCloud(place, reporter, { hypervisor, containers, port });
+  const info = await ensureEmbeddedCloud(place, reporter, { hypervisor, containers, egress, port });
   reporter.result(
     { ok: true, ...info, timings: reporter.timings },
     [

@@ -52,13 +52,13 @@ export async function whyNoGuests(): Promise<string | undefined> {
 }
 
 /** A network, a hypervisor and the guest image under an instance id of its own; `remove` deletes its folder and its registration. */
-export async function createScratchCloud() {
+export async function createScratchCloud(options: { egress?: "none" | "nat" } = {}) {
   const instance = randomBytes(3).toString("hex");
   const stateDir = await mkdtemp(join(tmpdir(), `slipway-${instance}-`));
   await registerCloud(instance, stateDir);
   const { rootfs } = await ensureGuestImage();
   const images = { pathOf: async () => rootfs };
-  const dataplane = await createLinuxDataplane({ instance, stateDir });
+  const dataplane = await createLinuxDataplane({ instance, stateDir, ...options });
   await dataplane.start();
   const newHypervisor = () => createNspawnHypervisor({ instance, stateDir, images });
   const remove = () => removeCloud(instance, stateDir);

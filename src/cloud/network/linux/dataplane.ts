@@ -7,6 +7,7 @@ import { connectionCuts } from "./connection-cuts.ts";
 import { externalPlan, guestNamespacesOf, type NamespacePlan, routedPlans, type Site } from "./desired.ts";
 import { claimExternalNetwork, releaseExternalNetwork } from "./external-network.ts";
 import { addressCommands, linkCommands } from "./link-diff.ts";
+import { closeEgress, openEgress } from "./machine-egress.ts";
 import { movedAddresses } from "./moved-addresses.ts";
 import { hostLink, namePrefix, routerNamespace } from "./names.ts";
 import {
@@ -32,6 +33,8 @@ export interface LinuxDataplaneOptions {
   externalCidr?: string;
   /** TCP ports of this machine that guests may reach at the gateway address (the object store's); all unless told. */
   hostPorts?: readonly number[];
+  /** Whether guests reach what the machine reaches; not unless told. */
+  egress?: "none" | "nat";
 }
 
 const emptyPlan: NetworkingPlan = { networks: [], routers: [], ports: [], securityGroups: [] };
@@ -48,13 +51,17 @@ const APPLY_PAUSE_MS = 100;
 
 /**
  * The data plane on Linux network namespaces and nftables: one namespace for the external network, one per router, one per network, one
- * per guest. The machine itself gets one link with one address; its firewall, routes and `ip_forward` are not touched or needed.
+ * per guest. The machine itself gets one link with one address; its firewall, routes and `ip_forward` are not touched or needed, but
+ * where guests have a way out.
  * @throws SlipwayError E_ADDRESS_RANGE when no external range is free, or the named one is used
  */
 export async function createLinuxDataplane(options: LinuxDataplaneOptions): Promise<Dataplane> {
-  const { instance, stateDir, hostPorts } = options;
+  const { instance, stateDir, hostPorts, egress = "none" } = options;
   const external = await claimExternalNetwork(options);
-  const site: Site = { instance, external: { ...external, ...(hostPorts ? { hostPorts } : {}) } };
+  const site: Site = {
+    instance,
+    external: { ...external, anywhere: egress === "nat", ...(hostPorts ? { hostPorts } : {}) },
+  };
   const loaded = new Map<string, string>(); // namespace → digest of what was loaded into it; cleared where something failed
   let applied: NetworkingPlan | undefined;
   let latest: NetworkingPlan = emptyPlan;
@@ -156,7 +163,12 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
 
   return {
     external,
-    start: () => inTurn(() => applyUntilSettled(latest)),
+    start: () =>
+      inTurn(async () => {
+        if (egress === "none") await closeEgress(instance);
+        await applyUntilSettled(latest);
+        if (egress === "nat") await openEgress(instance, external);
+      }),
     apply(plan) {
       latest = structuredClone(plan);
       const version = ++asked;
@@ -169,6 +181,7 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
     },
     destroy: () =>
       inTurn(async () => {
+        await closeEgress(instance);
         for (const name of await listNamespaces(namePrefix(instance))) await deleteNamespace(name);
         await deleteLink(hostLink(instance));
         await releaseExternalNetwork(instance, stateDir);

@@ -7,13 +7,18 @@ const requirement = "python-openstackclient==10.5.0";
 
 /**
  * Calls the client's own entry point for each line of arguments: unmodified, and without paying for its imports at each command. One
- * JSON array in, one JSON object out.
+ * JSON array in, one JSON object out. Commands are given a terminal where nobody types: some read what is piped to them.
  */
 const driver = `
 import contextlib, io, json, logging, sys
 from openstackclient import shell
 answers = sys.stdout
-for line in sys.stdin:
+commands = sys.stdin
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+sys.stdin = Terminal()
+for line in commands:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
@@ -32,8 +37,9 @@ export interface Outcome {
 }
 
 /** Python's own OpenStack client, or why there is none. */
-export function ensureOpenstackClient(): Promise<{ python: string } | { reason: string }> {
-  return ensurePythonEnvironment(requirement, [requirement]);
+export async function ensureOpenstackClient(): Promise<{ python: string; version: string } | { reason: string }> {
+  const environment = await ensurePythonEnvironment(requirement, [requirement]);
+  return "reason" in environment ? environment : { ...environment, version: requirement };
 }
 
 /** A running client with its credentials in the environment, as `openstack` has them. */

@@ -8,11 +8,13 @@ import { run } from "../../src/common/process.ts";
 /**
  * Python packages in a virtual environment of the cache, made where it is missing.
  * @param name of the environment; another for other versions
+ * @param finish what else has to be put into it, given its Python
  * @returns the environment's Python, or why there is none: no python3, no venv module, or a package index that is not reached
  */
 export async function ensurePythonEnvironment(
   name: string,
   requirements: string[],
+  finish?: (python: string) => Promise<void>,
 ): Promise<{ python: string } | { reason: string }> {
   const folder = join(cacheHome(), "test-clients", name);
   const python = join(folder, "bin/python");
@@ -23,6 +25,7 @@ export async function ensurePythonEnvironment(
     await run("python3", ["-m", "venv", building]);
     const install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...requirements];
     await run(join(building, "bin/python"), install, { timeoutMs: 300_000 });
+    await finish?.(join(building, "bin/python"));
     // the interpreter finds its packages by its own place, so a finished environment may be moved
     await rename(building, folder).catch((error: unknown) => {
       if (!existsSync(python)) throw error; // another run was faster

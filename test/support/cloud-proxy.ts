@@ -1,4 +1,4 @@
-import { createServer, request } from "node:http";
+import { createServer, type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from "node:http";
 import type { AddressInfo } from "node:net";
 
 /** A request on its way to a cloud; each hook is given the same object of one. */
@@ -9,7 +9,15 @@ export interface PassingCall {
   body: string;
 }
 
-/** Stands between a client and an embedded cloud. */
+/** What a cloud said, as the client is told it. */
+export interface PassingAnswer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  /** Empty where the answer is neither text nor JSON. */
+  text: string;
+}
+
+/** Stands between a client and a cloud. */
 export interface CloudProxy {
   /** Keystone, by way of the proxy; the catalogue that it gives names the proxy as well. */
   authUrl: string;
@@ -24,28 +32,45 @@ export interface ProxyHooks {
   after?(call: PassingCall, status: number): boolean;
   /** What the client is told in place of the cloud's answer. */
   alter?(call: PassingCall, answer: string): string;
+  /** With what the client is told. */
+  answered?(call: PassingCall, answer: PassingAnswer): void;
 }
 
-/** Starts a proxy on a free port of 127.0.0.1. The cloud's answers name its own addresses in the catalogue and in links: the proxy's stand in for them. */
-export async function startCloudProxy(cloudPort: number, hooks: ProxyHooks): Promise<CloudProxy> {
+/** Whose requests go where: those below `prefix` (`/compute`, or empty for all) to the address `base`, without a slash at its end. */
+export interface Upstream {
+  prefix: string;
+  base: string;
+}
+
+/**
+ * Starts a proxy on a free port of 127.0.0.1. The cloud's answers name its own addresses in the catalogue and in links: the proxy's stand in for them.
+ * @param cloud an embedded cloud's port, or where each service of another cloud is
+ */
+export async function startCloudProxy(cloud: number | Upstream[], hooks: ProxyHooks): Promise<CloudProxy> {
+  const upstreams = typeof cloud === "number" ? [{ prefix: "", base: `http://127.0.0.1:${cloud}` }] : cloud;
   const server = createServer((incoming, outgoing) => {
     const chunks: Buffer[] = [];
     incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
     incoming.on("end", () => {
       const sent = Buffer.concat(chunks);
-      const passing = { method: incoming.method ?? "", url: incoming.url ?? "", body: sent.toString() };
-      if (hooks.before?.(passing) === false) return outgoing.destroy();
-      const { host: _, "accept-encoding": __, ...headers } = incoming.headers;
-      const target = { host: "127.0.0.1", port: cloudPort, method: incoming.method, path: incoming.url, headers };
-      const inner = request(target, (answer) => {
+      const { method = "", url = "" } = incoming;
+      const passing = { method, url, body: sent.toString() };
+      const upstream = upstreams.find(({ prefix }) => url.startsWith(prefix));
+      if (hooks.before?.(passing) === false || upstream === undefined) return outgoing.destroy();
+      const { host: _, "accept-encoding": __, connection: ___, ...headers } = incoming.headers;
+      const target = new URL(upstream.base + url.slice(upstream.prefix.length));
+      const inner = request(target, { method, headers, agent: false }, (answer) => {
         const received: Buffer[] = [];
         answer.on("data", (chunk: Buffer) => received.push(chunk));
         answer.on("end", () => {
           const status = answer.statusCode ?? 0;
           if (hooks.after?.(passing, status) === false) return outgoing.destroy();
-          const text = Buffer.concat(received).toString().replaceAll(`127.0.0.1:${cloudPort}`, address());
-          const { "content-length": _, "transfer-encoding": __, ...answered } = answer.headers;
-          outgoing.writeHead(status, answered).end(hooks.alter?.(passing, text) ?? text);
+          const told = headersFor(method, answer.headers, readdressed);
+          const isText = /json|text/.test(answer.headers["content-type"] ?? "");
+          const text = isText ? readdressed(Buffer.concat(received).toString()) : "";
+          const altered = hooks.alter?.(passing, text) ?? text;
+          hooks.answered?.(passing, { status, headers: told as IncomingHttpHeaders, text: altered });
+          outgoing.writeHead(status, told).end(isText ? altered : Buffer.concat(received));
         });
       });
       inner.on("error", () => outgoing.destroy());
@@ -53,13 +78,28 @@ export async function startCloudProxy(cloudPort: number, hooks: ProxyHooks): Pro
     });
   });
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
-  const address = () => `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const readdressed = (text: string) =>
+    upstreams.reduce((changed, { prefix, base }) => changed.replaceAll(base, address + prefix), text);
   return {
-    authUrl: `http://${address()}/identity/v3`,
+    authUrl: `${address}/identity/v3`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
+}
+
+/** A text's length changes with the addresses in it; the answer to HEAD tells one of a body that is not sent. */
+function headersFor(
+  method: string,
+  { connection: _, "transfer-encoding": __, ...headers }: IncomingHttpHeaders,
+  readdressed: (text: string) => string,
+): OutgoingHttpHeaders {
+  const { "content-length": ___, ...withoutLength } = headers;
+  const kept = method === "HEAD" ? headers : withoutLength;
+  return Object.fromEntries(
+    Object.entries(kept).map(([name, value]) => [name, typeof value === "string" ? readdressed(value) : value]),
+  );
 }

@@ -40,8 +40,22 @@ export function createApp(bodyLimit = 1024 * 1024): FastifyInstance {
   app.addHook("onRequest", async (request, reply) => {
     reply.header("x-openstack-request-id", request.id);
   });
+  app.addHook("onSend", async (request, reply) => {
+    // Cinder was a part of Nova
+    if (request.url.startsWith("/volume/") && !(request.method === "DELETE" && reply.statusCode === 202)) {
+      reply.header("x-compute-request-id", request.id);
+    }
+    if (reply.getHeader("content-type") === "application/json; charset=utf-8") {
+      reply.header("content-type", jsonType(request.url, reply.statusCode));
+    }
+  });
   acceptJson(app, "application/json");
   return app;
+}
+
+/** How the services themselves write the type of JSON: only Nova's refusals name a charset. */
+function jsonType(url: string, status: number): string {
+  return url.startsWith("/compute/") && status >= 400 ? "application/json; charset=UTF-8" : "application/json";
 }
 
 /**

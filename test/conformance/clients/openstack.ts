@@ -1,0 +1,76 @@
+import { ensureOpenstackClient, OpenstackClient } from "../openstack-client.ts";
+import { adminEntry, type Client, type Surroundings } from "../run-client.ts";
+import { administratorTour, objectTour, tour } from "./openstack-tour.ts";
+
+let python = "";
+
+/** The `openstack` command, as a user calls it. */
+export const openstack: Client = {
+  name: "openstack",
+  ensure,
+  run: (surroundings) => runTour(surroundings, surroundings.offersObjects ? tour + objectTour : tour, {}),
+};
+
+/** The `openstack` command, as the cloud's administrator calls it. */
+export const openstackAdministrator: Client = {
+  name: "openstack-administrator",
+  ensure,
+  run: (surroundings) => runTour(surroundings, administratorTour, { OS_CLOUD: adminEntry }),
+};
+
+async function ensure() {
+  const client = await ensureOpenstackClient();
+  if ("reason" in client) return client;
+  python = client.python;
+  return { version: client.version };
+}
+
+async function runTour({ env, folder, begin, end }: Surroundings, lines: string, login: Record<string, string>) {
+  const client = new OpenstackClient(python, { ...env, ...login });
+  const kept = new Map([["FOLDER", folder]]);
+  const filled = (word: string) => word.replace(/\$(\w+)/g, (_, name: string) => kept.get(name) ?? "");
+  try {
+    for (const { name, isAdmin, words, keep } of commandsOf(lines)) {
+      await begin(name);
+      const command = [...(isAdmin ? ["--os-cloud", adminEntry] : []), ...words.map(filled)];
+      const { status, stdout } = await client.run(...command, ...(keep === undefined ? [] : ["-f", "json"]));
+      end(status === 0 ? "ok" : "refused");
+      if (keep !== undefined && status === 0) kept.set(keep.name, fieldOf(JSON.parse(stdout), keep.field));
+    }
+  } finally {
+    await client.close();
+  }
+}
+
+interface Command {
+  /** As a user would type it. */
+  name: string;
+  isAdmin: boolean;
+  words: string[];
+  /** What to keep of the answer, under which name. */
+  keep?: { name: string; field: string };
+}
+
+function commandsOf(lines: string): Command[] {
+  const seen = new Map<string, number>();
+  return lines
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const [, kept, command = "", field] = /^(?:(\w+) = )?(.*?)(?: : ([\w.]+))?$/.exec(line) ?? [];
+      const [, admin, text = ""] = /^(@?)(.*)$/.exec(command) ?? [];
+      const times = (seen.get(command) ?? 0) + 1;
+      seen.set(command, times);
+      return {
+        name: `${times === 1 ? "" : `${times}: `}openstack ${text}${admin === "" ? "" : " (administrator)"}`,
+        isAdmin: admin !== "",
+        words: [...text.matchAll(/"([^"]*)"(?=\s|$)|\S+/g)].map(([word, quoted]) => quoted ?? word),
+        ...(kept === undefined || field === undefined ? {} : { keep: { name: kept, field } }),
+      };
+    });
+}
+
+/** @param path `id`, `0.ID` */
+function fieldOf(answer: unknown, path: string): string {
+  return String(path.split(".").reduce((value, key) => (value as Record<string, unknown>)?.[key], answer));
+}

@@ -1,9 +1,11 @@
+import { SlipwayError } from "../common/errors.ts";
 import { readTextIfExists } from "../common/files.ts";
 import { type DaemonInfo, daemonFiles, demandSame, type HypervisorChoice } from "./daemon-info.ts";
 import { guestObstacles, guestsRefused, reasonOf } from "./hypervisors/nspawn/probe.ts";
+import { findQemu, type QemuFound } from "./hypervisors/qemu/probe.ts";
 
 /** The kind of guests that a cloud makes, and why that kind. */
-export type ChosenHypervisor = Pick<DaemonInfo, "hypervisor" | "reason" | "remedies">;
+export type ChosenHypervisor = Pick<DaemonInfo, "hypervisor" | "reason" | "remedies" | "accelerator">;
 
 /** What an earlier start of this cloud has chosen. A cloud keeps its kind of guests: its servers are of that kind. */
 export async function keptHypervisor(stateDir: string): Promise<ChosenHypervisor | undefined> {
@@ -20,10 +22,41 @@ export async function chooseHypervisor(stateDir: string, wanted: HypervisorChoic
   if (kept !== undefined) demandSame(kept.hypervisor, wanted);
   const choice = kept?.hypervisor ?? wanted;
   if (choice === "fake") return kept ?? { hypervisor: "fake", reason: "asked for" };
+  if (choice === "qemu") return virtualMachines(await findQemu(stateDir));
   const obstacles = await guestObstacles(stateDir);
   if (obstacles.length === 0) {
     return { hypervisor: "nspawn", reason: "root, namespaces, nftables, overlay mounts, cgroups and nspawn work" };
   }
   if (choice === "nspawn") throw guestsRefused(obstacles);
-  return { hypervisor: "fake", reason: reasonOf(obstacles), remedies: obstacles.map(({ remedy }) => remedy) };
+  const inTheWay = reasonOf(obstacles);
+  const remedies = obstacles.map(({ remedy }) => remedy);
+  const found = await findQemu(stateDir);
+  if ("accelerator" in found && found.slow === undefined) {
+    const { reason, ...chosen } = virtualMachines(found);
+    return { ...chosen, reason: `${reason}; no containers: ${inTheWay}` };
+  }
+  const missing = "obstacle" in found ? found.obstacle.what : found.slow;
+  const other =
+    "obstacle" in found
+      ? found.obstacle.remedy
+      : "Or take virtual machines by software, which boot in minutes: --hypervisor qemu.";
+  return {
+    hypervisor: "fake",
+    reason: `${inTheWay}; nor virtual machines at speed: ${missing}`,
+    remedies: [...remedies, other],
+  };
+}
+
+/** @throws SlipwayError E_HOST_PACKAGES where QEMU boots nothing here */
+function virtualMachines(found: QemuFound): ChosenHypervisor {
+  if ("obstacle" in found) {
+    const { what, remedy } = found.obstacle;
+    throw new SlipwayError("E_HOST_PACKAGES", `virtual machines cannot run here: ${what}`, { hint: remedy });
+  }
+  const { accelerator, slow } = found;
+  const reason =
+    slow === undefined
+      ? `a guest boots with ${accelerator.toUpperCase()}`
+      : `a guest boots by software emulation, ${slow}`;
+  return { hypervisor: "qemu", accelerator, reason };
 }

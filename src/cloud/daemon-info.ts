@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { SlipwayError } from "../common/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
+import type { Accelerator } from "./hypervisors/qemu/command.ts";
 
-/** Which guests a cloud makes. `auto` takes real ones where they can run, else pretended ones. */
-export type HypervisorChoice = "auto" | "nspawn" | "fake";
+/** Which guests a cloud makes. `auto` takes real ones where they run at speed, else pretended ones. */
+export type HypervisorChoice = "auto" | "nspawn" | "qemu" | "fake";
 
 /** Guests' way out: none, or by this machine under its address. */
 export type EgressChoice = "none" | "nat";
@@ -17,6 +18,8 @@ export interface DaemonInfo {
   hypervisor: Exclude<HypervisorChoice, "auto">;
   /** Why this hypervisor. */
   reason: string;
+  /** What runs virtual machines. */
+  accelerator?: Accelerator;
   /** With pretended guests in place of real ones: what to do so that real ones can run. */
   remedies?: string[];
   /** The images that it offers from its start, by name; one of an earlier version does not tell. */

@@ -16,13 +16,13 @@ import {
   keptEgress,
 } from "./daemon-info.ts";
 import { imageKinds } from "./images/kinds.ts";
-import { pretendedGuests, realGuests } from "./offer.ts";
+import { offerOf } from "./offer.ts";
 import { completeReplacement } from "./snapshots/replace.ts";
 import { lockState } from "./store/lock.ts";
 import { stateFiles } from "./store/state.ts";
 
 // The embedded cloud as a process of its own:
-//   node src/cloud/daemon.ts --state DIR --hypervisor auto|nspawn|fake [--containers] [--egress none|nat] [--port N]
+//   node src/cloud/daemon.ts --state DIR --hypervisor auto|nspawn|qemu|fake [--containers] [--egress none|nat] [--port N]
 //     [--clouds-file FILE [--entry NAME]]
 // SIGTERM ends it and leaves the guests running; started again on the same state it finds them.
 
@@ -56,7 +56,7 @@ async function main(): Promise<void> {
   if (values.containers) await writeFileAtomic(files.containers, "");
   const kinds = await imageKinds(stateDir);
   const egress = await keptEgress(stateDir, values.egress as EgressChoice | undefined);
-  const offered = chosen.hypervisor === "nspawn" ? await realGuests(kinds, log, egress) : pretendedGuests(kinds);
+  const offered = await offerOf(chosen, kinds, log, egress);
   const requests = new BoundedLog(files.requests);
   const cloud = await startCloud({
     stateDir,

@@ -1,5 +1,9 @@
+import type { ChosenHypervisor } from "./choose-hypervisor.ts";
 import type { EgressChoice } from "./daemon-info.ts";
 import { FakeHypervisor } from "./hypervisors/fake.ts";
+import type { Accelerator } from "./hypervisors/qemu/command.ts";
+import type { QemuOptions } from "./hypervisors/qemu/hypervisor.ts";
+import type { UserNetwork } from "./hypervisors/qemu/user-network.ts";
 import type { OfferedImage } from "./image/registration.ts";
 import { guestImageNames, type ImageKind } from "./images/recipe.ts";
 
@@ -9,6 +13,37 @@ const common: Pick<OfferedImage, "minDiskGb" | "properties"> = {
   minDiskGb: 1,
   properties: { os_distro: "debian", os_version: "13", os_admin_user: "debian" },
 };
+
+/** For the kind that was chosen. */
+export async function offerOf(
+  { hypervisor, accelerator = "tcg" }: ChosenHypervisor,
+  kinds: ImageKind[],
+  log: (line: string) => void,
+  egress: EgressChoice,
+) {
+  if (hypervisor === "nspawn") return realGuests(kinds, log, egress);
+  return hypervisor === "qemu" ? virtualMachines(accelerator, log) : pretendedGuests(kinds);
+}
+
+/** No image is offered: whoever has one uploads it. */
+async function virtualMachines(accelerator: Accelerator, log: (line: string) => void) {
+  const [{ createQemuHypervisor }, { createUserNetwork }] = await Promise.all([
+    import("./hypervisors/qemu/hypervisor.ts"),
+    import("./hypervisors/qemu/user-network.ts"),
+  ]);
+  let network: UserNetwork | undefined;
+  return {
+    dataplane: async ({ instance }: { instance: string }) => {
+      network = await createUserNetwork(instance);
+      return network;
+    },
+    hypervisor: (parts: Omit<QemuOptions, "network" | "accelerator" | "log">) => {
+      if (network === undefined) throw new Error("virtual machines need their network first");
+      return createQemuHypervisor({ ...parts, network, accelerator, log });
+    },
+    images: [],
+  };
+}
 
 /** Loaded only where guests are real. */
 export async function realGuests(kinds: ImageKind[], log: (line: string) => void, egress: EgressChoice = "none") {

@@ -108,6 +108,13 @@ describe.skipIf(skipReason !== undefined)(`a real guest (${skipReason ?? "nspawn
     expect(await guest().inGuest("cat", "/srv/mknod")).toMatch(/Operation not permitted\nabsent\n$/);
   });
 
+  it("has its flavor's memory, and not more", async () => {
+    const takes = (mib: number) => guest().shell(`python3 -c "print(len(bytearray(${mib} << 20)) >> 20)"`);
+    expect(await takes(128)).toBe("128\n");
+    await expect(takes(2 * oneGuest(userData).ramMb)).rejects.toThrow();
+    expect(await page(5100)).toBe("web\n");
+  });
+
   it("keeps an open connection when another floating IP is added, and loses it with the rule that let it in", async () => {
     const socket = connect({ host: floatingIp, port: 5300 });
     await once(socket, "connect");

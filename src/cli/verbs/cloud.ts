@@ -21,7 +21,11 @@ import { type Call, verb as declare } from "../verb.ts";
 import { findProjectRoot } from "../workspace.ts";
 
 const options = {
-  hypervisor: { choices: ["auto", "nspawn", "fake"], default: "auto", describe: "what makes the guests, at `start`" },
+  hypervisor: {
+    choices: ["auto", "nspawn", "qemu", "fake"],
+    default: "auto",
+    describe: "what makes the guests, at `start`",
+  },
   port: {
     type: "number",
     describe: "TCP port of the APIs on 127.0.0.1, at `start`; the last one or any free one unless given",

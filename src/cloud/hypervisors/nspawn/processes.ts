@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { open } from "node:fs/promises";
 import { isErrno } from "../../../common/errors.ts";
 import { readTextIfExists } from "../../../common/files.ts";
+import { run } from "../../../common/process.ts";
 
 /** A process, told from a later one with the same id by its start time (clock ticks since boot, field 22 of /proc/PID/stat). */
 export interface ProcessMark {
@@ -21,11 +22,21 @@ export async function readProcess(path: string): Promise<string> {
 
 /** The mark of a live process, or undefined for one that ended (zombies count as ended). */
 export async function markOf(pid: number): Promise<ProcessMark | undefined> {
+  if (process.platform !== "linux") return markByPs(pid);
   const stat = await readProcess(`/proc/${pid}/stat`);
   if (stat === "") return undefined;
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" "); // the name before it may hold blanks and brackets
   const [state, startTime] = [fields[0], fields[19]];
   return state === "Z" || state === "X" || startTime === undefined ? undefined : { pid, startTime };
+}
+
+/** Where there is no /proc: the start's date in place of the ticks. */
+async function markByPs(pid: number): Promise<ProcessMark | undefined> {
+  const found = await run("ps", ["-o", "stat=,lstart=", "-p", String(pid)]).catch(() => undefined); // status 1: none
+  const [state, ...startTime] = found?.stdout.trim().split(/\s+/) ?? [];
+  return state === undefined || state === "" || state.startsWith("Z")
+    ? undefined
+    : { pid, startTime: startTime.join(" ") };
 }
 
 export async function isAlive(mark: ProcessMark): Promise<boolean> {

@@ -1,0 +1,274 @@
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { messageOf } from "../../../common/errors.ts";
+import { pathExists } from "../../../common/files.ts";
+import { run } from "../../../common/process.ts";
+import { Turns } from "../../../common/turns.ts";
+import { waitFor } from "../../../common/wait.ts";
+import { guestName } from "../../network/linux/names.ts";
+import type { GuestDisk, GuestSpec, GuestState, Hypervisor, ImageStore } from "../hypervisor.ts";
+import { readConsole } from "../nspawn/console.ts";
+import { isAlive, signal, startDetached } from "../nspawn/processes.ts";
+import { type Accelerator, diskDevice, diskNode, netdevOf, nodeOf, qemuCommand } from "./command.ts";
+import { type Forward, ruleOf } from "./forwards.ts";
+import { forgetRun, guestFiles, guestIds, readRun, writeRun } from "./guest-files.ts";
+import { inspectImage } from "./image-format.ts";
+import { isoImage } from "./iso9660.ts";
+import { Qmp } from "./qmp.ts";
+import type { UserNetwork } from "./user-network.ts";
+
+export interface QemuOptions {
+  /** Carried in the guests' names. */
+  instance: string;
+  /** The instance's folder; guests lie in `guests/<server id>` below it. */
+  stateDir: string;
+  images: ImageStore;
+  network: UserNetwork;
+  accelerator: Accelerator;
+  log: (line: string) => void;
+}
+
+const startTimeoutMs = 20_000;
+const killTimeoutMs = 15_000;
+/** A guest takes a disk out when its kernel gets to it. */
+const unplugTimeoutMs = 30_000;
+/** How often the guests are looked at for one that ended by itself. */
+const watchIntervalMs = 500;
+/** `sun_path` of unix(7), the shortest of the systems'. */
+const longestSocketPath = 103;
+const gib = 1024 ** 3;
+
+const qemuEnvironment = { PATH: process.env.PATH, LC_ALL: "C.UTF-8" };
+
+/**
+ * Guests as virtual machines of QEMU, for which nobody needs to be root: a qcow2 disk over the image, the config drive as a CD, QEMU's own
+ * network in user mode. A guest is a process that outlives the daemon, and is found again by its id and its monitor's socket.
+ */
+export function createQemuHypervisor(options: QemuOptions): Hypervisor {
+  const { instance, stateDir, images, network, accelerator, log } = options;
+  const guests = join(stateDir, "guests");
+  const folderOf = (id: string) => join(guests, encodeURIComponent(id));
+  const listeners: ((id: string) => void)[] = [];
+  const watched = new Set<string>();
+  const turns = new Turns(); // one operation per guest at a time: its monitor talks to one
+  const monitorOf = (id: string) => join(stateDir, `${guestName(instance, id)}.qmp`); // not deeper: paths of sockets are short
+
+  async function isRunning(id: string): Promise<boolean> {
+    const record = await readRun(folderOf(id));
+    return record !== undefined && (await isAlive(record.process));
+  }
+
+  async function cleanUp(id: string): Promise<void> {
+    watched.delete(id);
+    await forgetRun(folderOf(id));
+    await rm(monitorOf(id), { force: true });
+  }
+
+  async function boot(spec: GuestSpec): Promise<void> {
+    const { id } = spec;
+    if (await isRunning(id)) return;
+    await cleanUp(id);
+    const folder = folderOf(id);
+    const files = guestFiles(folder);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await ensureDisk(files.root, await images.pathOf(spec.imageId), spec.diskGb);
+    await writeFile(files.configDrive, isoImage("config-2", spec.configDrive), { mode: 0o600 });
+    const monitor = monitorOf(id);
+    if (Buffer.byteLength(monitor) > longestSocketPath)
+      throw new Error(`The path of the cloud's state is too long: ${monitor}`);
+    const command = qemuCommand({
+      ...{ name: guestName(instance, id), uuid: id, accelerator, vcpus: spec.vcpus, ramMb: spec.ramMb },
+      ...{ root: files.root, configDrive: files.configDrive, disks: spec.disks, nics: network.nicsOf(spec) },
+      ...{ console: files.console, monitor, pidFile: files.pid },
+    });
+    await rm(files.log, { force: true });
+    const process = await startDetached(command, files.log, qemuEnvironment);
+    await writeRun(folder, { process, forwards: [] });
+    const answers = async () => {
+      if (!(await isAlive(process))) {
+        await cleanUp(id);
+        throw new Error(`the guest did not start: ${await readConsole(files.log, 5)}`);
+      }
+      return (await pathExists(monitor)) || undefined;
+    };
+    await waitFor(`guest ${id} to start`, answers, { timeoutMs: startTimeoutMs, intervalMs: 10 });
+    await leadIn(id);
+    watched.add(id);
+  }
+
+  /** Makes what leads into a running guest be what the plan says. */
+  async function leadIn(id: string): Promise<void> {
+    const folder = folderOf(id);
+    const record = await readRun(folder);
+    if (record === undefined || !(await isAlive(record.process))) return;
+    const wanted = network.forwardsOf(id);
+    const key = (forward: Forward) => `${forward.portId} ${ruleOf(forward)}`;
+    const has = new Map(record.forwards.map((forward) => [key(forward), forward]));
+    const wants = new Map(wanted.map((forward) => [key(forward), forward]));
+    if (has.size === wants.size && [...has.keys()].every((each) => wants.has(each))) return;
+    await Qmp.session(monitorOf(id), async (qmp) => {
+      for (const [each, forward] of has) {
+        if (wants.has(each)) continue;
+        const { protocol, hostAddress, hostPort } = forward;
+        // it answers with words in any case
+        await qmp
+          .command(`hostfwd_remove ${netdevOf(forward.portId)} ${protocol}:${hostAddress}:${hostPort}`)
+          .catch(() => undefined);
+        has.delete(each);
+      }
+      for (const [each, forward] of wants) {
+        if (has.has(each)) continue;
+        try {
+          await qmp.command(`hostfwd_add ${netdevOf(forward.portId)} ${ruleOf(forward)}`);
+          has.set(each, forward);
+        } catch (error) {
+          log(`server ${id}: ${ruleOf(forward)} leads nowhere: ${messageOf(error)}`);
+        }
+      }
+    });
+    await writeRun(folder, { ...record, forwards: [...has.values()] });
+  }
+
+  async function end(id: string, how: { soft: boolean; timeoutMs: number }): Promise<void> {
+    watched.delete(id);
+    const record = await readRun(folderOf(id));
+    if (record !== undefined && (await isAlive(record.process))) {
+      const gone = async () => ((await isAlive(record.process)) ? undefined : true);
+      const wait = (timeoutMs: number) =>
+        waitFor(`guest ${id} to end`, gone, { timeoutMs, intervalMs: 20, maxIntervalMs: 250 });
+      const ask = (command: string) =>
+        Qmp.session(monitorOf(id), (qmp) => qmp.execute(command)).then(
+          () => true,
+          () => false,
+        );
+      const softly = how.soft && (await ask("system_powerdown")) && (await wait(how.timeoutMs).catch(() => false));
+      if (!softly) {
+        await ask("quit");
+        const ended = await wait(2_000).catch(() => false);
+        if (!ended) await signal(record.process, "SIGKILL");
+        await wait(killTimeoutMs);
+      }
+    }
+    await cleanUp(id);
+  }
+
+  const session = <T>(id: string, work: (qmp: Qmp) => Promise<T>) => Qmp.session(monitorOf(id), work);
+
+  async function attachDisk(id: string, disk: GuestDisk): Promise<void> {
+    if (!(await isRunning(id))) return;
+    await session(id, async (qmp) => {
+      const nodes = (await qmp.execute("query-named-block-nodes", { flat: true })) as { "node-name": string }[];
+      if (nodes.some((node) => node["node-name"] === nodeOf(disk.device))) return;
+      await qmp.execute("blockdev-add", diskNode(disk));
+      try {
+        await qmp.execute("device_add", diskDevice(disk));
+      } catch (error) {
+        await qmp.execute("blockdev-del", { "node-name": nodeOf(disk.device) });
+        throw error;
+      }
+    });
+  }
+
+  async function detachDisk(id: string, device: string): Promise<void> {
+    if (!(await isRunning(id))) return;
+    await session(id, async (qmp) => {
+      const nodes = (await qmp.execute("query-named-block-nodes", { flat: true })) as { "node-name": string }[];
+      if (!nodes.some((node) => node["node-name"] === nodeOf(device))) return;
+      const out = qmp.next(({ event, data }) => event === "DEVICE_DELETED" && data?.device === device, unplugTimeoutMs);
+      out.catch(() => undefined);
+      await qmp.execute("device_del", { id: device });
+      await out;
+      await qmp.execute("blockdev-del", { "node-name": nodeOf(device) });
+    });
+  }
+
+  async function growDisk(id: string, disk: GuestDisk): Promise<void> {
+    if (!(await isRunning(id))) return;
+    const { size } = await inspectImage(disk.path);
+    await session(id, (qmp) => qmp.execute("block_resize", { "node-name": nodeOf(disk.device), size }));
+  }
+
+  async function destroy(id: string): Promise<void> {
+    await end(id, { soft: false, timeoutMs: 0 });
+    await rm(folderOf(id), { recursive: true, force: true });
+  }
+
+  async function state(id: string): Promise<GuestState> {
+    if (await isRunning(id)) return "running";
+    return (await guestIds(guests)).includes(encodeURIComponent(id)) ? "stopped" : "absent";
+  }
+
+  async function reportIfEnded(id: string): Promise<void> {
+    const ended = await turns.run(id, async () => {
+      if (!watched.has(id) || (await isRunning(id))) return false;
+      await cleanUp(id);
+      return true;
+    });
+    if (ended) for (const listener of listeners) listener(id);
+  }
+
+  let looking = false;
+  const watch = setInterval(() => {
+    if (looking) return;
+    looking = true;
+    const look = Promise.all([...watched].map(reportIfEnded));
+    void look.catch((error: unknown) => console.error("watching guests:", error)).finally(() => (looking = false));
+  }, watchIntervalMs);
+  watch.unref();
+
+  async function recover(known: GuestSpec[]): Promise<void> {
+    const knownIds = new Set(known.map(({ id }) => id));
+    for (const entry of await guestIds(guests)) {
+      const id = decodeURIComponent(entry);
+      if (!knownIds.has(id)) await turns.run(id, () => destroy(id));
+      else if ((await readRun(folderOf(id))) !== undefined) {
+        watched.add(id); // one that ended unwatched is cleaned up and reported by the next look
+        await turns.run(id, () => leadIn(id));
+      }
+    }
+  }
+
+  network.onApply(async () => {
+    await Promise.all([...watched].map((id) => turns.run(id, () => leadIn(id))));
+  });
+
+  return {
+    kind: "qemu",
+    boot: (spec) => turns.run(spec.id, () => boot(spec)),
+    stop: (id, how) => turns.run(id, () => end(id, how)),
+    destroy: (id) => turns.run(id, () => destroy(id)),
+    attachDisk: (id, disk) => turns.run(id, () => attachDisk(id, disk)),
+    detachDisk: (id, device) => turns.run(id, () => detachDisk(id, device)),
+    growDisk: (id, disk) => turns.run(id, () => growDisk(id, disk)),
+    pause: (id) => turns.run(id, async () => void (await session(id, (qmp) => qmp.execute("stop")))),
+    unpause: (id) => turns.run(id, async () => void (await session(id, (qmp) => qmp.execute("cont")))),
+    state,
+    console: (id, lines) => readConsole(guestFiles(folderOf(id)).console, lines),
+    onExit: (listener) => void listeners.push(listener),
+    recover,
+    async close() {
+      clearInterval(watch);
+      await turns.idle();
+    },
+  };
+}
+
+/**
+ * Makes a guest's disk over its image where there is none, and makes it as long as the flavor says, never shorter.
+ * @throws Error where the image cannot be booted, or the flavor's disk is too small for it
+ */
+async function ensureDisk(disk: string, image: string, diskGb: number): Promise<void> {
+  if (!(await pathExists(disk))) {
+    const { format, size } = await inspectImage(image);
+    if (diskGb > 0 && diskGb * gib < size) {
+      throw new Error(
+        `Flavor's disk is too small for requested image. Flavor disk is ${diskGb * gib} bytes, image is ${size} bytes.`,
+      );
+    }
+    await run("qemu-img", ["create", "-q", "-f", "qcow2", "-F", format, "-b", image, `${disk}.new`]);
+    await rename(`${disk}.new`, disk);
+  }
+  const { stdout } = await run("qemu-img", ["info", "--output=json", disk]);
+  const virtual = (JSON.parse(stdout) as { "virtual-size": number })["virtual-size"];
+  if (diskGb * gib > virtual) await run("qemu-img", ["resize", "-q", "-f", "qcow2", disk, String(diskGb * gib)]);
+}

@@ -1,0 +1,67 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import type { Dataplane, NetworkingPlan } from "../../network/dataplane.ts";
+import { contains, parseCidr } from "../../network/ipv4.ts";
+import type { GuestSpec } from "../hypervisor.ts";
+import type { QemuNic } from "./command.ts";
+import { type Forward, forwardsOf } from "./forwards.ts";
+
+/** Neutron's data plane where no part of the machine's network may be changed: floating IPs are loopback addresses that lead into guests. */
+export interface UserNetwork extends Dataplane {
+  /** A guest's NICs with the network behind them. @throws Error for a port that has no address in a subnet with a gateway */
+  nicsOf(spec: GuestSpec): QemuNic[];
+  forwardsOf(serverId: string): Forward[];
+  /** Called with each plan that is applied; what it returns is part of the application. */
+  onApply(listener: () => Promise<void>): void;
+}
+
+/** A /24 of 127.64.0.0/10 for each cloud of this machine: of its own in all likelihood, and the same at each start. */
+export function loopbackRange(instance: string): { cidr: string; gatewayIp: string } {
+  const [second = 0, third = 0] = createHash("sha256").update(instance).digest();
+  const network = `127.${64 + (second % 64)}.${third}`;
+  return { cidr: `${network}.0/24`, gatewayIp: `${network}.1` };
+}
+
+/** The first port that this process may listen on. */
+async function lowestPort(): Promise<number> {
+  if (process.getuid?.() === 0) return 1;
+  const text = await readFile("/proc/sys/net/ipv4/ip_unprivileged_port_start", "utf8").catch(() => "1024");
+  return Number(text);
+}
+
+export async function createUserNetwork(instance: string): Promise<UserNetwork> {
+  const listeners: (() => Promise<void>)[] = [];
+  const lowest = await lowestPort();
+  let current: NetworkingPlan = { networks: [], routers: [], ports: [], securityGroups: [] };
+  return {
+    external: loopbackRange(instance),
+    async start() {
+      // nothing is made on the machine
+    },
+    async apply(plan) {
+      current = plan;
+      for (const listener of listeners) await listener();
+    },
+    async destroy() {
+      // as above
+    },
+    onApply: (listener) => void listeners.push(listener),
+    forwardsOf: (serverId) => forwardsOf(current, serverId, lowest),
+    nicsOf: (spec) => spec.nics.map((nic) => ({ portId: nic.portId, mac: nic.mac, ...placeOf(current, nic.portId) })),
+  };
+}
+
+function placeOf(plan: NetworkingPlan, portId: string): Omit<QemuNic, "portId" | "mac"> {
+  const port = plan.ports.find(({ id }) => id === portId);
+  const subnets = plan.networks.find(({ id }) => id === port?.networkId)?.subnets ?? [];
+  for (const address of port?.fixedIps ?? []) {
+    for (const { cidr, gatewayIp } of subnets) {
+      const range = parseCidr(cidr);
+      if (range === undefined || !contains(range, address)) continue;
+      if (gatewayIp === null)
+        throw new Error(`Port ${portId} is in a subnet without a gateway: QEMU's user-mode network needs one.`);
+      return { subnet: cidr, address, gateway: gatewayIp };
+    }
+  }
+  throw new Error(`Port ${portId} has no IPv4 address: QEMU's user-mode network needs one.`);
+}

@@ -13,7 +13,7 @@ export interface CloudOptions {
    * What makes the guests: `fake` (the default), records that boot nothing; `nspawn`, real Debian guests, where this machine can run
    * them and this process is root; `auto`, the one or else the other.
    */
-  hypervisor?: "fake" | "nspawn" | "auto";
+  hypervisor?: "fake" | "nspawn" | "qemu" | "auto";
   /** How long a fake guest takes to boot, milliseconds; 0 unless told otherwise. */
   bootMs?: number;
   /** How long tokens live, milliseconds; an hour unless told otherwise. */
@@ -81,7 +81,7 @@ export interface Cloud extends AsyncDisposable {
   /** `http://127.0.0.1:PORT/identity/v3` */
   readonly authUrl: string;
   readonly port: number;
-  readonly hypervisor: "fake" | "nspawn";
+  readonly hypervisor: "fake" | "nspawn" | "qemu";
   readonly credentials: Readonly<Record<CloudUser, CloudLogin>>;
   /** A clouds.yaml with the entries `slipway` (demo) and `slipway-admin`. */
   readonly cloudsFile: string;

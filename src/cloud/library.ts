@@ -10,7 +10,7 @@ import { region } from "./identity/catalog.ts";
 import { imageKinds } from "./images/kinds.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import type { Cloud, CloudOptions, CloudUser, startCloud as Contract } from "./library-contract.d.ts";
-import { pretendedGuests, realGuests } from "./offer.ts";
+import { offerOf, pretendedGuests } from "./offer.ts";
 import { completeReplacement } from "./snapshots/replace.ts";
 import { lockState } from "./store/lock.ts";
 import { stateFiles } from "./store/state.ts";
@@ -54,7 +54,8 @@ async function partsOf(stateDir: string, options: CloudOptions) {
     await completeReplacement(stateDir);
     const chosen = await chooseHypervisor(stateDir, wanted);
     const kinds = await imageKinds(stateDir);
-    const offered = chosen.hypervisor === "fake" ? pretendedGuests(kinds, bootMs) : await realGuests(kinds, log);
+    const offered =
+      chosen.hypervisor === "fake" ? pretendedGuests(kinds, bootMs) : await offerOf(chosen, kinds, log, "none");
     await writeFileAtomic(daemonFiles(stateDir).hypervisor, `${JSON.stringify(chosen)}\n`);
     const given = {
       ...(port === undefined ? {} : { port }),

@@ -46,7 +46,7 @@ async function virtualMachines(accelerator: Accelerator, log: (line: string) => 
 }
 
 /** Loaded only where guests are real. */
-export async function realGuests(kinds: ImageKind[], log: (line: string) => void, egress: EgressChoice = "none") {
+async function realGuests(kinds: ImageKind[], log: (line: string) => void, egress: EgressChoice) {
   const [{ createNspawnHypervisor }, { createLinuxDataplane }, { createHaproxyEngine }, { ensureGuestImage }] =
     await Promise.all([
       import("./hypervisors/nspawn/hypervisor.ts"),

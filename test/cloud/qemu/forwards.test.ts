@@ -21,6 +21,8 @@ const planWith = (
         { floatingIp: "127.66.0.9", fixedIp: "10.1.0.5" },
         { floatingIp: "127.66.0.8", fixedIp: "10.1.0.6" },
       ],
+      portForwardings: [],
+      routes: [],
     },
   ],
   ports: [

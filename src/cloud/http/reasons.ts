@@ -6,6 +6,7 @@ export const reasonPhrase: Record<number, string> = {
   404: "Not Found",
   405: "Method Not Allowed",
   408: "Request Timeout",
+  406: "Not Acceptable",
   409: "Conflict",
   410: "Gone",
   411: "Length Required",

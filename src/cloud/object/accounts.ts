@@ -1,9 +1,13 @@
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { ApiError } from "../http/api-error.ts";
+import { isAdmin } from "../identity/scope.ts";
 import { ownsAccount } from "./acl.ts";
+import { bulkDeleteRequest } from "./bulk-delete.ts";
 import { type ObjectContext, projectOfAccount, refuse } from "./context.ts";
-import { metadataFrom, metadataHeaders } from "./headers.ts";
-import { type ListingQuery, listingTime, listNames, sendLines, wantsJson } from "./listing.ts";
-import { objectsOf, swiftNow } from "./records.ts";
+import { metadataFrom, metadataHeaders, removedMetadata } from "./headers.ts";
+import { type ListingQuery, listingTime, listNames, sendListing } from "./listing.ts";
+import { demandQuotaNumbers } from "./object-quotas.ts";
+import { bytesOf, objectsOf, swiftNow } from "./records.ts";
 
 interface Account {
   Params: { account: string };
@@ -20,10 +24,7 @@ export function accountRoutes(app: FastifyInstance, context: ObjectContext): voi
     const objects = containers.flatMap((container) => objectsOf(tables, container));
     reply.header("x-account-container-count", containers.length);
     reply.header("x-account-object-count", objects.length);
-    reply.header(
-      "x-account-bytes-used",
-      objects.reduce((sum, object) => sum + object.size, 0),
-    );
+    reply.header("x-account-bytes-used", bytesOf(objects));
     reply.header("x-timestamp", (containers[0]?.timestamp ?? swiftNow()).toFixed(5));
     reply.header("accept-ranges", "bytes");
     reply.headers(metadataHeaders(tables.accounts.get(projectId)?.metadata ?? {}, "account"));
@@ -35,26 +36,29 @@ export function accountRoutes(app: FastifyInstance, context: ObjectContext): voi
     const who = caller(request);
     if (!ownsAccount(who, projectId)) throw refuse(who);
     const entries = listNames(describe(reply, projectId), request.query);
-    if (!wantsJson(request.query, request.headers.accept)) return sendLines(reply, entries);
-    return reply.send(
-      entries.map((entry) => {
-        if ("subdir" in entry) return entry;
-        const objects = objectsOf(tables, entry.item);
+    return sendListing(reply, entries, {
+      elements: ["account", "container"],
+      name: request.params.account,
+      fields: (container) => {
+        const objects = objectsOf(tables, container);
         return {
-          name: entry.name,
+          name: container.name,
           count: objects.length,
-          bytes: objects.reduce((sum, object) => sum + object.size, 0),
-          last_modified: listingTime(entry.item.timestamp),
+          bytes: bytesOf(objects),
+          last_modified: listingTime(container.timestamp),
         };
-      }),
-    );
+      },
+    });
   });
-  app.post<Account>("/v1/:account", (request, reply) => {
+  app.post<Account>("/v1/:account", async (request, reply) => {
+    if ("bulk-delete" in request.query) return bulkDeleteRequest(request, reply);
     const projectId = projectOfAccount(request.params.account);
     const who = caller(request);
-    if (!ownsAccount(who, projectId)) throw refuse(who);
+    if (who === undefined || !ownsAccount(who, projectId)) throw refuse(who);
+    demandQuotaRight(request, isAdmin(who));
     const before = tables.accounts.get(projectId)?.metadata ?? {};
     const metadata = { ...before, ...metadataFrom(request.headers, "account") };
+    for (const name of removedMetadata(request.headers, "account")) delete metadata[name];
     const kept = Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== ""));
     tables.accounts.put({ id: projectId, metadata: kept });
     return reply.code(204).send();
@@ -66,4 +70,12 @@ export function accountRoutes(app: FastifyInstance, context: ObjectContext): voi
     describe(reply, projectId);
     return reply.code(204).send();
   });
+}
+
+/** How much there may be in an account is for administrators to say. @throws ApiError 400, 403 */
+function demandQuotaRight({ headers }: FastifyRequest, mayJudge: boolean): void {
+  const quota = headers["x-account-meta-quota-bytes"];
+  if (quota === undefined && headers["x-remove-account-meta-quota-bytes"] === undefined) return;
+  if (!mayJudge) throw new ApiError(403, "Access was denied to this resource.");
+  if (quota !== undefined) demandQuotaNumbers({ "quota-bytes": String(quota) });
 }

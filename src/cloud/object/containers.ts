@@ -3,8 +3,9 @@ import { ApiError } from "../http/api-error.ts";
 import { booleanLike, parseBody } from "../http/body.ts";
 import { mayList, ownsAccount } from "./acl.ts";
 import { notFound, type ObjectContext, projectOfAccount, refuse } from "./context.ts";
-import { containerHeaders, metadataFrom } from "./headers.ts";
-import { type ListingQuery, listingTime, listNames, sendLines, wantsJson } from "./listing.ts";
+import { containerHeaders, metadataFrom, removedMetadata } from "./headers.ts";
+import { type ListingQuery, listingTime, listNames, sendListing } from "./listing.ts";
+import { demandQuotaNumbers } from "./object-quotas.ts";
 import { type Container, objectsOf, swiftNow } from "./records.ts";
 import { versionLines, versionsOf } from "./versions.ts";
 
@@ -95,34 +96,26 @@ export function containerRoutes(app: FastifyInstance, context: ObjectContext): v
     const objects = objectsOf(tables, container);
     reply.headers(containerHeaders(container, objects));
     if (request.query.versions !== undefined) return reply.send(versionLines(tables, container, request.query));
-    const entries = listNames(objects, request.query);
-    if (!wantsJson(request.query, request.headers.accept)) return sendLines(reply, entries);
-    return reply.send(
-      entries.map((entry) =>
-        "subdir" in entry
-          ? entry
-          : {
-              name: entry.name,
-              bytes: entry.item.size,
-              hash: entry.item.etag,
-              content_type: entry.item.contentType,
-              last_modified: listingTime(entry.item.timestamp),
-            },
-      ),
-    );
+    return sendListing(reply, listNames(objects, request.query), {
+      elements: ["container", "object"],
+      name: container.name,
+      fields: (object) => ({
+        name: object.name,
+        hash: object.etag,
+        bytes: object.slo?.size ?? object.size,
+        content_type: object.contentType,
+        last_modified: listingTime(object.timestamp),
+        ...(object.slo === undefined ? {} : { slo_etag: `"${object.slo.etag}"` }),
+      }),
+    });
   });
-}
-
-/** `X-Remove-Container-Meta-*`, names in lower case without the prefix. */
-function removedMetadata({ headers }: FastifyRequest): string[] {
-  const prefix = "x-remove-container-meta-";
-  return Object.keys(headers).flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []));
 }
 
 /** What a PUT or POST changes: only what it names; an empty header clears. */
 function changed(container: Container, request: FastifyRequest): Container {
   const metadata = { ...container.metadata, ...metadataFrom(request.headers, "container") };
-  for (const name of removedMetadata(request)) delete metadata[name];
+  for (const name of removedMetadata(request.headers, "container")) delete metadata[name];
+  demandQuotaNumbers(metadata);
   const versioned = request.headers["x-versions-enabled"];
   const text = (name: string, before: string) => {
     const value = request.headers[name];

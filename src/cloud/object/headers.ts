@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { Container, StoredObject } from "./records.ts";
+import { bytesOf, type Container, type StoredObject } from "./records.ts";
 
 type Kind = "account" | "container" | "object";
 
@@ -8,6 +8,12 @@ export function metadataFrom(headers: IncomingHttpHeaders, kind: Kind): Record<s
   const prefix = `x-${kind}-meta-`;
   const own = Object.entries(headers).filter(([name]) => name.startsWith(prefix));
   return Object.fromEntries(own.map(([name, value]) => [name.slice(prefix.length), String(value)]));
+}
+
+/** The names that `X-Remove-<kind>-Meta-*` headers take away, in lower case without the prefix. */
+export function removedMetadata(headers: IncomingHttpHeaders, kind: Kind): string[] {
+  const prefix = `x-remove-${kind}-meta-`;
+  return Object.keys(headers).flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []));
 }
 
 /** Metadata as the headers of an answer. */
@@ -19,7 +25,7 @@ export function metadataHeaders(metadata: Record<string, string>, kind: Kind): R
 export function containerHeaders(container: Container, objects: StoredObject[]): Record<string, string | number> {
   return {
     "x-container-object-count": objects.length,
-    "x-container-bytes-used": objects.reduce((sum, object) => sum + object.size, 0),
+    "x-container-bytes-used": bytesOf(objects),
     "x-timestamp": container.timestamp.toFixed(5),
     "x-storage-policy": "Policy-0",
     "accept-ranges": "bytes",
@@ -36,7 +42,8 @@ export function containerHeaders(container: Container, objects: StoredObject[]):
 export function objectHeaders(object: StoredObject): Record<string, string> {
   return {
     "content-type": object.contentType,
-    etag: object.etag,
+    etag: object.slo === undefined ? object.etag : `"${object.slo.etag}"`,
+    ...(object.slo === undefined ? {} : { "x-static-large-object": "True", "x-manifest-etag": object.etag }),
     "last-modified": new Date(Math.ceil(object.timestamp) * 1000).toUTCString(),
     "x-timestamp": object.timestamp.toFixed(5),
     "accept-ranges": "bytes",

@@ -1,4 +1,6 @@
 import type { FastifyReply } from "fastify";
+import { ApiError } from "../http/api-error.ts";
+
 /** One line of a listing: an object or container, or a "folder" that a delimiter made. */
 export type Entry<T> = { name: string; item: T } | { subdir: string };
 
@@ -9,6 +11,8 @@ export interface ListingQuery {
   end_marker?: string;
   limit?: string;
   format?: string;
+  reverse?: string;
+  path?: string;
   /** Present: every version, in containers that keep them. */
   versions?: string;
 }
@@ -16,33 +20,56 @@ export interface ListingQuery {
 /** Swift gives at most this many lines; clients ask again with `marker`. */
 const maximum = 10_000;
 
-/** Swift's listing of names in order, with prefix, delimiter, markers and limit. `items` must be sorted by name. */
+/**
+ * Swift's listing of names in order, with prefix, path, delimiter, markers, limit, and backwards. `items` must be sorted by name.
+ * @throws ApiError 412 for a limit that is too large
+ */
 export function listNames<T extends { name: string }>(items: T[], query: ListingQuery): Entry<T>[] {
-  const { prefix = "", delimiter = "", marker = "", end_marker: end } = query;
-  const limit = Math.min(Number(query.limit ?? maximum), maximum);
-  const result: Entry<T>[] = [];
-  const seen = new Set<string>();
-  for (const item of items) {
-    if (result.length >= limit) break;
-    if (!item.name.startsWith(prefix) || (end !== undefined && end !== "" && item.name >= end)) continue;
-    const cut = delimiter === "" ? -1 : item.name.indexOf(delimiter, prefix.length);
-    if (cut < 0) {
-      if (item.name > marker) result.push({ name: item.name, item });
-      continue;
-    }
-    const subdir = item.name.slice(0, cut + delimiter.length);
-    if (subdir > marker && !seen.has(subdir)) {
-      seen.add(subdir);
-      result.push({ subdir });
-    }
-  }
-  return result;
+  const limit = limitOf(query.limit);
+  const backwards = query.reverse !== undefined && /^(true|1|yes|on|t|y)$/i.test(query.reverse);
+  const all = backwards ? entriesOf(items, query).toReversed() : entriesOf(items, query);
+  const { marker = "", end_marker: end = "" } = query;
+  const isAfter = (name: string) => marker === "" || (backwards ? name < marker : name > marker);
+  const isBefore = (name: string) => end === "" || (backwards ? name > end : name < end);
+  return all.filter((entry) => isAfter(nameOf(entry)) && isBefore(nameOf(entry))).slice(0, limit);
 }
 
-/** JSON where the client asks for it by `format` or `Accept`, else plain lines. */
-export function wantsJson(query: ListingQuery, accept: string | undefined): boolean {
-  if (query.format !== undefined) return query.format === "json";
-  return accept?.includes("application/json") === true;
+const nameOf = <T>(entry: Entry<T>): string => ("subdir" in entry ? entry.subdir : entry.name);
+
+/** The names that begin as asked, what lies below a delimiter as one. */
+function entriesOf<T extends { name: string }>(items: T[], query: ListingQuery): Entry<T>[] {
+  const folder = query.path === undefined || query.path === "" ? "" : `${query.path.replace(/\/+$/, "")}/`;
+  const prefix = query.path === undefined ? (query.prefix ?? "") : folder;
+  const delimiter = query.path === undefined ? (query.delimiter ?? "") : "/";
+  const seen = new Set<string>();
+  return items.flatMap((item): Entry<T>[] => {
+    if (!item.name.startsWith(prefix)) return [];
+    const cut = delimiter === "" ? -1 : item.name.indexOf(delimiter, prefix.length);
+    if (query.path !== undefined) {
+      // the old way of folders: objects at this place, those that are folders themselves as well
+      const isHere = cut < 0 || cut === item.name.length - 1;
+      return isHere && item.name !== prefix ? [{ name: item.name, item }] : [];
+    }
+    if (cut < 0) return [{ name: item.name, item }];
+    const subdir = item.name.slice(0, cut + delimiter.length);
+    if (seen.has(subdir)) return [];
+    seen.add(subdir);
+    return [{ subdir }];
+  });
+}
+
+function limitOf(text: string | undefined): number {
+  if (text === undefined || !/^\d+$/.test(text)) return maximum;
+  if (Number(text) > maximum) throw new ApiError(412, `Maximum limit is ${maximum}`);
+  return Number(text);
+}
+
+/** JSON or XML where the client asks for it by `format` or `Accept`, else plain lines. */
+function listingFormat({ format }: ListingQuery, accept = ""): "json" | "xml" | "plain" {
+  if (format === "json" || format === "xml" || format === "plain") return format;
+  if (format !== undefined) return "plain";
+  if (accept.includes("application/json")) return "json";
+  return /(?:application|text)\/xml/.test(accept) && !accept.includes("text/plain") ? "xml" : "plain";
 }
 
 /** `2026-01-02T03:04:05.678900`, as Swift's listings write it. */
@@ -50,11 +77,47 @@ export function listingTime(timestamp: number): string {
   return `${new Date(timestamp * 1000).toISOString().slice(0, 23)}000`;
 }
 
-/** Answers a listing as plain text, a name a line; 204 for an empty one. */
-export function sendLines<T extends { name: string }>(reply: FastifyReply, entries: Entry<T>[]): FastifyReply {
-  const lines = entries.map((entry) => ("subdir" in entry ? entry.subdir : entry.name));
-  return reply
-    .code(lines.length === 0 ? 204 : 200)
-    .type("text/plain; charset=utf-8")
-    .send(lines.map((line) => `${line}\n`).join(""));
+/** How one kind of listing is written. */
+interface ListingForm<T> {
+  /** The element of the whole and of a line in XML. */
+  elements: [string, string];
+  /** Of the account or container. */
+  name: string;
+  fields(item: T): Record<string, unknown>;
 }
+
+/** Answers a listing as the client takes it: plain text has a name a line, and 204 for none. */
+export function sendListing<T extends { name: string }>(
+  reply: FastifyReply,
+  entries: Entry<T>[],
+  { elements, name, fields }: ListingForm<T>,
+): FastifyReply {
+  const { query, headers } = reply.request;
+  const format = listingFormat(query as ListingQuery, headers.accept);
+  const rows = entries.map((entry) => ("subdir" in entry ? entry : fields(entry.item)));
+  if (format === "json") return reply.type("application/json; charset=utf-8").send(JSON.stringify(rows));
+  if (format === "plain") {
+    const text = entries.map((entry) => `${nameOf(entry)}\n`).join("");
+    return reply
+      .code(text === "" ? 204 : 200)
+      .type("text/plain; charset=utf-8")
+      .send(text);
+  }
+  const [outer, inner] = elements;
+  const lines = rows.map((row) => {
+    if ("subdir" in row)
+      return `<subdir name=${attribute(String(row.subdir))}><name>${xml(row.subdir)}</name></subdir>`;
+    const cells = Object.entries(row).filter(([key]) => xmlFields.has(key));
+    return `<${inner}>${cells.map(([key, value]) => `<${key}>${xml(value)}</${key}>`).join("")}</${inner}>`;
+  });
+  return reply
+    .type("application/xml; charset=utf-8")
+    .send(`<?xml version="1.0" encoding="UTF-8"?>\n<${outer} name=${attribute(name)}>${lines.join("")}</${outer}>`);
+}
+
+/** What Swift writes in XML; JSON has more. */
+const xmlFields = new Set(["name", "hash", "bytes", "content_type", "last_modified", "count"]);
+
+const entities: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+const xml = (value: unknown): string => String(value).replace(/[&<>]/g, (one) => entities[one] ?? "");
+const attribute = (value: string): string => `"${value.replace(/[&<>"]/g, (one) => entities[one] ?? "")}"`;

@@ -21,6 +21,21 @@ export interface Container {
   timestamp: number;
 }
 
+/** A part of a static large object: another object, or some bytes in base64. */
+export type Segment =
+  | {
+      /** `/container/object` */
+      name: string;
+      bytes: number;
+      hash: string;
+      content_type: string;
+      last_modified: string;
+      /** `first-last` */
+      range?: string;
+      sub_slo?: boolean;
+    }
+  | { data: string };
+
 /** A Swift object; its content is a file of its own. */
 export interface StoredObject {
   /** `<project id>/<container>/<name>` */
@@ -42,6 +57,10 @@ export interface StoredObject {
   deleteAt?: number | null;
   /** `X-Object-Manifest`: the content is that of all objects whose container and name begin so. */
   manifest?: string | null;
+  /** Of a static large object: what its content is made of; its own is the manifest's. */
+  segments?: Segment[];
+  /** Of a static large object: bytes and ETag of all segments. */
+  slo?: { size: number; etag: string };
   /** In containers that keep versions; absent for what was there before. */
   versionId?: string;
 }
@@ -79,6 +98,11 @@ export function objectsOf(tables: ObjectTables, container: Container): StoredObj
   return tables.objects
     .list((object) => object.containerId === container.id && !isExpired(object))
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** What objects take, bytes: a static large object counts as long as a reader gets it, as in Swift's listings. */
+export function bytesOf(objects: StoredObject[]): number {
+  return objects.reduce((sum, { slo, size }) => sum + (slo?.size ?? size), 0);
 }
 
 /** True from the moment on that `X-Delete-At` names. */

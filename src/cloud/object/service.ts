@@ -8,18 +8,22 @@ import { header, mayAsk } from "../identity/tokens.ts";
 import { accountRoutes } from "./accounts.ts";
 import { containerRoutes } from "./containers.ts";
 import type { ObjectContext, ObjectOptions } from "./context.ts";
-import { largestObject } from "./limits.ts";
+import { info } from "./info.ts";
 import { objectRoutes } from "./objects.ts";
 
 /** Swift below `/object-store`. Containers may be readable by everyone, so each route asks the ACL by itself. */
 export async function objectService(app: FastifyInstance, options: ObjectOptions): Promise<void> {
   const write = (reply: FastifyReply, error: ApiError) => {
+    if (error.type === "text") {
+      return reply.code(error.status).type("text/plain; charset=UTF-8").send(error.message);
+    }
     const title = reasonPhrase[error.status] ?? "Error";
     reply.code(error.status).type("text/html; charset=UTF-8");
     return reply.send(`<html><h1>${title}</h1><p>${escaped(error.message)}</p></html>`);
   };
   answerFaults(app, write, options.log, { bodyLimit: null });
   readQueryOnce(app);
+  app.addHttpMethod("COPY");
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
   app.addHook("onRequest", async (request, reply) => {
@@ -38,16 +42,7 @@ export async function objectService(app: FastifyInstance, options: ObjectOptions
       return record.scope;
     },
   };
-  app.get("/info", () => ({
-    swift: {
-      version: "2.30.0",
-      account_listing_limit: 10_000,
-      container_listing_limit: 10_000,
-      max_file_size: largestObject,
-      max_object_name_length: 1024,
-      max_container_name_length: 256,
-    },
-  }));
+  app.get("/info", () => info);
   accountRoutes(app, context);
   containerRoutes(app, context);
   objectRoutes(app, context);

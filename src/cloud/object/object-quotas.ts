@@ -1,0 +1,28 @@
+import { ApiError } from "../http/api-error.ts";
+import { bytesOf, type Container, type ObjectTables, objectsOf } from "./records.ts";
+
+// Swift's container and account quotas: metadata that says how much there may be.
+
+/** @throws ApiError 413 where an upload of so many bytes is too much for the container or the account */
+export function demandObjectQuota(tables: ObjectTables, container: Container, bytes: number): void {
+  const refuse = () => new ApiError(413, "Upload exceeds quota.", "text");
+  const { "quota-bytes": most, "quota-count": count } = container.metadata;
+  if (most !== undefined && /^\d+$/.test(most) && bytesOf(objectsOf(tables, container)) + bytes > Number(most)) {
+    throw refuse();
+  }
+  if (count !== undefined && /^\d+$/.test(count) && objectsOf(tables, container).length + 1 > Number(count)) {
+    throw refuse();
+  }
+  const account = tables.accounts.get(container.projectId)?.metadata["quota-bytes"];
+  if (account === undefined || !/^\d+$/.test(account)) return;
+  const used = tables.containers
+    .list(({ projectId }) => projectId === container.projectId)
+    .reduce((sum, one) => sum + bytesOf(objectsOf(tables, one)), 0);
+  if (used + bytes > Number(account)) throw refuse();
+}
+
+/** @throws ApiError 400 in Swift's words for quotas that are no numbers */
+export function demandQuotaNumbers({ "quota-bytes": bytes, "quota-count": count }: Record<string, string>): void {
+  if (bytes && !/^\d+$/.test(bytes)) throw new ApiError(400, "Invalid bytes quota.", "text");
+  if (count && !/^\d+$/.test(count)) throw new ApiError(400, "Invalid count quota.", "text");
+}

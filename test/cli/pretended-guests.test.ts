@@ -22,7 +22,7 @@ describe("where real guests cannot run", () => {
 
   it("`auto` takes pretended ones, and says why and what to do", async () => {
     const { exitCode, result } = await slipway.run(["cloud", "start"], { under });
-    expect(result).toMatchObject({ ok: true, hypervisor: "fake", reason, remedies: [sentence] });
+    expect(result).toMatchObject({ ok: true, hypervisor: "fake", reason, remedies: [sentence, sentence] });
     expect(exitCode).toBe(0);
     expect((await slipway.run(["cloud", "status"])).result).toMatchObject({ hypervisor: "fake", reason });
     expect((await slipway.run(["cloud", "prepare"], { under })).result).toMatchObject({ guests: false, reason });
@@ -34,7 +34,7 @@ describe("where real guests cannot run", () => {
       code: "E_HOST_PACKAGES",
       message: expect.stringMatching(/production would never serve: .*fake \(real guests cannot run here/),
       hint: expect.stringContaining("`slipway cloud destroy --yes`"),
-      details: [sentence],
+      details: [sentence, sentence],
     });
     expect(exitCode).toBe(3);
     expect(await listOf(slipway, "compute", "servers")).toEqual([]);

@@ -45,10 +45,13 @@ export const diskNode = ({ device, path }: GuestDisk) => ({
   file: { driver: "file", filename: path, discard: "unmap" },
 });
 
+/** In the name of a volume's file. */
+const uuid = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=[^/]*$)/;
+
 /** What `device_add` and `-device` take for a volume; its serial number is Cinder's id, as with Nova. */
 export const diskDevice = ({ device, path }: GuestDisk) => ({
   ...{ driver: "virtio-blk-pci", id: device, drive: nodeOf(device) },
-  serial: (path.split("/").at(-1) ?? "").slice(0, 20),
+  serial: (uuid.exec(path)?.[0] ?? device).slice(0, 20),
 });
 
 /**

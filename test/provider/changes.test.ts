@@ -329,6 +329,8 @@ describe("interrupted and broken creates", () => {
   });
 
   test("a gateway that is set after the create is on the subnet that the program names, and stays there", async () => {
+    // only administrators choose a gateway's address
+    const provider = await providerOf(cloud, cloud.adminVariables);
     const found = await provider.invoke("openstack:networking/getNetwork:getNetwork", {
       name: "public",
       external: true,

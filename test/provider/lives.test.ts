@@ -109,7 +109,7 @@ const lives: Life[] = [
     drift: { by: byAnother("routers", "router", { name: "theirs" }), shows: "name" },
     async update({ provider: asked }) {
       const { result } = await asked.invoke("openstack:networking/getNetwork:getNetwork", { name: "public" });
-      return { name: "rs", externalNetworkId: result.id ?? null, enableSnat: false };
+      return { name: "rs", externalNetworkId: result.id ?? null }; // SNAT is the administrator's to switch
     },
     replace: { news: { availabilityZoneHints: ["other"] }, because: "availabilityZoneHints" },
     importLacks: [],

@@ -17,7 +17,7 @@ export function importMethods({ webDownload }: Pick<ImageOptions, "webDownload">
 
 /** What Glance says of itself: import methods, stores, schemas; tasks and metadata definitions, of which there are none. */
 export function infoRoutes(app: FastifyInstance, options: ImageOptions): void {
-  const { table, folder } = options;
+  const { table } = options;
   app.get("/info/import", () => ({
     "import-methods": {
       description: "Import methods available.",
@@ -29,7 +29,8 @@ export function infoRoutes(app: FastifyInstance, options: ImageOptions): void {
   app.get("/info/stores", () => ({ stores: [store] }));
   app.get("/info/stores/detail", ({ scope }) => {
     if (!isAdmin(scope)) throw glance.notAuthorized("stores_info_detail");
-    const properties = { data_dir: folder, chunk_size: 65_536, thin_provisioning: false };
+    // without the folder, which Glance tells its administrators: the machine is nobody's business here
+    const properties = { chunk_size: 65_536, thin_provisioning: false };
     return { stores: [{ ...store, type: "file", properties }] };
   });
   app.get("/info/usage", () => ({ usage: {} }));

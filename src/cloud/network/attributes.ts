@@ -147,18 +147,24 @@ function partsGiven({ parts }: Attribute, value: unknown): string[] {
 
 /** The values that a list is filtered by. @throws ApiError 400 for what is no filter or no value */
 export function readFilters(attributes: Attributes, filters: [string, string[]][]): [string, unknown[]][] {
-  const invalid = filters.map(([name]) => name).filter((name) => !has(attributes[name] ?? attribute(""), "f"));
+  const invalid = filters.map(([name]) => name).filter((name) => !has(ownOf(attributes, name), "f"));
   if (invalid.length > 0) throw refuse(`${pythonRepr(invalid)} is invalid attribute for filtering`);
   return filters.map(([name, values]) => {
-    const convert = attributes[name]?.convertFilter ?? attributes[name]?.convert;
+    const { convertFilter, convert: plain } = ownOf(attributes, name);
+    const convert = convertFilter ?? plain;
     return [name, convert === undefined ? values : values.map(convert)];
   });
+}
+
+/** The attribute of that name; one that allows nothing where there is none, also for names that every object has. */
+function ownOf(attributes: Attributes, name: string) {
+  return (Object.hasOwn(attributes, name) ? attributes[name] : undefined) ?? attribute("");
 }
 
 /** What a list is sorted by. @throws ApiError 400 for what is no sort key or direction */
 export function readSorts(attributes: Attributes, keys: string[], directions: string[]): [string, "asc" | "desc"][] {
   if (keys.length !== directions.length) throw refuse("The number of sort_keys and sort_dirs must be same");
-  const absent = keys.filter((key) => !has(attributes[key] ?? attribute(""), "s"));
+  const absent = keys.filter((key) => !has(ownOf(attributes, key), "s"));
   if (absent.length > 0) throw refuse(`${pythonRepr(absent)} is invalid attribute for sort_keys`);
   const invalid = directions.filter((direction) => direction !== "asc" && direction !== "desc");
   if (invalid.length > 0) {

@@ -65,7 +65,8 @@ export const subnets: NetworkResource<Subnet, typeof attributes> = {
   notFound: neutron.subnetNotFound,
   isPublic: (tables, subnet, scope) => {
     const network = tables.networks.get(subnet.networkId);
-    return network !== undefined && isSharedNetwork(tables, network, scope);
+    // the external range too, by which people on this machine tell what they open their hosts to
+    return network !== undefined && (network.external || isSharedNetwork(tables, network, scope));
   },
 
   view: (_tables, subnet) => ({

@@ -65,11 +65,12 @@ export const port: ResourceKind = neutronKind({
   },
   identity: (inputs) => ({ ...byName(inputs), network_id: textOf(inputs, "networkId") }),
   createBody: (_, inputs) => ({ ...addressesField(inputs), ...groupsField(inputs), ...bindingField(inputs) }),
-  updateBody: ({ inputs, changed }) => ({
+  updateBody: ({ inputs, olds, changed }) => ({
     ...(changed.has("fixedIps") || changed.has("noFixedIp") ? addressesField(inputs) : {}),
     ...(changed.has("securityGroupIds") ? { security_groups: textsOf(inputs, "securityGroupIds") } : {}),
     ...(changed.has("noSecurityGroups") ? groupsField(inputs) : {}),
     ...(changed.has("binding") ? bindingField(inputs) : {}),
+    ...(changed.has("extraDhcpOptions") ? dhcpOptionsField(olds, inputs) : {}),
   }),
   readMore: (api) => ({
     allFixedIps: ((api.fixed_ips ?? []) as { ip_address: string }[]).map((one) => one.ip_address),
@@ -92,6 +93,21 @@ function groupsField(inputs: PropertyMap): ApiObject {
   const groups = textsOf(inputs, "securityGroupIds");
   if (groups.length > 0) return { security_groups: groups };
   return inputs.noSecurityGroups === true ? { security_groups: [] } : {};
+}
+
+/** Neutron merges options into those that a port has: one that is no more is taken away by a value of null. */
+function dhcpOptionsField(olds: PropertyMap, inputs: PropertyMap): ApiObject {
+  const fieldsOf = (option: PropertyMap) => ({ opt_name: option.name, ip_version: option.ipVersion ?? 4 });
+  const wanted = mapsOf(inputs, "extraDhcpOptions");
+  const isKept = (old: PropertyMap) =>
+    wanted.some((one) => one.name === old.name && (one.ipVersion ?? 4) === (old.ipVersion ?? 4));
+  const gone = mapsOf(olds, "extraDhcpOptions").filter((old) => !isKept(old));
+  return {
+    extra_dhcp_opts: [
+      ...wanted.map((one) => ({ ...fieldsOf(one), opt_value: one.value })),
+      ...gone.map((one) => ({ ...fieldsOf(one), opt_value: null })),
+    ],
+  };
 }
 
 function bindingField(inputs: PropertyMap): ApiObject {

@@ -1,3 +1,4 @@
+import { SlipwayError } from "../common/errors.ts";
 import type { ChosenHypervisor } from "./choose-hypervisor.ts";
 import type { EgressChoice } from "./daemon-info.ts";
 import { FakeHypervisor } from "./hypervisors/fake.ts";
@@ -14,7 +15,7 @@ const common: Pick<OfferedImage, "minDiskGb" | "properties"> = {
   properties: { os_distro: "debian", os_version: "13", os_admin_user: "debian" },
 };
 
-/** For the kind that was chosen. */
+/** For the kind that was chosen. @throws SlipwayError E_UNSUPPORTED for a way out that virtual machines do not have */
 export async function offerOf(
   { hypervisor, accelerator = "tcg" }: ChosenHypervisor,
   kinds: ImageKind[],
@@ -22,6 +23,11 @@ export async function offerOf(
   egress: EgressChoice,
 ) {
   if (hypervisor === "nspawn") return realGuests(kinds, log, egress);
+  if (hypervisor === "qemu" && egress !== "none") {
+    throw new SlipwayError("E_UNSUPPORTED", "virtual machines have no way out of this cloud", {
+      hint: "Start it with --egress none: with a way out they would reach this machine's own loopback addresses too.",
+    });
+  }
   return hypervisor === "qemu" ? virtualMachines(accelerator, log) : pretendedGuests(kinds);
 }
 

@@ -15,14 +15,15 @@ const planWith = (
   networks: [{ id: "net", mtu: 1450, subnets: [{ id: "subnet", cidr: "10.1.0.0/24", gatewayIp: "10.1.0.1" }] }],
   routers: [
     {
-      ...{ id: "router", externalIp: "127.66.0.2", enableSnat: true },
+      ...{ id: "router", externalIp: "127.66.0.2", enableSnat: true, routes: [] },
       interfaces: [{ networkId: "net", ip: "10.1.0.1", cidr: "10.1.0.0/24" }],
+      portForwardings: [
+        { floatingIp: "127.66.0.7", protocol: "tcp", externalPort: 2022, fixedIp: "10.1.0.5", internalPort: 22 },
+      ],
       floatingIps: [
         { floatingIp: "127.66.0.9", fixedIp: "10.1.0.5" },
         { floatingIp: "127.66.0.8", fixedIp: "10.1.0.6" },
       ],
-      portForwardings: [],
-      routes: [],
     },
   ],
   ports: [
@@ -53,6 +54,7 @@ describe("what leads into a guest", () => {
       "tcp:127.66.0.9:8000-10.1.0.5:8000",
       "tcp:127.66.0.9:8001-10.1.0.5:8001",
       "udp:127.66.0.9:53-10.1.0.5:53",
+      "tcp:127.66.0.7:2022-10.1.0.5:22",
     ]);
   });
 
@@ -69,6 +71,7 @@ describe("what leads into a guest", () => {
     expect(rulesOf(planWith(rules), 1024)).toEqual([
       "tcp:127.66.0.9:10022-10.1.0.5:22",
       "tcp:127.66.0.9:8080-10.1.0.5:8080",
+      "tcp:127.66.0.7:2022-10.1.0.5:22",
     ]);
   });
 

@@ -22,29 +22,34 @@ const usualPorts = { tcp: [22, 80, 443, 3000, 5000, 8000, 8080, 8443, 9000], udp
 const privilegedOffset = 10_000;
 
 /**
- * What of this machine's loopback addresses leads into a server's guest: the ports of its floating IPs that its security groups open to
- * this machine.
+ * What of this machine's loopback addresses leads into a server's guest: the ports of its floating IPs, and single ones that are forwarded to
+ * it, as far as its security groups let this machine in.
  * @param lowestPort the first port that this process may listen on
  */
 export function forwardsOf(plan: NetworkingPlan, serverId: string, lowestPort: number): Forward[] {
-  return plan.ports
-    .filter((port) => port.serverId === serverId)
-    .flatMap((port) =>
-      floatingIpsOf(plan, port).flatMap(({ floatingIp, fixedIp }) =>
-        openPorts(plan, port).map(({ protocol, port: guestPort }) => ({
-          ...{ portId: port.id, protocol, hostAddress: floatingIp, guestAddress: fixedIp, guestPort },
-          hostPort: guestPort < lowestPort ? guestPort + privilegedOffset : guestPort,
-        })),
-      ),
-    );
+  return plan.ports.filter((port) => port.serverId === serverId).flatMap((port) => intoPort(plan, port, lowestPort));
 }
 
-function floatingIpsOf(plan: NetworkingPlan, port: PortPlan) {
-  return plan.routers
-    .filter(
-      (router) => router.externalIp !== null && router.interfaces.some(({ networkId }) => networkId === port.networkId),
-    )
-    .flatMap((router) => router.floatingIps.filter(({ fixedIp }) => port.fixedIps.includes(fixedIp)));
+function intoPort(plan: NetworkingPlan, port: PortPlan, lowestPort: number): Forward[] {
+  const routers = plan.routers.filter(
+    (router) => router.externalIp !== null && router.interfaces.some(({ networkId }) => networkId === port.networkId),
+  );
+  const own = ({ fixedIp }: { fixedIp: string }) => port.fixedIps.includes(fixedIp);
+  const open = openPorts(plan, port);
+  const whole = routers
+    .flatMap((router) => router.floatingIps.filter(own))
+    .flatMap((address) => open.map((one) => ({ ...address, ...one, externalPort: one.port })));
+  const single = routers
+    .flatMap((router) => router.portForwardings.filter(own))
+    .flatMap((forwarding) =>
+      open
+        .filter(({ protocol, port: inside }) => protocol === forwarding.protocol && inside === forwarding.internalPort)
+        .map((one) => ({ ...forwarding, ...one })),
+    );
+  return [...whole, ...single].map(({ protocol, floatingIp, fixedIp, externalPort, port: guestPort }) => ({
+    ...{ portId: port.id, protocol, hostAddress: floatingIp, guestAddress: fixedIp, guestPort },
+    hostPort: externalPort < lowestPort ? externalPort + privilegedOffset : externalPort,
+  }));
 }
 
 const everything: SecurityRulePlan = {

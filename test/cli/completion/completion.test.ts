@@ -82,7 +82,7 @@ const cases: [string[], string[]][] = [
   ],
   [
     ["cloud", "--hypervisor", ""],
-    ["auto", "fake", "nspawn"],
+    ["auto", "fake", "nspawn", "qemu"],
   ],
   [
     ["logs", "--"],

@@ -1,6 +1,7 @@
 import { request as httpRequest } from "node:http";
 import { bearer } from "../common/bearer.ts";
 import { causeOf } from "../common/errors.ts";
+import { liveVersionOnly } from "../serving/canary-header.ts";
 
 const REQUEST_MS = 15_000;
 /** Answers after which asking again makes sense: the frontend is full, a runtime just away. */
@@ -25,6 +26,7 @@ export class NotAnswered extends Error {
 export type Ask = (url: string, body?: unknown) => Promise<unknown>;
 
 /**
+ * What is asked without naming a version, the live one answers: a host knows what that must answer.
  * @param token of the host itself; undefined where its frontend demands none
  * @param socket path of the unix socket where it is asked, whatever the URL's host
  */
@@ -34,7 +36,10 @@ export function askingAs(token: string | undefined, socket?: string): Ask {
     let answer: Answer;
     try {
       answer = await answerOf(url, socket, {
-        headers: { ...credentials, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+        headers: {
+          ...credentials,
+          ...(body === undefined ? {} : { ...liveVersionOnly, "content-type": "application/json" }),
+        },
         ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }),
       });
     } catch (error) {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { bearer } from "../common/bearer.ts";
 import { causeOf, SlipwayError } from "../common/errors.ts";
+import { liveVersionOnly } from "../serving/canary-header.ts";
 import { differenceOf, elementsIn, type Probe } from "../serving/models/probe.ts";
 
 /** What an endpoint must answer to count as healthy. */
@@ -114,7 +115,11 @@ function askingAs(token: string | undefined) {
     try {
       const answer = await fetch(url, {
         signal,
-        headers: { ...alone, ...credentials, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+        headers: {
+          ...alone,
+          ...credentials,
+          ...(body === undefined ? {} : { ...liveVersionOnly, "content-type": "application/json" }),
+        },
         ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }),
       });
       return { status: answer.status, text: await answer.text() };

@@ -135,6 +135,7 @@ describe.skipIf(skip !== undefined)(`releases to a real host${skip === undefined
       ...["deploy", "production", "--model", "models/diabetes/development"],
       ...["--canary", "20"],
     ]);
+    expect(result.error).toBeUndefined();
     expect(result).toMatchObject({
       ...{ ok: true, kind: "canary", model: { version: "1" } },
       trial: { model: { version: "4" }, mode: "canary", percent: 20 },
@@ -199,6 +200,7 @@ describe.skipIf(skip !== undefined)(`releases to a real host${skip === undefined
 
     await writeFile(file, given);
     const { result } = await slipway.run([...shadow.slice(0, -1), "2"]);
+    expect(result.error).toBeUndefined();
     expect(result).toMatchObject({
       ...{ ok: true, kind: "shadow", model: { version: "4" }, trial: { mode: "shadow", percent: 100 } },
       gate: { host: { shadowCompared: expect.any(Number), shadowLargestDifference: expect.any(Number) } },

@@ -324,13 +324,14 @@ describe("a version on trial", () => {
     const canary: Manifest = {
       ...first.manifest,
       sequence: 2,
-      trial: { model: other, traffic: { mode: "canary", percent: 10 } },
+      // of what names no version all goes to it: what the live one must answer is asked of that one nevertheless
+      trial: { model: other, traffic: { mode: "canary", percent: 100 } },
     };
     const tried = await deploy(canary);
-    expect(await served()).toMatchObject({ model: digestOf(first.manifest), output: 0.25 });
+    expect(await served()).toMatchObject({ model: other.digest, output: 0.75 });
     expect(await inMemory()).toMatchObject([
       { version: "1", live: true },
-      { version: "2", live: false, trial: { mode: "canary", percent: 10 } },
+      { version: "2", live: false, trial: { mode: "canary", percent: 100 } },
     ]);
     expect(await status()).toMatchObject({
       serves: { model: { version: "1" } },

@@ -64,6 +64,17 @@ describe("the check of an endpoint", () => {
     });
   });
 
+  it("asks the live version, whatever a version on trial would answer in its place", async () => {
+    server = createServer(({ url = "", headers }, response) => {
+      const tried = url === "/v1/predict" && headers["x-slipway-canary"] !== "never";
+      const other = { ...good, predictions: [...good.predictions].reverse() };
+      response.end(JSON.stringify(tried ? other : (well as Record<string, unknown>)[url]));
+    });
+    await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    expect(await checkEndpoint(url, expected)).toMatchObject({ prediction: good.predictions });
+  });
+
   it("shows the token that it is given", async () => {
     const shown = new Set<string | undefined>();
     server = createServer(({ url = "", headers }, response) => {

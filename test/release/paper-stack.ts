@@ -11,6 +11,8 @@ import { startTestCloud, type TestCloud } from "../provider/test-cloud.ts";
 
 const TAG = "slipway:test/production";
 
+const inOrder = new Intl.Collator("en", { numeric: true });
+
 /** A cloud with what a stack's program makes, as far as addresses are concerned: a routed network, servers on it, an address of its own. */
 export class PaperStack {
   readonly test: TestCloud;
@@ -71,12 +73,17 @@ export class PaperStack {
     return made;
   }
 
-  /** The project's addresses as they are now, by what must not leak: address, port, tags and description. */
+  /**
+   * The project's addresses as they are now, by what must not leak: address, port, tags and description. In the order in which they were
+   * made: a list has them by their ids.
+   */
   async addresses() {
     const found = await listFloatingIps(this.session);
-    return found.map(({ floating_ip_address, port_id, tags, description }) => ({
-      ...{ address: floating_ip_address, port: port_id, tags, description },
-    }));
+    return found
+      .map(({ floating_ip_address, port_id, tags, description }) => ({
+        ...{ address: floating_ip_address, port: port_id, tags: tags.toSorted(), description },
+      }))
+      .sort((one, other) => inOrder.compare(one.address, other.address));
   }
 
   async remove(): Promise<void> {

@@ -70,7 +70,7 @@ describe("which address a stack gets", () => {
   });
 
   test("never one with another purpose, though it has the stack's tag", async () => {
-    const tags = [paper.stack.tag, "slipway:maintenance"];
+    const tags = ["slipway:maintenance", paper.stack.tag];
     const maintenance = await paper.allocate({ tags });
     await deleteOwn();
     expect(await attach()).toMatchObject({ how: "allocated" });

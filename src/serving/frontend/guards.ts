@@ -1,10 +1,10 @@
 import cors from "@fastify/cors";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { anyone } from "../access/roles.ts";
+import { CANARY_HEADER } from "../canary-header.ts";
 import type { FrontendSettings, RateLimit } from "./config.ts";
 import { HttpError } from "./errors.ts";
 import { MODEL_HEADER } from "./predictions/model-header.ts";
-import { CANARY_HEADER } from "./trials/choice.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {

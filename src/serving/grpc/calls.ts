@@ -1,11 +1,11 @@
 import { type handleBidiStreamingCall, type handleUnaryCall, type Metadata, status } from "@grpc/grpc-js";
 import type { Role } from "../access/roles.ts";
+import { CANARY_HEADER } from "../canary-header.ts";
 import { type Access, callerWith, entryOfBearer } from "../frontend/auth.ts";
 import type { FrontendSettings } from "../frontend/config.ts";
 import { HttpError } from "../frontend/errors.ts";
 import type { CountHit } from "../frontend/guards.ts";
 import { requireKey } from "../frontend/idempotency.ts";
-import { CANARY_HEADER } from "../frontend/trials/choice.ts";
 import type { Fields, Message, Values } from "./codec.ts";
 import { type Failure, failureOf } from "./status.ts";
 

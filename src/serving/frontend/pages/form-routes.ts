@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
 import { z } from "zod";
+import { CANARY_HEADER } from "../../canary-header.ts";
 import { decide, outputsByClass, takesRows } from "../../models/card.ts";
 import { RuntimeError, type ServedModel, type TrialChoice } from "../../routing/question.ts";
 import { predictRows, type RowAnswer, type RowModel } from "../../routing/rows.ts";
@@ -13,7 +14,7 @@ import type { ModelDataReader } from "../models/model-data.ts";
 import { pageResponse } from "../openapi/openapi.ts";
 import { askQuestion } from "../predictions/ask-question.ts";
 import { describing } from "../schemas.ts";
-import { CANARY_HEADER, trialChoiceOf } from "../trials/choice.ts";
+import { trialChoiceOf } from "../trials/choice.ts";
 import { askedModelOf, askedModelShape } from "./asked-model.ts";
 import { type FormRow, isComplete, readFormRow, unsentRow } from "./form-row.ts";
 import { sendPage } from "./page-reply.ts";

@@ -1,11 +1,12 @@
 import type { ServerResponse } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { CANARY_HEADER } from "../../canary-header.ts";
 import { decide, type Prediction, type RowForm } from "../../models/card.ts";
 import { RuntimeError, type Terms, type TrialChoice } from "../../routing/question.ts";
 import { predictRows, type RowModel } from "../../routing/rows.ts";
 import type { FrontendContext } from "../context.ts";
 import { HttpError, httpErrorOf } from "../errors.ts";
-import { CANARY_HEADER, trialChoiceOf } from "../trials/choice.ts";
+import { trialChoiceOf } from "../trials/choice.ts";
 import { MODEL_HEADER, modelText } from "./model-header.ts";
 import type { Rows } from "./rows.ts";
 

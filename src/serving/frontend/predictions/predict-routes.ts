@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from "fastify";
 import { z } from "zod";
+import { CANARY_HEADER } from "../../canary-header.ts";
 import { modelLimitsOf } from "../../config.ts";
 import { decide } from "../../models/card.ts";
 import type { ModelIdentity } from "../../models/registry.ts";
@@ -15,7 +16,7 @@ import { HttpError } from "../errors.ts";
 import { idempotencyKeyOf, refuseKey, requireKeptKey } from "../idempotency.ts";
 import { fileOfForm } from "../pages/form-file.ts";
 import { describing } from "../schemas.ts";
-import { CANARY_HEADER, canaryHeader, trialChoiceOf } from "../trials/choice.ts";
+import { canaryHeader, trialChoiceOf } from "../trials/choice.ts";
 import { answerTable } from "./csv-answer.ts";
 import { requireRows } from "./rows.ts";
 

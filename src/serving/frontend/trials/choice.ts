@@ -1,11 +1,9 @@
 import { z } from "zod";
+import { CANARY_HEADER } from "../../canary-header.ts";
 import type { TrialChoice } from "../../routing/question.ts";
 import { HttpError } from "../errors.ts";
 
-/** The header, or gRPC's metadata, by which a caller decides whether the version on trial answers. */
-export const CANARY_HEADER = "x-slipway-canary";
-
-/** The same in a route's description. */
+/** {@link CANARY_HEADER} in a route's description. */
 export const canaryHeader = {
   [CANARY_HEADER]: z
     .enum(["always", "never"])

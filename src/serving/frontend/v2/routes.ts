@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import { CANARY_HEADER } from "../../canary-header.ts";
 import { infer } from "../../inference/infer.ts";
 import { configOf } from "../../inference/model-config.ts";
 import { EXTENSIONS, metadataOf, requireServed } from "../../inference/served.ts";
@@ -6,7 +7,7 @@ import { computeStats, inferenceStats, statisticsOf } from "../../inference/stat
 import type { FrontendContext } from "../context.ts";
 import { idempotencyKeyOf } from "../idempotency.ts";
 import type { Hub } from "../processes/hub.ts";
-import { CANARY_HEADER, trialChoiceOf } from "../trials/choice.ts";
+import { trialChoiceOf } from "../trials/choice.ts";
 import { writeInferAnswer } from "./infer-answer.ts";
 import { JSON_LENGTH_HEADER, readInferBody } from "./infer-body.ts";
 import { takeRawBodies } from "./raw-bodies.ts";

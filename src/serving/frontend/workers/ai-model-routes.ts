@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { z } from "zod";
+import { CANARY_HEADER } from "../../canary-header.ts";
 import { modelLimitsOf } from "../../config.ts";
 import { decide, takesRows } from "../../models/card.ts";
 import { FUNCTION_INPUTS } from "../../models/function/contract.ts";
@@ -14,7 +15,7 @@ import { HttpError } from "../errors.ts";
 import { MODEL_HEADER, modelText } from "../predictions/model-header.ts";
 import { requireRows } from "../predictions/rows.ts";
 import { describing } from "../schemas.ts";
-import { CANARY_HEADER, canaryHeader, trialChoiceOf } from "../trials/choice.ts";
+import { canaryHeader, trialChoiceOf } from "../trials/choice.ts";
 import { changed, httpErrorOfPool, registryAway, requireRegistry } from "./worker-errors.ts";
 
 const tags = ["external workers"];

@@ -182,7 +182,15 @@ def grpc_stream():
 
 
 def grpc_timeout():
-    fails(InferenceServerException, lambda: grpc.infer("every", every_inputs(grpcclient), client_timeout=0.00001, headers=predictor()), "DEADLINE_EXCEEDED")
+    def problem():
+        try:
+            grpc.infer("every", every_inputs(grpcclient), client_timeout=0.00001, headers=predictor())
+        except InferenceServerException as error:
+            return str(error)
+
+    # a busy client may look at its clock only when the answer is there: one of many comes too late for it
+    problems = [found for found in (problem() for _ in range(50)) if found is not None]
+    assert problems and all("DEADLINE_EXCEEDED" in found for found in problems), problems
 
 
 def errors():

@@ -58,8 +58,8 @@ describe("what was asked between two looks", () => {
 
 describe("a version that is watched", () => {
   const before = conductOf(times(100, 0.004));
-  const judged = (now: Conduct, then = before, lately = conductOf([])) =>
-    misconductOf("m 2", now, { before: then, lately }, gate);
+  const judged = (now: Conduct, then = before, lately = conductOf([]), beside = conductOf([])) =>
+    misconductOf("m 2", now, { before: then, lately, beside }, gate);
 
   it.each([
     ["does as well", conductOf(times(100, 0.004))],
@@ -87,6 +87,9 @@ describe("a version that is watched", () => {
     expect(judged(slow, before, conductOf(times(30, 0.045)))).toBeUndefined();
     expect(judged(slow, before, conductOf(times(30, 0.008)))).toMatch(/^m 2 takes/);
     expect(judged(slow, before, conductOf(times(3, 0.08)))).toMatch(/^m 2 takes/);
+    // what it is on trial beside became as slow meanwhile
+    expect(judged(slow, before, conductOf([]), conductOf(times(30, 0.045)))).toBeUndefined();
+    expect(judged(slow, before, conductOf([]), conductOf(times(30, 0.008)))).toMatch(/^m 2 takes/);
   });
 });
 

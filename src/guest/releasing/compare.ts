@@ -110,12 +110,14 @@ export function slownessOf(
 /**
  * Why a version does too badly beside another: by the share of answers that are failures, which may be what is allowed or what it was
  * before, and by the median of their times.
- * @param lately the other's conduct while the release was on its way already: on a small host that alone makes answers slower
+ * @param others.before the other's conduct in all the time before
+ * @param others.lately its conduct while the release was on its way already: on a small host that alone makes answers slower
+ * @param others.beside its conduct while the version is watched, where it answers at the same time: whatever slows the host slows both
  */
 export function misconductOf(
   name: string,
   now: Conduct,
-  { before, lately }: { before: Conduct; lately: Conduct },
+  { before, lately, beside }: { before: Conduct; lately: Conduct; beside: Conduct },
   gate: Gate,
 ): string | undefined {
   const rate = errorRateOf(now);
@@ -123,7 +125,7 @@ export function misconductOf(
   if (now.failed >= FEWEST_FAILURES && rate > allowed) {
     return `${now.failed} of ${now.answered + now.failed} answers of ${name} are failures: ${shown(100 * rate)} %, ${shown(100 * allowed)} % are allowed`;
   }
-  const medians = [before, lately].flatMap((conduct) => medianMsOf(conduct) ?? []);
+  const medians = [before, lately, beside].flatMap((conduct) => medianMsOf(conduct) ?? []);
   return slownessOf(name, medianMsOf(now), medians.length === 0 ? undefined : Math.max(...medians), gate);
 }
 

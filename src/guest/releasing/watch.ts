@@ -129,7 +129,9 @@ export async function watchRelease(terms: WatchTerms, before: Before): Promise<v
       if (difference !== undefined) throw new Error(difference);
     }
     const { compared = unasked, lately } = before;
-    const misconduct = misconductOf(name, conduct, { before: compared, lately }, gate);
+    const liveNow = trial && asked.find((one) => isSameVersion(one, live));
+    const beside = conductBetween(before.compared, liveNow);
+    const misconduct = misconductOf(name, conduct, { before: compared, lately, beside }, gate);
     if (misconduct !== undefined) throw new Error(misconduct);
     if (since !== undefined && began >= since + watchMs) return;
     const left = since === undefined ? LOOK_MS : since + watchMs - performance.now();

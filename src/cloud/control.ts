@@ -1,11 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { compileCache } from "../common/compile-cache.mjs";
 import { type ErrorCode, errorCatalogue } from "../common/error-catalogue.ts";
 import { isErrno, SlipwayError } from "../common/errors.ts";
-import { tryLock } from "../common/kernel-lock.ts";
 import { waitFor } from "../common/wait.ts";
 import {
   type DaemonInfo,
@@ -18,7 +16,7 @@ import {
 } from "./daemon-info.ts";
 import { guestImageNames } from "./images/recipe.ts";
 import { findLeftovers, type Leftover, removeLeftovers } from "./leftovers.ts";
-import { lockState } from "./store/lock.ts";
+import { isLocked, lockState } from "./store/lock.ts";
 import { readInstance, stateFiles } from "./store/state.ts";
 
 /**
@@ -136,19 +134,11 @@ function firstWord(child: ChildProcess, timeoutMs: number, logFile: string): Pro
 /** Whether the cloud runs; told by its lock, which no dead process holds. One that starts or ends is waited for. */
 export function daemonStatus(stateDir: string): Promise<DaemonStatus> {
   const look = async (): Promise<DaemonStatus | undefined> => {
-    if (!isLocked(stateDir)) return { running: false };
+    if (!isLocked(stateFiles(stateDir).lock)) return { running: false };
     const info = await readDaemonInfo(stateDir);
     return info === undefined ? undefined : { running: true, ...info };
   };
   return waitFor("the cloud to start or to end", look, { timeoutMs: stopTimeoutMs });
-}
-
-function isLocked(stateDir: string): boolean {
-  const path = stateFiles(stateDir).lock;
-  if (!existsSync(path)) return false;
-  const lock = tryLock(path);
-  lock?.release();
-  return lock === undefined;
 }
 
 /** Ends the daemon; its guests stay. Returns whether there was one. @throws SlipwayError E_TIMEOUT */
@@ -156,7 +146,7 @@ export async function stopDaemon(stateDir: string): Promise<boolean> {
   const status = await daemonStatus(stateDir);
   if (!status.running) return false;
   signal(status.pid);
-  await waitFor("the cloud to end", async () => (isLocked(stateDir) ? undefined : true), {
+  await waitFor("the cloud to end", async () => (isLocked(stateFiles(stateDir).lock) ? undefined : true), {
     timeoutMs: stopTimeoutMs,
     intervalMs: 50,
   });

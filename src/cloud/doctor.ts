@@ -1,14 +1,16 @@
-import { existsSync } from "node:fs";
-import { readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { pathExists } from "../common/files.ts";
 import { type KernelLock, tryLock } from "../common/kernel-lock.ts";
-import { isAlive, type ProcessMark } from "./hypervisors/nspawn/processes.ts";
+import { holdsProcesses } from "./hypervisors/nspawn/cgroups.ts";
+import { isAlive } from "./hypervisors/nspawn/processes.ts";
 import { findEverything, type Leftover, removeLeftovers } from "./leftovers.ts";
 import { type Reservation, reservations } from "./network/linux/external-network.ts";
 import { instanceTag, isOwnName } from "./network/linux/names.ts";
+import { processesInNamespace } from "./network/linux/netns.ts";
+import { isLocked } from "./store/lock.ts";
 import { readInstance, stateFiles } from "./store/state.ts";
-import { makerOfTemporaryState } from "./temporary-state.ts";
+import { type TemporaryState, temporaryStates } from "./temporary-state.ts";
 
 /**
  * How a cloud is that something on this machine carries the tag of:
@@ -16,7 +18,7 @@ import { makerOfTemporaryState } from "./temporary-state.ts";
  * - `stopped`: none does, its guests run on, and its next start finds them;
  * - `dead`: nothing of it runs, its state is there: what is left on the machine is of no use, its next start makes all of it anew;
  * - `gone`: its state is not there any more, so nobody can ever use what is left;
- * - `unknown`: nothing shows that it is an embedded cloud's at all.
+ * - `unknown`: nothing shows that it is an embedded cloud's at all, or something of it lives and nothing shows whose it is.
  */
 export type Condition = "running" | "stopped" | "dead" | "gone" | "unknown";
 
@@ -37,20 +39,20 @@ interface Clues {
   tag: string;
   found: Leftover[];
   reservation: Reservation | undefined;
-  /** A folder that a process made for itself alone. */
-  temporary: { folder: string; maker: ProcessMark } | undefined;
+  /** Folders that processes made for themselves alone. */
+  temporary: TemporaryState[];
 }
 
 /** Looks at everything on this machine that carries an embedded cloud's tag, and changes nothing. */
 export async function examineMachine(): Promise<Examined[]> {
   const [everything, reserved, temporary] = await Promise.all([findEverything(), reservations(), temporaryStates()]);
-  const tags = new Set([...everything.map(({ tag }) => tag), ...temporary.keys()]);
+  const tags = new Set([...everything, ...temporary].map(({ tag }) => tag));
   const clues = [...tags].toSorted().map(
     (tag): Clues => ({
       tag,
       found: everything.filter((leftover) => leftover.tag === tag),
       reservation: reserved.get(tag),
-      temporary: temporary.get(tag),
+      temporary: temporary.filter((state) => state.tag === tag),
     }),
   );
   return Promise.all(clues.map(examine));
@@ -58,10 +60,9 @@ export async function examineMachine(): Promise<Examined[]> {
 
 async function examine(clues: Clues): Promise<Examined> {
   const { tag, temporary } = clues;
-  const stateDir = temporary?.folder ?? stateDirOf(clues);
-  const condition = await conditionOf(clues, stateDir);
-  const folder: Leftover[] = temporary === undefined ? [] : [{ kind: "folder", name: temporary.folder, tag }];
-  const found = [...clues.found, ...folder];
+  const { condition, stateDir } = await judge(clues);
+  const folders = temporary.map(({ folder }): Leftover => ({ kind: "folder", name: folder, tag }));
+  const found = [...clues.found, ...folders];
   return { tag, condition, stateDir, found, removable: removableOf(condition, found) };
 }
 
@@ -71,26 +72,59 @@ function removableOf(condition: Condition, found: Leftover[]): Leftover[] {
   return condition === "dead" ? found.filter(({ kind }) => kind !== "range") : [];
 }
 
-async function conditionOf({ tag, found, reservation, temporary }: Clues, stateDir: string | undefined) {
-  const owners = [reservation?.owner, temporary?.maker].filter((owner) => owner !== undefined);
-  if ((await Promise.all(owners.map(isAlive))).includes(true)) return "running";
-  if (temporary !== undefined) return "gone";
-  if (stateDir === undefined) return found.some(({ kind, name }) => isOwnName(kind, name)) ? "gone" : "unknown";
-  const { database } = stateFiles(stateDir);
-  if (!existsSync(stateDir)) return "gone";
-  const instance = readInstance(database);
-  if (instance === undefined || instanceTag(instance) !== tag) return "unknown";
-  const lock = tryLock(stateFiles(stateDir).lock);
-  lock?.release();
-  if (lock === undefined) return "running";
-  return found.some(({ kind }) => kind === "process") ? "stopped" : "dead";
+/** Of the states that a cloud's things tell of, the one that speaks most against removing them decides. */
+const weight: readonly Condition[] = ["running", "unknown", "stopped", "dead", "gone"];
+
+async function judge(clues: Clues): Promise<{ condition: Condition; stateDir: string | undefined }> {
+  const { found, reservation, temporary } = clues;
+  const told = [
+    ...temporary.map(({ folder }) => folder),
+    ...(reservation === undefined ? [] : [dirname(reservation.record)]),
+    ...found.flatMap((leftover) => leftover.stateDir ?? []),
+  ];
+  const states = await Promise.all(
+    [...new Set(told)].map(async (stateDir) => ({ stateDir, condition: await conditionOf(stateDir, clues) })),
+  );
+  const [decisive] = states.toSorted((one, other) => weight.indexOf(one.condition) - weight.indexOf(other.condition));
+  if (reservation?.owner !== undefined && (await isAlive(reservation.owner))) {
+    return { condition: "running", stateDir: decisive?.stateDir };
+  }
+  return decisive ?? { condition: await conditionWithoutState(found), stateDir: undefined };
 }
 
-/** The folder that a cloud's things on the machine lead to. */
-function stateDirOf({ found, reservation }: Clues): string | undefined {
-  if (reservation !== undefined) return dirname(reservation.record);
-  const paths = found.flatMap(({ kind, name }) => (kind === "mount" || kind === "loop" ? [name] : []));
-  return paths.map((path) => /(\/.*)\/guests\/[^/]+\/(?:root|disks)/.exec(path)?.[1]).find(Boolean);
+/** Nothing that lives is ended where nobody knows whose it is. */
+async function conditionWithoutState(found: Leftover[]): Promise<Condition> {
+  if (!found.some(({ kind, name }) => isOwnName(kind, name))) return "unknown";
+  return (await Promise.all(found.map(isInUse))).includes(true) ? "unknown" : "gone";
+}
+
+async function isInUse({ kind, name }: Leftover): Promise<boolean> {
+  if (kind === "namespace") return (await processesInNamespace(name)).length > 0;
+  return kind === "process" || (kind === "cgroup" && (await holdsProcesses(name)));
+}
+
+async function conditionOf(stateDir: string, { tag, found, temporary }: Clues): Promise<Condition> {
+  const own = temporary.find(({ folder }) => folder === stateDir);
+  const { database, lock } = stateFiles(stateDir);
+  try {
+    if (own !== undefined) return (await isAlive(own.maker)) || isHeld(lock) ? "running" : "gone";
+    if (!(await pathExists(stateDir))) return "gone";
+    const instance = readInstance(database);
+    if (instance === undefined || instanceTag(instance) !== tag) return "unknown";
+    if (isLocked(lock)) return "running";
+    return found.some(({ kind }) => kind === "process") ? "stopped" : "dead";
+  } catch {
+    return "unknown"; // it may not be looked at, or holds something else than a cloud's state
+  }
+}
+
+/** As {@link isLocked}; nobody holds what is no lock. */
+function isHeld(lock: string): boolean {
+  try {
+    return isLocked(lock);
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -111,16 +145,3 @@ export async function removeExamined({ tag, condition, stateDir, removable }: Ex
 }
 
 const noLock: KernelLock = { release: () => undefined };
-
-/** The folders of clouds that processes made for themselves, by the clouds' tags. */
-async function temporaryStates(): Promise<Map<string, { folder: string; maker: ProcessMark }>> {
-  const states = new Map<string, { folder: string; maker: ProcessMark }>();
-  for (const name of await readdir(tmpdir())) {
-    const maker = makerOfTemporaryState(name);
-    if (maker === undefined) continue;
-    const folder = join(tmpdir(), name);
-    // one that was killed before it had a database has nothing on the machine either, and goes by its folder's name
-    states.set(instanceTag(readInstance(stateFiles(folder).database) ?? name), { folder, maker });
-  }
-  return states;
-}

@@ -1,16 +1,18 @@
 import { readdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { isErrno } from "../common/errors.ts";
+import { pathExists } from "../common/files.ts";
 import { CommandError, run } from "../common/process.ts";
 import { waitFor } from "../common/wait.ts";
 import { removeGroup } from "./hypervisors/nspawn/cgroups.ts";
 import { type Loop, listLoops, releaseLoop } from "./hypervisors/nspawn/loops.ts";
 import { listMounts } from "./hypervisors/nspawn/overlay.ts";
-import { readProcess } from "./hypervisors/nspawn/processes.ts";
+import { isAlive, markOf, type ProcessMark, readProcess, signal } from "./hypervisors/nspawn/processes.ts";
 import { reservingTags, withdrawReservation } from "./network/linux/external-network.ts";
 import { closeEgress, tagsWithEgress } from "./network/linux/machine-egress.ts";
 import { hostLink, instanceTag, tagIn, tagInCgroup } from "./network/linux/names.ts";
 import { deleteNamespace, listNamespaces } from "./network/linux/netns.ts";
+import { stateDirIn } from "./store/state.ts";
 
 /** Something on the machine that carries an instance's tag. */
 export interface Leftover {
@@ -19,9 +21,13 @@ export interface Leftover {
   name: string;
   /** The tag of the instance that made it. */
   tag: string;
+  /** The folder of that instance's state, where the thing tells it. */
+  stateDir?: string;
 }
 
 const cgroupMount = "/sys/fs/cgroup";
+/** A process that was killed goes when the kernel has written what it had open. */
+const endTimeoutMs = 30_000;
 
 /** Everything on this machine that an instance of the embedded cloud made and that still exists. Empty is the proof of a teardown. */
 export async function findLeftovers(instance: string): Promise<Leftover[]> {
@@ -37,7 +43,7 @@ export async function findLeftovers(instance: string): Promise<Leftover[]> {
 export async function removeLeftovers(instance: string, kept: Leftover["kind"][] = []): Promise<Leftover[]> {
   const found = (await findLeftovers(instance)).filter(({ kind }) => !kept.includes(kind));
   const of = (kind: Leftover["kind"]) => found.filter((each) => each.kind === kind).map(({ name }) => name);
-  for (const process of of("process")) kill(Number.parseInt(process, 10)); // supervisors first, else they would start guests again
+  await endProcesses(instanceTag(instance)); // supervisors first, else they would start guests again
   for (const group of of("cgroup")) await killGroup(group);
   for (const group of of("cgroup")) await removeGroup(group);
   for (const target of of("mount").toReversed()) await run("umount", ["--lazy", target]);
@@ -81,7 +87,7 @@ async function linksOnMachine(): Promise<Leftover[]> {
 async function mounts(): Promise<Leftover[]> {
   return (await listMounts()).flatMap(({ source, target, type }) => {
     const tag = type === "overlay" ? tagIn(source) : undefined;
-    return tag === undefined ? [] : { kind: "mount" as const, name: target, tag };
+    return tag === undefined ? [] : { kind: "mount" as const, name: target, tag, ...toldBy(target) };
   });
 }
 
@@ -93,7 +99,9 @@ const loopsOf = async (tag: string) => (await listLoops()).filter((loop) => tagO
 async function loops(): Promise<Leftover[]> {
   return (await listLoops()).flatMap((loop) => {
     const tag = tagOfLoop(loop);
-    return tag === undefined ? [] : [{ kind: "loop" as const, name: `/dev/${loop.name} ${loop.backingFile}`, tag }];
+    if (tag === undefined) return [];
+    const name = `/dev/${loop.name} ${loop.backingFile}`;
+    return [{ kind: "loop" as const, name, tag, ...toldBy(loop.backingFile) }];
   });
 }
 
@@ -108,20 +116,51 @@ async function cgroups(): Promise<Leftover[]> {
   return found;
 }
 
-/** Supervisors and nspawns carry the guest's name in their command line; what runs in a guest is in its cgroup. */
-async function processes(): Promise<Leftover[]> {
+const toldBy = (path: string): Pick<Leftover, "stateDir"> => {
+  const stateDir = stateDirIn(path);
+  return stateDir === undefined ? {} : { stateDir };
+};
+
+interface TaggedProcess {
+  mark: ProcessMark;
+  leftover: Leftover;
+}
+
+/** Supervisors, nspawns, QEMUs and HAProxys carry the guest's name in their command line; what runs in a guest is in its cgroup. */
+async function taggedProcesses(): Promise<TaggedProcess[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
   const found = await Promise.all(
-    pids.map(async (pid): Promise<Leftover[]> => {
+    pids.map(async (pid): Promise<TaggedProcess[]> => {
+      const mark = await markOf(Number(pid)); // before the command line: a process that takes the id over has none of ours
       const words = (await readProcess(`/proc/${pid}/cmdline`)).split("\0");
       const name = words
         .map((word) => /^(?:--machine=)?(sw-[a-z0-9]{4,8}-[0-9a-f]{8})(?:-supervisor)?$/.exec(word)?.[1])
         .find(Boolean);
       const tag = name === undefined ? undefined : tagIn(name);
-      return tag === undefined ? [] : [{ kind: "process", name: `${pid} ${words[0] ?? ""} ${name}`, tag }];
+      if (mark === undefined || tag === undefined) return [];
+      const told = words.map((word) => stateDirIn(word.replace(/^--directory=/, ""))).find(Boolean);
+      const stateDir = told === undefined ? {} : { stateDir: await asSeenFromHere(mark.pid, told) };
+      return [{ mark, leftover: { kind: "process", name: `${pid} ${words[0] ?? ""} ${name}`, tag, ...stateDir } }];
     }),
   );
   return found.flat();
+}
+
+/** A process's folder: one in a container, or with a /tmp of its own, has it elsewhere. */
+async function asSeenFromHere(pid: number, path: string): Promise<string> {
+  const throughIt = `/proc/${pid}/root${path}`;
+  const exists = (one: string) => pathExists(one).catch(() => true); // what may not be looked at is there
+  return (await exists(path)) || !(await exists(throughIt)) ? path : throughIt;
+}
+
+const processes = async () => (await taggedProcesses()).map(({ leftover }) => leftover);
+
+/** Returns when they are gone: nothing may be removed beneath one. @throws SlipwayError E_TIMEOUT */
+async function endProcesses(tag: string): Promise<void> {
+  const marks = (await taggedProcesses()).filter(({ leftover }) => leftover.tag === tag).map(({ mark }) => mark);
+  for (const mark of marks) await signal(mark, "SIGKILL");
+  const gone = async () => ((await Promise.all(marks.map(isAlive))).includes(true) ? undefined : true);
+  await waitFor("processes of the cloud to end", gone, { timeoutMs: endTimeoutMs, intervalMs: 10 });
 }
 
 const egresses = async () => (await tagsWithEgress()).map((tag): Leftover => ({ kind: "egress", name: tag, tag }));
@@ -136,14 +175,6 @@ async function foldersIn(folder: string): Promise<string[]> {
   } catch (error) {
     if (isErrno(error, "ENOENT") || isErrno(error, "ENODEV")) return []; // removed while we look
     throw error;
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch (error) {
-    if (!isErrno(error, "ESRCH")) throw error;
   }
 }
 

@@ -41,6 +41,29 @@ describe("names on the machine", () => {
 
   it("are not claimed of others", () => {
     for (const name of ["eth0", "docker0", "sw-X-ext", "sw-", "virbr0"]) expect(names.tagIn(name)).toBeUndefined();
+    for (const [kind, name] of [
+      ["namespace", "sw-core1-ext"],
+      ["namespace", "sw-lab1-r-01234567"],
+      ["namespace", "sw-abc123-lab-01234567"],
+      ["link", "sw-edge-x"],
+      ["cgroup", "/sys/fs/cgroup/slipway-serve"],
+      ["process", "17 sh sw-abc123-01234567"],
+    ]) {
+      expect(names.isOwnName(kind as string, name as string), name).toBe(false);
+    }
+  });
+
+  it("are known as a cloud's own to the last letter", () => {
+    fc.assert(
+      fc.property(fc.uuid(), fc.integer({ min: 0, max: 0xffffff }), (id, number) => {
+        const instance = number.toString(16).padStart(6, "0");
+        const namespaces = [names.routerNamespace, names.networkNamespace, names.guestNamespace];
+        for (const of of namespaces) expect(names.isOwnName("namespace", of(instance, id))).toBe(true);
+        expect(names.isOwnName("namespace", names.externalNamespace(instance))).toBe(true);
+        expect(names.isOwnName("link", names.hostLink(instance))).toBe(true);
+        expect(names.isOwnName("cgroup", `/sys/fs/cgroup/pids/${names.instanceCgroup(instance)}`)).toBe(true);
+      }),
+    );
   });
 });
 

@@ -158,7 +158,7 @@ describe.skipIf(skip !== undefined)(`a cloud with a real guest and its volume ($
   const ours = (clouds: { tag: string }[]) => clouds.find(({ tag }) => tag === instance);
 
   it("is let be by the doctor while it runs, and while its guests do; and strangers' things are too", async () => {
-    const stranger = "sw-core1-lab";
+    const stranger = "sw-core1-ext";
     await run("ip", ["netns", "add", stranger]);
     onTestFinished(() => run("ip", ["netns", "delete", stranger]).then(() => undefined));
     const before = await findLeftovers(instance);

@@ -17,6 +17,15 @@ export const stateFiles = (stateDir: string) => ({
   guests: join(stateDir, "guests"),
 });
 
+/**
+ * The state folder that a path tells of which lies in a guest's or a load balancer's folder, as mounts, disks and processes name them; undefined
+ * for other paths.
+ */
+export function stateDirIn(path: string): string | undefined {
+  const inGuest = /^(\/.*)\/guests\/[^/]+\/(?:root|disks|nspawn\.pid|qemu\.pid)(?:\/|$)/.exec(path);
+  return (inGuest ?? /^(\/.*)\/balancers\/[^/]+$/.exec(path))?.[1];
+}
+
 /** The files and folders that make up what a cloud is at a moment: what a snapshot keeps, and what a reset empties. */
 export function stateParts(stateDir: string): string[] {
   const { lock: _lock, credentials: _credentials, ...parts } = stateFiles(stateDir);

@@ -1,6 +1,7 @@
 import { access, mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isErrno } from "../../../common/errors.ts";
+import { readTextIfExists } from "../../../common/files.ts";
 import { waitFor } from "../../../common/wait.ts";
 import { guestName, instanceCgroup } from "../../network/linux/names.ts";
 import { limitDisksOfGroup, limitDisksOfScope, scopeDeviceRules, v1DeviceRules } from "./device-access.ts";
@@ -152,6 +153,17 @@ export async function isPopulated(cgroup: GuestCgroup): Promise<boolean> {
     if (isErrno(error, "ENOENT") || isErrno(error, "ENODEV")) return false;
     throw error;
   }
+}
+
+/** Whether any process is in a group or below it, in a hierarchy of either version. */
+export async function holdsProcesses(folder: string): Promise<boolean> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+    if (isErrno(error, "ENOENT") || isErrno(error, "ENODEV")) return [];
+    throw error;
+  });
+  if (((await readTextIfExists(join(folder, "cgroup.procs"))) ?? "").trim() !== "") return true;
+  for (const entry of entries) if (entry.isDirectory() && (await holdsProcesses(join(folder, entry.name)))) return true;
+  return false;
 }
 
 /** Ends every process in the group at once, and returns when they are gone. @throws SlipwayError E_TIMEOUT after 10 s */

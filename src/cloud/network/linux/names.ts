@@ -52,19 +52,18 @@ export function tagInCgroup(name: string): string | undefined {
 }
 
 /**
- * Whether a thing on the machine has a name that this file gives, to the last letter. A name that merely begins like ours may be anybody's.
- * @param name as leftovers are told: of a mount the place, of a loop device the device and its file
+ * Whether a thing on the machine has a name that this file gives to a cloud's, to the last letter: instances have six hexadecimal digits. A
+ * name that merely begins like ours may be anybody's.
+ * @param name as leftovers are told: of a control group the path
  */
 export function isOwnName(kind: string, name: string): boolean {
   switch (kind) {
     case "namespace":
-      return /^sw-[a-z0-9]{4,8}-(ext|[a-z]+-[0-9a-f]{8})$/.test(name);
+      return /^sw-[0-9a-f]{6}-(ext|[rng]-[0-9a-f]{8})$/.test(name);
     case "link":
-      return hostLink(tagIn(name) ?? "") === name;
+      return /^sw-[0-9a-f]{6}-x$/.test(name);
     case "cgroup":
-      return /\/slipway-[a-z0-9]{4,8}(\.slice)?$/.test(name);
-    case "process":
-      return /(^| )sw-[a-z0-9]{4,8}-[0-9a-f]{8}$/.test(name);
+      return /\/slipway-[0-9a-f]{6}(\.slice)?$/.test(name);
     default:
       return false;
   }

@@ -1,5 +1,6 @@
-import { mkdir, realpath, rm } from "node:fs/promises";
+import { mkdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
+import { messageOf } from "../common/errors.ts";
 import { writeFileAtomic } from "../common/files.ts";
 import { chooseHypervisor } from "./choose-hypervisor.ts";
 import { type RunningCloud, startCloud as start } from "./cloud.ts";
@@ -8,13 +9,12 @@ import { daemonFiles } from "./daemon-info.ts";
 import { defaultDomain } from "./identity/accounts.ts";
 import { region } from "./identity/catalog.ts";
 import { imageKinds } from "./images/kinds.ts";
-import { removeLeftovers } from "./leftovers.ts";
 import type { Cloud, CloudOptions, CloudUser, startCloud as Contract } from "./library-contract.d.ts";
 import { offerOf, pretendedGuests } from "./offer.ts";
 import { completeReplacement } from "./snapshots/replace.ts";
 import { lockState } from "./store/lock.ts";
 import { stateFiles } from "./store/state.ts";
-import { makeTemporaryState } from "./temporary-state.ts";
+import { makeTemporaryState, removeTemporaryState } from "./temporary-state.ts";
 
 /**
  * Starts an OpenStack in this process, for tests.
@@ -27,16 +27,14 @@ export const startCloud: typeof Contract = async (options = {}) => {
   let cloud: RunningCloud | undefined;
   const end = async () => {
     await cloud?.close();
-    if (!isTemporary) return;
-    if (cloud !== undefined) await removeLeftovers(cloud.instance);
-    await rm(stateDir, { recursive: true, force: true });
+    if (isTemporary) await removeTemporaryState(stateDir);
   };
   try {
     const { hypervisor, parts } = await partsOf(stateDir, options);
     cloud = await start(parts);
     return await faceOf(cloud, hypervisor, join(stateDir, "clouds.yaml"), end);
   } catch (error) {
-    await end();
+    await end().catch((failure: unknown) => options.log?.(`what it began is not all gone: ${messageOf(failure)}`));
     throw error;
   }
 };

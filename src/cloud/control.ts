@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { compileCache } from "../common/compile-cache.mjs";
@@ -14,10 +15,13 @@ import {
   type HypervisorChoice,
   readDaemonInfo,
 } from "./daemon-info.ts";
+import { isAlive } from "./hypervisors/nspawn/processes.ts";
 import { guestImageNames } from "./images/recipe.ts";
 import { findLeftovers, type Leftover, removeLeftovers } from "./leftovers.ts";
+import { incomingState } from "./snapshots/replace.ts";
 import { isLocked, lockState } from "./store/lock.ts";
 import { readInstance, stateFiles } from "./store/state.ts";
+import { takeState } from "./take-state.ts";
 
 /**
  * V8's flags for a process that shares a laptop with guests: it collects early rather than growing. Half the memory under load for a fifth
@@ -136,16 +140,20 @@ export function daemonStatus(stateDir: string): Promise<DaemonStatus> {
   const look = async (): Promise<DaemonStatus | undefined> => {
     if (!isLocked(stateFiles(stateDir).lock)) return { running: false };
     const info = await readDaemonInfo(stateDir);
-    return info === undefined ? undefined : { running: true, ...info };
+    // another process has the lock where the daemon that wrote this is dead
+    return info === undefined || !(await isDaemon(info)) ? undefined : { running: true, ...info };
   };
   return waitFor("the cloud to start or to end", look, { timeoutMs: stopTimeoutMs });
 }
+
+const isDaemon = async ({ pid, startTime }: DaemonInfo) =>
+  startTime === undefined || (await isAlive({ pid, startTime }));
 
 /** Ends the daemon; its guests stay. Returns whether there was one. @throws SlipwayError E_TIMEOUT */
 export async function stopDaemon(stateDir: string): Promise<boolean> {
   const status = await daemonStatus(stateDir);
   if (!status.running) return false;
-  signal(status.pid);
+  await terminate(status);
   await waitFor("the cloud to end", async () => (isLocked(stateFiles(stateDir).lock) ? undefined : true), {
     timeoutMs: stopTimeoutMs,
     intervalMs: 50,
@@ -153,7 +161,9 @@ export async function stopDaemon(stateDir: string): Promise<boolean> {
   return true;
 }
 
-function signal(pid: number): void {
+async function terminate(info: DaemonInfo): Promise<void> {
+  if (!(await isDaemon(info))) return; // ended just now, and its id may be another's
+  const { pid } = info;
   try {
     process.kill(pid, "SIGTERM");
   } catch (error) {
@@ -176,7 +186,7 @@ export async function whileStopped<T>(options: StartOptions, work: () => Promise
 }
 
 async function underLock<T>(stateDir: string, work: () => Promise<T>): Promise<T> {
-  const lock = lockState(stateFiles(stateDir).lock);
+  const lock = await takeState(stateDir);
   try {
     return await work();
   } finally {
@@ -195,17 +205,26 @@ export interface Teardown {
 /**
  * Ends the cloud with everything that it made: servers, networks, data plane, state. Also where its daemon is dead.
  * The state stays as long as something is left.
+ * @throws SlipwayError E_LOCKED where somebody else starts it in between, or works on its state
  */
 export async function destroyCloud(stateDir: string): Promise<Teardown> {
-  const { database } = stateFiles(stateDir);
   await stopDaemon(stateDir);
-  let found: Leftover[] = [];
-  const instance = readInstance(database);
-  if (instance !== undefined) {
-    found = await removeLeftovers(instance);
-    const left = await findLeftovers(instance);
-    if (left.length > 0) return { found, left };
+  if (!existsSync(stateDir)) return { found: [], left: [] };
+  const lock = lockState(stateFiles(stateDir).lock);
+  try {
+    let found: Leftover[] = [];
+    // a replacement that was killed may have taken the former database away already
+    const instance = [stateDir, incomingState(stateDir)]
+      .map((folder) => readInstance(stateFiles(folder).database))
+      .find((one) => one !== undefined);
+    if (instance !== undefined) {
+      found = await removeLeftovers(instance);
+      const left = await findLeftovers(instance);
+      if (left.length > 0) return { found, left };
+    }
+    await rm(stateDir, { recursive: true, force: true });
+    return { found, left: [] };
+  } finally {
+    lock.release();
   }
-  await rm(stateDir, { recursive: true, force: true });
-  return { found, left: [] };
 }

@@ -12,6 +12,8 @@ export type EgressChoice = "none" | "nat";
 /** What a running daemon says of itself, in `daemon.json` below its state and to the process that started it. */
 export interface DaemonInfo {
   pid: number;
+  /** Tells the process from a later one of that id; one of an earlier version does not tell. */
+  startTime?: string;
   authUrl: string;
   port: number;
   instance: string;

@@ -15,11 +15,10 @@ import {
   type HypervisorChoice,
   keptEgress,
 } from "./daemon-info.ts";
+import { markOf, type ProcessMark } from "./hypervisors/nspawn/processes.ts";
 import { imageKinds } from "./images/kinds.ts";
 import { offerOf } from "./offer.ts";
-import { completeReplacement } from "./snapshots/replace.ts";
-import { lockState } from "./store/lock.ts";
-import { stateFiles } from "./store/state.ts";
+import { takeState } from "./take-state.ts";
 
 // The embedded cloud as a process of its own:
 //   node src/cloud/daemon.ts --state DIR --hypervisor auto|nspawn|qemu|fake [--containers] [--egress none|nat] [--port N]
@@ -49,9 +48,7 @@ async function main(): Promise<void> {
   if (stateDir === undefined) throw new SlipwayError("E_CONFIG_INVALID", "--state DIR is missing");
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   const files = daemonFiles(stateDir);
-  const lock = lockState(stateFiles(stateDir).lock);
-  await completeReplacement(stateDir);
-  await rm(files.info, { force: true }); // of a daemon that was killed
+  const lock = await takeState(stateDir);
   const chosen = await chooseHypervisor(stateDir, values.hypervisor as HypervisorChoice);
   if (values.containers) await writeFileAtomic(files.containers, "");
   const kinds = await imageKinds(stateDir);
@@ -74,7 +71,7 @@ async function main(): Promise<void> {
     await editCloudsFile(cloudsFile, (text) => withCloudEntries(text, authUrl, credentials, values.entry));
   }
   const info: DaemonInfo = {
-    pid: process.pid,
+    ...(await ownMark()),
     authUrl: cloud.authUrl,
     port: cloud.port,
     instance: cloud.instance,
@@ -104,6 +101,12 @@ async function main(): Promise<void> {
   process.once("SIGINT", end);
   log(`answers at ${info.authUrl} with ${info.hypervisor} guests: ${info.reason}`);
   tell({ type: "ready", info });
+}
+
+async function ownMark(): Promise<ProcessMark> {
+  const mark = await markOf(process.pid);
+  if (mark === undefined) throw new Error("this process is not in the system's list of processes");
+  return mark;
 }
 
 main().catch((error: unknown) => {

@@ -11,9 +11,7 @@ import { region } from "./identity/catalog.ts";
 import { imageKinds } from "./images/kinds.ts";
 import type { Cloud, CloudOptions, CloudUser, startCloud as Contract } from "./library-contract.d.ts";
 import { offerOf, pretendedGuests } from "./offer.ts";
-import { completeReplacement } from "./snapshots/replace.ts";
-import { lockState } from "./store/lock.ts";
-import { stateFiles } from "./store/state.ts";
+import { takeState } from "./take-state.ts";
 import { makeTemporaryState, removeTemporaryState } from "./temporary-state.ts";
 
 /**
@@ -47,9 +45,8 @@ async function ensureFolder(path: string): Promise<string> {
 /** What the cloud is started with, its state's lock taken. */
 async function partsOf(stateDir: string, options: CloudOptions) {
   const { hypervisor: wanted = "fake", bootMs, log = () => undefined, port, tokenLifetimeMs } = options;
-  const lock = lockState(stateFiles(stateDir).lock);
+  const lock = await takeState(stateDir);
   try {
-    await completeReplacement(stateDir);
     const chosen = await chooseHypervisor(stateDir, wanted);
     const kinds = await imageKinds(stateDir);
     const offered =

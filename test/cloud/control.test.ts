@@ -1,9 +1,16 @@
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { daemonStatus, destroyCloud, startDaemon, stopDaemon } from "../../src/cloud/control.ts";
+import { daemonStatus, destroyCloud, startDaemon, stopDaemon, whileStopped } from "../../src/cloud/control.ts";
+import { daemonFiles } from "../../src/cloud/daemon-info.ts";
+import { incomingState } from "../../src/cloud/snapshots/replace.ts";
+import { lockState } from "../../src/cloud/store/lock.ts";
+import { readSettings, stateFiles } from "../../src/cloud/store/state.ts";
+import { Store } from "../../src/cloud/store/store.ts";
 
 const projectRoot = join(import.meta.dirname, "../..");
 let folder: string;
@@ -101,6 +108,54 @@ describe("the daemon", () => {
     await expect(start({ hypervisor: "nspawn" })).rejects.toMatchObject({ code: "E_UNSUPPORTED" });
     await stopDaemon(stateDir);
     await expect(start({ hypervisor: "nspawn" })).rejects.toMatchObject({ code: "E_UNSUPPORTED" });
+  });
+
+  it("that is dead is not taken for the process that has its id now", async () => {
+    const info = await start();
+    const written = await readFile(daemonFiles(stateDir).info, "utf8");
+    await stopDaemon(stateDir);
+    const other = spawn("sh", ["-c", "read word"]);
+    try {
+      await writeFile(daemonFiles(stateDir).info, written.replace(`"pid": ${info.pid}`, `"pid": ${other.pid}`));
+      const lock = lockState(stateFiles(stateDir).lock); // somebody is at work on the state
+      const stopped = stopDaemon(stateDir);
+      await sleep(300); // two looks of the one who waits
+      lock.release();
+      expect(await stopped).toBe(false);
+      expect(other.signalCode).toBe(null);
+    } finally {
+      other.kill("SIGKILL");
+    }
+  });
+
+  it("leaves a state behind that is worked on when what was begun is ended, and the word of the dead one is gone", async () => {
+    const { instance } = await start();
+    await stopDaemon(stateDir);
+    await writeFile(daemonFiles(stateDir).info, "{}");
+    await mkdir(incomingState(stateDir));
+    const store = new Store(stateFiles(incomingState(stateDir)).database);
+    for (const [name, value] of Object.entries({ instance, port: "1" })) store.setSetting(name, value);
+    store.close();
+    const seen = await whileStopped({ stateDir, hypervisor: "fake", projectRoot }, async () => ({
+      names: await readdir(stateDir),
+      port: readSettings(stateFiles(stateDir).database).port,
+    }));
+    expect(seen.port).toBe("1");
+    expect(seen.names).not.toContain("incoming");
+    expect(seen.names).not.toContain("daemon.json");
+  });
+
+  it("leaves nothing on the machine when its cloud is destroyed in the middle of a replacement", async () => {
+    const { instance } = await start();
+    await stopDaemon(stateDir);
+    const { database } = stateFiles(stateDir);
+    await mkdir(incomingState(stateDir));
+    await rename(database, stateFiles(incomingState(stateDir)).database);
+    const guest = spawn("sh", ["-c", "echo; read word", `sw-${instance}-0123abcd`]);
+    const ended = new Promise((resolve) => guest.once("exit", (_, signal) => resolve(signal)));
+    await new Promise((resolve) => guest.stdout.once("data", resolve));
+    expect(await destroyCloud(stateDir)).toMatchObject({ found: [{ kind: "process" }], left: [] });
+    expect(await ended).toBe("SIGKILL");
   });
 
   it("and its state are gone when the cloud is destroyed", async () => {

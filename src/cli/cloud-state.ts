@@ -46,7 +46,6 @@ async function snapshot(place: CloudPlace, args: Asked, reporter: Reporter): Pro
   demandCloud(place);
   const name = requireName(args);
   if (args.delete) {
-    await demandSnapshot(place.stateDir, name);
     await deleteSnapshot(place.stateDir, name);
     reporter.result({ ok: true, deleted: name }, `the snapshot ${name} is gone`);
     return;

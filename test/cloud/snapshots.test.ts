@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { completeReplacement, incomingState } from "../../src/cloud/snapshots/replace.ts";
@@ -12,7 +12,7 @@ import {
   takeSnapshot,
 } from "../../src/cloud/snapshots/snapshots.ts";
 import { copyAsIs } from "../../src/cloud/store/copy.ts";
-import { stateFiles, stateParts } from "../../src/cloud/store/state.ts";
+import { readInstance, stateFiles, stateParts } from "../../src/cloud/store/state.ts";
 import { shown } from "./states/laid-out.ts";
 import { TestCloud } from "./support.ts";
 
@@ -108,6 +108,48 @@ describe("a snapshot", () => {
     expect((await listSnapshots(cloud.stateDir)).map(({ name }) => name)).toEqual(["first"]);
     await cloud.restart();
     expect(await shown(cloud)).toEqual(first);
+  });
+});
+
+describe("the snapshots of a cloud", () => {
+  it("are worked on by one at a time, whether the cloud runs or not", async () => {
+    const { stateDir } = cloud;
+    await whileClosed(async () => {
+      const taking = takeSnapshot(stateDir, "second");
+      const refused = { code: "E_LOCKED", message: "another process is at work on the snapshots of this cloud" };
+      await expect(deleteSnapshot(stateDir, "first")).rejects.toMatchObject(refused);
+      await expect(restoreSnapshot(stateDir, "first")).rejects.toMatchObject(refused);
+      await taking;
+    });
+    await deleteSnapshot(stateDir, "second");
+    await expect(deleteSnapshot(stateDir, "second")).rejects.toMatchObject({ code: "E_USAGE" });
+    expect((await listSnapshots(stateDir)).map(({ name }) => name)).toEqual(["first"]);
+  });
+
+  it("have a name free again whose removal was killed", async () => {
+    const killed = join(cloud.stateDir, "snapshots", "killed");
+    await mkdir(join(killed, "state"), { recursive: true });
+    await whileClosed(() => takeSnapshot(cloud.stateDir, "killed"));
+    await whileClosed(() => restoreSnapshot(cloud.stateDir, "killed"));
+    expect(await shown(cloud)).toEqual(first);
+    await deleteSnapshot(cloud.stateDir, "killed");
+  });
+
+  it("are as they were when they were read, as a state is", async () => {
+    const { stateDir } = cloud;
+    const state = join(stateDir, "snapshots", "first", "state");
+    const before = await readdir(state);
+    await whileClosed(() => restoreSnapshot(stateDir, "first"));
+    expect(await readdir(state)).toEqual(before);
+    // what a killed process had not yet brought from the journal into the database stays there
+    const { database } = stateFiles(stateDir);
+    const killed = join(stateDir, "killed.sqlite");
+    for (const end of ["", "-wal"]) await copyFile(`${database}${end}`, `${killed}${end}`);
+    const bytes = await readFile(`${killed}-wal`);
+    expect(bytes.length).toBeGreaterThan(0);
+    expect(readInstance(killed)).toBe(cloud.cloud.instance);
+    expect(await readFile(`${killed}-wal`)).toEqual(bytes);
+    for (const end of ["", "-wal", "-shm"]) await rm(`${killed}${end}`, { force: true });
   });
 });
 

@@ -1,8 +1,9 @@
 import { mkdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { SlipwayError } from "../../common/errors.ts";
-import { pathExists } from "../../common/files.ts";
+import { pathExists, syncFolder } from "../../common/files.ts";
 import { findLeftovers, removeLeftovers } from "../leftovers.ts";
+import { syncTree } from "../store/copy.ts";
 import { readInstance, stateFiles, stateParts } from "../store/state.ts";
 
 /** The state that is to be, whole. Its being there is the decision: whatever interrupts what follows, the next start ends it. */
@@ -17,7 +18,9 @@ export async function replaceState(stateDir: string, make: (folder: string) => P
   await rm(part, { recursive: true, force: true });
   await mkdir(part, { mode: 0o700 });
   await make(part);
+  await syncTree(part);
   await rename(part, incomingState(stateDir));
+  await syncFolder(stateDir);
   await completeReplacement(stateDir);
 }
 
@@ -36,9 +39,13 @@ export async function completeReplacement(stateDir: string): Promise<void> {
     if (!(await pathExists(fresh))) continue; // an earlier attempt came so far
     await rm(path, { recursive: true, force: true });
     // what SQLite had not yet written to the former database is none of the new one's
-    if (path === database) for (const journal of ["-wal", "-shm"]) await rm(`${path}${journal}`, { force: true });
+    if (path === database) {
+      for (const journal of ["-wal", "-shm"]) await rm(`${path}${journal}`, { force: true });
+      await syncFolder(stateDir);
+    }
     await rename(fresh, path);
   }
+  await syncFolder(stateDir);
   await rm(incoming, { recursive: true });
 }
 

@@ -3,11 +3,14 @@ import { basename, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
 import { messageOf, SlipwayError } from "../../common/errors.ts";
-import { namesIn, pathExists, readTextIfExists, writeFileAtomic } from "../../common/files.ts";
+import { namesIn, pathExists, readTextIfExists, syncFolder, writeFileAtomic } from "../../common/files.ts";
+import { tryLock } from "../../common/kernel-lock.ts";
 import { run } from "../../common/process.ts";
 import { whileFrozen } from "../hypervisors/nspawn/freeze.ts";
 import { passingGuestFiles } from "../hypervisors/nspawn/guest-folder.ts";
-import { copyAsIs } from "../store/copy.ts";
+import { passingFiles } from "../hypervisors/qemu/guest-files.ts";
+import { whileGuestsHeld } from "../hypervisors/qemu/held.ts";
+import { copyAsIs, syncTree } from "../store/copy.ts";
 import { readInstance, stateFiles, stateParts } from "../store/state.ts";
 import { replaceState } from "./replace.ts";
 
@@ -56,7 +59,7 @@ export async function demandNewName(stateDir: string, name: string): Promise<voi
       hint: "Use up to 64 letters, digits, dots, dashes and underscores, a letter or digit first.",
     });
   }
-  if (!(await pathExists(filesOf(stateDir, name).folder))) return;
+  if (!(await pathExists(filesOf(stateDir, name).description))) return;
   throw new SlipwayError("E_USAGE", `there is a snapshot ${name} already`, {
     hint: `Choose another name, or remove it with \`slipway cloud snapshot ${name} --delete\`.`,
   });
@@ -73,12 +76,33 @@ export async function demandSnapshot(stateDir: string, name: string): Promise<Sn
   });
 }
 
+/** Runs `work` while no other process makes, reads or removes a cloud's snapshots. A cloud that runs does not stand in the way. */
+async function alone<T>(stateDir: string, work: () => Promise<T>): Promise<T> {
+  const lock = tryLock(join(stateDir, "snapshots-lock.sqlite"));
+  if (lock === undefined) {
+    throw new SlipwayError("E_LOCKED", "another process is at work on the snapshots of this cloud", {
+      hint: "Run it again when that has ended.",
+    });
+  }
+  try {
+    return await work();
+  } finally {
+    lock.release();
+  }
+}
+
 /**
  * Keeps the state of a cloud that does not run: records, contents, and the disks of its guests, which stand still meanwhile. It is there
- * whole or not at all. The caller holds the state's lock, and has asked {@link demandNewName}.
- * @throws SlipwayError E_USAGE where there is no state yet, E_STATE_UNWRITABLE where the disk is full
+ * whole or not at all. The caller holds the state's lock.
+ * @throws SlipwayError E_USAGE where there is no state yet, and as {@link demandNewName}; E_LOCKED while another process is at work on
+ * snapshots; E_STATE_UNWRITABLE where the disk is full
  */
-export async function takeSnapshot(stateDir: string, name: string): Promise<Snapshot> {
+export function takeSnapshot(stateDir: string, name: string): Promise<Snapshot> {
+  return alone(stateDir, () => takeAlone(stateDir, name));
+}
+
+async function takeAlone(stateDir: string, name: string): Promise<Snapshot> {
+  await demandNewName(stateDir, name);
   const instance = readInstance(stateFiles(stateDir).database);
   if (instance === undefined) {
     throw new SlipwayError("E_USAGE", "there is no embedded cloud yet", { hint: "Run `slipway cloud start`." });
@@ -88,14 +112,17 @@ export async function takeSnapshot(stateDir: string, name: string): Promise<Snap
   await rm(part, { recursive: true, force: true }); // of one that was killed
   await mkdir(join(part, "state"), { recursive: true, mode: 0o700 });
   try {
-    await whileFrozen(instance, () => copyState(stateDir, join(part, "state")));
+    await whileStandingStill(stateDir, instance, () => copyState(stateDir, join(part, "state")));
     const { stdout } = await run("du", ["-sk", part]);
     const snapshot: Snapshot = {
       ...{ name, madeAt: new Date().toISOString() },
       ...{ servers: countServers(stateFiles(join(part, "state")).database), bytes: Number.parseInt(stdout, 10) * 1024 },
     };
     await writeFileAtomic(join(part, "snapshot.json"), `${JSON.stringify(snapshot, null, 2)}\n`);
+    await syncTree(part);
+    await rm(folder, { recursive: true, force: true }); // of one whose removal was killed
     await rename(part, folder);
+    await syncFolder(folderOf(stateDir));
     return snapshot;
   } catch (error) {
     await rm(part, { recursive: true, force: true });
@@ -105,21 +132,34 @@ export async function takeSnapshot(stateDir: string, name: string): Promise<Snap
 
 /**
  * Brings a cloud that does not run back to a snapshot, which stays; guests that run are ended, and those that ran then boot at the next start. The
- * caller holds the state's lock, and has asked {@link demandSnapshot}.
- * @throws SlipwayError E_LEFTOVERS, E_STATE_UNWRITABLE where the disk is full: then the cloud is as it was
+ * caller holds the state's lock.
+ * @throws SlipwayError as {@link demandSnapshot}; E_LOCKED while another process is at work on snapshots; E_LEFTOVERS; E_STATE_UNWRITABLE where
+ * the disk is full: then the cloud is as it was
  */
-export async function restoreSnapshot(stateDir: string, name: string): Promise<void> {
-  const { state } = filesOf(stateDir, name);
-  await replaceState(stateDir, (folder) => copyState(state, folder)).catch((error: unknown) => {
-    throw ofFullDisk(error);
+export function restoreSnapshot(stateDir: string, name: string): Promise<void> {
+  return alone(stateDir, async () => {
+    await demandSnapshot(stateDir, name);
+    const { state } = filesOf(stateDir, name);
+    await replaceState(stateDir, (folder) => copyState(state, folder)).catch((error: unknown) => {
+      throw ofFullDisk(error);
+    });
   });
 }
 
-export async function deleteSnapshot(stateDir: string, name: string): Promise<void> {
-  // its description first: what is left of it by a kill is no snapshot any more
-  await rm(filesOf(stateDir, name).description, { force: true });
-  await rm(filesOf(stateDir, name).folder, { recursive: true, force: true });
+/** @throws SlipwayError as {@link demandSnapshot}; E_LOCKED while another process is at work on snapshots */
+export function deleteSnapshot(stateDir: string, name: string): Promise<void> {
+  return alone(stateDir, async () => {
+    await demandSnapshot(stateDir, name);
+    const { folder, description } = filesOf(stateDir, name);
+    // its description first: what is left of it by a kill is no snapshot any more
+    await rm(description);
+    await rm(folder, { recursive: true });
+  });
 }
+
+/** Runs `work` while no guest of a cloud of either kind writes. */
+const whileStandingStill = <T>(stateDir: string, instance: string, work: () => Promise<T>) =>
+  whileFrozen(instance, () => whileGuestsHeld(stateDir, instance, work));
 
 /** Every part is there in the copy: an empty folder for one that the cloud did not have. */
 async function copyState(from: string, to: string): Promise<void> {
@@ -135,7 +175,7 @@ async function copyState(from: string, to: string): Promise<void> {
 
 /** With all that SQLite keeps beside the file, which is whole in it afterwards. */
 function copyDatabase(from: string, to: string): void {
-  const db = new DatabaseSync(from);
+  const db = new DatabaseSync(from, { readOnly: true });
   try {
     db.prepare("VACUUM INTO ?").run(to);
   } finally {
@@ -148,7 +188,7 @@ async function copyGuests(from: string, to: string): Promise<void> {
   await mkdir(to, { mode: 0o700 });
   for (const id of await namesIn(from)) {
     await mkdir(join(to, id), { mode: 0o700 });
-    const passing = passingGuestFiles(join(from, id));
+    const passing = [...passingGuestFiles(join(from, id)), ...passingFiles(join(from, id))];
     for (const name of await readdir(join(from, id))) {
       const path = join(from, id, name);
       if (!passing.includes(path)) await copyAsIs(path, join(to, id, name));
@@ -157,7 +197,7 @@ async function copyGuests(from: string, to: string): Promise<void> {
 }
 
 function countServers(database: string): number {
-  const db = new DatabaseSync(database);
+  const db = new DatabaseSync(database, { readOnly: true });
   try {
     return Number(db.prepare("SELECT count(*) AS count FROM records WHERE kind = 'server'").get()?.count);
   } finally {

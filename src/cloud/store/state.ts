@@ -48,7 +48,7 @@ export function readInstance(database: string): string | undefined {
 /** The settings in a state of any version, which is left as it is. */
 export function readSettings(database: string): Record<string, string> {
   if (!existsSync(database)) return {};
-  const db = new DatabaseSync(database);
+  const db = new DatabaseSync(database, { readOnly: true });
   try {
     if (db.prepare("SELECT name FROM sqlite_master WHERE name = 'settings'").get() === undefined) return {};
     const rows = db.prepare("SELECT name, value FROM settings").all();

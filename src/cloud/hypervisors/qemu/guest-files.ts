@@ -1,7 +1,10 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
+import { namesIn, pathExists, readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
+import { guestName } from "../../network/linux/names.ts";
+import { stateFiles } from "../../store/state.ts";
+import { isAlive, type ProcessMark } from "../nspawn/processes.ts";
 import type { Forward } from "./forwards.ts";
 
 /** A guest's QEMU as it was started, and what leads into it; on disk, so that a later daemon finds it. */
@@ -19,7 +22,7 @@ const runRecord = z.object({
   ),
 });
 export interface RunRecord {
-  process: { pid: number; startTime: string };
+  process: ProcessMark;
   forwards: Forward[];
 }
 
@@ -33,6 +36,8 @@ export function guestFiles(folder: string) {
     log: join(folder, "qemu.log"),
     pid: join(folder, "qemu.pid"),
     run: join(folder, "run.json"),
+    /** Is there while the guest stands still for a copy of its disks, and not because somebody paused it. */
+    held: join(folder, "held"),
   };
 }
 
@@ -49,6 +54,38 @@ export async function readRun(folder: string): Promise<RunRecord | undefined> {
 export const writeRun = (folder: string, record: RunRecord) =>
   writeFileAtomic(guestFiles(folder).run, JSON.stringify(record));
 
+/** What in a guest's folder means nothing once the guest does not run. */
+export function passingFiles(folder: string): string[] {
+  const { run, pid, held } = guestFiles(folder);
+  return [run, pid, held];
+}
+
 export async function forgetRun(folder: string): Promise<void> {
-  for (const file of [guestFiles(folder).run, guestFiles(folder).pid]) await rm(file, { force: true });
+  for (const file of passingFiles(folder)) await rm(file, { force: true });
+}
+
+/** A guest's monitor. Not deeper: paths of sockets are short. */
+export const monitorOf = (stateDir: string, instance: string, id: string) =>
+  join(stateDir, `${guestName(instance, id)}.qmp`);
+
+/** A virtual machine that runs. */
+export interface RunningGuest {
+  folder: string;
+  monitor: string;
+  process: ProcessMark;
+}
+
+/** The virtual machines that run of a cloud. */
+export async function runningGuests(stateDir: string, instance: string): Promise<RunningGuest[]> {
+  const { guests } = stateFiles(stateDir);
+  const found: RunningGuest[] = [];
+  for (const entry of await namesIn(guests)) {
+    const folder = join(guests, entry);
+    if (!(await pathExists(guestFiles(folder).pid))) continue; // it does not run, or is a container's
+    const record = await readRun(folder);
+    if (record === undefined || !(await isAlive(record.process))) continue;
+    const monitor = monitorOf(stateDir, instance, decodeURIComponent(entry));
+    found.push({ folder, monitor, process: record.process });
+  }
+  return found;
 }

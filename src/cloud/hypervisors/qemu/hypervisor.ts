@@ -11,7 +11,7 @@ import { readConsole } from "../nspawn/console.ts";
 import { isAlive, signal, startDetached } from "../nspawn/processes.ts";
 import { type Accelerator, diskDevice, diskNode, netdevOf, nodeOf, qemuCommand } from "./command.ts";
 import { type Forward, ruleOf } from "./forwards.ts";
-import { forgetRun, guestFiles, guestIds, readRun, writeRun } from "./guest-files.ts";
+import { forgetRun, guestFiles, guestIds, monitorOf, readRun, writeRun } from "./guest-files.ts";
 import { inspectImage } from "./image-format.ts";
 import { isoImage } from "./iso9660.ts";
 import { Qmp } from "./qmp.ts";
@@ -51,7 +51,7 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
   const listeners: ((id: string) => void)[] = [];
   const watched = new Set<string>();
   const turns = new Turns(); // one operation per guest at a time: its monitor talks to one
-  const monitorOf = (id: string) => join(stateDir, `${guestName(instance, id)}.qmp`); // not deeper: paths of sockets are short
+  const monitorFor = (id: string) => monitorOf(stateDir, instance, id);
 
   async function isRunning(id: string): Promise<boolean> {
     const record = await readRun(folderOf(id));
@@ -61,7 +61,7 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
   async function cleanUp(id: string): Promise<void> {
     watched.delete(id);
     await forgetRun(folderOf(id));
-    await rm(monitorOf(id), { force: true });
+    await rm(monitorFor(id), { force: true });
   }
 
   async function boot(spec: GuestSpec): Promise<void> {
@@ -73,7 +73,7 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await ensureDisk(files.root, await images.pathOf(spec.imageId), spec.diskGb);
     await writeFile(files.configDrive, isoImage("config-2", spec.configDrive), { mode: 0o600 });
-    const monitor = monitorOf(id);
+    const monitor = monitorFor(id);
     if (Buffer.byteLength(monitor) > longestSocketPath)
       throw new Error(`The path of the cloud's state is too long: ${monitor}`);
     const command = qemuCommand({
@@ -106,7 +106,7 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
     const has = new Map(record.forwards.map((forward) => [key(forward), forward]));
     const wants = new Map(wanted.map((forward) => [key(forward), forward]));
     if (has.size === wants.size && [...has.keys()].every((each) => wants.has(each))) return;
-    await Qmp.session(monitorOf(id), async (qmp) => {
+    await Qmp.session(monitorFor(id), async (qmp) => {
       for (const [each, forward] of has) {
         if (wants.has(each)) continue;
         const { protocol, hostAddress, hostPort } = forward;
@@ -137,7 +137,7 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
       const wait = (timeoutMs: number) =>
         waitFor(`guest ${id} to end`, gone, { timeoutMs, intervalMs: 20, maxIntervalMs: 250 });
       const ask = (command: string) =>
-        Qmp.session(monitorOf(id), (qmp) => qmp.execute(command)).then(
+        Qmp.session(monitorFor(id), (qmp) => qmp.execute(command)).then(
           () => true,
           () => false,
         );
@@ -152,7 +152,7 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
     await cleanUp(id);
   }
 
-  const session = <T>(id: string, work: (qmp: Qmp) => Promise<T>) => Qmp.session(monitorOf(id), work);
+  const session = <T>(id: string, work: (qmp: Qmp) => Promise<T>) => Qmp.session(monitorFor(id), work);
 
   async function attachDisk(id: string, disk: GuestDisk): Promise<void> {
     if (!(await isRunning(id))) return;
@@ -216,6 +216,14 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
   }, watchIntervalMs);
   watch.unref();
 
+  /** Lets a guest go on that was held for a copy of its disks by processes which were all killed. */
+  async function letGo(id: string): Promise<void> {
+    const { held } = guestFiles(folderOf(id));
+    if (!(await pathExists(held))) return;
+    if (await isRunning(id)) await session(id, (qmp) => qmp.execute("cont"));
+    await rm(held, { force: true });
+  }
+
   async function recover(known: GuestSpec[]): Promise<void> {
     const knownIds = new Set(known.map(({ id }) => id));
     for (const entry of await guestIds(guests)) {
@@ -223,6 +231,7 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
       if (!knownIds.has(id)) await turns.run(id, () => destroy(id));
       else if ((await readRun(folderOf(id))) !== undefined) {
         watched.add(id); // one that ended unwatched is cleaned up and reported by the next look
+        await turns.run(id, () => letGo(id));
         await turns.run(id, () => leadIn(id));
       }
     }

@@ -1,13 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { ApiError } from "../http/api-error.ts";
 import { isAdmin } from "../identity/scope.ts";
-import { ownsAccount } from "./acl.ts";
+import { mayLookInto, ownsAccount } from "./acl.ts";
 import { bulkDeleteRequest } from "./bulk-delete.ts";
-import { type ObjectContext, projectOfAccount, refuse } from "./context.ts";
-import { metadataFrom, metadataHeaders, removedMetadata } from "./headers.ts";
+import { type ObjectContext, projectOfAccount } from "./context.ts";
+import { accountHeaders, metadataFrom, removedMetadata } from "./headers.ts";
 import { type ListingQuery, listingTime, listNames, sendListing } from "./listing.ts";
 import { demandQuotaNumbers } from "./object-quotas.ts";
 import { bytesOf, objectsOf, swiftNow } from "./records.ts";
+import { refusal, refuse } from "./refusals.ts";
 
 interface Account {
   Params: { account: string };
@@ -19,7 +19,7 @@ export function accountRoutes(app: FastifyInstance, context: ObjectContext): voi
   const { tables, caller } = context;
   const containersOf = (projectId: string) =>
     tables.containers.list((item) => item.projectId === projectId).toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  const describe = (reply: FastifyReply, projectId: string) => {
+  const describe = (reply: FastifyReply, projectId: string, isOwner: boolean) => {
     const containers = containersOf(projectId);
     const objects = containers.flatMap((container) => objectsOf(tables, container));
     reply.header("x-account-container-count", containers.length);
@@ -27,15 +27,15 @@ export function accountRoutes(app: FastifyInstance, context: ObjectContext): voi
     reply.header("x-account-bytes-used", bytesOf(objects));
     reply.header("x-timestamp", (containers[0]?.timestamp ?? swiftNow()).toFixed(5));
     reply.header("accept-ranges", "bytes");
-    reply.headers(metadataHeaders(tables.accounts.get(projectId)?.metadata ?? {}, "account"));
+    reply.headers(accountHeaders(tables.accounts.get(projectId)?.metadata ?? {}, isOwner));
     return containers;
   };
 
   app.get<Account>("/v1/:account", (request, reply) => {
     const projectId = projectOfAccount(request.params.account);
     const who = caller(request);
-    if (!ownsAccount(who, projectId)) throw refuse(who);
-    const entries = listNames(describe(reply, projectId), request.query);
+    if (!mayLookInto(who, projectId)) throw refuse(who);
+    const entries = listNames(describe(reply, projectId, ownsAccount(who, projectId)), request.query);
     return sendListing(reply, entries, {
       elements: ["account", "container"],
       name: request.params.account,
@@ -54,8 +54,8 @@ export function accountRoutes(app: FastifyInstance, context: ObjectContext): voi
     if ("bulk-delete" in request.query) return bulkDeleteRequest(request, reply);
     const projectId = projectOfAccount(request.params.account);
     const who = caller(request);
-    if (who === undefined || !ownsAccount(who, projectId)) throw refuse(who);
-    demandQuotaRight(request, isAdmin(who));
+    if (!ownsAccount(who, projectId)) throw refuse(who);
+    demandQuotaRight(request, who.kind === "token" && isAdmin(who.scope));
     const before = tables.accounts.get(projectId)?.metadata ?? {};
     const metadata = { ...before, ...metadataFrom(request.headers, "account") };
     for (const name of removedMetadata(request.headers, "account")) delete metadata[name];
@@ -66,8 +66,8 @@ export function accountRoutes(app: FastifyInstance, context: ObjectContext): voi
   app.head<Account>("/v1/:account", (request, reply) => {
     const projectId = projectOfAccount(request.params.account);
     const who = caller(request);
-    if (!ownsAccount(who, projectId)) throw refuse(who);
-    describe(reply, projectId);
+    if (!mayLookInto(who, projectId)) throw refuse(who);
+    describe(reply, projectId, ownsAccount(who, projectId));
     return reply.code(204).send();
   });
 }
@@ -76,6 +76,6 @@ export function accountRoutes(app: FastifyInstance, context: ObjectContext): voi
 function demandQuotaRight({ headers }: FastifyRequest, mayJudge: boolean): void {
   const quota = headers["x-account-meta-quota-bytes"];
   if (quota === undefined && headers["x-remove-account-meta-quota-bytes"] === undefined) return;
-  if (!mayJudge) throw new ApiError(403, "Access was denied to this resource.");
+  if (!mayJudge) throw refusal(403);
   if (quota !== undefined) demandQuotaNumbers({ "quota-bytes": String(quota) });
 }

@@ -1,12 +1,12 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { ApiError } from "../http/api-error.ts";
 import { booleanLike, parseBody } from "../http/body.ts";
-import { mayList, ownsAccount } from "./acl.ts";
-import { notFound, type ObjectContext, projectOfAccount, refuse } from "./context.ts";
+import { cleanAcl, mayList, mayLookInto, ownsAccount } from "./acl.ts";
+import { type ObjectContext, projectOfAccount } from "./context.ts";
 import { containerHeaders, metadataFrom, removedMetadata } from "./headers.ts";
 import { type ListingQuery, listingTime, listNames, sendListing } from "./listing.ts";
 import { demandQuotaNumbers } from "./object-quotas.ts";
 import { type Container, objectsOf, swiftNow } from "./records.ts";
+import { bareRefusal, notFound, refusal, refuse } from "./refusals.ts";
 import { versionLines, versionsOf } from "./versions.ts";
 
 interface One {
@@ -25,24 +25,22 @@ export function containerRoutes(app: FastifyInstance, context: ObjectContext): v
     const who = caller(request);
     if (!ownsAccount(who, projectOfAccount(request.params.account))) throw refuse(who);
   };
-  const listable = (request: FastifyRequest<One>): Container => {
+  const listable = (request: FastifyRequest<One>): { container: Container; isOwner: boolean } => {
+    const projectId = projectOfAccount(request.params.account);
     const container = tables.containers.get(idOf(request));
     const who = caller(request);
-    if (
-      container !== undefined ? !mayList(who, container) : !ownsAccount(who, projectOfAccount(request.params.account))
-    ) {
-      throw refuse(who);
-    }
-    if (container === undefined) throw notFound();
-    return container;
+    if (container === undefined) throw mayLookInto(who, projectId) ? notFound() : refuse(who);
+    if (!mayList(who, container)) throw refuse(who);
+    return { container, isOwner: ownsAccount(who, projectId) };
   };
 
   app.put<One>(path, (request, reply) => {
     demandOwner(request);
     const name = request.params.container;
     // as in Swift: a record is named by container and object with a slash between
-    if (name.includes("/")) throw new ApiError(400, "Container name cannot contain a slash");
-    if (Buffer.byteLength(name) > 256) throw new ApiError(400, "Container name length longer than 256");
+    if (name.includes("/")) throw bareRefusal(400, "Container name cannot contain a slash");
+    const length = Buffer.byteLength(name);
+    if (length > 256) throw bareRefusal(400, `Container name length of ${length} longer than 256`);
     const existed = store.transaction(() => {
       const found = tables.containers.get(idOf(request));
       const fresh: Container = {
@@ -75,26 +73,27 @@ export function containerRoutes(app: FastifyInstance, context: ObjectContext): v
     store.transaction(() => {
       const found = tables.containers.get(idOf(request));
       if (found === undefined) throw notFound();
-      if (objectsOf(tables, found).length > 0 || versionsOf(tables, found).length > 0) {
-        throw new ApiError(409, "There was a conflict when trying to complete your request.");
+      if (versionsOf(tables, found).length > 0) {
+        throw bareRefusal(409, "Delete all versions before deleting container.");
       }
+      if (objectsOf(tables, found).length > 0) throw refusal(409);
       tables.containers.delete(found.id);
     });
     return reply.code(204).send();
   });
 
   app.head<One>(path, (request, reply) => {
-    const container = listable(request);
+    const { container, isOwner } = listable(request);
     return reply
       .code(204)
-      .headers(containerHeaders(container, objectsOf(tables, container)))
+      .headers(containerHeaders(container, objectsOf(tables, container), isOwner))
       .send();
   });
 
   app.get<One>(path, (request, reply) => {
-    const container = listable(request);
+    const { container, isOwner } = listable(request);
     const objects = objectsOf(tables, container);
-    reply.headers(containerHeaders(container, objects));
+    reply.headers(containerHeaders(container, objects, isOwner));
     if (request.query.versions !== undefined) return reply.send(versionLines(tables, container, request.query));
     return sendListing(reply, listNames(objects, request.query), {
       elements: ["container", "object"],
@@ -119,12 +118,13 @@ function changed(container: Container, request: FastifyRequest): Container {
   const versioned = request.headers["x-versions-enabled"];
   const text = (name: string, before: string) => {
     const value = request.headers[name];
+    if (value === undefined && request.headers[name.replace(/^x-/, "x-remove-")] !== undefined) return "";
     return value === undefined ? before : String(value).trim();
   };
   return {
     ...container,
-    readAcl: text("x-container-read", container.readAcl),
-    writeAcl: text("x-container-write", container.writeAcl),
+    readAcl: cleanAcl("x-container-read", text("x-container-read", container.readAcl)),
+    writeAcl: cleanAcl("x-container-write", text("x-container-write", container.writeAcl)),
     syncTo: text("x-container-sync-to", container.syncTo ?? ""),
     syncKey: text("x-container-sync-key", container.syncKey ?? ""),
     ...(versioned === undefined ? {} : { versioned: parseBody(booleanLike, versioned) }),

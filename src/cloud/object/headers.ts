@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { bytesOf, type Container, type StoredObject } from "./records.ts";
+import { temporaryUrlKeys } from "./temporary-url.ts";
 
 type Kind = "account" | "container" | "object";
 
@@ -16,25 +17,46 @@ export function removedMetadata(headers: IncomingHttpHeaders, kind: Kind): strin
   return Object.keys(headers).flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []));
 }
 
+/** What only an account's owner is told of it and its containers: Swift's `swift_owner_headers`. */
+function toldTo(isOwner: boolean, metadata: Record<string, string>): Record<string, string> {
+  const told = Object.entries(metadata).filter(([name]) => isOwner || !temporaryUrlKeys.includes(name));
+  return Object.fromEntries(told);
+}
+
+/** What `HEAD` and `GET` of an account say of what its users noted on it. */
+export function accountHeaders(metadata: Record<string, string>, isOwner: boolean): Record<string, string> {
+  return metadataHeaders(toldTo(isOwner, metadata), "account");
+}
+
 /** Metadata as the headers of an answer. */
-export function metadataHeaders(metadata: Record<string, string>, kind: Kind): Record<string, string> {
+function metadataHeaders(metadata: Record<string, string>, kind: Kind): Record<string, string> {
   return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [`x-${kind}-meta-${name}`, value]));
 }
 
 /** What `HEAD` and `GET` of a container say of it. */
-export function containerHeaders(container: Container, objects: StoredObject[]): Record<string, string | number> {
+export function containerHeaders(
+  container: Container,
+  objects: StoredObject[],
+  isOwner: boolean,
+): Record<string, string | number> {
   return {
     "x-container-object-count": objects.length,
     "x-container-bytes-used": bytesOf(objects),
     "x-timestamp": container.timestamp.toFixed(5),
     "x-storage-policy": "Policy-0",
     "accept-ranges": "bytes",
-    ...(container.readAcl === "" ? {} : { "x-container-read": container.readAcl }),
-    ...(container.writeAcl === "" ? {} : { "x-container-write": container.writeAcl }),
-    ...(container.syncTo ? { "x-container-sync-to": container.syncTo } : {}),
-    ...(container.syncKey ? { "x-container-sync-key": container.syncKey } : {}),
+    ...(isOwner ? sharingHeaders(container) : {}),
     ...(container.versioned === undefined ? {} : { "x-versions-enabled": container.versioned ? "True" : "False" }),
-    ...metadataHeaders(container.metadata, "container"),
+    ...metadataHeaders(toldTo(isOwner, container.metadata), "container"),
+  };
+}
+
+function sharingHeaders({ readAcl, writeAcl, syncTo, syncKey }: Container): Record<string, string> {
+  return {
+    ...(readAcl === "" ? {} : { "x-container-read": readAcl }),
+    ...(writeAcl === "" ? {} : { "x-container-write": writeAcl }),
+    ...(syncTo ? { "x-container-sync-to": syncTo } : {}),
+    ...(syncKey ? { "x-container-sync-key": syncKey } : {}),
   };
 }
 

@@ -1,8 +1,10 @@
 import type { FastifyRequest } from "fastify";
-import { type mayRead, ownsAccount } from "./acl.ts";
-import { notFound, type ObjectContext, projectOfAccount, refuse } from "./context.ts";
+import type { mayRead } from "./acl.ts";
+import type { Caller } from "./caller.ts";
+import { type ObjectContext, projectOfAccount } from "./context.ts";
 import { type Container, isExpired, type StoredObject } from "./records.ts";
-import { demandTemporaryUrl, isTemporaryUrl, type TemporaryUrlQuery } from "./temporary-url.ts";
+import { notFound, refuse } from "./refusals.ts";
+import type { TemporaryUrlQuery } from "./temporary-url.ts";
 import { oldVersion } from "./versions.ts";
 
 export interface OneObject {
@@ -11,22 +13,29 @@ export interface OneObject {
 }
 export type ObjectRequest = FastifyRequest<OneObject>;
 
+/** Where an object is, or is to be. */
+export interface Place {
+  projectId: string;
+  container: string;
+  name: string;
+}
+
+export function placeOf({ params }: ObjectRequest): Place {
+  return { projectId: projectOfAccount(params.account), container: params.container, name: params["*"] };
+}
+
 /** The container, if the caller may do this with its objects; who may not see it is refused before anything is told. */
 export function permittedContainer(
-  { tables, caller }: ObjectContext,
-  request: ObjectRequest,
+  { tables }: Pick<ObjectContext, "tables">,
+  caller: Caller,
+  { projectId, container: name }: Omit<Place, "name">,
   may: typeof mayRead,
 ): Container {
-  const projectId = projectOfAccount(request.params.account);
-  const container = tables.containers.get(`${projectId}/${request.params.container}`);
-  const who = caller(request);
-  if (isTemporaryUrl(request.query)) {
-    demandTemporaryUrl(tables, projectId, container, request);
-    if (container === undefined) throw notFound();
-    return container;
-  }
-  if (container === undefined) throw ownsAccount(who, projectId) ? notFound() : refuse(who);
-  if (!may(who, container)) throw refuse(who);
+  const id = `${projectId}/${name}`;
+  const container = tables.containers.get(id);
+  // a container that is not there lets nobody in whom the account would not
+  if (!may(caller, container ?? { id, projectId, readAcl: "", writeAcl: "" })) throw refuse(caller);
+  if (container === undefined) throw notFound();
   return container;
 }
 

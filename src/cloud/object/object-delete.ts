@@ -5,7 +5,7 @@ import { header } from "../identity/tokens.ts";
 import { mayWrite } from "./acl.ts";
 import { bulkDelete, bulkFormat, sendBulk } from "./bulk-delete.ts";
 import { type ObjectContext, projectOfAccount } from "./context.ts";
-import { existingObject, type OneObject, permittedContainer } from "./object-access.ts";
+import { existingObject, type OneObject, permittedContainer, placeOf } from "./object-access.ts";
 import type { Container, ObjectTables, StoredObject } from "./records.ts";
 import { deleteVersion, keepVersion, markDeleted } from "./versions.ts";
 
@@ -13,7 +13,7 @@ import { deleteVersion, keepVersion, markDeleted } from "./versions.ts";
 export function deleteRoutes(app: FastifyInstance, context: ObjectContext, path: string): void {
   const { tables, folder } = context;
   app.delete<OneObject>(path, async (request, reply) => {
-    const container = permittedContainer(context, request, mayWrite);
+    const container = permittedContainer(context, context.caller(request), placeOf(request), mayWrite);
     const version = request.query["version-id"];
     const id = `${container.id}/${request.params["*"]}`;
     if (request.query["multipart-manifest"] === "delete") {

@@ -7,26 +7,28 @@ import { header } from "../identity/tokens.ts";
 import { mayRead } from "./acl.ts";
 import { type ObjectContext, projectOfAccount } from "./context.ts";
 import { objectHeaders } from "./headers.ts";
-import { existingObject, type ObjectRequest, type OneObject, permittedContainer } from "./object-access.ts";
+import { existingObject, type ObjectRequest, type OneObject, permittedContainer, placeOf } from "./object-access.ts";
 import { cut, dynamicEtags, etagOf, piecesOf, readPieces, sizeOf } from "./pieces.ts";
 import { parseRange } from "./range.ts";
 import type { StoredObject } from "./records.ts";
-import { dispositionOf, isTemporaryUrl } from "./temporary-url.ts";
+import { dispositionOf, publicHeaders } from "./temporary-url.ts";
 
 /** `GET` and `HEAD` of an object: conditions, ranges, and large objects of either kind. */
 export function readRoutes(app: FastifyInstance, context: ObjectContext, path: string): void {
   const { tables, folder, caller } = context;
   const answer = async (request: ObjectRequest, reply: FastifyReply, withBody: boolean) => {
-    const object = existingObject(context, permittedContainer(context, request, mayRead), request);
-    reply.headers(objectHeaders(object));
-    if (isTemporaryUrl(request.query)) reply.headers(dispositionOf(request.query, object));
+    const who = caller(request);
+    const object = existingObject(context, permittedContainer(context, who, placeOf(request), mayRead), request);
+    const isBearer = who.kind === "bearer";
+    reply.headers(isBearer ? publicHeaders(objectHeaders(object)) : objectHeaders(object));
+    if (isBearer) reply.headers(dispositionOf(request.query, object));
     if (request.query["multipart-manifest"] === "get" && (object.segments ?? object.manifest)) {
       return manifest(object, reply, withBody);
     }
     const projectId = projectOfAccount(request.params.account);
     const isPermitted = (containerId: string) => {
       const container = tables.containers.get(containerId);
-      return isTemporaryUrl(request.query) || (container !== undefined && mayRead(caller(request), container));
+      return container !== undefined && mayRead(who, container);
     };
     const pieces = piecesOf(tables, projectId, object, isPermitted);
     const size = sizeOf(pieces);

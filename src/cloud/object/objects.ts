@@ -10,15 +10,16 @@ import { ApiError } from "../http/api-error.ts";
 import { header } from "../identity/tokens.ts";
 import { storeContent, TooMuchContent } from "../store/content.ts";
 import { mayRead, mayWrite } from "./acl.ts";
-import { notFound, type ObjectContext, projectOfAccount } from "./context.ts";
+import { type ObjectContext, projectOfAccount } from "./context.ts";
 import { metadataFrom } from "./headers.ts";
 import { largestObject } from "./limits.ts";
-import { existingObject, type ObjectRequest, type OneObject, permittedContainer } from "./object-access.ts";
+import { existingObject, type ObjectRequest, type OneObject, permittedContainer, placeOf } from "./object-access.ts";
 import { deleteRoutes } from "./object-delete.ts";
 import { demandObjectQuota } from "./object-quotas.ts";
 import { demandNoReservedHeader, readRoutes } from "./object-read.ts";
 import { piecesOf, readPieces } from "./pieces.ts";
 import { type Container, isExpired, type StoredObject, swiftNow } from "./records.ts";
+import { notFound, plainRefusal } from "./refusals.ts";
 import { checkManifest, type Manifest, manifestLimits } from "./static-large-object.ts";
 import { demandNoPointer } from "./temporary-url.ts";
 import { keepVersion, newVersionId } from "./versions.ts";
@@ -40,10 +41,12 @@ export function objectRoutes(app: FastifyInstance, context: ObjectContext): void
 
   app.put<OneObject>(path, async (request, reply) => {
     if (Number(header(request, "content-length") ?? 0) > largestObject) throw tooLarge();
-    const container = permittedContainer(context, request, mayWrite);
-    demandNoPointer(request);
+    const who = context.caller(request);
+    const container = permittedContainer(context, who, placeOf(request), mayWrite);
+    demandNoPointer(request, who);
     const name = request.params["*"];
-    if (Buffer.byteLength(name) > 1024) throw new ApiError(400, "Object name length longer than 1024");
+    const length = Buffer.byteLength(name);
+    if (length > 1024) throw plainRefusal(400, `Object name length of ${length} longer than 1024`);
     const isNew = demandsNew(request);
     if (isNew) refuseExisting(`${container.id}/${name}`);
     const { content, origin, manifest } = await contentOf(context, request);
@@ -118,7 +121,9 @@ export function objectRoutes(app: FastifyInstance, context: ObjectContext): void
   });
 
   app.post<OneObject>(path, (request, reply) => {
-    const container = permittedContainer(context, request, mayWrite);
+    const who = context.caller(request);
+    const container = permittedContainer(context, who, placeOf(request), mayWrite);
+    demandNoPointer(request, who);
     demandNoReservedHeader(request);
     store.transaction(() => {
       const object = existingObject(context, container, request);

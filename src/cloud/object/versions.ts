@@ -1,4 +1,3 @@
-import { notFound } from "./context.ts";
 import { type ListingQuery, listingTime } from "./listing.ts";
 import {
   type Container,
@@ -8,6 +7,7 @@ import {
   type StoredObject,
   swiftNow,
 } from "./records.ts";
+import { notFound } from "./refusals.ts";
 
 // What Swift's object versioning keeps of a container's objects when they are overwritten or deleted.
 

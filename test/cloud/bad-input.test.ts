@@ -182,7 +182,7 @@ describe("tokens", () => {
   it("that are wrong, of others, or over are worth nothing", async () => {
     const created = await cloud.post("/volume/v3/volumes", { volume: { size: 1 } });
     const own = `/volume/v3/volumes/${created.body.volume.id}`;
-    const strange = await strangersToken();
+    const strange = (await cloud.stranger("other")).token;
     expect((await cloud.get(own, { token: strange })).status).toBe(404);
     expect((await cloud.delete(own, { token: strange })).status).toBe(404);
     expect((await cloud.get(own)).status).toBe(200);
@@ -212,17 +212,6 @@ it("a filter that would hold up everybody is stopped", async () => {
   expect(await look("^a{60}!$")).toEqual([200, 1]);
   expect(await look("aaa")).toEqual([200, 1]);
 });
-
-async function strangersToken(): Promise<string> {
-  const token = await cloud.adminToken();
-  const { body } = await cloud.post("/identity/v3/projects", { project: { name: "other" } }, { token });
-  const login = { username: "other", password: "other", projectName: "other" };
-  const made = await cloud.post("/identity/v3/users", { user: { name: "other", password: "other" } }, { token });
-  const { roles } = (await cloud.get("/identity/v3/roles?name=member", { token })).body;
-  const path = `/identity/v3/projects/${body.project.id}/users/${made.body.user.id}/roles/${roles[0].id}`;
-  await cloud.put(path, undefined, { token });
-  return (await cloud.authenticate(login)).headers.get("x-subject-token") ?? "";
-}
 
 /** As it is: `fetch` would tidy the path up. The body is not sent before the answer where only its length is given. */
 function raw(

@@ -74,6 +74,18 @@ export class TestCloud {
     return (await this.authenticate(this.cloud.credentials.admin)).headers.get("x-subject-token") ?? "";
   }
 
+  /** A member of a project of its own: its token, and the project's id. */
+  async stranger(name: string): Promise<{ token: string; projectId: string }> {
+    const identity = { token: await this.adminToken() };
+    const v3 = "/identity/v3";
+    const { project } = (await this.post(`${v3}/projects`, { project: { name } }, identity)).body;
+    const { user } = (await this.post(`${v3}/users`, { user: { name, password: name } }, identity)).body;
+    const [role] = (await this.get(`${v3}/roles?name=member`, identity)).body.roles;
+    await this.put(`${v3}/projects/${project.id}/users/${user.id}/roles/${role.id}`, undefined, identity);
+    const answer = await this.authenticate({ username: name, password: name, projectName: name });
+    return { token: answer.headers.get("x-subject-token") ?? "", projectId: project.id };
+  }
+
   authenticate(login: Login, scope?: unknown): Promise<Answer> {
     const user = { name: login.username, password: login.password, domain: { name: "Default" } };
     const project = { project: { name: login.projectName, domain: { id: "default" } } };

@@ -43,7 +43,7 @@ export function interfaceRoutes(app: FastifyInstance, context: ComputeContext): 
   const portOf = (serverId: string, id: string): Port => {
     const port = tables.ports.get(id);
     if (port === undefined) throw new ApiError(404, `Port id ${id} could not be found.`);
-    if (port.deviceId === serverId) return port;
+    if (port.device?.id === serverId) return port;
     throw new ApiError(404, `Instance ${serverId} does not have a port with id ${id}`);
   };
 

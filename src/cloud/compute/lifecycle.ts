@@ -312,7 +312,7 @@ export class Lifecycle {
     store.transaction(() => {
       for (const { portId, made } of server.nics) {
         const port = tables.ports.get(portId);
-        if (port === undefined || port.deviceId !== id) continue;
+        if (port === undefined || port.device?.id !== id) continue;
         if (made) removePort(tables, port);
         else unbindPort(tables, port);
       }

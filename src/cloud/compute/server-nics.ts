@@ -1,7 +1,7 @@
 import { ApiError } from "../http/api-error.ts";
 import { owns, type Scope } from "../identity/scope.ts";
 import { projectOf } from "../identity/tokens.ts";
-import { bindPort, ports } from "../network/ports.ts";
+import { bindPort, ports, userOf } from "../network/ports.ts";
 import { deviceOwner, type Network, type NetworkTables, type Port } from "../network/records.ts";
 import { defaultGroup } from "../network/security-groups.ts";
 import { nova } from "./errors.ts";
@@ -64,7 +64,7 @@ function bind(tables: NetworkTables, scope: Scope, serverId: string, portId: str
   const port = tables.ports.get(portId);
   if (port === undefined || !owns(scope, port.projectId))
     throw nova.badRequest(`Port id ${portId} could not be found.`);
-  if (port.deviceId !== "") throw new ApiError(409, `Port ${portId} is still in use.`);
+  if (userOf(port) !== undefined) throw new ApiError(409, `Port ${portId} is still in use.`);
   if (port.fixedIps.length === 0) throw nova.badRequest(`Port ${portId} requires a FixedIP in order to be used.`);
   bindPort(tables, portId, serverId);
   return { portId, made: false };
@@ -91,6 +91,7 @@ function make(
         ? {}
         : { security_groups: groups.map((name) => groupId(tables, scope, name)) }),
     }),
+    device: { kind: "server", id: serverId },
   });
   return { portId: port.id, made: true };
 }

@@ -42,7 +42,7 @@ export function overview({ accounts, servers, tables, faults }: OverviewParts) {
     })),
     floatingIps: floating.map(({ id, address, fixedIp, portId, projectId }) => ({
       ...{ id, address, fixedIp, project: project(projectId) },
-      server: nameOfServer.get(ports.get(portId ?? "")?.deviceId ?? "") ?? null,
+      server: nameOfServer.get(ports.get(portId ?? "")?.device?.id ?? "") ?? null,
     })),
     faults: ledger.map((fault) => ({ id: keyOf(fault), does: fault.does, armed: armed.get(keyOf(fault)) ?? null })),
   };

@@ -1,7 +1,7 @@
 import { owns, type Scope } from "../identity/scope.ts";
 import { allocateFixedIps, newMac } from "../network/addresses.ts";
 import { contains, parseCidr } from "../network/ipv4.ts";
-import { removePort, unbindPort } from "../network/ports.ts";
+import { removePort, unbindPort, userOf } from "../network/ports.ts";
 import { deviceOwner, type NetworkTables, type Port } from "../network/records.ts";
 import { newInternalRecord, revised } from "../network/resource.ts";
 import { openRule } from "../network/security-groups.ts";
@@ -49,6 +49,7 @@ export function takeVip(
   tables.ports.put(
     revised(port, {
       ...{ deviceOwner: deviceOwner.balancer, deviceId: `lb-${balancer.id}`, status: "ACTIVE" },
+      device: { kind: "balancer", id: balancer.id },
       securityGroupIds: port.portSecurityEnabled ? [...port.securityGroupIds, group.id] : [],
     }),
   );
@@ -97,9 +98,8 @@ function givenPort(tables: NetworkTables, scope: Scope, asked: AskedLoadBalancer
   const id = asked.vip_port_id ?? "";
   const port = tables.ports.get(id);
   if (port === undefined || !owns(scope, port.projectId)) throw octavia.invalidSubresource("Port", id);
-  if (port.deviceId !== "") {
-    throw octavia.invalid(`Port ${port.id} is already used by device ${port.deviceId} `);
-  }
+  const user = userOf(port);
+  if (user !== undefined) throw octavia.invalid(`Port ${port.id} is already used by device ${user} `);
   demandTenantNetwork(tables, port.networkId);
   if (asked.vip_subnet_id || asked.vip_address || port.fixedIps.length === 1) return port;
   throw octavia.invalid("VIP port's subnet could not be determined. Please specify either a VIP subnet or address.");

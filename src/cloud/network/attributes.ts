@@ -13,7 +13,9 @@ interface Rules {
   convertFilter?: Converter;
   validate?: Validator;
   /** There where Neutron asks its policy for this attribute by name. */
-  privilege?: Privilege;
+  privilege?: Privilege | ((value: unknown) => Privilege);
+  /** There where it takes more to change it than to give it. */
+  changePrivilege?: Privilege;
   /** Policy of keys inside, e.g. `external_gateway_info:enable_snat`. */
   parts?: Record<string, Privilege>;
   /** Asking for what is there without asking needs no privilege. */
@@ -129,14 +131,19 @@ export function demandPrivileges(
   for (const [name, each] of Object.entries(attributes)) {
     if (each.privilege === undefined || body[name] === undefined) continue;
     if (action.startsWith("create_") && body[name] === each.default) continue;
-    allowed &&= may(each.privilege);
+    allowed &&= may(privilegeOf(each, action, body[name]));
     const parts = partsGiven(each, body[name]);
     for (const part of parts) allowed &&= may(each.parts?.[part] ?? "anyone");
     const rule = `rule:${action}:${name}`;
     const inner = parts.map((part) => `${rule}:${part}`).join(" and ");
     rules.push(parts.length === 0 ? rule : `(${rule} and (${inner}))`);
   }
-  if (!allowed) throw neutron.disallowed(`(${[`rule:${action}`, ...rules].join(" and ")})`);
+  if (!allowed) throw neutron.disallowed(rules.reduce((all, rule) => `(${all} and ${rule})`, `rule:${action}`));
+}
+
+function privilegeOf({ privilege = "anyone", changePrivilege }: Attribute, action: string, value: unknown): Privilege {
+  if (changePrivilege !== undefined && action.startsWith("update_")) return changePrivilege;
+  return typeof privilege === "function" ? privilege(value) : privilege;
 }
 
 function partsGiven({ parts }: Attribute, value: unknown): string[] {

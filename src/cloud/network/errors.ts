@@ -106,6 +106,12 @@ export const neutron = {
       `Port ${id} cannot be deleted directly via the port API: has device owner ${owner}.`,
       "ServicePortInUse",
     ),
+  deviceNotOwned: (deviceId: string) =>
+    new ApiError(
+      409,
+      `The following device_id ${deviceId} is not owned by your tenant or matches another tenants router.`,
+      "DeviceIDNotOwnedByTenant",
+    ),
   portInUse: (id: string, networkId: string, deviceId: string) =>
     new ApiError(
       409,

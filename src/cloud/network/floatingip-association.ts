@@ -1,6 +1,6 @@
 import { owns, type Scope } from "../identity/scope.ts";
 import { neutron } from "./errors.ts";
-import { deviceOwner, type FloatingIp, type NetworkTables, type Port } from "./records.ts";
+import type { FloatingIp, NetworkTables, Port } from "./records.ts";
 import { revised } from "./resource.ts";
 
 /** What an associated floating IP leads to. */
@@ -45,10 +45,10 @@ export function associationTo(
 /** The router that has a leg in the subnet and a gateway on the external network. */
 export function routerBetween(tables: NetworkTables, subnetId: string, externalNetworkId: string): string | undefined {
   const legs = tables.ports.list(
-    (port) => port.deviceOwner === deviceOwner.routerInterface && port.fixedIps.some((ip) => ip.subnetId === subnetId),
+    ({ device, fixedIps }) => device?.kind === "router" && fixedIps.some((ip) => ip.subnetId === subnetId),
   );
   return legs
-    .map((leg) => tables.routers.get(leg.deviceId))
+    .map(({ device }) => tables.routers.get(device?.id ?? ""))
     .find((router) => router?.gateway?.networkId === externalNetworkId)?.id;
 }
 

@@ -116,7 +116,7 @@ export const networks: NetworkResource<Network, typeof attributes> = {
   remove(tables, network) {
     const ports = tables.ports.list((port) => port.networkId === network.id);
     // what Neutron plugs for itself goes with the network
-    const inUse = ports.filter((port) => !port.deviceOwner.startsWith("network:dhcp"));
+    const inUse = ports.filter(({ device, deviceOwner: owner }) => device !== undefined || owner !== "network:dhcp");
     if (inUse.length > 0) {
       throw neutron.networkInUse(
         network.id,

@@ -1,13 +1,6 @@
 import type { NetworkingPlan, PortForwardingPlan, PortPlan, RouterPlan, SecurityRulePlan } from "./dataplane.ts";
 import { protocolNumber } from "./protocols.ts";
-import {
-  deviceOwner,
-  type FloatingIp,
-  type NetworkTables,
-  type Port,
-  type Router,
-  type SecurityGroupRule,
-} from "./records.ts";
+import type { FloatingIp, NetworkTables, Port, Router, SecurityGroupRule } from "./records.ts";
 import { gatewayAddress, interfacesOf } from "./routers.ts";
 
 /** What the data plane shall look like, computed from Neutron's tables alone. The external network is the data plane's own. */
@@ -23,9 +16,7 @@ export function networkingPlan(tables: NetworkTables): NetworkingPlan {
         .map((subnet) => ({ id: subnet.id, cidr: subnet.cidr, gatewayIp: subnet.gatewayIp })),
     })),
     routers: tables.routers.list().map((router) => routerPlan(tables, router)),
-    ports: tables.ports
-      .list((port) => tenantIds.has(port.networkId) && !port.deviceOwner.startsWith("network:"))
-      .map(portPlan),
+    ports: tables.ports.list((port) => tenantIds.has(port.networkId) && port.device?.kind !== "router").map(portPlan),
     securityGroups: tables.securityGroups.list().map((group) => ({
       id: group.id,
       rules: tables.securityGroupRules
@@ -84,9 +75,6 @@ function forwardingPlans(tables: NetworkTables, floating: FloatingIp): PortForwa
 }
 
 function portPlan(port: Port): PortPlan {
-  const isBalancer = port.deviceOwner === deviceOwner.balancer;
-  const plugged = (port.deviceOwner.startsWith("compute:") || isBalancer) && port.adminStateUp;
-  const device = isBalancer ? port.deviceId.replace(/^lb-/, "") : port.deviceId;
   return {
     id: port.id,
     networkId: port.networkId,
@@ -98,6 +86,6 @@ function portPlan(port: Port): PortPlan {
     })),
     portSecurity: port.portSecurityEnabled,
     securityGroupIds: port.securityGroupIds,
-    serverId: plugged && device !== "" ? device : null,
+    serverId: port.adminStateUp ? (port.device?.id ?? null) : null,
   };
 }

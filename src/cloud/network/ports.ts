@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { owns, type Scope } from "../identity/scope.ts";
+import { isAdmin, owns, type Scope } from "../identity/scope.ts";
 import { pairsFor, toPairs } from "./address-pairs.ts";
 import { allocateFixedIps, type FixedIpRequest, newMac } from "./addresses.ts";
 import { attribute, standardAttributes, toKeyAndValue, type Values } from "./attributes.ts";
@@ -33,15 +33,24 @@ const attributes = {
   name: attribute<string>("cufs", { validate: text(255) }),
   network_id: attribute<string>("crfs", { validate: uuid }),
   admin_state_up: attribute<boolean>("cufs", { convert: toBoolean }),
-  mac_address: attribute<string | null>("cufs", { validate: nullOr(mac), privilege: "network owner" }),
+  mac_address: attribute<string | null>("cufs", {
+    validate: nullOr(mac),
+    privilege: "network owner",
+    changePrivilege: "admin",
+  }),
   fixed_ips: attribute<FixedIpRequest[]>("cuf", {
     validate: fixedIps,
     convertFilter: toKeyAndValue,
     privilege: "network owner or shared",
+    changePrivilege: "network owner",
     parts: { ip_address: "network owner", subnet_id: "network owner or shared" },
   }),
   device_id: attribute<string>("cufs", { validate: text(255) }),
-  device_owner: attribute<string>("cufs", { validate: text(255), privilege: "anyone", default: "" }),
+  device_owner: attribute<string>("cufs", {
+    validate: text(255),
+    privilege: (owner) => (String(owner).startsWith("network:") ? "network owner" : "anyone"),
+    default: "",
+  }),
   status: attribute<string>("fs"),
   allowed_address_pairs: attribute<Port["allowedAddressPairs"]>("cu", {
     convert: toPairs,
@@ -103,7 +112,7 @@ export const ports: NetworkResource<Port, typeof attributes> = {
   }),
 
   adminView: (_tables, port) => {
-    const plugged = port.deviceOwner.startsWith("compute:") || port.deviceOwner.startsWith("network:router");
+    const plugged = port.device?.kind === "server" || port.device?.kind === "router";
     const host = port.hostId ?? (plugged ? hostname() : "");
     return {
       "binding:host_id": host,
@@ -122,10 +131,11 @@ export const ports: NetworkResource<Port, typeof attributes> = {
       if (!network.external) throw neutron.networkNotFound(id);
       throw neutron.forbidden(`Tenant ${scope.project?.id} not allowed to create port on this network`);
     }
-    demandFreeMac(tables, network.id, body.mac_address);
     const base = newRecord(scope, body);
-    const macAddress = body.mac_address ?? newMac(tables);
     const owner = body.device_owner ?? "";
+    demandOwnRouter(tables, scope, { owner, device: body.device_id ?? "", projectId: base.projectId });
+    demandFreeMac(tables, network.id, body.mac_address);
+    const macAddress = body.mac_address ?? newMac(tables);
     const portSecurityEnabled =
       body.port_security_enabled ?? (owner.startsWith("network:") ? false : network.portSecurityEnabled);
     return {
@@ -154,6 +164,10 @@ export const ports: NetworkResource<Port, typeof attributes> = {
       throw wanted === undefined ? neutron.groupsOnPort() : neutron.groupsNeedSecurity();
     }
     const kept = !portSecurityEnabled && body.allowed_address_pairs === undefined ? [] : port.allowedAddressPairs;
+    if (body.device_owner !== undefined || body.device_id !== port.deviceId) {
+      const owner = body.device_owner || port.deviceOwner;
+      demandOwnRouter(tables, scope, { owner, device: body.device_id || port.deviceId, projectId: port.projectId });
+    }
     if (body.mac_address !== port.mac) demandFreeMac(tables, port.networkId, body.mac_address);
     return revised(port, {
       name: body.name ?? port.name,
@@ -178,18 +192,35 @@ export const ports: NetworkResource<Port, typeof attributes> = {
   },
 
   remove(tables, port) {
-    const owner = port.deviceOwner;
-    if (
-      owner === deviceOwner.routerInterface ||
-      owner === deviceOwner.routerGateway ||
-      owner === deviceOwner.floatingIp
-    ) {
-      throw neutron.servicePortInUse(port.id, owner);
-    }
+    if (isOfRouting(tables, port)) throw neutron.servicePortInUse(port.id, port.deviceOwner);
     demandInNoTrunk(tables, port.id);
     removePort(tables, port);
   },
 };
+
+/** Whether the port is a router's or a floating IP's, or is called so by the id of one that there is. */
+function isOfRouting(tables: NetworkTables, { device, deviceId, deviceOwner: owner, fixedIps: ips }: Port): boolean {
+  if (device?.kind === "router") return true;
+  if (ips.length === 0) return false;
+  if (owner === deviceOwner.floatingIp) return tables.floatingIps.get(deviceId) !== undefined;
+  const isRouters = owner === deviceOwner.routerInterface || owner === deviceOwner.routerGateway;
+  return isRouters && tables.routers.get(deviceId) !== undefined;
+}
+
+const routerInterfaceOwners: string[] = [
+  ...[deviceOwner.routerInterface, "network:ha_router_replicated_interface", "network:router_interface_distributed"],
+];
+
+/** Nobody calls a port an interface of another project's router. @throws ApiError 409 */
+function demandOwnRouter(
+  tables: NetworkTables,
+  scope: Scope,
+  { owner, device, projectId }: { owner: string; device: string; projectId: string },
+): void {
+  if (isAdmin(scope) || !routerInterfaceOwners.includes(owner)) return;
+  const router = tables.routers.get(device);
+  if (router !== undefined && router.projectId !== projectId) throw neutron.deviceNotOwned(device);
+}
 
 function demandFreeMac(tables: NetworkTables, networkId: string, wanted: string | null | undefined): void {
   if (wanted === undefined || wanted === null) return;
@@ -241,19 +272,25 @@ function groupsFor(
 export function bindPort(tables: NetworkTables, portId: string, serverId: string): Port {
   const port = tables.ports.get(portId);
   if (port === undefined) throw neutron.portNotFound(portId);
-  if (port.deviceId !== "" && port.deviceId !== serverId)
-    throw neutron.portInUse(port.id, port.networkId, port.deviceId);
-  return tables.ports.put(revised(port, { deviceId: serverId, deviceOwner: deviceOwner.compute }));
+  const user = userOf(port);
+  if (user !== undefined && user !== serverId) throw neutron.portInUse(port.id, port.networkId, user);
+  const device = { kind: "server", id: serverId } as const;
+  return tables.ports.put(revised(port, { deviceId: serverId, deviceOwner: deviceOwner.compute, device }));
+}
+
+/** The id of what has the port, or is said to have it; undefined for a free one. */
+export function userOf({ device, deviceId }: Port): string | undefined {
+  return deviceId || device?.id;
 }
 
 /** Sets the status of all ports of a server: ACTIVE while it runs. */
 export function setPortsStatus(tables: NetworkTables, serverId: string, status: Port["status"]): void {
-  for (const port of tables.ports.list((item) => item.deviceId === serverId && item.status !== status)) {
+  for (const port of tables.ports.list((item) => item.device?.id === serverId && item.status !== status)) {
     tables.ports.put(revised(port, { status }));
   }
 }
 
 /** Takes a port off its server, for others to use. */
 export function unbindPort(tables: NetworkTables, port: Port): void {
-  tables.ports.put(revised(port, { deviceId: "", deviceOwner: "", status: "DOWN" }));
+  tables.ports.put(revised(port, { device: undefined, deviceId: "", deviceOwner: "", status: "DOWN" }));
 }

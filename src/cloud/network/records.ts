@@ -110,13 +110,22 @@ export interface FixedIp {
   ipAddress: string;
 }
 
+/** What a port is plugged into: the server, the router whose leg it is, or the load balancer whose address it has. */
+interface PortDevice {
+  kind: "server" | "router" | "balancer";
+  id: string;
+}
+
 export interface Port extends NetworkRecord {
   networkId: string;
   mac: string;
   adminStateUp: boolean;
   status: "ACTIVE" | "DOWN";
+  /** `device_id` and `device_owner`: what the API was told. What a port is plugged into is said by {@link Port.device} alone. */
   deviceId: string;
   deviceOwner: string;
+  /** Set and taken off by what plugs the port in; absent while nothing does. */
+  device?: PortDevice | undefined;
   fixedIps: FixedIp[];
   securityGroupIds: string[];
   portSecurityEnabled: boolean;

@@ -2,6 +2,7 @@ import { owns, type Scope } from "../identity/scope.ts";
 import { allocateFixedIps, newMac } from "./addresses.ts";
 import { neutron } from "./errors.ts";
 import { contains, overlaps, parseCidr } from "./ipv4.ts";
+import { userOf } from "./ports.ts";
 import { deviceOwner, type NetworkTables, type Port, type Router, type Subnet } from "./records.ts";
 import { newInternalRecord, revised } from "./resource.ts";
 import { interfacesOf } from "./routers.ts";
@@ -39,6 +40,7 @@ export function addRouterInterface(tables: NetworkTables, scope: Scope, router: 
     status: "ACTIVE",
     deviceId: router.id,
     deviceOwner: deviceOwner.routerInterface,
+    device: { kind: "router", id: router.id },
     fixedIps: allocateFixedIps(tables, subnet.networkId, [{ subnet_id: subnet.id, ip_address: subnet.gatewayIp }]),
     securityGroupIds: [],
     portSecurityEnabled: false,
@@ -51,7 +53,8 @@ export function addRouterInterface(tables: NetworkTables, scope: Scope, router: 
 function addByPort(tables: NetworkTables, scope: Scope, router: Router, portId: string): unknown {
   const port = tables.ports.get(portId);
   if (port === undefined || !owns(scope, port.projectId)) throw neutron.portNotFound(portId);
-  if (port.deviceId !== "") throw neutron.portInUse(port.id, port.networkId, port.deviceId);
+  const user = userOf(port);
+  if (user !== undefined) throw neutron.portInUse(port.id, port.networkId, user);
   const [ip] = port.fixedIps;
   if (ip === undefined || port.fixedIps.length > 1) {
     throw neutron.badRouterRequest("Cannot have multiple IPv4 subnets on router port");
@@ -61,6 +64,7 @@ function addByPort(tables: NetworkTables, scope: Scope, router: Router, portId: 
     revised(port, {
       deviceId: router.id,
       deviceOwner: deviceOwner.routerInterface,
+      device: { kind: "router", id: router.id },
       status: "ACTIVE",
       securityGroupIds: [],
       portSecurityEnabled: false,

@@ -138,7 +138,7 @@ function demandPlain(body: {
 
 /** The router's legs in tenant networks. */
 export function interfacesOf(tables: NetworkTables, routerId: string): Port[] {
-  return tables.ports.list((port) => port.deviceId === routerId && port.deviceOwner === deviceOwner.routerInterface);
+  return tables.ports.list(({ device }) => device?.kind === "router" && device.id === routerId);
 }
 
 /** A next hop is a neighbour in one of the router's networks, and not the router itself. */
@@ -147,7 +147,10 @@ export function demandReachable(tables: NetworkTables, router: Router, routes: R
     const words = `Unable to complete operation for ${router.id}. The number of routes exceeds the maximum ${mostRoutes}.`;
     throw neutron.tooMany(words, "RoutesExhausted");
   }
-  const legs = tables.ports.list((port) => port.deviceId === router.id).flatMap((port) => port.fixedIps);
+  const gateway = tables.ports.get(router.gateway?.portId ?? "");
+  const legs = [...interfacesOf(tables, router.id), ...(gateway === undefined ? [] : [gateway])].flatMap(
+    (port) => port.fixedIps,
+  );
   const ranges = legs.flatMap((ip) => parseCidr(tables.subnets.get(ip.subnetId)?.cidr ?? "") ?? []);
   for (const { nexthop } of routes) {
     if (!ranges.some((range) => contains(range, nexthop))) {

@@ -141,9 +141,7 @@ export const subnets: NetworkResource<Subnet, typeof attributes> = {
     const gatewayIp = body.gateway_ip === undefined ? subnet.gatewayIp : body.gateway_ip;
     if (gatewayIp !== subnet.gatewayIp) {
       const router = usersOf(tables, subnet).find(
-        (port) =>
-          port.deviceOwner === "network:router_interface" &&
-          port.fixedIps.some((ip) => ip.ipAddress === subnet.gatewayIp),
+        (port) => port.device?.kind === "router" && port.fixedIps.some((ip) => ip.ipAddress === subnet.gatewayIp),
       );
       if (router !== undefined) throw neutron.gatewayIpInUse(subnet.gatewayIp ?? "", router.id);
       demandGateway(subnet.cidr, gatewayIp);

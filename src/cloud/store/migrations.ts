@@ -30,4 +30,44 @@ export const migrations: readonly Migration[] = [
     what: "a list is read in its order, and not sorted each time",
     up: (db) => db.exec("CREATE INDEX records_in_order ON records (kind, seq)"),
   },
+  { what: "a port's record says what it is plugged into", up: nameDevices },
 ];
+
+interface PluggedPort {
+  id: string;
+  deviceId: string;
+  deviceOwner: string;
+  status: string;
+}
+
+/** Servers and balancers list their ports; a router's leg is called so by its owner and, unlike what else is, ACTIVE. */
+function nameDevices(db: DatabaseSync): void {
+  const routers = new Set(recordsOf<{ id: string }>(db, "router").map(({ id }) => id));
+  const devices = new Map<string, { kind: string; id: string }>();
+  for (const { id, nics } of recordsOf<{ id: string; nics: { portId: string }[] }>(db, "server")) {
+    for (const { portId } of nics) devices.set(portId, { kind: "server", id });
+  }
+  for (const { id, vip_port_id } of recordsOf<{ id: string; vip_port_id: string }>(db, "load-balancer")) {
+    devices.set(vip_port_id, { kind: "balancer", id });
+  }
+  changeRecords<PluggedPort>(db, "port", (port) => {
+    const { id, deviceId, deviceOwner, status } = port;
+    const isLeg = deviceOwner === "network:router_interface" && status === "ACTIVE" && routers.has(deviceId);
+    const device = devices.get(id) ?? (isLeg ? { kind: "router", id: deviceId } : undefined);
+    return device === undefined ? port : { ...port, device };
+  });
+}
+
+function recordsOf<T>(db: DatabaseSync, kind: string): T[] {
+  const rows = db.prepare("SELECT body FROM records WHERE kind = ? ORDER BY seq").all(kind);
+  return rows.map(({ body }) => JSON.parse(String(body)) as T);
+}
+
+/** Writes every record of a kind anew that `change` makes another of. */
+function changeRecords<T extends { id: string }>(db: DatabaseSync, kind: string, change: (record: T) => T): void {
+  const write = db.prepare("UPDATE records SET body = ? WHERE kind = ? AND id = ?");
+  for (const record of recordsOf<T>(db, kind)) {
+    const changed = change(record);
+    if (changed !== record) write.run(JSON.stringify(changed), kind, record.id);
+  }
+}

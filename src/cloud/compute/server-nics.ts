@@ -4,6 +4,7 @@ import { projectOf } from "../identity/tokens.ts";
 import { bindPort, ports, userOf } from "../network/ports.ts";
 import { deviceOwner, type Network, type NetworkTables, type Port } from "../network/records.ts";
 import { defaultGroup } from "../network/security-groups.ts";
+import { isSharedNetwork } from "../network/sharing.ts";
 import { nova } from "./errors.ts";
 import type { Server } from "./records.ts";
 
@@ -52,7 +53,8 @@ export function plugNics(
     });
   }
   const available = tables.networks.list(
-    (network) => !network.external && (network.projectId === projectOf(scope).id || network.shared),
+    (network) =>
+      !network.external && (network.projectId === projectOf(scope).id || isSharedNetwork(tables, network, scope)),
   );
   if (available.length > 1) {
     throw new ApiError(409, "Multiple possible networks found, use a Network ID to be more specific.");
@@ -98,7 +100,7 @@ function make(
 
 function visibleNetwork(tables: NetworkTables, scope: Scope, id: string): Network {
   const network = tables.networks.get(id);
-  if (network === undefined || !(owns(scope, network.projectId) || network.shared)) {
+  if (network === undefined || !(owns(scope, network.projectId) || isSharedNetwork(tables, network, scope))) {
     throw nova.badRequest(`Network ${id} could not be found.`);
   }
   return network;

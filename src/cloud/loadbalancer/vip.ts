@@ -5,6 +5,7 @@ import { removePort, unbindPort, userOf } from "../network/ports.ts";
 import { deviceOwner, type NetworkTables, type Port } from "../network/records.ts";
 import { newInternalRecord, revised } from "../network/resource.ts";
 import { openRule } from "../network/security-groups.ts";
+import { isSharedNetwork } from "../network/sharing.ts";
 import { octavia } from "./errors.ts";
 import type { Listener, LoadBalancer } from "./records.ts";
 import type { AskedLoadBalancer } from "./schemas.ts";
@@ -138,13 +139,18 @@ function subnetFor(tables: NetworkTables, scope: Scope, asked: AskedLoadBalancer
     throw octavia.invalid("VIP must contain one of: vip_port_id, vip_network_id, vip_subnet_id.");
   }
   const network = networkId ? tables.networks.get(networkId) : undefined;
-  if (networkId && (network === undefined || !(owns(scope, network.projectId) || network.shared || network.external))) {
+  if (
+    networkId &&
+    (network === undefined ||
+      !(owns(scope, network.projectId) || isSharedNetwork(tables, network, scope) || network.external))
+  ) {
     throw octavia.invalidSubresource("Network", networkId);
   }
   if (subnetId) {
     const subnet = tables.subnets.get(subnetId);
     const home = tables.networks.get(subnet?.networkId ?? "");
-    const isSeen = home !== undefined && (owns(scope, home.projectId) || home.shared || home.external);
+    const isSeen =
+      home !== undefined && (owns(scope, home.projectId) || isSharedNetwork(tables, home, scope) || home.external);
     if (subnet === undefined || !isSeen || (networkId && subnet.networkId !== networkId)) {
       throw octavia.invalidSubresource("Subnet", subnetId);
     }

@@ -32,8 +32,6 @@ export const neutron = {
   groupNotFound: (id: string) => new ApiError(404, `Security group ${id} does not exist`, "SecurityGroupNotFound"),
   ruleNotFound: (id: string) =>
     new ApiError(404, `Security group rule ${id} does not exist`, "SecurityGroupRuleNotFound"),
-  extensionNotFound: (alias: string) =>
-    new ApiError(404, `Extension with alias ${alias} does not exist`, "ExtensionNotFound"),
   floatingIpNotFound: (id: string) => new ApiError(404, `Floating IP ${id} could not be found`, "FloatingIPNotFound"),
 
   networkInUse: (id: string, ports: string[]) =>
@@ -207,6 +205,11 @@ export const neutron = {
       `Conflicting value ethertype ${ethertype} for CIDR ${cidr}`,
       "SecurityGroupRuleParameterConflict",
     ),
+  subnetPoolNotFound: (id: string) => new ApiError(404, `Subnet pool ${id} could not be found.`, "SubnetPoolNotFound"),
+  addressScopeNotFound: (id: string) =>
+    new ApiError(404, `Address scope ${id} could not be found.`, "AddressScopeNotFound"),
+  /** netaddr's own words for what is no network. */
+  addressFormat: (value: unknown) => new ApiError(400, `invalid IPNetwork ${pythonText(value)}`, "AddrFormatError"),
   addressGroupNotFound: (id: string) =>
     new ApiError(404, `Address group ${id} could not be found.`, "AddressGroupNotFound"),
   defaultGroupKeepsName: () =>

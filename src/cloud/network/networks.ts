@@ -2,7 +2,7 @@ import { attribute, standardAttributes, type Values } from "./attributes.ts";
 import { neutron } from "./errors.ts";
 import { removePort } from "./ports.ts";
 import { largestMtu, segmentFor } from "./provider-segments.ts";
-import { setSharing } from "./rbac-sharing.ts";
+import { removeSharing, setSharing } from "./rbac-sharing.ts";
 import type { Network, NetworkTables } from "./records.ts";
 import { commonView, type NetworkResource, newRecord, revised } from "./resource.ts";
 import { isGranted, isSharedNetwork } from "./sharing.ts";
@@ -67,6 +67,9 @@ export const networks: NetworkResource<Network, typeof attributes> = {
     };
   },
 
+  // whose it was given by a policy sees it shared
+  scopedView: (tables, network, scope) => ({ shared: isSharedNetwork(tables, network, scope) }),
+
   adminView: (_tables, { provider }) => ({
     "provider:network_type": provider?.type ?? "local",
     "provider:physical_network": provider?.physicalNetwork ?? null,
@@ -125,7 +128,7 @@ export const networks: NetworkResource<Network, typeof attributes> = {
     }
     for (const port of ports) removePort(tables, port);
     for (const subnet of tables.subnets.list((item) => item.networkId === network.id)) removeSubnet(tables, subnet);
-    setSharing(tables, "network", network, {});
+    removeSharing(tables, "network", network.id);
     tables.networks.delete(network.id);
   },
 };

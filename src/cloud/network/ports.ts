@@ -173,7 +173,8 @@ export const ports: NetworkResource<Port, typeof attributes> = {
       name: body.name ?? port.name,
       description: body.description ?? port.description,
       adminStateUp: body.admin_state_up ?? port.adminStateUp,
-      mac: body.mac_address ?? port.mac,
+      // null asks for another one
+      mac: body.mac_address === null ? newMac(tables) : (body.mac_address ?? port.mac),
       fixedIps:
         body.fixed_ips === undefined
           ? port.fixedIps

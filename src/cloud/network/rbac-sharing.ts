@@ -18,3 +18,10 @@ export function setSharing(
     if (wanted[action] !== true && existing !== undefined) tables.rbacPolicies.delete(existing.id);
   }
 }
+
+/** Removes every policy about an object that goes. */
+export function removeSharing(tables: NetworkTables, objectType: RbacType, objectId: string): void {
+  for (const policy of tables.rbacPolicies.list((one) => one.objectType === objectType && one.objectId === objectId)) {
+    tables.rbacPolicies.delete(policy.id);
+  }
+}

@@ -66,13 +66,13 @@ export interface SubnetPool extends NetworkRecord {
 }
 
 /** Within a scope no two pools hold the same address. */
-interface AddressScope extends NetworkRecord {
+export interface AddressScope extends NetworkRecord {
   shared: boolean;
   ipVersion: 4 | 6;
 }
 
 /** Ranges that security group rules name together. */
-interface AddressGroup extends NetworkRecord {
+export interface AddressGroup extends NetworkRecord {
   addresses: string[];
 }
 
@@ -96,6 +96,15 @@ export interface PortForwarding extends NetworkRecord {
   internalPortId: string;
   internalIp: string;
   internalPort: number;
+}
+
+/** What an administrator said of one of the cloud's own agents. */
+export interface Agent {
+  id: string;
+  kind: "l2" | "l3";
+  adminStateUp: boolean;
+  description: string | null;
+  createdAt: string;
 }
 
 /** What a project's quota was changed to. */
@@ -208,6 +217,7 @@ export interface NetworkTables {
   rbacPolicies: Collection<RbacPolicy>;
   portForwardings: Collection<PortForwarding>;
   quotas: Collection<NetworkQuota>;
+  agents: Collection<Agent>;
 }
 
 export function networkTables(store: Store): NetworkTables {
@@ -226,6 +236,7 @@ export function networkTables(store: Store): NetworkTables {
     rbacPolicies: store.collection("rbac-policy"),
     portForwardings: store.collection("port-forwarding"),
     quotas: store.collection("network-quota"),
+    agents: store.collection("network-agent"),
   };
 }
 

@@ -16,7 +16,9 @@ export interface NetworkResource<T extends NetworkRecord, A extends Attributes =
   readonly plural?: string;
   /** Path below `/v2.0`, e.g. `security-groups`. */
   readonly path: string;
-  /** How many a project may have; absent: Neutron counts no such thing. */
+  /** Nothing of this kind has tags. */
+  readonly untagged?: boolean;
+  /** How many a project may have, below zero as many as it likes; absent: Neutron counts no such thing. */
   readonly quota?: number;
   readonly attributes: A;
   table(tables: NetworkTables): Collection<T>;
@@ -26,6 +28,10 @@ export interface NetworkResource<T extends NetworkRecord, A extends Attributes =
   view(tables: NetworkTables, record: T): View;
   /** What only administrators are shown besides. */
   adminView?(tables: NetworkTables, record: T): View;
+  /** What the answer to a change shows, where that is not what is shown otherwise. */
+  changedView?(tables: NetworkTables, record: T): View;
+  /** What shows differently to each project. */
+  scopedView?(tables: NetworkTables, record: T, scope: Scope): View;
   /** Values that are not shown and yet filter. */
   hidden?(tables: NetworkTables, view: View): View;
   /** The network that a body or record lies in: its owner may do more there. */

@@ -38,6 +38,7 @@ export function resourceRoutes<T extends NetworkRecord, A extends Attributes>(
   const table = resource.table(tables);
   const viewFor = (scope: Scope, record: T): View => ({
     ...resource.view(tables, record),
+    ...resource.scopedView?.(tables, record, scope),
     ...(isAdmin(scope) ? resource.adminView?.(tables, record) : {}),
   });
   const change = async <R>(work: () => R): Promise<R> => {
@@ -109,7 +110,7 @@ export function resourceRoutes<T extends NetworkRecord, A extends Attributes>(
       const next = update(tables, scope, record, body);
       return isSame(record, next) ? record : table.put(next);
     });
-    return { [singular]: viewFor(scope, changed) };
+    return { [singular]: resource.changedView?.(tables, changed) ?? viewFor(scope, changed) };
   });
 
   app.delete<One>(`/${path}/:id`, async (request, reply) => {

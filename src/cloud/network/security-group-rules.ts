@@ -54,6 +54,7 @@ export const securityGroupRules: NetworkResource<SecurityGroupRule, typeof attri
   singular: "security_group_rule",
   path: "security-group-rules",
   quota: 100,
+  untagged: true,
   attributes,
   table: (tables) => tables.securityGroupRules,
   notFound: neutron.ruleNotFound,

@@ -1,11 +1,11 @@
 import { owns, type Scope } from "../identity/scope.ts";
 import { attribute, standardAttributes } from "./attributes.ts";
 import { neutron } from "./errors.ts";
-import { setSharing } from "./rbac-sharing.ts";
+import { removeSharing } from "./rbac-sharing.ts";
 import type { NetworkTables, SecurityGroup, SecurityGroupRule } from "./records.ts";
 import { commonView, type NetworkResource, newInternalRecord, newRecord, revised } from "./resource.ts";
 import { ruleView } from "./security-group-rules.ts";
-import { isGranted } from "./sharing.ts";
+import { isGranted, isSharedWithAll } from "./sharing.ts";
 import { text, toBoolean, type Validator } from "./validators.ts";
 
 const isDefaultName = (name: unknown) => typeof name === "string" && name.toLowerCase() === "default";
@@ -41,7 +41,7 @@ export const securityGroups: NetworkResource<SecurityGroup, typeof attributes> =
     id: group.id,
     name: group.name,
     stateful: group.stateful,
-    shared: isSharedWithAll(tables, group),
+    shared: isSharedWithAll(tables, "security_group", group.id),
     security_group_rules: rulesOf(tables, group.id).map(ruleView),
     ...commonView(group),
   }),
@@ -73,18 +73,13 @@ export const securityGroups: NetworkResource<SecurityGroup, typeof attributes> =
     )) {
       tables.securityGroupRules.delete(rule.id);
     }
-    setSharing(tables, "security_group", group, {});
+    removeSharing(tables, "security_group", group.id);
     tables.securityGroups.delete(group.id);
   },
 };
 
 const isUsed = (tables: NetworkTables, group: SecurityGroup) =>
   tables.ports.find((port) => port.securityGroupIds.includes(group.id)) !== undefined;
-
-const isSharedWithAll = (tables: NetworkTables, group: SecurityGroup) =>
-  tables.rbacPolicies.find(
-    ({ objectType, objectId, target }) => objectType === "security_group" && objectId === group.id && target === "*",
-  ) !== undefined;
 
 const rulesOf = (tables: NetworkTables, groupId: string) =>
   tables.securityGroupRules.list((rule) => rule.securityGroupId === groupId);

@@ -3,13 +3,18 @@ import { ApiError } from "../http/api-error.ts";
 import { answerFaults, keystoneBody } from "../http/faults.ts";
 import { readJson } from "../http/json-body.ts";
 import { requireToken, type Tokens } from "../identity/tokens.ts";
-import { neutron } from "./errors.ts";
-import { extensions } from "./extensions.ts";
+import { addAddresses, addressesView, addressGroups, removeAddresses } from "./address-groups.ts";
+import { addressScopes } from "./address-scopes.ts";
+import { agentRoutes } from "./agents.ts";
+import { extensionRoutes } from "./extensions.ts";
+import { floatingIpPoolRoutes } from "./floatingip-pools.ts";
 import { floatingIps } from "./floatingips.ts";
 import { forwardingRoutes } from "./forwarding-routes.ts";
+import { ipAvailabilityRoutes } from "./ip-availability.ts";
 import { networks } from "./networks.ts";
 import { ports } from "./ports.ts";
 import { quotaRoutes } from "./quota-routes.ts";
+import { rbacPolicies } from "./rbac-policies.ts";
 import type { NetworkRecord } from "./records.ts";
 import { type NetworkResource, ownRecord, pluralOf } from "./resource.ts";
 import { addRouterInterface, removeRouterInterface } from "./router-interfaces.ts";
@@ -18,9 +23,12 @@ import { routers } from "./routers.ts";
 import { type NetworkContext, resourceRoutes, tagRoutes } from "./routes.ts";
 import { securityGroupRules } from "./security-group-rules.ts";
 import { securityGroups } from "./security-groups.ts";
+import { serviceProviderRoutes } from "./service-providers.ts";
+import { addPrefixes, removePrefixes, subnetPools } from "./subnet-pools.ts";
 import { subnets } from "./subnets.ts";
 import { addSubPorts, removeSubPorts, trunks } from "./trunks.ts";
 import { neutronWords } from "./words.ts";
+import { zoneRoutes } from "./zones.ts";
 
 export interface NetworkOptions extends NetworkContext {
   tokens: Tokens;
@@ -56,10 +64,11 @@ export async function networkService(app: FastifyInstance, options: NetworkOptio
 function v2Routes(app: FastifyInstance, options: NetworkOptions): void {
   app.addHook("onRequest", requireToken(options.tokens, "network"));
   const kinds = [
-    ...[networks, subnets, ports, routers, securityGroups, securityGroupRules, floatingIps, trunks],
+    ...[networks, subnets, subnetPools, ports, routers, floatingIps, rbacPolicies, securityGroups, securityGroupRules],
+    ...[trunks, addressScopes, addressGroups],
   ] as NetworkResource<NetworkRecord>[];
   app.get("/", () => ({
-    resources: kinds.map((kind) => ({
+    resources: [networks, subnets, subnetPools, ports].map((kind) => ({
       name: kind.singular,
       collection: pluralOf(kind),
       links: [{ rel: "self", href: `${options.base()}/network/v2.0/${kind.path}` }],
@@ -67,23 +76,21 @@ function v2Routes(app: FastifyInstance, options: NetworkOptions): void {
   }));
   for (const kind of kinds) {
     resourceRoutes(app, options, kind);
-    tagRoutes(app, options, kind);
+    if (!kind.untagged) tagRoutes(app, options, kind);
   }
   routerInterfaceRoutes(app, options);
   extraRouteRoutes(app, options);
   forwardingRoutes(app, options);
   subPortRoutes(app, options);
+  prefixRoutes(app, options);
+  addressRoutes(app, options);
 
-  app.get("/extensions", () => ({ extensions }));
-  app.get<{ Params: { alias: string } }>("/extensions/:alias", ({ params }) => {
-    const extension = extensions.find((item) => item.alias === params.alias);
-    if (extension === undefined) throw neutron.extensionNotFound(params.alias);
-    return { extension };
-  });
-  app.get("/availability_zones", () => ({
-    availability_zones: ["network", "router"].map((resource) => ({ name: "nova", resource, state: "available" })),
-  }));
-  app.get("/agents", () => ({ agents: [] }));
+  extensionRoutes(app);
+  zoneRoutes(app);
+  agentRoutes(app, options);
+  serviceProviderRoutes(app);
+  ipAvailabilityRoutes(app, options.tables);
+  floatingIpPoolRoutes(app, options.tables);
   quotaRoutes(app, options, kinds);
 }
 
@@ -110,6 +117,31 @@ function extraRouteRoutes(app: FastifyInstance, { store, tables, reconcile }: Ne
       );
       await reconcile();
       return { router: routers.view(tables, changed) };
+    });
+  }
+}
+
+/** `subnetpool-prefix-ops` */
+function prefixRoutes(app: FastifyInstance, { store, tables }: NetworkOptions): void {
+  for (const [name, act] of Object.entries({ add_prefixes: addPrefixes, remove_prefixes: removePrefixes })) {
+    app.put<{ Params: { id: string } }>(`/subnetpools/:id/${name}`, ({ scope, params, body }) => {
+      const changed = store.transaction(() =>
+        tables.subnetPools.put(act(tables, scope, ownRecord(subnetPools, tables, scope, params.id, name), body)),
+      );
+      return { prefixes: changed.prefixes };
+    });
+  }
+}
+
+/** Addresses of groups, which rules that name them follow. */
+function addressRoutes(app: FastifyInstance, { store, tables, reconcile }: NetworkOptions): void {
+  for (const [name, act] of Object.entries({ add_addresses: addAddresses, remove_addresses: removeAddresses })) {
+    app.put<{ Params: { id: string } }>(`/address-groups/:id/${name}`, async ({ scope, params, body }) => {
+      const changed = store.transaction(() =>
+        tables.addressGroups.put(act(ownRecord(addressGroups, tables, scope, params.id, name), body)),
+      );
+      await reconcile();
+      return { address_group: addressesView(tables, changed) };
     });
   }
 }

@@ -24,3 +24,12 @@ export function isGranted(
 export function isSharedNetwork(tables: NetworkTables, network: Network, scope: Scope): boolean {
   return network.shared || isGranted(tables, "network", network.id, scope);
 }
+
+/** Whether a policy lets every project use an object. */
+export function isSharedWithAll(tables: NetworkTables, type: RbacType, objectId: string): boolean {
+  return (
+    tables.rbacPolicies.find(
+      (policy) => policy.objectType === type && policy.objectId === objectId && policy.target === "*",
+    ) !== undefined
+  );
+}

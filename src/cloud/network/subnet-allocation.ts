@@ -1,7 +1,8 @@
 import { ApiError } from "../http/api-error.ts";
 import { owns, type Scope } from "../identity/scope.ts";
+import { cidrsWithout, cidrText } from "./cidr-sets.ts";
 import { neutron } from "./errors.ts";
-import { type Ipv4Range, normalizeCidr, numberToIpv4, overlaps, parseCidr } from "./ipv4.ts";
+import { parseCidr } from "./ipv4.ts";
 import type { NetworkTables, SubnetPool } from "./records.ts";
 import { isGranted } from "./sharing.ts";
 
@@ -19,57 +20,59 @@ export function demandPool(tables: NetworkTables, scope: Scope, id: string | nul
   const usable =
     pool !== undefined &&
     (owns(scope, pool.projectId) || pool.shared || isGranted(tables, "subnetpool", pool.id, scope));
-  if (!usable) throw new ApiError(404, `Subnet pool ${id} could not be found.`, "SubnetPoolNotFound");
+  if (!usable) throw neutron.subnetPoolNotFound(id);
   return pool;
 }
 
-/**
- * Cuts a subnet's range from a pool: the one that is asked for, else the lowest free one of the length.
- * @throws ApiError 400, 409, 500 in Neutron's words
- */
-export function allocateRange(
-  tables: NetworkTables,
-  pool: SubnetPool,
-  projectId: string,
-  wanted: { cidr?: string | undefined; length?: number | undefined },
-): string {
-  const asked = wanted.cidr === undefined ? undefined : parseCidr(wanted.cidr);
-  const length = asked?.prefix ?? wanted.length ?? pool.defaultPrefixLength;
-  if (length < pool.minPrefixLength) {
-    const words = `Unable to allocate subnet with prefix length ${length}, minimum allowed prefix is ${pool.minPrefixLength}.`;
-    throw new ApiError(400, words, "MinPrefixSubnetAllocationError");
-  }
-  if (length > pool.maxPrefixLength) {
-    const words = `Unable to allocate subnet with prefix length ${length}, maximum allowed prefix is ${pool.maxPrefixLength}.`;
-    throw new ApiError(400, words, "MaxPrefixSubnetAllocationError");
-  }
-  demandPoolQuota(tables, pool, projectId, 2 ** (32 - length));
-  const taken = rangesOf(tables.subnets.list((subnet) => subnet.poolId === pool.id).map(({ cidr }) => cidr));
-  const prefixes = rangesOf(pool.prefixes);
-  if (asked !== undefined) {
-    const inside = prefixes.some((prefix) => prefix.first <= asked.first && asked.last <= prefix.last);
-    if (inside && !taken.some((other) => overlaps(asked, other))) return normalizeCidr(wanted.cidr ?? "") ?? "";
-    const words = "Failed to allocate subnet: Cannot allocate requested subnet from the available set of prefixes.";
-    throw new ApiError(500, words, "SubnetAllocationError");
-  }
-  for (const prefix of prefixes) {
-    const size = 2 ** (32 - length);
-    for (let first = prefix.first; first + size - 1 <= prefix.last; first += size) {
-      const other = taken.find((range) => overlaps({ first, last: first + size - 1, prefix: length }, range));
-      if (other === undefined) return `${numberToIpv4(first)}/${length}`;
-      if (other.last > first + size - 1) first = Math.floor(other.last / size) * size; // skip what a larger one holds
-    }
-  }
-  const words = `Failed to allocate subnet: Insufficient prefix space to allocate subnet size /${length}.`;
-  throw new ApiError(500, words, "SubnetAllocationError");
+/** What is asked of a pool: a range, or the one of a length that a gateway lies in, or any of a length. */
+interface Wanted {
+  cidr?: string | undefined;
+  length?: number | undefined;
+  gatewayIp?: string | null | undefined;
 }
 
-const rangesOf = (cidrs: string[]): Ipv4Range[] => cidrs.flatMap((cidr) => parseCidr(cidr) ?? []);
+/**
+ * Cuts a subnet's range from a pool: the one that is asked for, else the first of the smallest free block that has room, as Neutron does.
+ * @throws ApiError 400, 409, 500 in Neutron's words
+ */
+export function allocateRange(tables: NetworkTables, pool: SubnetPool, { cidr, length, gatewayIp }: Wanted): string {
+  const wantedLength = length ?? pool.defaultPrefixLength;
+  const named = cidr ?? (gatewayIp ? `${gatewayIp}/${wantedLength}` : undefined);
+  const asked = named === undefined ? undefined : parseCidr(named);
+  const prefix = asked?.prefix ?? wantedLength;
+  if (prefix > 32) throw neutron.addressFormat(`0.0.0.0/${prefix}`);
+  if (prefix > pool.maxPrefixLength) {
+    const words = `Unable to allocate subnet with prefix length ${prefix}, maximum allowed prefix is ${pool.maxPrefixLength}.`;
+    throw new ApiError(400, words, "MaxPrefixSubnetAllocationError");
+  }
+  if (prefix < pool.minPrefixLength) {
+    const words = `Unable to allocate subnet with prefix length ${prefix}, minimum allowed prefix is ${pool.minPrefixLength}.`;
+    throw new ApiError(400, words, "MinPrefixSubnetAllocationError");
+  }
+  demandPoolQuota(tables, pool, 2 ** (32 - prefix));
+  const own = tables.subnets.list((subnet) => subnet.poolId === pool.id);
+  const free = cidrsWithout(
+    pool.prefixes,
+    own.map((subnet) => subnet.cidr),
+  );
+  if (asked !== undefined) {
+    if (free.some((block) => block.first <= asked.first && asked.last <= block.last)) return cidrText(asked);
+    throw allocationFailed("Cannot allocate requested subnet from the available set of prefixes");
+  }
+  const block = free.toSorted((a, b) => b.prefix - a.prefix).find((one) => one.prefix <= prefix);
+  if (block === undefined) throw allocationFailed(`Insufficient prefix space to allocate subnet size /${prefix}`);
+  return cidrText({ first: block.first, prefix });
+}
 
-function demandPoolQuota(tables: NetworkTables, pool: SubnetPool, projectId: string, addresses: number): void {
-  if (pool.defaultQuota === null) return;
-  const own = tables.subnets.list((subnet) => subnet.poolId === pool.id && subnet.projectId === projectId);
-  const used = rangesOf(own.map(({ cidr }) => cidr)).reduce((sum, { first, last }) => sum + last - first + 1, 0);
+const allocationFailed = (reason: string) =>
+  new ApiError(500, `Failed to allocate subnet: ${reason}.`, "SubnetAllocationError");
+
+/** Whatever project asks: Neutron counts what the pool's own has of it. */
+function demandPoolQuota(tables: NetworkTables, pool: SubnetPool, addresses: number): void {
+  if (!pool.defaultQuota) return;
+  const own = tables.subnets.list((subnet) => subnet.poolId === pool.id && subnet.projectId === pool.projectId);
+  const sizes = own.flatMap(({ cidr }) => parseCidr(cidr) ?? []).map(({ first, last }) => last - first + 1);
+  const used = sizes.reduce((sum, size) => sum + size, 0);
   if (used + addresses > pool.defaultQuota) {
     throw new ApiError(409, "Per-tenant subnet pool prefix quota exceeded.", "SubnetPoolQuotaExceeded");
   }

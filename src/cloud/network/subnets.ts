@@ -106,12 +106,15 @@ export const subnets: NetworkResource<Subnet, typeof attributes> = {
     if (pool === undefined && body.cidr === undefined) {
       throw neutron.bad("subnets", "a subnetpool must be specified in the absence of a cidr");
     }
+    if (pool !== undefined && body.ip_version === 6) {
+      throw neutron.bad("subnets", "Cannot allocate IPv6 subnet from IPv4 subnet pool");
+    }
     demandIpv4(body);
     if (pool !== undefined) demandSamePool(tables, network, pool.id);
     const cidr =
       pool === undefined
         ? (normalizeCidr(body.cidr ?? "") ?? "")
-        : allocateRange(tables, pool, newRecord(scope, body).projectId, { cidr: body.cidr, length: body.prefixlen });
+        : allocateRange(tables, pool, { cidr: body.cidr, length: body.prefixlen, gatewayIp: body.gateway_ip });
     if (pool === undefined) demandSamePool(tables, network, null);
     demandDhcpRange(cidr, body.enable_dhcp ?? true);
     demandLimits(body);

@@ -1,11 +1,14 @@
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
-import { createServer, type RequestListener } from "node:http";
+import { readdir, writeFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, type RequestListener, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { parsePointer } from "../../src/cloud/image/patch.ts";
+import { imageTable } from "../../src/cloud/image/records.ts";
+import { stateFiles } from "../../src/cloud/store/state.ts";
+import { Store } from "../../src/cloud/store/store.ts";
 import { TestCloud } from "./support.ts";
 
 let cloud: TestCloud;
@@ -168,6 +171,8 @@ describe("what Glance answers", () => {
       [[{ op: "remove", path: "/name" }], 403, `${denied}Property name may not be removed.`],
       [[{ op: "replace", path: "/id", value: "1" }], 403, "Attribute 'id' is read-only.|"],
       [[{ op: "replace", path: "/owner", value: "1" }], 403, `${denied}Owner can't be updated by non admin.`],
+      [[{ op: "add", path: "/owner", value: "1" }], 403, `Forbidding request, image ${id} not visible|`],
+      [5, 400, "Unexpected body type. Expected list/dict.|"],
       [
         [{ op: "test", path: "/a" }],
         400,
@@ -202,6 +207,49 @@ describe("what Glance answers", () => {
     ).toBe(409);
     expect((await cloud.get(`${images}/${id}`)).body).not.toHaveProperty("c");
     expect((await cloud.request("PATCH", `${images}/${id}`, { body: [] })).status).toBe(415);
+    const unnamed = { headers: { ...json.headers, "content-type": "text/plain" } };
+    expect(said(await cloud.post(images, "no JSON", unnamed))).toEqual([400, "Malformed JSON in request body.|"]);
+    expect((await cloud.post(images, '{"name": "plain"}', unnamed)).body).toMatchObject({ name: "plain" });
+    expect(said(await cloud.post(images, "null", unnamed))).toEqual([
+      400,
+      "Unexpected body type. Expected list/dict.|",
+    ]);
+  });
+
+  it("to contents that an image's end or the cloud's comes between", async () => {
+    cloud = await TestCloud.start();
+    const files = () => readdir(stateFiles(cloud.stateDir).images);
+    const gone = await made();
+    const upload = request(`${cloud.base}${images}/${gone}/file`, {
+      method: "PUT",
+      headers: { "x-auth-token": cloud.token, ...stream.headers },
+    });
+    upload.write("0123");
+    await expect.poll(async () => (await cloud.get(`${images}/${gone}`)).body.status).toBe("saving");
+    expect((await cloud.delete(`${images}/${gone}`)).status).toBe(204);
+    upload.end("456");
+    const [answer] = (await once(upload, "response")) as [IncomingMessage];
+    answer.resume();
+    expect(answer.statusCode).toBe(410);
+    expect(await files()).toEqual([]);
+
+    const [sent, staged, importing] = [await made(), await made(), await made()];
+    await cloud.put(`${images}/${staged}/stage`, "0123", stream);
+    await cloud.cloud.close();
+    // as a process leaves them that is killed
+    const store = new Store(stateFiles(cloud.stateDir).database);
+    imageTable(store).patch(sent, { status: "saving" });
+    imageTable(store).patch(importing, { status: "importing" });
+    store.close();
+    for (const left of [`${sent}.part`, importing])
+      await writeFile(join(stateFiles(cloud.stateDir).images, left), "01");
+    await cloud.restart();
+    const status = async (id: string) => (await cloud.get(`${images}/${id}`)).body.status;
+    expect([await status(sent), await status(staged), await status(importing)]).toEqual([
+      ...["queued", "uploading", "queued"],
+    ]);
+    expect(await files()).toEqual([`${staged}.staged`]);
+    expect((await cloud.put(`${images}/${sent}/file`, "0123", stream)).status).toBe(204);
   });
 
   it("to contents: ranges, staging, deactivation, import methods", async () => {

@@ -1,4 +1,5 @@
 import { createReadStream, statSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
@@ -8,7 +9,7 @@ import { isoSeconds } from "../http/time.ts";
 import { isAdmin } from "../identity/scope.ts";
 import { header } from "../identity/tokens.ts";
 import { storeContent } from "../store/content.ts";
-import { activated, failInterruptedImports, importContent, importing, importStaged, stagedPath } from "./content.ts";
+import { activated, importContent, importing, importStaged, settleInterrupted, stagedPath } from "./content.ts";
 import type { ImageOptions } from "./context.ts";
 import { passesFiltering } from "./download.ts";
 import { glance } from "./faults.ts";
@@ -27,7 +28,7 @@ export function contentRoutes(app: FastifyInstance, options: ImageOptions): void
   const { store, table, folder, log } = options;
   const end = new AbortController();
   app.addHook("onClose", async () => end.abort());
-  failInterruptedImports(table);
+  settleInterrupted(table, folder);
 
   /** Lets the image wait for content, and be as before where none comes. */
   const receive = async (request: FastifyRequest<One>, to: "saving" | "uploading", path: string) => {
@@ -55,22 +56,34 @@ export function contentRoutes(app: FastifyInstance, options: ImageOptions): void
     }
   };
 
-  app.put<One>("/images/:id/file", async (request, reply) => {
-    const path = join(folder, request.params.id);
-    const content = await receive(request, "saving", path);
-    if (table.patch(request.params.id, activated(content, path)) === undefined) {
-      throw new ApiError(
-        410,
-        `Image ${request.params.id} could not be found after upload. The image may have been deleted during the upload, cleaning up the chunks uploaded.`,
-      );
-    }
-    return reply.code(204).send();
-  });
-  app.put<One>("/images/:id/stage", async (request, reply) => {
-    const { size } = await receive(request, "uploading", stagedPath(join(folder, request.params.id)));
-    table.patch(request.params.id, { size, updatedAt: isoSeconds() });
-    return reply.code(204).send();
-  });
+  const uploads = async (inner: FastifyInstance) => {
+    inner.removeAllContentTypeParsers();
+    inner.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
+    inner.put<One>("/images/:id/file", async (request, reply) => {
+      const { id } = request.params;
+      const path = join(folder, id);
+      const content = await receive(request, "saving", path);
+      if (table.patch(id, activated(content, path)) === undefined) {
+        await rm(path, { force: true });
+        throw new ApiError(
+          410,
+          `Image ${id} could not be found after upload. The image may have been deleted during the upload, cleaning up the chunks uploaded.`,
+        );
+      }
+      return reply.code(204).send();
+    });
+    inner.put<One>("/images/:id/stage", async (request, reply) => {
+      const { id } = request.params;
+      const path = stagedPath(join(folder, id));
+      const { size } = await receive(request, "uploading", path);
+      if (table.patch(id, { size, updatedAt: isoSeconds() }) === undefined) {
+        await rm(path, { force: true });
+        throw glance.notFound(`No image found with ID ${id}`);
+      }
+      return reply.code(204).send();
+    });
+  };
+  app.register(uploads);
 
   app.post<One>("/images/:id/import", (request, reply) => {
     const method = methodOf(request.body, importMethods(options));

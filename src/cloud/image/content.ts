@@ -1,8 +1,10 @@
+import { existsSync, rmSync, statSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { Readable } from "node:stream";
 import { messageOf } from "../../common/errors.ts";
 import { isoSeconds } from "../http/time.ts";
-import { digestsOf, type StoredContent, storeContent } from "../store/content.ts";
+import { digestsOf, partOf, type StoredContent, storeContent } from "../store/content.ts";
 import type { Collection } from "../store/store.ts";
 import { openDownload } from "./download.ts";
 import type { Image } from "./records.ts";
@@ -36,9 +38,24 @@ function imported(table: Collection<Image>, id: string, content: StoredContent, 
   return table.patch(id, { ...activated(content, path), properties }) !== undefined;
 }
 
-/** Ends the imports that an earlier run of the cloud has not finished. */
-export function failInterruptedImports(table: Collection<Image>): void {
-  for (const { id } of table.list(({ status }) => status === "importing")) fail(table, id);
+/**
+ * Ends what an earlier run of the cloud was receiving: such images wait for content again, without what had come of it. One whose content
+ * is staged as a whole waits on for its import. Snapshots of servers and uploads of volumes are begun anew by those who make them.
+ */
+export function settleInterrupted(table: Collection<Image>, folder: string): void {
+  for (const { id, status } of table.list(({ status }) => status !== "active")) {
+    if (status !== "saving" && status !== "uploading" && status !== "importing") continue;
+    const path = join(folder, id);
+    const staged = stagedPath(path);
+    for (const part of [partOf(path), partOf(staged)]) rmSync(part, { force: true });
+    if (status === "uploading" && existsSync(staged)) {
+      table.patch(id, { size: statSync(staged).size });
+      continue;
+    }
+    for (const left of [path, staged]) rmSync(left, { recursive: true, force: true });
+    if (status === "importing") fail(table, id);
+    else table.patch(id, { status: "queued", size: null });
+  }
 }
 
 function fail(table: Collection<Image>, id: string): void {
@@ -52,7 +69,7 @@ export interface Import {
   uri: string;
   /** Where the content goes. */
   path: string;
-  /** The cloud's end: the image is left as it is, for {@link failInterruptedImports}. */
+  /** The cloud's end: the image is left as it is, for {@link settleInterrupted}. */
   closed: AbortSignal;
   log: (line: string) => void;
 }

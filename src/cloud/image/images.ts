@@ -71,8 +71,9 @@ interface NewImage {
 
 /** @throws ApiError 400, 403, 409 in Glance's words */
 export function createImage(table: Collection<Image>, scope: Scope, input: unknown): Image {
-  if (input === undefined || input === null) throw glance.badRequest("Body expected in request.");
-  if (typeof input !== "object" || Array.isArray(input)) throw glance.badRequest("Request body must be a JSON object.");
+  if (input === undefined) throw glance.badRequest("Body expected in request.");
+  if (input === null || typeof input !== "object" || Array.isArray(input))
+    throw glance.badRequest("Request body must be a JSON object.");
   const asked = input as Record<string, unknown>;
   const fixed = Object.keys(asked).find((name) => readOnlyFields.has(name) && name !== "id");
   if (fixed !== undefined) throw glance.forbidden(`Attribute '${fixed}' is read-only.`);

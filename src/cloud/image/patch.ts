@@ -1,15 +1,16 @@
+import { lookup } from "../../common/lookup.ts";
 import { isoSeconds } from "../http/time.ts";
-import { isAdmin, type Scope } from "../identity/scope.ts";
+import { isAdmin, owns, type Scope } from "../identity/scope.ts";
 import { glance } from "./faults.ts";
 import { demandNatural, demandUnreserved, readOnlyFields } from "./images.ts";
 import type { Image } from "./records.ts";
 import { demandImageFields } from "./schema.ts";
 
 /** Content types of patches, and the draft of JSON patch that they mean. */
-export const patchTypes: Record<string, 4 | 10> = {
+export const patchTypes = lookup<4 | 10>({
   "application/openstack-images-v2.0-json-patch": 4,
   "application/openstack-images-v2.1-json-patch": 10,
-};
+});
 
 const operations = ["add", "remove", "replace"] as const;
 
@@ -111,6 +112,10 @@ function applied(image: Image, scope: Scope, { operation, path, value }: Change,
   if (name === "locations") throw locationsRefused(operation, value);
   if (operation === "replace" && name === "owner" && !isAdmin(scope)) {
     throw glance.forbiddenBelow("Owner can't be updated by non admin.");
+  }
+  // Glance finds at the end that the image is out of sight; it is an administrator's to give away, whoever still sees it
+  if (operation === "add" && name === "owner" && !owns(scope, String(value))) {
+    throw glance.forbidden(`Forbidding request, image ${image.id} not visible`);
   }
   if (name === "visibility" && value === "public" && !isAdmin(scope)) throw glance.notAuthorized("publicize_image");
   const field = Object.hasOwn(fields, name) ? fields[name] : undefined;

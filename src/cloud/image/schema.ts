@@ -1,3 +1,4 @@
+import { lookup } from "../../common/lookup.ts";
 import { glance } from "./faults.ts";
 
 /** A property as Glance's JSON schema describes it, without its words for humans. */
@@ -23,7 +24,7 @@ const visibilities = ["community", "public", "private", "shared"];
 const containerFormats = [null, "ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed"];
 const diskFormats = [null, "ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop"];
 
-const properties: Record<string, Property> = {
+const properties = lookup<Property>({
   id: { type: "string", pattern: uuid },
   name: text(255),
   status: { type: "string", readOnly: true, enum: statuses },
@@ -58,7 +59,7 @@ const properties: Record<string, Property> = {
   description: extra(),
   cinder_encryption_key_id: extra(),
   cinder_encryption_key_deletion_policy: extra(),
-};
+});
 
 const image = {
   name: "image",

@@ -5,7 +5,7 @@ import { acceptJson } from "../http/json-body.ts";
 import { requireToken } from "../identity/tokens.ts";
 import { contentRoutes } from "./content-routes.ts";
 import type { ImageOptions } from "./context.ts";
-import { writeFault } from "./faults.ts";
+import { glance, writeFault } from "./faults.ts";
 import { imageRoutes } from "./image-routes.ts";
 import { infoRoutes } from "./info.ts";
 import { memberRoutes } from "./members.ts";
@@ -29,6 +29,12 @@ const versionIds = [
   "2.0",
 ];
 
+/** @throws ApiError 400 */
+function demandObjectOrList(body: unknown): void {
+  if (body === undefined || (typeof body === "object" && body !== null)) return;
+  throw glance.badRequest("Unexpected body type. Expected list/dict.");
+}
+
 /** Glance v2 below `/image`. */
 export async function imageService(app: FastifyInstance, options: ImageOptions): Promise<void> {
   answerFaults(app, writeFault, options.log, {
@@ -37,8 +43,9 @@ export async function imageService(app: FastifyInstance, options: ImageOptions):
       writeFault(reply, new ApiError(405, `The method ${method} is not allowed for this resource. `)),
     bodyLimit: null,
   });
-  acceptJson(app, /^application\/openstack-images-v2\.\d+-json-patch/);
-  app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
+  // Glance reads JSON whatever the client calls it
+  app.removeContentTypeParser("text/plain");
+  acceptJson(app, "*");
   const versions = () => ({
     versions: versionIds.map((id, index) => ({
       id: `v${id}`,
@@ -52,6 +59,7 @@ export async function imageService(app: FastifyInstance, options: ImageOptions):
   await app.register(
     async (inner) => {
       inner.addHook("onRequest", requireToken(options.tokens, "image"));
+      inner.addHook("preValidation", async ({ body }) => demandObjectOrList(body));
       imageRoutes(inner, options);
       memberRoutes(inner, options);
       contentRoutes(inner, options);

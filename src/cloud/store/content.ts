@@ -20,6 +20,9 @@ export class TooMuchContent extends Error {
   override readonly name = "TooMuchContent";
 }
 
+/** Where a content grows until it is whole. */
+export const partOf = (path: string): string => `${path}.part`;
+
 /**
  * Writes a stream to a file that appears whole or not at all, and tells its size and digests.
  * @param limit bytes
@@ -39,7 +42,7 @@ export async function storeContent(
       else done(null, chunk);
     },
   });
-  const temporary = `${path}.part`;
+  const temporary = partOf(path);
   try {
     // a request is not ended with its upload: its sender is told why
     const parts = source.iterator({ destroyOnReturn: !(source instanceof IncomingMessage) });

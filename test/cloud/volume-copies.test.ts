@@ -191,8 +191,13 @@ describe("attachments by other hands than Nova's", () => {
     const connector = { host: "h", mountpoint: "/dev/vdb", mode: "rw" };
     expect((await cloud.put(path, { attachment: { connector } }, at())).body.attachment.connection_info).toMatchObject({
       ...{ driver_volume_type: "local", access_mode: "rw", attachment_id: reserved.id, encrypted: false },
-      device_path: expect.stringContaining(`volume-${id}`),
     });
+    const seenBy = async (options: ReturnType<typeof at>) =>
+      (await cloud.get(path, options)).body.attachment.connection_info.device_path;
+    expect(await seenBy(at())).toBeUndefined();
+    expect(await seenBy(asAdmin())).toContain(`volume-${id}`);
+    const initialized = await act(id, { "os-initialize_connection": { connector } });
+    expect(initialized.body.connection_info.data).not.toHaveProperty("device_path");
     expect((await show("volume", id)).status).toBe("attaching");
     expect((await cloud.post(`${path}/action`, { "os-complete": {} }, at(43))).status).toBe(404);
     expect((await cloud.post(`${path}/action`, { "os-complete": {} }, at())).status).toBe(204);
@@ -248,6 +253,24 @@ describe("what a volume is told to be", () => {
     expect((await accept("x")).body.badRequest.message).toBe(
       `Invalid auth key: Attempt to transfer ${transfer.id} with invalid auth key.`,
     );
+    const mine = (await cloud.get("/identity/v3/auth/tokens", { headers: { "x-subject-token": admin }, token: admin }))
+      .body.token.project.id;
+    const quota = (set: Record<string, number>) =>
+      cloud.put(cinder(`/os-quota-sets/${mine}`), { quota_set: set }, asAdmin());
+    for (const [set, words] of [
+      [{ per_volume_gigabytes: 0 }, "VolumeSizeExceedsLimit"],
+      [{ gigabytes: 1 }, "VolumeSizeExceedsAvailableQuota"],
+      [{ snapshots: 0 }, "SnapshotLimitExceeded"],
+    ] as const) {
+      await quota(set);
+      expect((await accept(transfer.auth_key)).body.overLimit.message).toContain(words);
+      await cloud.delete(cinder(`/os-quota-sets/${mine}`), asAdmin());
+    }
+    await act(id, { "os-reset_status": { status: "error" } }, asAdmin());
+    expect((await accept(transfer.auth_key)).body.badRequest.message).toBe(
+      `Invalid volume: Transfer ${transfer.id}: Volume id ${id} expected in awaiting-transfer state.`,
+    );
+    await act(id, { "os-reset_status": { status: "awaiting-transfer" } }, asAdmin());
     expect((await accept(transfer.auth_key)).status).toBe(202);
     expect((await cloud.get(cinder(`/volumes/${id}`), at())).status).toBe(404);
     expect((await cloud.get(cinder(`/snapshots/${snapshot}`), at())).status).toBe(404);

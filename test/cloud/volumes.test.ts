@@ -396,11 +396,19 @@ describe("a volume in a server", () => {
     expect((await attach(nothing, id)).body.itemNotFound.message).toBe(`Instance ${nothing} could not be found.`);
     expect((await attach(server, id, { tag: "data" }, 48)).status).toBe(400);
     const { attachment_id } = (await volume(id)).attachments[0];
-    const direct = await cloud.delete(`/volume/v3/${cloud.projectId}/attachments/${attachment_id}`, version(27));
-    expect(direct.status).toBe(409);
-    expect(direct.body.conflictingRequest.message).toBe(
-      `ConflictNovaUsingAttachment: Detach volume from instance ${server} using the Compute API`,
-    );
+    const direct = `/volume/v3/${cloud.projectId}/attachments/${attachment_id}`;
+    const connector = { host: "h", mountpoint: "/dev/vdz" };
+    for (const refused of [
+      await cloud.delete(direct, version(27)),
+      await cloud.put(direct, { attachment: { connector } }, version(27)),
+      await cloud.post(`${direct}/action`, { "os-complete": {} }, version(44)),
+      await cloud.post(path(`/${id}/action`), { "os-attach": { host_name: "h", mountpoint: "/dev/vdz" } }),
+    ]) {
+      expect(refused.status).toBe(409);
+      expect(refused.body.conflictingRequest.message).toBe(
+        `ConflictNovaUsingAttachment: Detach volume from instance ${server} using the Compute API`,
+      );
+    }
   });
 
   it("stays available where it cannot be plugged in, and in-use where it cannot be taken out", async () => {

@@ -10,7 +10,7 @@ import { detached } from "./attachment-states.ts";
 import { ownVolume, type VolumeContext } from "./context.ts";
 import { cinder } from "./errors.ts";
 import { pageOf } from "./listing.ts";
-import { connectionInfo } from "./placement.ts";
+import { connectionInfo, fileSeenBy } from "./placement.ts";
 import { changed, type Volume, type VolumeAttachment } from "./records.ts";
 
 /** An attachment with its volume. */
@@ -74,13 +74,14 @@ export function attachmentRoutes(app: FastifyInstance, context: VolumeContext): 
     if (found === undefined) throw notFound(id);
     return found;
   };
+  const fileFor = (scope: Scope) => (id: string) => fileSeenBy(scope, lifecycle.fileOf(id));
   const shown = (id: string, scope: Scope) => ({
-    attachment: detail(one(scope, id), lifecycle.fileOf.bind(lifecycle)),
+    attachment: detail(one(scope, id), fileFor(scope)),
   });
 
   app.get("/attachments", (request) => ({ attachments: page(request).map(summary) }));
   app.get("/attachments/detail", (request) => ({
-    attachments: page(request).map((item) => detail(item, lifecycle.fileOf.bind(lifecycle))),
+    attachments: page(request).map((item) => detail(item, fileFor(request.scope))),
   }));
   app.get<One>("/attachments/:id", (request) => {
     since(request, 27);
@@ -115,6 +116,7 @@ export function attachmentRoutes(app: FastifyInstance, context: VolumeContext): 
           `Invalid volume: Volume attachments can not be updated if the volume is in an error state. ${shownStatus}`,
         );
       }
+      demandNotWithServer(context, volume);
       volumes.put(connected(volume, attachment, connector));
     });
     return shown(request.params.id, request.scope);
@@ -132,6 +134,7 @@ export function attachmentRoutes(app: FastifyInstance, context: VolumeContext): 
     }
     store.transaction(() => {
       const { volume, attachment } = one(request.scope, request.params.id);
+      demandNotWithServer(context, volume);
       const attachedAt = attachment.attachedAt ?? new Date(now()).toISOString();
       volumes.put({ ...changed(volume, { status: "in-use" }), attachment: { ...attachment, attachedAt } });
     });
@@ -204,7 +207,7 @@ function summary(item: Attached): Record<string, unknown> {
   return { id: attachment.id, status: statusOf(item), instance: attachment.serverId, volume_id: volume.id };
 }
 
-function detail(item: Attached, fileOf: (id: string) => string): Record<string, unknown> {
+function detail(item: Attached, fileOf: (id: string) => string | undefined): Record<string, unknown> {
   const { attachedAt, connector, mode } = item.attachment;
   const shownMode = mode ?? (attachedAt === null ? "null" : "rw");
   return {

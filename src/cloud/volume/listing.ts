@@ -1,4 +1,5 @@
 import type { FastifyRequest } from "fastify";
+import { lookup } from "../../common/lookup.ts";
 import { booleanLike, parseBody } from "../http/body.ts";
 import { isAdmin, type Scope } from "../identity/scope.ts";
 import { projectOf } from "../identity/tokens.ts";
@@ -93,14 +94,14 @@ function hasPairs(value: unknown, wanted: string): boolean {
   return pairs.length > 0 && pairs.every(([, , key = "", , text]) => has[key] === text);
 }
 
-const comparisons: Record<string, (order: number) => boolean> = {
+const comparisons = lookup<(order: number) => boolean>({
   gt: (order) => order > 0,
   gte: (order) => order >= 0,
   eq: (order) => order === 0,
   neq: (order) => order !== 0,
   lt: (order) => order < 0,
   lte: (order) => order <= 0,
-};
+});
 
 /** `gt:2026-01-02T03:04:05,lt:…` (from 3.60 on). @throws ApiError 400 */
 function isWithin(value: string, wanted: string): boolean {

@@ -1,10 +1,12 @@
+import { lookup } from "../../common/lookup.ts";
+import { isAdmin, type Scope } from "../identity/scope.ts";
 import type { VolumeType } from "./type-records.ts";
 
 /** Where the volumes are, in Cinder's terms: host@backend#pool. */
 export const backend = { host: "slipway@files", name: "files", place: "slipway@files#files" };
 
 /** What the only backend says of itself that a type may ask for. */
-export const capabilities: Record<string, string> = {
+export const capabilities = lookup<string>({
   volume_backend_name: backend.name,
   vendor_name: "Slipway",
   storage_protocol: "file",
@@ -12,7 +14,7 @@ export const capabilities: Record<string, string> = {
   thin_provisioning_support: "True",
   thick_provisioning_support: "False",
   QoS_support: "False",
-};
+});
 
 /** Whether the backend has what a type asks for; what is scoped to something else than capabilities asks it nothing. */
 export function isPlaceable({ extraSpecs }: VolumeType): boolean {
@@ -34,11 +36,23 @@ function has(capability: string, wanted: string): boolean {
   return value !== undefined && value.toLowerCase() === (is ?? wanted).toLowerCase();
 }
 
+/** Where a volume's content lies on this machine, for administrators: others are told nothing of the machine. */
+export function fileSeenBy(scope: Scope, path: string): string | undefined {
+  return isAdmin(scope) ? path : undefined;
+}
+
 /** What a machine with this one's files needs to have the volume: os-brick's `local` connector takes it. */
-export function connectionInfo(path: string, mode: string): { driver_volume_type: string; data: object } {
+export function connectionInfo(path: string | undefined, mode: string): { driver_volume_type: string; data: object } {
   const access_mode = mode === "ro" ? "ro" : "rw";
   return {
     driver_volume_type: "local",
-    data: { device_path: path, access_mode, discard: false, qos_specs: null, encrypted: false, cacheable: false },
+    data: {
+      ...(path === undefined ? {} : { device_path: path }),
+      access_mode,
+      discard: false,
+      qos_specs: null,
+      encrypted: false,
+      cacheable: false,
+    },
   };
 }

@@ -8,8 +8,8 @@ import { projectOf } from "../identity/tokens.ts";
 import { ownVolume, type VolumeContext } from "./context.ts";
 import { cinder } from "./errors.ts";
 import { pageOf } from "./listing.ts";
-import { demandQuota } from "./quotas.ts";
-import { changed } from "./records.ts";
+import { demandQuota, demandVolumeSize } from "./quotas.ts";
+import { changed, type Snapshot, type Volume } from "./records.ts";
 import type { Transfer } from "./transfer-records.ts";
 import { linksOf, pageView, type ViewContext } from "./view.ts";
 
@@ -136,13 +136,28 @@ function accept(context: VolumeContext, scope: Scope, id: string, key: string): 
   const projectId = projectOf(scope).id;
   const moved = transfer.noSnapshots ? [] : snapshots.list(({ volumeId }) => volumeId === volume.id);
   const ofType = volume.typeId === undefined ? {} : { typeId: volume.typeId };
+  demandVolumeSize(context, projectId, volume.size);
   demandQuota(context, projectId, { volumes: 1, gigabytes: volume.size, ...ofType });
+  volumes.put(changed(volume, { status: "available", projectId, userId: scope.userId }));
   if (moved.length > 0) {
     const gigabytes = moved.reduce((sum, { size }) => sum + size, 0);
     demandQuota(context, projectId, { snapshots: moved.length, gigabytes, ...ofType });
   }
-  volumes.put(changed(volume, { status: "available", projectId, userId: scope.userId }));
+  demandStates(id, volume, moved);
   for (const snapshot of moved) snapshots.put({ ...snapshot, projectId, userId: scope.userId });
   transfers.delete(id);
   return transfer;
+}
+
+/** Administrators may have set other states since the transfer was made. @throws ApiError 400 */
+function demandStates(transferId: string, volume: Volume, moved: Snapshot[]): void {
+  if (volume.status === "maintenance") {
+    throw cinder.invalidVolume("The volume cannot accept transfer in maintenance mode.");
+  }
+  if (volume.status !== "awaiting-transfer") {
+    throw cinder.invalidVolume(`Transfer ${transferId}: Volume id ${volume.id} expected in awaiting-transfer state.`);
+  }
+  const busy = moved.find(({ status }) => status !== "available");
+  if (busy === undefined) return;
+  throw cinder.invalidSnapshot(`Transfer ${transferId}: Snapshot ${busy.id} is not in the expected available state.`);
 }

@@ -5,7 +5,7 @@ import type { Action, ActionAnswer } from "./action.ts";
 import { attached, detached, detaching, keptAttached } from "./attachment-states.ts";
 import { demandNotWithServer } from "./attachments.ts";
 import { cinder } from "./errors.ts";
-import { connectionInfo } from "./placement.ts";
+import { connectionInfo, fileSeenBy } from "./placement.ts";
 import { changed, type Volume } from "./records.ts";
 
 // The actions by which clients attached volumes before there was `/attachments`: for machines that Nova does not know.
@@ -50,6 +50,7 @@ export const legacyAttachment: Record<string, (action: Action) => ActionAnswer> 
   "os-attach": ({ context, volume, request }) => {
     const { "os-attach": asked } = parseBody(attachBody, request.body);
     const mode = asked.mode ?? "rw";
+    demandNotWithServer(context, volume);
     if (volume.readonly === true && mode !== "ro") {
       throw cinder.badRequest(`Invalid attaching mode '${mode}' for volume ${volume.id}.`);
     }
@@ -87,7 +88,8 @@ export const legacyAttachment: Record<string, (action: Action) => ActionAnswer> 
   },
   "os-initialize_connection": ({ context, volume, request }) => {
     parseBody(connectorBody, request.body);
-    return { status: 200, body: { connection_info: connectionInfo(context.lifecycle.fileOf(volume.id), "rw") } };
+    const path = fileSeenBy(request.scope, context.lifecycle.fileOf(volume.id));
+    return { status: 200, body: { connection_info: connectionInfo(path, "rw") } };
   },
   "os-terminate_connection": ({ context, volume, request }) => {
     parseBody(connectorBody, request.body);

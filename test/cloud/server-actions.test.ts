@@ -93,9 +93,19 @@ describe("a server", () => {
     expect(image).toMatchObject({ name: "snap", status: "active", image_type: "snapshot", instance_uuid: id, a: "b" });
     expect((await act({ createImage: { name: "snap" } })).headers.get("location")).toMatch(/\/v2\/images\/[0-9a-f-]+$/);
     const backup = (name: string) => act({ createBackup: { name, backup_type: "daily", rotation: 2 } });
+    const list = async () => (await cloud.get("/image/v2/images?backup_type=daily")).body.images;
+    const properties = { image_type: "backup", backup_type: "daily", instance_uuid: id };
+    // another project's that says to be one counts for nothing, and one that is protected stays
+    await cloud.post("/image/v2/images", { name: "foreign", visibility: "public", ...properties }, admin);
+    await backup("kept");
+    const [{ id: kept }] = await list();
+    await cloud.request("PATCH", `/image/v2/images/${kept}`, {
+      body: JSON.stringify([{ op: "replace", path: "/protected", value: true }]),
+      headers: { "content-type": "application/openstack-images-v2.1-json-patch" },
+    });
     for (const name of ["one", "two", "three"]) await backup(name);
-    const { images } = (await cloud.get("/image/v2/images?backup_type=daily")).body;
-    expect(images.map(({ name }: { name: string }) => name).toSorted()).toEqual(["three", "two"]);
+    const names = (await list()).map(({ name }: { name: string }) => name);
+    expect(names.toSorted()).toEqual(["foreign", "kept", "three", "two"]);
   });
 
   it("asks for screens and hosts that are not there in vain", async () => {

@@ -271,3 +271,34 @@ it("does not show another tenant's server", async () => {
   expect(all.body.servers).toMatchObject([{ id }]);
   expect(admin.username).toBe("admin");
 });
+
+it("takes names that every object has for names like others", async () => {
+  cloud = await TestCloud.start();
+  const admin = { token: await cloud.adminToken() };
+  const nics: { uuid: string }[] = [];
+  for (const [at, name] of ["constructor", "__proto__", "toString"].entries()) {
+    const network = await cloud.make("network", { name });
+    await cloud.make("subnet", { network_id: network.id, ip_version: 4, cidr: `10.9.${at}.0/24` });
+    nics.push({ uuid: network.id });
+  }
+  const { id } = await cloud.bootServer({ networks: nics });
+  const shown = await cloud.get(`/compute/v2.1/servers/${id}/ips`);
+  for (const name of ["constructor", "__proto__", "toString"]) {
+    expect(shown.text).toContain(`"${name}":[{"version":4`);
+    expect((await cloud.get(`/compute/v2.1/servers/${id}/ips/${name}`)).text).toContain(`{"${name}":[{"version":4`);
+  }
+  expect((await cloud.get(`/compute/v2.1/servers/${id}/ips/valueOf`)).status).toBe(404);
+  expect((await cloud.get("/compute/v2.1/servers/detail?constructor=x", admin)).status).toBe(200);
+
+  const { volume_type: type } = (
+    await cloud.post("/volume/v3/types", { volume_type: { name: "odd", extra_specs: { constructor: "x" } } }, admin)
+  ).body;
+  const { volume } = (await cloud.post("/volume/v3/volumes", { volume: { size: 1, volume_type: type.name } })).body;
+  await cloud.cloud.idle();
+  expect((await cloud.get(`/volume/v3/volumes/${volume.id}`)).body.volume.status).toBe("error");
+
+  const headers = { "content-type": "constructor" };
+  expect((await cloud.request("PATCH", "/image/v2/images/x", { body: "[]", headers })).status).toBe(415);
+  expect((await cloud.get("/image/v2/images?created_at=constructor:2026-01-01T00:00:00")).status).toBe(400);
+  expect((await cloud.post("/image/v2/images", { constructor: 5 })).status).toBe(400);
+});

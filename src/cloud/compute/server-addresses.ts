@@ -1,3 +1,4 @@
+import { lookup } from "../../common/lookup.ts";
 import type { NetworkTables } from "../network/records.ts";
 import type { Server } from "./records.ts";
 
@@ -11,7 +12,7 @@ export interface ServerAddress {
 
 /** Addresses by network name; a floating IP follows the fixed address that it leads to, with the same MAC. */
 export function addressesOf(server: Server, tables: NetworkTables): Record<string, ServerAddress[]> {
-  const result: Record<string, ServerAddress[]> = {};
+  const result = lookup<ServerAddress[]>(); // networks are called what their owners like
   for (const { portId } of server.nics) {
     const port = tables.ports.get(portId);
     const network = port === undefined ? undefined : tables.networks.get(port.networkId);
@@ -38,7 +39,9 @@ export function addressesOf(server: Server, tables: NetworkTables): Record<strin
 export function shortAddresses(
   addresses: Record<string, ServerAddress[]>,
 ): Record<string, Pick<ServerAddress, "version" | "addr">[]> {
-  return Object.fromEntries(
-    Object.entries(addresses).map(([name, list]) => [name, list.map(({ version, addr }) => ({ version, addr }))]),
+  return lookup(
+    Object.fromEntries(
+      Object.entries(addresses).map(([name, list]) => [name, list.map(({ version, addr }) => ({ version, addr }))]),
+    ),
   );
 }

@@ -1,3 +1,4 @@
+import { lookup } from "../../common/lookup.ts";
 import { fitsPattern } from "../http/client-pattern.ts";
 import { pythonRepr } from "../http/python-repr.ts";
 import { isAdmin, type Scope } from "../identity/scope.ts";
@@ -13,7 +14,7 @@ import { isStatus, powerState, statusOf } from "./server-status.ts";
 type Field = (server: Server) => string | number | boolean | null;
 
 /** What servers can be sorted by, and most of them filtered, under the names of Nova's columns. */
-const columns: Record<string, Field> = {
+const columns = lookup<Field>({
   access_ip_v4: (server) => server.accessIPv4 || null,
   access_ip_v6: (server) => server.accessIPv6 || null,
   auto_disk_config: (server) => (server.diskConfig === "AUTO" ? 1 : 0),
@@ -45,16 +46,16 @@ const columns: Record<string, Field> = {
   user_id: (server) => server.userId,
   uuid: (server) => server.id,
   vm_state: (server) => server.vmState,
-};
+});
 
 /** Names that the API has for columns. */
-const aliases: Record<string, string> = {
+const aliases = lookup<string>({
   name: "display_name",
   description: "display_description",
   image: "image_ref",
   tenant_id: "project_id",
   flavor: "instance_type_id",
-};
+});
 
 /** Columns that a filter has to name exactly; it is a regular expression for the rest. */
 const exact = new Set([
@@ -94,12 +95,12 @@ const ignoredSortKeys = [
 const sortKeys = Object.keys(columns).filter((name) => !notSorted.has(name));
 
 /** Filters that all may use, by the microversion since which they do; administrators may use every one. */
-const openFilters: Record<string, number> = {
+const openFilters = lookup<number>({
   ...{ reservation_id: 1, name: 1, status: 1, image: 1, flavor: 1, ip: 1, "changes-since": 1, all_tenants: 1 },
   ...{ ip6: 5, tags: 26, "tags-any": 26, "not-tags": 26, "not-tags-any": 26, "changes-before": 66, locked: 73 },
   ...{ availability_zone: 83, config_drive: 83, key_name: 83, created_at: 83, launched_at: 83, terminated_at: 83 },
   ...{ power_state: 83, task_state: 83, vm_state: 83, progress: 83, user_id: 83, hostname: 90 },
-};
+});
 
 /** Filters that are no column. */
 const others = [

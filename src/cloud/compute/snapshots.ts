@@ -46,12 +46,19 @@ export async function takeSnapshot(parts: SnapshotParts, server: Server): Promis
   if (typeof rotation === "number") rotate(images, server, imageId, rotation);
 }
 
-/** Deletes the oldest of a server's backups of a kind, until there are as many as are to be kept. */
-function rotate(images: Collection<Image>, { id }: Server, latest: string, kept: number): void {
+/**
+ * Deletes the oldest of a server's backups of a kind, until there are as many as are to be kept: only images of its project, whatever others
+ * say of theirs, and none that is protected.
+ */
+function rotate(images: Collection<Image>, { id, projectId }: Server, latest: string, kept: number): void {
   const kind = images.get(latest)?.properties.backup_type;
   const own = images.list(
-    ({ properties }) =>
-      properties.image_type === "backup" && properties.backup_type === kind && properties.instance_uuid === id,
+    ({ ownerId, properties }) =>
+      ownerId === projectId &&
+      properties.image_type === "backup" &&
+      properties.backup_type === kind &&
+      properties.instance_uuid === id,
   );
-  for (const image of own.slice(0, Math.max(0, own.length - kept))) deleteImage(images, image);
+  const excess = own.slice(0, Math.max(0, own.length - kept));
+  for (const image of excess) if (!image.protected) deleteImage(images, image);
 }

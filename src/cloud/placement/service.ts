@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { lookup } from "../../common/lookup.ts";
 import { ApiError } from "../http/api-error.ts";
 import { answerFaults, keystoneBody } from "../http/faults.ts";
 import { type MicroversionRange, negotiateMicroversion } from "../http/microversion.ts";
@@ -112,7 +113,7 @@ function providerRoutes(app: FastifyInstance, options: PlacementOptions): void {
   }));
   app.get<OneClass>(`${path}/:id/inventories/:name`, async ({ params }) => {
     const number = found(params.id);
-    const one = (await inventories(options))[params.name];
+    const one = lookup(await inventories(options))[params.name];
     if (one === undefined) throw new ApiError(404, `No inventory of class ${params.name} for ${params.id}`);
     return { ...one, resource_provider_generation: number };
   });

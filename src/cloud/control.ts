@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, open, rm } from "node:fs/promises";
+import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import { compileCache } from "../common/compile-cache.mjs";
 import { type ErrorCode, errorCatalogue } from "../common/error-catalogue.ts";
@@ -20,6 +20,7 @@ import { guestImageNames } from "./images/recipe.ts";
 import { findLeftovers, type Leftover, removeLeftovers } from "./leftovers.ts";
 import { incomingState } from "./snapshots/replace.ts";
 import { isLocked, lockState } from "./store/lock.ts";
+import { removeTree } from "./store/remove.ts";
 import { readInstance, stateFiles } from "./store/state.ts";
 import { takeState } from "./take-state.ts";
 
@@ -222,7 +223,7 @@ export async function destroyCloud(stateDir: string): Promise<Teardown> {
       const left = await findLeftovers(instance);
       if (left.length > 0) return { found, left };
     }
-    await rm(stateDir, { recursive: true, force: true });
+    await removeTree(stateDir);
     return { found, left: [] };
   } finally {
     lock.release();

@@ -1,4 +1,3 @@
-import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { pathExists } from "../common/files.ts";
 import { type KernelLock, tryLock } from "../common/kernel-lock.ts";
@@ -9,6 +8,7 @@ import { type Reservation, reservations } from "./network/linux/external-network
 import { instanceTag, isOwnName } from "./network/linux/names.ts";
 import { processesInNamespace } from "./network/linux/netns.ts";
 import { isLocked } from "./store/lock.ts";
+import { removeTree } from "./store/remove.ts";
 import { readInstance, stateFiles } from "./store/state.ts";
 import { type TemporaryState, temporaryStates } from "./temporary-state.ts";
 
@@ -136,7 +136,7 @@ export async function removeExamined({ tag, condition, stateDir, removable }: Ex
   if (lock === undefined) return [];
   try {
     await removeLeftovers(tag, condition === "dead" ? ["range"] : []);
-    for (const { kind, name } of removable) if (kind === "folder") await rm(name, { recursive: true, force: true });
+    for (const { kind, name } of removable) if (kind === "folder") await removeTree(name);
   } finally {
     lock.release();
   }

@@ -1,9 +1,10 @@
-import { lstat, mkdtemp, readdir, realpath, rm } from "node:fs/promises";
+import { lstat, mkdtemp, readdir, realpath } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { markOf, type ProcessMark } from "./hypervisors/nspawn/processes.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { instanceTag } from "./network/linux/names.ts";
+import { removeTree } from "./store/remove.ts";
 import { readInstance, stateFiles } from "./store/state.ts";
 
 const prefix = "slipway-cloud";
@@ -18,7 +19,7 @@ export async function makeTemporaryState(): Promise<string> {
 export async function removeTemporaryState(folder: string): Promise<void> {
   const instance = instanceIn(folder);
   if (instance !== undefined) await removeLeftovers(instance);
-  await rm(folder, { recursive: true, force: true });
+  await removeTree(folder);
 }
 
 /** A folder that a process made for a cloud of its own. */

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -10,7 +10,9 @@ import { type Launch, nspawnCommand, supervisorCommand } from "../../src/cloud/h
 import { overlayOptions, parseMountinfo } from "../../src/cloud/hypervisors/nspawn/overlay.ts";
 import { isAlive, markOf } from "../../src/cloud/hypervisors/nspawn/processes.ts";
 import { tagIn } from "../../src/cloud/network/linux/names.ts";
+import { filesBelow } from "../../src/common/files.ts";
 import { run } from "../../src/common/process.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -153,11 +155,14 @@ describe("console text", () => {
 });
 
 describe("a guest's disk", () => {
-  it("holds the config drive where cloud-init looks for it", async () => {
-    const root = join(folder, "root");
+  it.skipIf(process.platform !== "linux")("holds the config drive where cloud-init looks for it", async () => {
+    const root = temporaryFolder();
     await writeConfigDrive(root, { "openstack/latest/user_data": "#cloud-config\n" });
     const seed = join(root, "var/lib/cloud/seed/config_drive");
     expect(await readFile(join(seed, "openstack/latest/user_data"), "utf8")).toBe("#cloud-config\n");
+    expect((await stat(seed)).mode & 0o777).toBe(0o700);
+    await writeConfigDrive(root, { "openstack/latest/meta_data.json": "{}" });
+    expect(await filesBelow(seed)).toEqual(["openstack/latest/meta_data.json"]);
     await expect(writeConfigDrive(root, { "../../../../etc/passwd": "x" })).rejects.toThrow(/outside/);
   });
 

@@ -1,9 +1,9 @@
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isoSeconds } from "../http/time.ts";
 import type { Hypervisor } from "../hypervisors/hypervisor.ts";
 import { deleteImage } from "../image/images.ts";
 import type { Image } from "../image/records.ts";
+import { removeTree } from "../store/remove.ts";
 import type { Collection } from "../store/store.ts";
 import type { Server } from "./records.ts";
 
@@ -27,7 +27,7 @@ export async function takeSnapshot(parts: SnapshotParts, server: Server): Promis
   const change = (fields: Partial<Image>) => images.patch(imageId, { ...fields, updatedAt: isoSeconds() });
   change({ status: "saving", diskFormat: "raw", containerFormat: "bare" });
   try {
-    await rm(path, { recursive: true, force: true }); // what an interrupted one left
+    await removeTree(path); // what an interrupted one left
     const size = await hypervisor.snapshot?.(server.id, path);
     const properties = {
       ...images.get(imageId)?.properties,
@@ -36,11 +36,11 @@ export async function takeSnapshot(parts: SnapshotParts, server: Server): Promis
     const content = size === undefined ? { path: null, size: null } : { path, ownsContent: true, size };
     // it may have been deleted meanwhile
     if (change({ status: "active", properties, ...content }) === undefined) {
-      await rm(path, { recursive: true, force: true });
+      await removeTree(path);
     }
   } catch (error) {
     images.delete(imageId);
-    await rm(path, { recursive: true, force: true });
+    await removeTree(path);
     throw error;
   }
   if (typeof rotation === "number") rotate(images, server, imageId, rotation);

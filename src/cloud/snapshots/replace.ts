@@ -4,6 +4,7 @@ import { SlipwayError } from "../../common/errors.ts";
 import { pathExists, syncFolder } from "../../common/files.ts";
 import { findLeftovers, removeLeftovers } from "../leftovers.ts";
 import { syncTree } from "../store/copy.ts";
+import { removeTree } from "../store/remove.ts";
 import { readInstance, stateFiles, stateParts } from "../store/state.ts";
 
 /** The state that is to be, whole. Its being there is the decision: whatever interrupts what follows, the next start ends it. */
@@ -15,7 +16,7 @@ export const incomingState = (stateDir: string) => join(stateDir, "incoming");
  */
 export async function replaceState(stateDir: string, make: (folder: string) => Promise<void>): Promise<void> {
   const part = `${incomingState(stateDir)}.part`;
-  await rm(part, { recursive: true, force: true });
+  await removeTree(part);
   await mkdir(part, { mode: 0o700 });
   await make(part);
   await syncTree(part);
@@ -37,7 +38,7 @@ export async function completeReplacement(stateDir: string): Promise<void> {
   for (const path of stateParts(stateDir)) {
     const fresh = join(incoming, basename(path));
     if (!(await pathExists(fresh))) continue; // an earlier attempt came so far
-    await rm(path, { recursive: true, force: true });
+    await removeTree(path);
     // what SQLite had not yet written to the former database is none of the new one's
     if (path === database) {
       for (const journal of ["-wal", "-shm"]) await rm(`${path}${journal}`, { force: true });
@@ -46,7 +47,7 @@ export async function completeReplacement(stateDir: string): Promise<void> {
     await rename(fresh, path);
   }
   await syncFolder(stateDir);
-  await rm(incoming, { recursive: true });
+  await removeTree(incoming);
 }
 
 /** The cloud's range of addresses stays its own. */

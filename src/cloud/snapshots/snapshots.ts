@@ -11,6 +11,7 @@ import { passingGuestFiles } from "../hypervisors/nspawn/guest-folder.ts";
 import { passingFiles } from "../hypervisors/qemu/guest-files.ts";
 import { whileGuestsHeld } from "../hypervisors/qemu/held.ts";
 import { copyAsIs, syncTree } from "../store/copy.ts";
+import { removeTree } from "../store/remove.ts";
 import { readInstance, stateFiles, stateParts } from "../store/state.ts";
 import { replaceState } from "./replace.ts";
 
@@ -109,7 +110,7 @@ async function takeAlone(stateDir: string, name: string): Promise<Snapshot> {
   }
   const { folder } = filesOf(stateDir, name);
   const part = partOf(stateDir);
-  await rm(part, { recursive: true, force: true }); // of one that was killed
+  await removeTree(part); // of one that was killed
   await mkdir(join(part, "state"), { recursive: true, mode: 0o700 });
   try {
     await whileStandingStill(stateDir, instance, () => copyState(stateDir, join(part, "state")));
@@ -120,12 +121,12 @@ async function takeAlone(stateDir: string, name: string): Promise<Snapshot> {
     };
     await writeFileAtomic(join(part, "snapshot.json"), `${JSON.stringify(snapshot, null, 2)}\n`);
     await syncTree(part);
-    await rm(folder, { recursive: true, force: true }); // of one whose removal was killed
+    await removeTree(folder); // of one whose removal was killed
     await rename(part, folder);
     await syncFolder(folderOf(stateDir));
     return snapshot;
   } catch (error) {
-    await rm(part, { recursive: true, force: true });
+    await removeTree(part);
     throw ofFullDisk(error);
   }
 }
@@ -153,7 +154,7 @@ export function deleteSnapshot(stateDir: string, name: string): Promise<void> {
     const { folder, description } = filesOf(stateDir, name);
     // its description first: what is left of it by a kill is no snapshot any more
     await rm(description);
-    await rm(folder, { recursive: true });
+    await removeTree(folder);
   });
 }
 

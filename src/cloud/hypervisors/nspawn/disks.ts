@@ -1,10 +1,11 @@
-import { chmod, chown, link, lstat, mkdir, readdir, readlink, rename, rm, stat, symlink } from "node:fs/promises";
+import { lchown, link, mkdir, readdir, readlink, rename, rm, stat, symlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { isErrno } from "../../../common/errors.ts";
 import { run } from "../../../common/process.ts";
 import { guestDisksFolder } from "../../images/recipe.ts";
 import type { GuestDisk } from "../hypervisor.ts";
 import { guestFiles } from "./guest-folder.ts";
+import { inFolder, removeEntry } from "./guest-tree.ts";
 import { ensureLoop, growLoop, type Loop, listLoops, releaseLoop } from "./loops.ts";
 
 /** Whose disks. */
@@ -79,14 +80,15 @@ export async function unplugAll(owner: DiskOwner): Promise<void> {
  */
 export async function writeDiskView({ folder }: DiskOwner, disks: PluggedDisk[]): Promise<void> {
   const { root } = guestFiles(folder);
-  const view = guestDisksFolder.split("/");
-  await syncLinks(
-    await folderWithin(root, ...view, "block"),
+  const fill = (name: string, links: [name: string, target: string][]) =>
+    inFolder(root, `${guestDisksFolder}/${name}`, (folder) => syncLinks(folder, links));
+  await fill(
+    "block",
     disks.map(({ device, loop }) => [device, `/sys/devices/virtual/block/${loop.name}`]),
   );
   // the name that lsblk prints is the last word of this link
-  await syncLinks(
-    await folderWithin(root, ...view, "dev-block"),
+  await fill(
+    "dev-block",
     disks.map(({ device, loop }) => [loop.numbers, `/sys/block/${device}`]),
   );
 }
@@ -95,44 +97,30 @@ export async function writeDiskView({ folder }: DiskOwner, disks: PluggedDisk[])
 async function syncLinks(folder: string, wanted: [name: string, target: string][]): Promise<void> {
   const kept = new Set<string>();
   for (const name of await readdir(folder)) {
-    const path = join(folder, name);
-    const target = await readlink(path).catch(() => undefined); // undefined for what the guest put there
+    const target = await readlink(join(folder, name)).catch(() => undefined); // undefined for what the guest put there
     if (wanted.some((one) => one[0] === name && one[1] === target)) kept.add(name);
-    else await rm(path, { recursive: true });
+    else await removeEntry(folder, name);
   }
   for (const [name, target] of wanted) if (!kept.has(name)) await symlink(target, join(folder, name));
 }
 
-/** A folder in a guest's tree, made where it is missing. @throws Error where the guest put a link in its place, which may lead out of the tree */
-async function folderWithin(root: string, ...parts: string[]): Promise<string> {
-  let path = root;
-  for (const part of parts) {
-    path = join(path, part);
-    await mkdir(path, { mode: 0o755 }).catch((error: unknown) => {
-      if (!isErrno(error, "EEXIST")) throw error;
-    });
-    if (!(await lstat(path)).isDirectory()) throw new Error(`the guest's /${parts.join("/")} is no folder`);
-  }
-  return path;
-}
-
-/** The guest's /dev, from outside, by its first process. */
-const devOf = (leader: number) => folderWithin(`/proc/${leader}/root`, "dev");
+/** Works in the guest's /dev, from outside, by its first process. */
+const inDev = (leader: number, work: (dev: string) => Promise<void>) => inFolder(`/proc/${leader}/root`, "dev", work);
 
 /** Debian's number of the group that udev gives disks to. */
 const diskGroup = 6;
 
 /** Makes the disk's node in a running guest, at once in its final form. */
 export async function makeNode(leader: number, { device, loop }: PluggedDisk): Promise<void> {
-  const dev = await devOf(leader);
-  const made = join(dev, `.${device}`);
-  await rm(made, { force: true });
-  await run("mknod", [made, "b", ...loop.numbers.split(":")]);
-  await chown(made, 0, diskGroup);
-  await chmod(made, 0o660);
-  await rename(made, join(dev, device));
+  await inDev(leader, async (dev) => {
+    const made = join(dev, `.${device}`);
+    await rm(made, { force: true });
+    await run("mknod", ["--mode=0660", made, "b", ...loop.numbers.split(":")]);
+    await lchown(made, 0, diskGroup);
+    await rename(made, join(dev, device));
+  });
 }
 
 export async function removeNode(leader: number, device: string): Promise<void> {
-  await rm(join(await devOf(leader), device), { force: true });
+  await inDev(leader, (dev) => rm(join(dev, device), { force: true }));
 }

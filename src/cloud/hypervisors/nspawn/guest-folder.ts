@@ -1,7 +1,8 @@
-import { chmod, mkdir, readdir, rm, writeFile } from "node:fs/promises";
-import { dirname, join, normalize } from "node:path";
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { basename, dirname, join, normalize } from "node:path";
 import { z } from "zod";
 import { readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
+import { inFolder, removeEntry, writeWithin } from "./guest-tree.ts";
 import { diskOf } from "./overlay.ts";
 import { type ProcessMark, readProcess } from "./processes.ts";
 
@@ -79,19 +80,23 @@ export async function leaderOf(folder: string): Promise<number | undefined> {
 /** How the guest ended: the exit status of its nspawn, or undefined where the supervisor could not write it. */
 export const exitStatus = async (folder: string) => (await readTextIfExists(guestFiles(folder).exit))?.trim();
 
+/** Where cloud-init looks for a config drive without a block device, in a guest's tree. */
+const seed = "var/lib/cloud/seed/config_drive";
+
 /**
- * Writes the config drive to where cloud-init looks for it without a block device. Readable by root alone, as a mounted one would be
- * after cloud-init's own copy.
+ * Writes the config drive of a guest that does not run into its tree. Readable by root alone, as a mounted one would be after cloud-init's
+ * own copy.
+ * @throws Error where the guest put something else in the place of a folder on its way
  */
 export async function writeConfigDrive(root: string, files: Record<string, string | Uint8Array>): Promise<void> {
-  const seed = join(root, "var/lib/cloud/seed/config_drive");
-  await rm(seed, { recursive: true, force: true });
+  await inFolder(root, dirname(seed), (folder) => removeEntry(folder, basename(seed)));
+  // cloud-init's ConfigDrive source expects the innermost folder
+  for (const [folder, mode] of [[seed, 0o700] as const, [`${seed}/ec2/latest`, 0o755] as const]) {
+    await inFolder(root, folder, async () => undefined, mode);
+  }
   for (const [path, content] of Object.entries(files)) {
     const target = normalize(join(seed, path));
     if (!target.startsWith(`${seed}/`)) throw new Error(`the config drive holds a path outside of it: ${path}`);
-    await mkdir(dirname(target), { recursive: true });
-    await writeFile(target, content, { mode: 0o600 });
+    await writeWithin(root, target, content);
   }
-  await mkdir(join(seed, "ec2/latest"), { recursive: true }); // cloud-init's ConfigDrive source expects the folder
-  await chmod(seed, 0o700);
 }

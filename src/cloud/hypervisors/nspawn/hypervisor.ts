@@ -1,11 +1,12 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { pathExists, readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
+import { readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
 import { Turns } from "../../../common/turns.ts";
 import { waitFor } from "../../../common/wait.ts";
 import { containersFolder } from "../../images/recipe.ts";
 import { guestName, guestNamespace } from "../../network/linux/names.ts";
 import { deleteNamespace, ensureNamespace, listNamespaces, netnsFolder } from "../../network/linux/netns.ts";
+import { removeTree } from "../../store/remove.ts";
 import type { GuestDisk, GuestSpec, GuestState, Hypervisor, ImageStore } from "../hypervisor.ts";
 import {
   type CgroupMode,
@@ -35,6 +36,7 @@ import {
   writeConfigDrive,
   writeRun,
 } from "./guest-folder.ts";
+import { isFolderWithin } from "./guest-tree.ts";
 import { hotPlug, hotUnplug, type RunningGuest } from "./hot-plug.ts";
 import { type Launch, nspawnEnvironment, supervisorCommand } from "./launch.ts";
 import { diskOf, ensureMounted, unmountBelow } from "./overlay.ts";
@@ -70,7 +72,7 @@ const anyLimits = limitsOf({ ramMb: 512, vcpus: 1 }); // for finding a group: it
 
 /** A guest whose image runs containers keeps them in a folder of the machine. */
 async function containerBinds(image: string, folder: string): Promise<string[]> {
-  if (!(await pathExists(join(image, containersFolder)))) return [];
+  if (!(await isFolderWithin(image, containersFolder))) return [];
   await mkdir(folder, { recursive: true });
   return [`${folder}:/${containersFolder}`];
 }
@@ -175,7 +177,7 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
    */
   async function mountRoot(spec: GuestSpec, folder: string, image: string, name: string): Promise<string[]> {
     const files = guestFiles(folder);
-    await rm(files.rescue, { recursive: true, force: true });
+    await removeTree(files.rescue);
     if (spec.rescueImageId === undefined) {
       await ensureMounted(diskOf(folder, image), name);
       return [];
@@ -264,7 +266,7 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
 
   async function destroy(id: string): Promise<void> {
     await end(id, { soft: false, timeoutMs: 0 });
-    await rm(folderOf(id), { recursive: true, force: true });
+    await removeTree(folderOf(id));
     const namespace = guestNamespace(instance, id);
     if ((await listNamespaces(namespace)).includes(namespace)) await deleteNamespace(namespace);
   }

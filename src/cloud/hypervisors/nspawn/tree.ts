@@ -1,6 +1,6 @@
-import { mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir } from "node:fs/promises";
 import { run } from "../../../common/process.ts";
+import { removeWithin } from "./guest-tree.ts";
 
 /** A tree may be many GiB. */
 const timeoutMs = 1_800_000;
@@ -15,7 +15,7 @@ const notCopied = ["var/lib/cloud/seed"];
 export async function copyTree(root: string, target: string): Promise<number> {
   await mkdir(target, { recursive: true, mode: 0o755 });
   await run("cp", ["--archive", "--one-file-system", "--sparse=always", `${root}/.`, target], { timeoutMs });
-  for (const path of notCopied) await rm(join(target, path), { recursive: true, force: true });
+  for (const path of notCopied) await removeWithin(target, path);
   const sizes = await run("du", ["--summarize", "--block-size=1", target], { timeoutMs });
   return Number.parseInt(sizes.stdout, 10);
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
-import type { BalancerEngine } from "../../src/cloud/loadbalancer/engine.ts";
+import type { BalancerEngine, BalancerHealth, BalancerPlan } from "../../src/cloud/loadbalancer/engine.ts";
+import { haproxyConfig } from "../../src/cloud/loadbalancer/haproxy/config.ts";
 import { type Answer, TestCloud } from "./support.ts";
 
 // Statuses and words are Octavia's, read in its source; with pretended guests balancers are as its no-op driver has them.
@@ -13,6 +14,56 @@ beforeAll(async () => {
   [networkId, subnetId] = [network.id, subnet.id];
 });
 afterAll(() => cloud.remove());
+
+/** Runs balancers as HAProxy does: one that is as planned is left alone, another takes the place of one that is not, and counts anew. */
+class PaperEngine implements BalancerEngine {
+  readonly running = new Map<string, { config: string; listeners: string[]; connections: number }>();
+  waiting = false;
+  #held: Promise<void> | undefined;
+
+  /** Has it stand still in the middle of its work, until what is returned is called; that throws where it does not stand there. */
+  hold(): () => void {
+    let open = () => {};
+    this.#held = new Promise((resolve) => {
+      open = resolve;
+    });
+    return () => {
+      if (!this.waiting) throw new Error("nothing is being changed");
+      this.#held = undefined;
+      this.waiting = false;
+      open();
+    };
+  }
+
+  serve(id: string, connections: number): void {
+    const one = this.running.get(id);
+    if (one !== undefined) one.connections += connections;
+  }
+
+  async apply(plan: BalancerPlan, replaced: (before: BalancerHealth) => void): Promise<void> {
+    this.waiting = this.#held !== undefined;
+    await this.#held;
+    const config = haproxyConfig(plan);
+    const before = await this.health(plan.id);
+    if (before !== undefined && this.running.get(plan.id)?.config === config) return;
+    this.running.set(plan.id, { config, listeners: plan.listeners.map(({ id }) => id), connections: 0 });
+    if (before !== undefined) replaced(before);
+  }
+
+  async remove(id: string): Promise<void> {
+    this.running.delete(id);
+  }
+
+  async keepOnly(): Promise<void> {}
+
+  async health(id: string): Promise<BalancerHealth | undefined> {
+    const one = this.running.get(id);
+    if (one === undefined) return undefined;
+    const counts = { bytes_in: 0, bytes_out: 0, active_connections: 0, request_errors: 0 };
+    const traffic = one.listeners.map((listener) => [listener, { ...counts, total_connections: one.connections }]);
+    return { members: {}, traffic: Object.fromEntries(traffic) };
+  }
+}
 
 const path = "/load-balancer/v2.0/lbaas";
 const get = (rest: string) => cloud.get(path + rest);
@@ -87,23 +138,13 @@ describe("a load balancer", () => {
   });
 
   it("is changed by one at a time", async () => {
-    let open = () => {};
-    const engine: BalancerEngine = {
-      apply: () =>
-        new Promise((resolve) => {
-          open = resolve;
-        }),
-      remove: async () => {},
-      keepOnly: async () => {},
-      health: async () => ({ members: {}, traffic: {} }),
-    };
+    const engine = new PaperEngine();
     const slow = await TestCloud.start({ balancerEngine: () => engine });
     onTestFinished(() => slow.remove());
+    let letGo = engine.hold();
     const settled = async () => {
-      await vi.waitFor(() => open());
-      open = () => {
-        throw new Error("nothing is being changed");
-      };
+      await vi.waitFor(() => letGo());
+      letGo = engine.hold();
       await slow.cloud.idle();
     };
     const { subnet } = await slow.routedNetwork();
@@ -157,6 +198,77 @@ describe("a load balancer", () => {
     const { listener } = (await get(`/listeners/${body.listener.id}`)).body;
     expect(listener).toMatchObject({ provisioning_status: "ACTIVE", loadbalancers: [{ id }] });
     await end(id);
+  });
+});
+
+describe("a load balancer that is looked after while the cloud starts", () => {
+  /** A cloud with one balancer, whose listener has counted three connections, after a restart of the cloud. */
+  async function restarted(engine: PaperEngine) {
+    const own = await TestCloud.start({ balancerEngine: () => engine });
+    onTestFinished(() => own.remove());
+    const { subnet } = await own.routedNetwork();
+    const listeners = [{ protocol: "HTTP", protocol_port: 80 }];
+    const { body } = await own.post(`${path}/loadbalancers`, { loadbalancer: { vip_subnet_id: subnet.id, listeners } });
+    const { id, vip_port_id: port } = body.loadbalancer;
+    await own.cloud.idle();
+    engine.serve(id, 3);
+    const begin = async () => {
+      await own.restart();
+      await own.logIn();
+    };
+    return { own, id, port, begin };
+  }
+
+  it("is deleted where that is asked for meanwhile, with all that was made for it", async () => {
+    const engine = new PaperEngine();
+    const { own, id, port, begin } = await restarted(engine);
+    const letGo = engine.hold();
+    await begin();
+    expect((await own.delete(`${path}/loadbalancers/${id}?cascade=true`)).status).toBe(204);
+    await vi.waitFor(() => letGo());
+    await own.cloud.idle();
+    expect(engine.running.has(id)).toBe(false);
+    expect((await own.get(`${path}/loadbalancers/${id}`)).status).toBe(404);
+    expect((await own.get(`${path}/listeners`)).body.listeners).toEqual([]);
+    expect((await own.get(`/network/v2.0/ports/${port}`)).status).toBe(404);
+  });
+
+  it("is changed as it was asked for meanwhile, and no sooner said to be", async () => {
+    const engine = new PaperEngine();
+    const { own, id, begin } = await restarted(engine);
+    const letGo = engine.hold();
+    await begin();
+    const listener = { listener: { protocol: "HTTP", protocol_port: 81, loadbalancer_id: id } };
+    const made = (await own.post(`${path}/listeners`, listener)).body.listener;
+    const letGoAgain = await vi.waitFor(() => {
+      letGo();
+      return engine.hold();
+    });
+    await vi.waitFor(() => expect(engine.waiting).toBe(true));
+    const status = async () => (await own.get(`${path}/listeners/${made.id}`)).body.listener.provisioning_status;
+    expect(await status()).toBe("PENDING_CREATE");
+    letGoAgain();
+    await own.cloud.idle();
+    expect(await status()).toBe("ACTIVE");
+    expect(engine.running.get(id)?.config).toContain(`frontend ${made.id}`);
+  });
+
+  it("tells what it counted, also after changes, and counts nothing twice", async () => {
+    const engine = new PaperEngine();
+    const { own, id, begin } = await restarted(engine);
+    const counted = async () => (await own.get(`${path}/loadbalancers/${id}/stats`)).body.stats.total_connections;
+    expect(await counted()).toBe(3);
+    await begin();
+    await own.cloud.idle();
+    expect(await counted()).toBe(3);
+    await own.put(`${path}/loadbalancers/${id}`, { loadbalancer: { name: "another" } });
+    await own.cloud.idle();
+    expect(await counted()).toBe(3);
+    const [listener] = (await own.get(`${path}/listeners`)).body.listeners;
+    await own.put(`${path}/listeners/${listener.id}`, { listener: { connection_limit: 7 } });
+    await own.cloud.idle();
+    engine.serve(id, 2);
+    expect(await counted()).toBe(5);
   });
 });
 

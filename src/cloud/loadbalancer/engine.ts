@@ -23,8 +23,11 @@ export interface BalancerHealth {
 
 /** The seam below Octavia: what takes connections and spreads them. */
 export interface BalancerEngine {
-  /** Makes the balancer be as planned; when this resolves it takes connections. Open ones go on. */
-  apply(plan: BalancerPlan): Promise<void>;
+  /**
+   * Makes the balancer be as planned; when this resolves it takes connections. Open ones go on. One that is so already is left alone.
+   * @param replaced is told how the one did that ran before, where another has taken its place, which counts from 0
+   */
+  apply(plan: BalancerPlan, replaced: (before: BalancerHealth) => void): Promise<void>;
   /** Ends it with its connections. */
   remove(id: string): Promise<void>;
   /** Removes what is kept of balancers that are no more: the cloud's state may have been replaced. */

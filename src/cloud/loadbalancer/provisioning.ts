@@ -3,11 +3,12 @@ import { Turns } from "../../common/turns.ts";
 import { prefixLength } from "../network/linux/addresses.ts";
 import type { NetworkTables } from "../network/records.ts";
 import type { Collection, Store } from "../store/store.ts";
-import type { BalancerEngine, BalancerPlan } from "./engine.ts";
+import type { BalancerEngine, BalancerHealth, BalancerPlan } from "./engine.ts";
 import { operatingStatuses } from "./operating-status.ts";
 import {
   type BalancerRecord,
   type BalancerTables,
+  type Family,
   familyOf,
   type Listener,
   type LoadBalancer,
@@ -75,18 +76,19 @@ export class Provisioning {
   }
 
   async #settle(id: string): Promise<void> {
-    const { balancers, engine, reconcile, log } = this.#parts;
+    const { balancers, tables, engine, reconcile, log } = this.#parts;
     const balancer = balancers.loadBalancers.get(id);
     if (balancer === undefined) return;
+    // what is promised from here on is the next turn's
+    const family = familyOf(balancers, id);
     try {
       if (balancer.provisioning_status === "PENDING_DELETE") return await this.#remove(balancer);
       await reconcile();
-      await this.#keepCounts(balancer);
-      await engine?.apply(balancerPlan(this.#parts, balancer));
-      this.#finish(id, "ACTIVE");
+      await engine?.apply(balancerPlan(tables, balancer, family), (health) => this.#keepCounts(id, health));
+      this.#finish(balancer, family, "ACTIVE");
     } catch (error) {
       log(`load balancer ${id} failed: ${messageOf(error)}`);
-      this.#finish(id, "ERROR");
+      this.#finish(balancer, family, "ERROR");
     }
     await this.#observe(id);
   }
@@ -106,13 +108,14 @@ export class Provisioning {
     await reconcile();
   }
 
-  /** Whatever was pending is done. */
-  #finish(id: string, outcome: "ACTIVE" | "ERROR"): void {
+  /** Whatever of it was pending is done; what became pending meanwhile is not. */
+  #finish(balancer: LoadBalancer, family: Family, outcome: "ACTIVE" | "ERROR"): void {
     const { store, balancers } = this.#parts;
     const settle = <T extends BalancerRecord>(table: Collection<T>, records: readonly T[]) => {
-      for (const record of records) {
-        const { provisioning_status: status } = record;
-        if (status === "PENDING_DELETE" && outcome === "ACTIVE") table.delete(record.id);
+      for (const { id, provisioning_status: status } of records) {
+        const record = table.get(id);
+        if (record?.provisioning_status !== status) continue;
+        if (status === "PENDING_DELETE" && outcome === "ACTIVE") table.delete(id);
         else if (status !== "ACTIVE") {
           const updated_at = status === "PENDING_CREATE" ? record.updated_at : now();
           table.put({ ...record, provisioning_status: outcome, updated_at });
@@ -120,24 +123,20 @@ export class Provisioning {
       }
     };
     store.transaction(() => {
-      const family = familyOf(balancers, id);
       settle(balancers.members, family.members);
       settle(balancers.healthMonitors, family.healthMonitors);
       settle(balancers.listeners, family.listeners);
       settle(balancers.pools, family.pools);
-      const balancer = balancers.loadBalancers.get(id);
-      if (balancer !== undefined) settle(balancers.loadBalancers, [balancer]);
+      settle(balancers.loadBalancers, [balancer]);
     });
   }
 
-  /** The engine counts from 0 after a change. */
-  async #keepCounts({ id }: LoadBalancer): Promise<void> {
-    const { store, balancers, engine } = this.#parts;
-    const health = await engine?.health(id);
-    if (health === undefined) return;
+  /** What was counted until the engine begins anew. */
+  #keepCounts(id: string, { traffic }: BalancerHealth): void {
+    const { store, balancers } = this.#parts;
     store.transaction(() => {
       for (const listener of balancers.listeners.list(({ loadbalancer_id }) => loadbalancer_id === id)) {
-        const counted = sum(listener.counted, health.traffic[listener.id] ?? quiet);
+        const counted = sum(listener.counted, traffic[listener.id] ?? quiet);
         balancers.listeners.put({ ...listener, counted: { ...counted, active_connections: 0 } });
       }
     });
@@ -179,11 +178,10 @@ export class Provisioning {
 }
 
 /** What the engine shall make of the records: all but what is on its way out. */
-function balancerPlan({ balancers, tables }: ProvisioningParts, balancer: LoadBalancer): BalancerPlan {
-  const family = familyOf(balancers, balancer.id);
+function balancerPlan({ subnets }: NetworkTables, balancer: LoadBalancer, family: Family): BalancerPlan {
   const lasts = (record: BalancerRecord) => record.provisioning_status !== "PENDING_DELETE";
   const isOn = (record: BalancerRecord) => lasts(record) && record.admin_state_up;
-  const subnet = tables.subnets.get(balancer.vip_subnet_id);
+  const subnet = subnets.get(balancer.vip_subnet_id);
   return {
     id: balancer.id,
     vip: balancer.vip_address,

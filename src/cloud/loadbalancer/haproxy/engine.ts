@@ -19,6 +19,9 @@ interface HaproxyOptions {
 
 const answerTimeoutMs = 2000;
 
+/** In the balancer's folder: the configuration that runs, which the next one is not before it does. */
+const appliedFile = "applied";
+
 /**
  * One HAProxy a balancer, in the namespace that its VIP's port is plugged into. It runs on without the cloud, is found by its namespace,
  * and is told apart by its configuration's name, which is in its command line.
@@ -46,27 +49,24 @@ export function createHaproxyEngine({ instance, stateDir }: HaproxyOptions): Bal
       }
     },
 
-    async apply(plan: BalancerPlan) {
+    async apply(plan, replaced) {
       const { id } = plan;
       const namespace = namespaceOf(id);
       await ipBatch(namespace, addressCommands(plan));
       const folder = folderOf(id);
       const name = guestName(instance, id);
       const config = haproxyConfig(plan);
-      const before = await readTextIfExists(join(folder, name));
-      if (before === config && (await health(id)) !== undefined) return;
+      const running = await health(id);
+      if (running !== undefined && (await readTextIfExists(join(folder, appliedFile))) === config) return;
       await mkdir(folder, { recursive: true, mode: 0o700 });
       await writeFileAtomic(join(folder, name), config);
       const old = await processesOf(id);
       // returns when the new one listens; the old ones end with their connections
       const takeOver = old.length === 0 ? [] : ["-sf", ...old.map(String)];
       const command = ["haproxy", "-D", "-C", folder, "-f", name, ...takeOver];
-      try {
-        await run("nsenter", [`--net=${join(netnsFolder, namespace)}`, ...command]);
-      } catch (error) {
-        await rm(join(folder, name), { force: true }); // it is not what runs
-        throw error;
-      }
+      await run("nsenter", [`--net=${join(netnsFolder, namespace)}`, ...command], { env: { PATH: process.env.PATH } });
+      if (running !== undefined) replaced(running);
+      await writeFileAtomic(join(folder, appliedFile), config);
     },
 
     async remove(id) {

@@ -1,5 +1,7 @@
+import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { isAllowed } from "../../src/cloud/identity/access-rules.ts";
+import { fitsPath } from "../../src/cloud/identity/path-pattern.ts";
 import type { Scope } from "../../src/cloud/identity/scope.ts";
 import { type Answer, TestCloud } from "./support.ts";
 
@@ -321,6 +323,37 @@ describe("access rules", () => {
     expect(allowed("/v2.1/*", "/v2.1/servers/1")).toBe(false);
     expect(allowed("/v2.1/{kind}/{id}", "/v2.1/servers/1")).toBe(true);
     expect(allowed("/v2.1/**", "/v2.1/servers/1/tags")).toBe(true);
+    expect(allowed("/v2.1/{}", "/v2.1/{}s")).toBe(true);
+  });
+
+  it("are told from other paths as by trying every way, and soon where there are too many", () => {
+    /** Every way to share a path out among a pattern's parts. */
+    const reference = (parts: string[], path: string[]): boolean => {
+      const [part, ...others] = parts;
+      if (part === undefined) return path.length === 0;
+      const ends = [...Array(path.length + 1).keys()].filter((end) => {
+        const taken = path.slice(0, end).join("");
+        if (part === "**") return true;
+        if (part === "{") return taken === "";
+        return part === "*" || part === "{id}" ? taken !== "" && !taken.includes("/") : taken === part;
+      });
+      return ends.some((end) => reference(others, path.slice(end)));
+    };
+    // but for what is another part together with its neighbour
+    const parts = fc.array(fc.constantFrom("**", "*", "{id}", "/", ".", "a", "{", "😀"), { maxLength: 7 });
+    const separate = parts.filter((all) => !/ \* \*|\{[^}]*\{id/.test(` ${all.join(" ")}`));
+    const path = fc.array(fc.constantFrom("/", ".", "a", "b", "{", "😀"), { maxLength: 7 });
+    fc.assert(
+      fc.property(separate, path, (all, letters) => {
+        expect(fitsPath(all.join(""), letters.join(""))).toBe(reference(all, letters));
+      }),
+      { numRuns: 2000 },
+    );
+    const many = (what: string) => `/${what.repeat(50)}b`;
+    for (const what of ["**a", "**/", "*a", "****"]) {
+      expect(fitsPath(many(what), `/${"a".repeat(5000)}`)).toBe(false);
+      expect(fitsPath(many(what), `${many(what.replace(/\*+/, "a"))}`)).toBe(true);
+    }
   });
 
   it("are kept once for a user, and as long as one is in use", async () => {

@@ -1,5 +1,6 @@
 import { ApiError } from "../http/api-error.ts";
 import { type AccessRule, type Accounts, newId } from "./accounts.ts";
+import { fitsPath } from "./path-pattern.ts";
 import type { AccessRuleView, Scope } from "./scope.ts";
 
 /** As Keystone shows it. */
@@ -34,13 +35,5 @@ export function unknownAccessRule(id: string): ApiError {
 export function isAllowed({ applicationCredential }: Scope, service: string, method: string, path: string): boolean {
   const rules = applicationCredential?.accessRules;
   if (rules === undefined) return true;
-  return rules.some((rule) => rule.service === service && rule.method === method && matches(rule.path, path));
-}
-
-function matches(pattern: string, path: string): boolean {
-  const parts = pattern.split(/(\*\*|\*|\{[^}]*\})/).map((part, index) => {
-    if (index % 2 === 0) return part.replace(/[\\^$.|?*+()[\]{}]/g, "\\$&");
-    return part === "**" ? ".*" : "[^/]+";
-  });
-  return new RegExp(`^${parts.join("")}$`).test(path);
+  return rules.some((rule) => rule.service === service && rule.method === method && fitsPath(rule.path, path));
 }

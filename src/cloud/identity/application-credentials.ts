@@ -13,7 +13,7 @@ const accessRule = z.union([
   z.looseObject({ id: z.string() }),
   z.strictObject({
     service: z.string().min(1),
-    path: z.string().regex(/^\//, "must start with a slash"),
+    path: z.string().max(225).regex(/^\//, "must start with a slash"),
     method: z.enum(["POST", "GET", "HEAD", "PATCH", "PUT", "DELETE"]),
   }),
 ]);

@@ -1,5 +1,5 @@
 import { lookup } from "../../common/lookup.ts";
-import { fitsPattern } from "../http/client-pattern.ts";
+import { patientTest } from "../http/client-pattern.ts";
 import { pythonRepr } from "../http/python-repr.ts";
 import { isAdmin, type Scope } from "../identity/scope.ts";
 import { projectOf } from "../identity/tokens.ts";
@@ -266,8 +266,8 @@ function testsOf(context: ComputeContext, filters: Query, statuses: string[]): T
   ] as const) {
     const text = firstOf(filters[name]);
     if (text === undefined) continue;
-    const pattern = new RegExp(text);
-    tests.push((server) => addressTexts(context, server, version).some((address) => fits(pattern, address)));
+    const fits = fittingTest(new RegExp(text));
+    tests.push((server) => addressTexts(context, server, version).some(fits));
   }
   tests.push(...tagTests(filters));
   for (const [name, given] of Object.entries(filters)) {
@@ -288,21 +288,24 @@ const isOneOf = (field: Field, wanted: string[]): Test => {
   };
 };
 
-/** @throws ApiError 400 for a pattern that would hold up the cloud */
-function fits(pattern: RegExp, text: string): boolean {
-  try {
-    return fitsPattern(pattern, text);
-  } catch {
-    throw nova.badRequest(`Invalid filter value ${pythonRepr(pattern.source)}: it takes too long.`);
-  }
+/** Whether a text fits; throws ApiError 400 for a pattern that would hold up the cloud. */
+function fittingTest(pattern: RegExp): (text: string) => boolean {
+  const fits = patientTest(pattern);
+  return (text) => {
+    try {
+      return fits(text);
+    } catch {
+      throw nova.badRequest(`Invalid filter value ${pythonRepr(pattern.source)}: it takes too long.`);
+    }
+  };
 }
 
 /** As MariaDB compares: without regard to case. */
 const matches = (field: Field, text: string): Test => {
-  const pattern = new RegExp(text, "i");
+  const fits = fittingTest(new RegExp(text, "i"));
   return (server) => {
     const value = field(server);
-    return value !== null && fits(pattern, String(value));
+    return value !== null && fits(String(value));
   };
 };
 

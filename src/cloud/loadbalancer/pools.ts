@@ -155,8 +155,8 @@ function withoutCertificates(asked: AskedPoolChange) {
   return Object.fromEntries(entries) as AskedPoolChange;
 }
 
-/** @throws ApiError 400 in Octavia's words */
-function persistenceOf(asked: AskedPool["session_persistence"]): SessionPersistence | null {
+/** A cookie's name is a token (RFC 2616, 2.2). @throws ApiError 400 in Octavia's words */
+export function persistenceOf(asked: AskedPool["session_persistence"]): SessionPersistence | null {
   if (!asked) return null;
   const { type, cookie_name = null, persistence_timeout, persistence_granularity } = asked;
   if (persistence_timeout || persistence_granularity) {

@@ -10,8 +10,16 @@ const port = z.int().min(1).max(65_535);
 const timeout = z
   .int()
   .min(0)
-  .max(365 * 24 * 3_600_000)
+  .max(24 * 24 * 3_600_000)
   .nullish();
+/** A path with or without a query, and no host. Octavia lets control characters through, which HAProxy's lines cannot hold. */
+const urlPath = z
+  .string()
+  .max(255)
+  .refine(
+    (text) => /^(?!\/\/(?!\/))\/[^\s\p{Cc}[\]?#]*(?:[?#][^\s\p{Cc}]*)?$/u.test(text) && text.isWellFormed(),
+    "Value must be a valid URL Path string",
+  );
 const project = z.string().max(36).optional();
 const method = z.enum(["GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "OPTIONS", "PATCH", "CONNECT"]);
 /** Certificates are kept by Barbican, which is not there: what names one is refused, `null` is not. */
@@ -24,10 +32,7 @@ const monitorChange = {
   max_retries: z.int().min(1).max(10).optional(),
   max_retries_down: z.int().min(1).max(10).optional(),
   http_method: method.nullish(),
-  url_path: z
-    .string()
-    .regex(/^\/[^\s]*$/, "is not a valid URL path")
-    .nullish(),
+  url_path: urlPath.nullish(),
   expected_codes: z
     .string()
     .regex(/^(\d{3}(\s*,\s*\d{3})*)$|^(\d{3}-\d{3})$/)
@@ -39,7 +44,7 @@ const monitorChange = {
     .string()
     .min(1)
     .max(255)
-    .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/)
+    .regex(/^(?=.{1,253}\.?$)(?:(?!-|[^.]+_)[A-Za-z0-9_-]{1,63}(?<!-)(?:\.|$))+$/)
     .nullish(),
 };
 const monitorParts = {

@@ -3,6 +3,14 @@ import type { HealthMonitor, Listener, Member, Pool } from "../records.ts";
 
 type PlannedPool = BalancerPlan["pools"][number];
 
+/** A text of a user as one word of a line (HAProxy's manual, 2.2, "Quoting and escaping"). It holds no line's end. */
+function word(text: string): string {
+  return /^[A-Za-z0-9_./:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** The same as the argument of a sample's fetch, whose quotes are read after those of the line's word. */
+const fetchOf = (name: string, argument: string) => word(`${name}(${word(argument)})`);
+
 /** Sockets in the balancer's folder. */
 export const sockets = { stats: "stats.sock", alive: "alive.sock" } as const;
 
@@ -78,10 +86,11 @@ function persistence({ session_persistence: wanted }: Pool, mode: "http" | "tcp"
   if (wanted.type === "SOURCE_IP") return ["stick-table type ipv6 size 10k", "stick on src"];
   if (mode !== "http") return []; // cookies are HTTP's
   if (wanted.type === "HTTP_COOKIE") return ["cookie SRV insert indirect nocache"];
+  const cookie = wanted.cookie_name ?? "";
   return [
     "stick-table type string len 64 size 10k",
-    `stick store-response res.cook(${wanted.cookie_name})`,
-    `stick match req.cook(${wanted.cookie_name})`,
+    `stick store-response ${fetchOf("res.cook", cookie)}`,
+    `stick match ${fetchOf("req.cook", cookie)}`,
   ];
 }
 
@@ -96,11 +105,11 @@ function checks(monitor: HealthMonitor): string[] {
     domain_name: host,
     expected_codes: codes,
   } = monitor;
-  const line = [method, path, ...(version === null ? [] : [`HTTP/${version.toFixed(1)}`])].join(" ");
+  const line = [method, word(path ?? "/"), ...(version === null ? [] : [`HTTP/${version.toFixed(1)}`])].join(" ");
   return [
     ...lines,
     `option httpchk ${line}`,
-    ...(version === 1.1 && host !== null ? [`http-check send hdr Host ${host}`] : []),
+    ...(version === 1.1 && host !== null ? [`http-check send hdr Host ${word(host)}`] : []),
     `http-check expect status ${statusList(codes ?? "200")}`,
   ];
 }

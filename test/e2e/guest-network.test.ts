@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findEverything, findLeftovers } from "../../src/cloud/leftovers.ts";
 import type { NetworkingPlan, PortPlan, SecurityRulePlan } from "../../src/cloud/network/dataplane.ts";
@@ -10,6 +11,7 @@ import { anyEgress, openPort, rule } from "./guests/fixtures.ts";
 import { createScratchCloud, whyNoGuests } from "./guests/scratch-cloud.ts";
 import { askFromMachine, standIn } from "./guests/stand-in.ts";
 
+const sources = join(import.meta.dirname, "../../src");
 const skipReason = await whyNoGuests();
 
 /** A tenant with two guests at the same addresses as every other tenant's. */
@@ -204,6 +206,35 @@ describe.skipIf(skipReason !== undefined)(`networks of two tenants (${skipReason
       await open.remove();
     }
     expect(await forwarding()).toBe(before);
+  });
+
+  it("where there is a way out, the machine forwards as long as a cloud has one, and on where somebody else wants it to", async () => {
+    // on a machine of its own: a network and a /run that nobody else has
+    const program = `
+      import { readFileSync, writeFileSync } from "node:fs";
+      import { closeEgress, openEgress } from ${JSON.stringify(join(sources, "cloud/network/linux/machine-egress.ts"))};
+      const conf = (link) => "/proc/sys/net/ipv4/conf/" + link + "/forwarding";
+      const seen = [];
+      const look = () => seen.push(["all", "lo", "default", "before"].map((link) => readFileSync(conf(link), "utf8").trim()).join(""));
+      const external = (n) => ({ cidr: "172.24." + n + ".0/24", gatewayIp: "172.24." + n + ".1" });
+      look();
+      await openEgress("aaaaaa", external(64)); look();
+      await openEgress("bbbbbb", external(65)); look();
+      await closeEgress("aaaaaa"); look();
+      await closeEgress("bbbbbb"); look();
+      await openEgress("aaaaaa", external(64));
+      writeFileSync("/proc/sys/net/ipv4/ip_forward", "1"); // as others ask for it
+      await closeEgress("aaaaaa"); look();
+      console.log(seen.join(" "));
+    `;
+    const machine = `mount -t tmpfs tmpfs /run; ip link add before type veth peer name after
+      for switch in all default lo before; do echo 0 > /proc/sys/net/ipv4/conf/$switch/forwarding; done
+      echo 1 > /proc/sys/net/ipv4/conf/before/forwarding
+      exec "$0" --input-type=module`;
+    const { stdout } = await run("unshare", ["--net", "--mount", "sh", "-ec", machine, process.execPath], {
+      input: program,
+    });
+    expect(stdout.trim().split(" ")).toEqual(["0001", "0111", "0111", "0111", "0001", "1111"]);
   });
 
   it("everything of a tenant goes when its plan does", async () => {

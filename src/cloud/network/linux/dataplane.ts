@@ -51,7 +51,7 @@ const APPLY_PAUSE_MS = 100;
 
 /**
  * The data plane on Linux network namespaces and nftables: one namespace for the external network, one per router, one per network, one
- * per guest. The machine itself gets one link with one address; its firewall, routes and `ip_forward` are not touched or needed, but
+ * per guest. The machine itself gets one link with one address; its firewall, routes and forwarding are not touched or needed, but
  * where guests have a way out.
  * @throws SlipwayError E_ADDRESS_RANGE when no external range is free, or the named one is used
  */

@@ -26,7 +26,7 @@ const cloud = async (...args: string[]) => {
 const networks = async (): Promise<string[]> => {
   const { headers, endpoint } = await logIn(slipway);
   const answer = await fetch(`${endpoint("network")}/v2.0/networks`, { headers });
-  return ((await answer.json()) as { networks: { name: string }[] }).networks.map(({ name }) => name);
+  return ((await answer.json()) as { networks: { name: string }[] }).networks.map(({ name }) => name).toSorted();
 };
 
 const makeNetwork = async (name: string) => {
@@ -81,11 +81,11 @@ describe("a cloud's state", () => {
     const { authUrl } = await cloud("status");
     expect(await cloud("snapshot", "1")).toMatchObject({ ok: true, snapshot: { name: "1", servers: 0 } });
     await makeNetwork("later");
-    expect(await networks()).toEqual(["public", "kept", "later"]);
+    expect(await networks()).toEqual(["kept", "later", "public"]);
     expect(await cloud("restore", "1")).toMatchObject({ exitCode: 2, error: { hint: "Add --yes." } });
     expect(await cloud("restore", "2", "--yes")).toMatchObject({ exitCode: 2, error: { hint: "Choose one of 1." } });
     expect(await cloud("restore", "1", "--yes")).toMatchObject({ ok: true });
-    expect(await networks()).toEqual(["public", "kept"]);
+    expect(await networks()).toEqual(["kept", "public"]);
     expect(await cloud("reset", "--yes")).toMatchObject({ ok: true });
     expect(await networks()).toEqual(["public"]);
     expect(await cloud("status")).toMatchObject({ running: true, authUrl });

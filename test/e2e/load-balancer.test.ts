@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createNspawnHypervisor } from "../../src/cloud/hypervisors/nspawn/hypervisor.ts";
 import { ensureGuestImage } from "../../src/cloud/images/guest-image.ts";
@@ -86,7 +87,7 @@ describe.skipIf(skipReason !== undefined)(`a load balancer (${skipReason ?? "Lin
     }
     const pool = {
       ...{ name: "web", protocol: "TCP", lb_algorithm: "ROUND_ROBIN" },
-      healthmonitor: { type: "TCP", delay: 1, timeout: 1, max_retries: 1, max_retries_down: 1 },
+      healthmonitor: { type: "TCP", delay: 1, timeout: 1, max_retries: 1, max_retries_down: 2 },
       members: addresses.map((one) => ({ address: one, protocol_port: 8080 })),
     };
     const listeners = [{ protocol: "TCP", protocol_port: 80, default_pool: pool }];
@@ -114,6 +115,9 @@ describe.skipIf(skipReason !== undefined)(`a load balancer (${skipReason ?? "Lin
     });
     await untilStatus("ONLINE");
     expect(await shown()).toMatchObject({ provisioning_status: "ACTIVE" });
+    const [haproxy] = await processesInNamespace(namespace());
+    const environment = (await readFile(`/proc/${haproxy}/environ`, "utf8")).split("\0").filter(Boolean);
+    expect(environment.map((variable) => variable.split("=")[0])).toEqual(["PATH"]); // a configuration may name others
     const stats = async () => (await cloud.get(`${lbaas}/loadbalancers/${id}/stats`)).body.stats;
     const before = await stats();
     expect(await askedOften()).toEqual(["one", "two"]);
@@ -138,10 +142,14 @@ describe.skipIf(skipReason !== undefined)(`a load balancer (${skipReason ?? "Lin
   });
 
   it("works on while the cloud is restarted, and is started again when it ended", async () => {
+    const counted = async () => (await cloud.get(`${lbaas}/loadbalancers/${id}/stats`)).body.stats.total_connections;
+    const before = await counted();
     await cloud.cloud.close();
     expect(await askedOften()).toEqual(["one", "two"]);
     await cloud.restart();
     await cloud.logIn();
+    await cloud.cloud.idle();
+    expect(await counted()).toBe(before + 4);
     for (const pid of await processesInNamespace(namespace())) process.kill(pid, "SIGKILL");
     const answers = async () => (/^(one|two)$/.test(await askFromMachine(address, 80)) ? true : undefined);
     await waitFor("the load balancer to answer again", answers, { timeoutMs: 30_000 });

@@ -247,3 +247,22 @@ function raw(
     else call.end(body);
   });
 }
+
+// each took time that grew with the square of its length or faster: minutes and more, while nobody else was answered
+it("a text that looks as if it were almost right is refused as soon as any other", async () => {
+  const json = { "content-type": "application/json" };
+  const quoted = await cloud.get(`/image/v2/images?name=in:${encodeURIComponent(`"${"\\a".repeat(60)}`)}`);
+  expect(quoted.body.images).toEqual([]);
+  const server = { name: "a", user_data: `${" ".repeat(100_000)}!` };
+  expect((await cloud.post("/compute/v2.1/servers", { server })).status).toBe(400);
+  const named = { server: { name: "a", hostname: `${"a".repeat(100_000)}!` } };
+  const headers = { "x-openstack-nova-api-version": "2.90" };
+  expect((await cloud.post("/compute/v2.1/servers", named, { headers })).status).toBe(400);
+  const unclosed = `"${'\\"'.repeat(400_000)}`;
+  expect((await cloud.post("/network/v2.0/networks", unclosed, { headers: json })).status).toBe(400);
+  const account = `/object-store/v1/AUTH_${cloud.projectId}`;
+  const segments = JSON.stringify([{ path: `a${"/".repeat(400_000)}b`, etag: 1 }, { path: `a${"/".repeat(400_000)}` }]);
+  await cloud.put(`${account}/slashes`);
+  expect((await cloud.put(`${account}/slashes/all?multipart-manifest=put`, segments)).status).toBe(400);
+  await cloud.delete(`${account}/slashes`);
+});

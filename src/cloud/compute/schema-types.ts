@@ -113,7 +113,7 @@ export const nullableMetadata = z.record(z.string().regex(metadataKey), z.string
 
 export const diskConfig = z.enum(["AUTO", "MANUAL"]);
 
-export const base64 = z.string().refine((text) => /^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(text), {
+export const base64 = z.string().refine((text) => /^[A-Za-z0-9+/\s]*={0,2}$/.test(text.trimEnd()), {
   error: ({ input }) => `${pythonRepr(input)} is not a 'base64'`,
 });
 

@@ -24,7 +24,7 @@ export const hostname = z
   .string()
   .min(2)
   .max(63)
-  .regex(/^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$/);
+  .regex(/^[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]$/);
 
 export const trustedCertificates = z.array(z.string().min(1)).min(1).max(50).nullable();
 

@@ -67,7 +67,9 @@ function cleaned(url: string): string {
   const [path, query] = at === -1 ? [url, ""] : [url.slice(0, at), url.slice(at)];
   const literal = path.replace(/%(?![0-9a-f]{2})/gi, "%25");
   const decodable = isDecodable(literal) ? literal : encodeURI(path).replace(/%25(?=[0-7][0-9a-f])/gi, "%");
-  return (path.length > 1 && !url.startsWith("/object-store/") ? decodable.replace(/\/+$/, "") : decodable) + query;
+  return (
+    (path.length > 1 && !url.startsWith("/object-store/") ? decodable.replace(/(?<!\/)\/+$/, "") : decodable) + query
+  );
 }
 
 function isDecodable(path: string): boolean {

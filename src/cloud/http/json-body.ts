@@ -24,10 +24,14 @@ export function acceptJson(app: FastifyInstance, contentType: string | RegExp): 
 
 /** How deep a JSON text's lists and objects lie in each other. */
 function depthOf(text: string): number {
-  let [depth, max] = [0, 0];
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/gs)) {
-    if (token === "[" || token === "{") max = Math.max(max, ++depth);
-    else if (token === "]" || token === "}") depth--;
+  let [depth, max, isQuoted] = [0, 0, false];
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (character === '"') isQuoted = !isQuoted;
+    else if (isQuoted)
+      at += character === "\\" ? 1 : 0; // and what it escapes
+    else if (character === "[" || character === "{") max = Math.max(max, ++depth);
+    else if (character === "]" || character === "}") depth--;
   }
   return max;
 }

@@ -130,7 +130,7 @@ function wordCondition(name: string, value: string): Condition {
 
 /** Values with commas between them; one that has a comma itself is in quotes. */
 function listed(text: string): string[] {
-  return [...text.matchAll(/"((?:\\.|[^"])*)"|([^,"]+)/g)].map(([, quoted, bare]) =>
+  return [...text.matchAll(/"((?:\\.|[^"\\])*)"|([^,"]+)/g)].map(([, quoted, bare]) =>
     quoted === undefined ? (bare ?? "") : quoted.replace(/\\(.)/g, "$1"),
   );
 }

@@ -56,7 +56,7 @@ export async function bulkDelete(
   wanted: string[],
 ): Promise<BulkResult> {
   const { account } = params as { account: string };
-  const isObject = (name: string) => name.replace(/^\/+|\/+$/g, "").includes("/");
+  const isObject = (name: string) => /[^/]\/+[^/]/.test(name);
   const result = failed(200);
   const token = headers["x-auth-token"];
   for (const name of [...wanted.filter(isObject), ...wanted.filter((one) => !isObject(one))]) {

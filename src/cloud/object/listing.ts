@@ -38,7 +38,7 @@ const nameOf = <T>(entry: Entry<T>): string => ("subdir" in entry ? entry.subdir
 
 /** The names that begin as asked, what lies below a delimiter as one. */
 function entriesOf<T extends { name: string }>(items: T[], query: ListingQuery): Entry<T>[] {
-  const folder = query.path === undefined || query.path === "" ? "" : `${query.path.replace(/\/+$/, "")}/`;
+  const folder = query.path === undefined || query.path === "" ? "" : `${query.path.replace(/(?<!\/)\/+$/, "")}/`;
   const prefix = query.path === undefined ? (query.prefix ?? "") : folder;
   const delimiter = query.path === undefined ? (query.delimiter ?? "") : "/";
   const seen = new Set<string>();

@@ -105,7 +105,7 @@ function mistake(segment: unknown, isLast: boolean, isItself: (name: string) => 
   if (typeof path !== "string") return '"path" must be a string';
   if (etag !== undefined && etag !== null && typeof etag !== "string")
     return '"etag" must be a string or null (if provided)';
-  if (!path.replace(/^\/+|\/+$/g, "").includes("/")) {
+  if (!/[^/]\/+[^/]/.test(path)) {
     return "path does not refer to an object. Path must be of the form /container/object.";
   }
   if (bytes !== undefined && bytes !== null) {

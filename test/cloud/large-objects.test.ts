@@ -1,7 +1,5 @@
 import { createHash, createHmac } from "node:crypto";
-import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { cut, type Piece, sizeOf } from "../../src/cloud/object/pieces.ts";
 import { TestCloud } from "./support.ts";
 
 let cloud: TestCloud;
@@ -98,24 +96,6 @@ describe("static large objects", () => {
     const reserved = await cloud.put(`${account}/c/bad`, "x", { headers: { "x-static-large-object": "true" } });
     expect([reserved.status, reserved.text]).toEqual([400, expect.stringContaining("is a reserved header")]);
   });
-});
-
-it("a part of pieces is what the same part of their bytes is", () => {
-  const pieces = fc
-    .array(fc.string({ maxLength: 5 }), { maxLength: 5 })
-    .map((texts) =>
-      texts.map((text): Piece => ({ from: { data: Buffer.from(text) }, start: 0, size: Buffer.byteLength(text) })),
-    );
-  const bytes = (list: Piece[]) =>
-    Buffer.concat(
-      list.map(({ from, start, size }) => ("data" in from ? from.data.subarray(start, start + size) : Buffer.of())),
-    );
-  fc.assert(
-    fc.property(pieces, fc.nat(30), fc.nat(30), (list, start, length) => {
-      const end = Math.min(start + length, sizeOf(list) - 1);
-      expect(bytes(cut(list, start, end))).toEqual(bytes(list).subarray(start, Math.max(start, end + 1)));
-    }),
-  );
 });
 
 describe("what else Swift does with objects", () => {

@@ -59,6 +59,7 @@ export function rawAnswer(
       },
     );
     call.on("error", reject);
-    call.end(body);
+    // not a string, with which Node would send the headers in UTF-8
+    call.end(Buffer.from(body));
   });
 }

@@ -1,6 +1,6 @@
 /** The bytes that a text in UTF-8 stands for; a `%` that no two hex digits follow stands for itself, as in Python. */
 export function percentDecoded(text: string | Buffer): Buffer {
-  const bytes = Buffer.from(text);
+  const bytes = typeof text === "string" ? Buffer.from(text) : text;
   const decoded = Buffer.alloc(bytes.length);
   let size = 0;
   for (let at = 0; at < bytes.length; at++) {
@@ -22,4 +22,17 @@ export function textOf(bytes: Buffer): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What a header with a percent-encoded path in it says, also where the bytes come as they are; undefined as for {@link textOf}. */
+export function headerText(value: string): string | undefined {
+  return textOf(percentDecoded(Buffer.from(value, "latin1")));
+}
+
+/** As Python's `quote` writes it: all bytes but letters, digits, `_.-~` and slashes in percent. */
+export function pythonQuoted(text: string | Buffer): string {
+  const bytes = typeof text === "string" ? Buffer.from(text) : text;
+  return bytes
+    .toString("latin1")
+    .replace(/[^\w.~/-]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`);
 }

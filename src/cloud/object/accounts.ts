@@ -5,6 +5,7 @@ import { bulkDeleteRequest } from "./bulk-delete.ts";
 import { type ObjectContext, projectOfAccount } from "./context.ts";
 import { accountHeaders, metadataFrom, removedMetadata } from "./headers.ts";
 import { type ListingQuery, listingTime, listNames, sendListing } from "./listing.ts";
+import { demandSmallMetadata, demandSmallWhole } from "./metadata-limits.ts";
 import { demandQuotaNumbers } from "./object-quotas.ts";
 import { bytesOf, objectsOf, swiftNow } from "./records.ts";
 import { refusal, refuse } from "./refusals.ts";
@@ -51,7 +52,7 @@ export function accountRoutes(app: FastifyInstance, context: ObjectContext): voi
     });
   });
   app.post<Account>("/v1/:account", async (request, reply) => {
-    if ("bulk-delete" in request.query) return bulkDeleteRequest(request, reply);
+    if ("bulk-delete" in request.query) return bulkDeleteRequest(context, request, reply);
     const projectId = projectOfAccount(request.params.account);
     const who = caller(request);
     if (!ownsAccount(who, projectId)) throw refuse(who);
@@ -59,6 +60,8 @@ export function accountRoutes(app: FastifyInstance, context: ObjectContext): voi
     const before = tables.accounts.get(projectId)?.metadata ?? {};
     const metadata = { ...before, ...metadataFrom(request.headers, "account") };
     for (const name of removedMetadata(request.headers, "account")) delete metadata[name];
+    demandSmallMetadata(request.headers, "account");
+    demandSmallWhole(metadata);
     const kept = Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== ""));
     tables.accounts.put({ id: projectId, metadata: kept });
     return reply.code(204).send();

@@ -1,13 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { booleanLike, parseBody } from "../http/body.ts";
 import { cleanAcl, mayList, mayLookInto, ownsAccount } from "./acl.ts";
 import { type ObjectContext, projectOfAccount } from "./context.ts";
-import { containerHeaders, metadataFrom, removedMetadata } from "./headers.ts";
+import { containerHeaders, isTrue, metadataFrom, removedMetadata } from "./headers.ts";
 import { type ListingQuery, listingTime, listNames, sendListing } from "./listing.ts";
+import { demandSmallMetadata, demandSmallWhole } from "./metadata-limits.ts";
 import { demandQuotaNumbers } from "./object-quotas.ts";
-import { type Container, objectsOf, swiftNow } from "./records.ts";
-import { bareRefusal, notFound, refusal, refuse } from "./refusals.ts";
-import { versionLines, versionsOf } from "./versions.ts";
+import { type Container, listedSize, objectsOf, swiftNow } from "./records.ts";
+import { bareRefusal, notFound, refuse } from "./refusals.ts";
+import { deleteContainer } from "./removal.ts";
+import { versionLines } from "./versions.ts";
 
 interface One {
   Params: { account: string; container: string };
@@ -69,16 +70,8 @@ export function containerRoutes(app: FastifyInstance, context: ObjectContext): v
   });
 
   app.delete<One>(path, (request, reply) => {
-    demandOwner(request);
-    store.transaction(() => {
-      const found = tables.containers.get(idOf(request));
-      if (found === undefined) throw notFound();
-      if (versionsOf(tables, found).length > 0) {
-        throw bareRefusal(409, "Delete all versions before deleting container.");
-      }
-      if (objectsOf(tables, found).length > 0) throw refusal(409);
-      tables.containers.delete(found.id);
-    });
+    const { account, container } = request.params;
+    deleteContainer(context, caller(request), { projectId: projectOfAccount(account), container });
     return reply.code(204).send();
   });
 
@@ -101,7 +94,7 @@ export function containerRoutes(app: FastifyInstance, context: ObjectContext): v
       fields: (object) => ({
         name: object.name,
         hash: object.etag,
-        bytes: object.slo?.size ?? object.size,
+        bytes: listedSize(object),
         content_type: object.contentType,
         last_modified: listingTime(object.timestamp),
         ...(object.slo === undefined ? {} : { slo_etag: `"${object.slo.etag}"` }),
@@ -115,6 +108,8 @@ function changed(container: Container, request: FastifyRequest): Container {
   const metadata = { ...container.metadata, ...metadataFrom(request.headers, "container") };
   for (const name of removedMetadata(request.headers, "container")) delete metadata[name];
   demandQuotaNumbers(metadata);
+  demandSmallMetadata(request.headers, "container");
+  demandSmallWhole(metadata);
   const versioned = request.headers["x-versions-enabled"];
   const text = (name: string, before: string) => {
     const value = request.headers[name];
@@ -127,7 +122,7 @@ function changed(container: Container, request: FastifyRequest): Container {
     writeAcl: cleanAcl("x-container-write", text("x-container-write", container.writeAcl)),
     syncTo: text("x-container-sync-to", container.syncTo ?? ""),
     syncKey: text("x-container-sync-key", container.syncKey ?? ""),
-    ...(versioned === undefined ? {} : { versioned: parseBody(booleanLike, versioned) }),
+    ...(versioned === undefined ? {} : { versioned: isTrue(String(versioned)) }),
     metadata: Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== "")),
   };
 }

@@ -16,8 +16,11 @@ export interface ObjectOptions {
 
 /** What the routes of accounts, containers and objects share. */
 export interface ObjectContext extends ObjectOptions {
-  /** Who asks. A token that is not valid is none, as in Swift; a temporary URL that is not valid is refused with 401. */
-  caller: (request: FastifyRequest) => Caller;
+  /**
+   * Who asks. A token that is not valid is none, as in Swift; a temporary URL that is not valid is refused with 401.
+   * @param as the request that an application credential must be for, where it is not this one
+   */
+  caller: (request: FastifyRequest, as?: Pick<FastifyRequest, "method" | "url">) => Caller;
 }
 
 /** `AUTH_<project id>` of a path. */

@@ -2,7 +2,12 @@ import type { IncomingHttpHeaders } from "node:http";
 import { bytesOf, type Container, type StoredObject } from "./records.ts";
 import { temporaryUrlKeys } from "./temporary-url.ts";
 
-type Kind = "account" | "container" | "object";
+export type Kind = "account" | "container" | "object";
+
+/** What Swift takes for a yes; all else is a no. */
+export function isTrue(text = ""): boolean {
+  return /^(true|1|yes|on|t|y)$/i.test(text);
+}
 
 /** The `X-<kind>-Meta-*` headers of a request, names in lower case without the prefix. */
 export function metadataFrom(headers: IncomingHttpHeaders, kind: Kind): Record<string, string> {

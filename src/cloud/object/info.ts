@@ -1,5 +1,6 @@
 import { bulkLimits } from "./bulk-delete.ts";
-import { largestObject } from "./limits.ts";
+import { largestObject, listingLimit } from "./limits.ts";
+import { metadataLimits } from "./metadata-limits.ts";
 import { manifestLimits } from "./static-large-object.ts";
 
 /** `GET /info`: what this Swift has, and how much of it. */
@@ -11,14 +12,14 @@ export const info = {
     allow_account_management: false,
     account_autocreate: true,
     max_file_size: largestObject,
-    max_meta_name_length: 128,
-    max_meta_value_length: 256,
-    max_meta_count: 90,
-    max_meta_overall_size: 4096,
-    max_header_size: 8192,
+    max_meta_name_length: metadataLimits.name,
+    max_meta_value_length: metadataLimits.value,
+    max_meta_count: metadataLimits.count,
+    max_meta_overall_size: metadataLimits.overall,
+    max_header_size: metadataLimits.header,
     max_object_name_length: 1024,
-    container_listing_limit: 10_000,
-    account_listing_limit: 10_000,
+    container_listing_limit: listingLimit,
+    account_listing_limit: listingLimit,
     max_account_name_length: 256,
     max_container_name_length: 256,
     extra_header_count: 0,
@@ -30,7 +31,7 @@ export const info = {
     min_segment_size: 1,
     allow_async_delete: false,
   },
-  dlo: { max_segments: 10_000 },
+  dlo: { max_segments: listingLimit },
   bulk_delete: { max_deletes_per_request: bulkLimits.deletes, max_failed_deletes: bulkLimits.failures },
   tempurl: {
     methods: ["GET", "HEAD", "PUT", "POST", "DELETE"],

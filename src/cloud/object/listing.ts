@@ -1,5 +1,7 @@
 import type { FastifyReply } from "fastify";
-import { ApiError } from "../http/api-error.ts";
+import { isTrue } from "./headers.ts";
+import { listingLimit } from "./limits.ts";
+import { bareRefusal } from "./refusals.ts";
 
 /** One line of a listing: an object or container, or a "folder" that a delimiter made. */
 export type Entry<T> = { name: string; item: T } | { subdir: string };
@@ -17,16 +19,13 @@ export interface ListingQuery {
   versions?: string;
 }
 
-/** Swift gives at most this many lines; clients ask again with `marker`. */
-const maximum = 10_000;
-
 /**
  * Swift's listing of names in order, with prefix, path, delimiter, markers, limit, and backwards. `items` must be sorted by name.
  * @throws ApiError 412 for a limit that is too large
  */
 export function listNames<T extends { name: string }>(items: T[], query: ListingQuery): Entry<T>[] {
   const limit = limitOf(query.limit);
-  const backwards = query.reverse !== undefined && /^(true|1|yes|on|t|y)$/i.test(query.reverse);
+  const backwards = isTrue(query.reverse);
   const all = backwards ? entriesOf(items, query).toReversed() : entriesOf(items, query);
   const { marker = "", end_marker: end = "" } = query;
   const isAfter = (name: string) => marker === "" || (backwards ? name < marker : name > marker);
@@ -58,9 +57,10 @@ function entriesOf<T extends { name: string }>(items: T[], query: ListingQuery):
   });
 }
 
-function limitOf(text: string | undefined): number {
-  if (text === undefined || !/^\d+$/.test(text)) return maximum;
-  if (Number(text) > maximum) throw new ApiError(412, `Maximum limit is ${maximum}`);
+/** @throws ApiError 412 */
+export function limitOf(text: string | undefined): number {
+  if (text === undefined || !/^\d+$/.test(text)) return listingLimit;
+  if (Number(text) > listingLimit) throw bareRefusal(412, `Maximum limit is ${listingLimit}`);
   return Number(text);
 }
 

@@ -5,11 +5,11 @@ import { type ObjectContext, projectOfAccount } from "./context.ts";
 import { type Container, isExpired, type StoredObject } from "./records.ts";
 import { notFound, refuse } from "./refusals.ts";
 import type { TemporaryUrlQuery } from "./temporary-url.ts";
-import { oldVersion } from "./versions.ts";
+import { demandVersionId, nullVersion, oldVersion } from "./versions.ts";
 
 export interface OneObject {
   Params: { account: string; container: string; "*": string };
-  Querystring: { "version-id"?: string; "multipart-manifest"?: string } & TemporaryUrlQuery;
+  Querystring: { "version-id"?: string; "multipart-manifest"?: string; format?: string } & TemporaryUrlQuery;
 }
 export type ObjectRequest = FastifyRequest<OneObject>;
 
@@ -39,12 +39,19 @@ export function permittedContainer(
   return container;
 }
 
-/** The object, or the version of it, that a request names. @throws ApiError 404 */
-export function existingObject({ tables }: ObjectContext, container: Container, request: ObjectRequest): StoredObject {
-  const id = `${container.id}/${request.params["*"]}`;
+/** The object, or the version of it, that is asked for. @throws ApiError 400, 404 */
+export function existingObject(
+  { tables }: Pick<ObjectContext, "tables">,
+  container: Container,
+  name: string,
+  version?: string,
+): StoredObject {
+  const id = `${container.id}/${name}`;
   const object = tables.objects.get(id);
-  const wanted = request.query["version-id"];
-  if (wanted !== undefined && wanted !== object?.versionId) return oldVersion(tables, id, wanted);
+  if (version !== undefined && version !== "") {
+    demandVersionId(container, version);
+    if (version !== (object?.versionId ?? nullVersion)) return oldVersion(tables, id, version);
+  }
   if (object === undefined || isExpired(object)) throw notFound();
   return object;
 }

@@ -1,60 +1,88 @@
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
-import { header } from "../identity/tokens.ts";
-import { mayWrite } from "./acl.ts";
-import { bulkDelete, bulkFormat, sendBulk } from "./bulk-delete.ts";
-import { type ObjectContext, projectOfAccount } from "./context.ts";
-import { existingObject, type OneObject, permittedContainer, placeOf } from "./object-access.ts";
-import type { Container, ObjectTables, StoredObject } from "./records.ts";
-import { deleteVersion, keepVersion, markDeleted } from "./versions.ts";
+import { ApiError } from "../http/api-error.ts";
+import { mayRead } from "./acl.ts";
+import { type BulkTarget, deleteAll, sendBulk } from "./bulk-delete.ts";
+import type { Caller } from "./caller.ts";
+import type { ObjectContext } from "./context.ts";
+import { existingObject, type OneObject, type Place, permittedContainer, placeOf } from "./object-access.ts";
+import { bareRefusal } from "./refusals.ts";
+import { deleteObject } from "./removal.ts";
+import { manifestLimits } from "./static-large-object.ts";
 
 /** `DELETE` of an object, of a version, or of a static large object with its segments. */
 export function deleteRoutes(app: FastifyInstance, context: ObjectContext, path: string): void {
-  const { tables, folder } = context;
   app.delete<OneObject>(path, async (request, reply) => {
-    const container = permittedContainer(context, context.caller(request), placeOf(request), mayWrite);
+    const who = context.caller(request);
+    const place = placeOf(request);
     const version = request.query["version-id"];
-    const id = `${container.id}/${request.params["*"]}`;
-    if (request.query["multipart-manifest"] === "delete") {
-      const projectId = projectOfAccount(request.params.account);
-      const names = segmentNames(tables, projectId, existingObject(context, container, request));
-      return sendBulk(reply, bulkFormat(header(request, "accept")), await bulkDelete(app, request, names));
+    if (request.query["multipart-manifest"] !== "delete") {
+      return reply
+        .headers(await deleteObject(context, who, place, version))
+        .code(204)
+        .send();
     }
-    if (version !== undefined && version !== tables.objects.get(id)?.versionId) {
-      const { file } = deleteVersion(tables, id, version);
-      if (file !== null) await rm(join(folder, file), { force: true });
-      return reply.code(204).send();
-    }
-    const object = existingObject(context, container, request);
-    const deletion = await removeObject(context, container, object, version);
-    if (deletion !== undefined) reply.header("x-object-version-id", deletion);
-    return reply.code(204).send();
+    return sendBulk(reply, (result) => {
+      const deletion = { account: request.params.account, callerFor: () => who };
+      return deleteAll(context, deletion, targetsOf(context, who, place, version), result);
+    });
   });
 }
 
-/** Takes an object away. @returns the id of the note that it was deleted, in containers that keep versions */
-async function removeObject(
-  { tables, folder }: ObjectContext,
-  container: Container,
-  object: StoredObject,
-  version?: string,
-): Promise<string | undefined> {
-  tables.objects.delete(object.id);
-  if (container.versioned && version === undefined) {
-    keepVersion(tables, object);
-    return markDeleted(tables, object);
+/** A manifest, or a segment, that waits to be deleted. */
+interface Waiting extends BulkTarget {
+  isManifest: boolean;
+}
+
+/**
+ * A static large object's segments, those of manifests below it, and the manifests after theirs. Looked up while what came before is
+ * deleted, so that manifests that name each other come to an end.
+ * @throws ApiError 400 for more that waits than Swift holds
+ */
+function* targetsOf(
+  context: ObjectContext,
+  who: Caller,
+  { projectId, container, name }: Place,
+  version: string | undefined,
+): Generator<BulkTarget> {
+  let waiting: Waiting[] = [
+    { name: `/${container}/${name}`, isManifest: true, ...(version === undefined ? {} : { version }) },
+  ];
+  while (waiting.length > 0) {
+    if (waiting.length > manifestLimits.segments * 10) {
+      throw bareRefusal(400, "Too many buffered slo segments to delete.");
+    }
+    const [next, ...others] = waiting;
+    waiting = others;
+    if (next === undefined) return;
+    if (next.isManifest) {
+      const found = segmentsOf(context, who, projectId, next);
+      waiting.push(...("error" in found ? [] : found.segments));
+      waiting.push({ ...next, isManifest: false, ...("error" in found ? { error: found.error } : {}) });
+    } else {
+      yield next;
+    }
   }
-  await rm(join(folder, object.file), { force: true });
-  return undefined;
 }
 
-/** The names of an object's segments, those of manifests below it too, and its own at the end: `/container/object`. */
-function segmentNames(tables: ObjectTables, projectId: string, object: StoredObject): string[] {
-  const below = (object.segments ?? []).flatMap((segment) => {
-    if ("data" in segment) return [];
-    const found = segment.sub_slo === true ? tables.objects.get(`${projectId}${segment.name}`) : undefined;
-    return found === undefined ? [segment.name] : segmentNames(tables, projectId, found);
-  });
-  return [...below, object.id.slice(projectId.length)];
+type Found = { segments: Waiting[] } | { error: { status: number; message: string } };
+
+/** What a manifest names, if the caller may read it. */
+function segmentsOf(context: ObjectContext, who: Caller, projectId: string, { name, version }: Waiting): Found {
+  const [, container = "", object = ""] = /^\/([^/]*)\/(.*)$/s.exec(name) ?? [];
+  try {
+    const found = permittedContainer(context, who, { projectId, container }, mayRead);
+    const { segments } = existingObject(context, found, object, version);
+    if (segments === undefined) return { error: { status: 400, message: "Not an SLO manifest" } };
+    return {
+      segments: segments.flatMap((segment) =>
+        "data" in segment ? [] : [{ name: segment.name, isManifest: segment.sub_slo === true }],
+      ),
+    };
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    const { status } = error;
+    if (status === 404) return { error: { status, message: "SLO manifest not found" } };
+    if (status === 401) return { error: { status, message: "401 Unauthorized" } };
+    return { error: { status: 500, message: "Unable to load SLO manifest or segment." } };
+  }
 }

@@ -1,11 +1,11 @@
-import { ApiError } from "../http/api-error.ts";
 import { bytesOf, type Container, type ObjectTables, objectsOf } from "./records.ts";
+import { bareRefusal } from "./refusals.ts";
 
 // Swift's container and account quotas: metadata that says how much there may be.
 
 /** @throws ApiError 413 where an upload of so many bytes is too much for the container or the account */
 export function demandObjectQuota(tables: ObjectTables, container: Container, bytes: number): void {
-  const refuse = () => new ApiError(413, "Upload exceeds quota.", "text");
+  const refuse = () => bareRefusal(413, "Upload exceeds quota.");
   const { "quota-bytes": most, "quota-count": count } = container.metadata;
   if (most !== undefined && /^\d+$/.test(most) && bytesOf(objectsOf(tables, container)) + bytes > Number(most)) {
     throw refuse();
@@ -23,6 +23,6 @@ export function demandObjectQuota(tables: ObjectTables, container: Container, by
 
 /** @throws ApiError 400 in Swift's words for quotas that are no numbers */
 export function demandQuotaNumbers({ "quota-bytes": bytes, "quota-count": count }: Record<string, string>): void {
-  if (bytes && !/^\d+$/.test(bytes)) throw new ApiError(400, "Invalid bytes quota.", "text");
-  if (count && !/^\d+$/.test(count)) throw new ApiError(400, "Invalid count quota.", "text");
+  if (bytes && !/^\d+$/.test(bytes)) throw bareRefusal(400, "Invalid bytes quota.");
+  if (count && !/^\d+$/.test(count)) throw bareRefusal(400, "Invalid count quota.");
 }

@@ -2,138 +2,147 @@ import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { text } from "node:stream/consumers";
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { isErrno } from "../../common/errors.ts";
 import { now } from "../clock/clock.ts";
-import { ApiError } from "../http/api-error.ts";
 import { header } from "../identity/tokens.ts";
 import { storeContent, TooMuchContent } from "../store/content.ts";
-import { mayRead, mayWrite } from "./acl.ts";
-import { type ObjectContext, projectOfAccount } from "./context.ts";
-import { metadataFrom } from "./headers.ts";
+import { mayWrite } from "./acl.ts";
+import type { Caller } from "./caller.ts";
+import type { ObjectContext } from "./context.ts";
+import { demandManifestForm } from "./dynamic-large-object.ts";
+import { isTrue, metadataFrom } from "./headers.ts";
 import { largestObject } from "./limits.ts";
-import { existingObject, type ObjectRequest, type OneObject, permittedContainer, placeOf } from "./object-access.ts";
+import { demandSmallMetadata } from "./metadata-limits.ts";
+import {
+  existingObject,
+  type ObjectRequest,
+  type OneObject,
+  type Place,
+  permittedContainer,
+  placeOf,
+} from "./object-access.ts";
+import { copiedFrom, copySource, copyTarget, openSource } from "./object-copy.ts";
 import { deleteRoutes } from "./object-delete.ts";
 import { demandObjectQuota } from "./object-quotas.ts";
 import { demandNoReservedHeader, readRoutes } from "./object-read.ts";
-import { piecesOf, readPieces } from "./pieces.ts";
-import { type Container, isExpired, type StoredObject, swiftNow } from "./records.ts";
-import { notFound, plainRefusal } from "./refusals.ts";
+import { SegmentError } from "./pieces.ts";
+import { isExpired, type ObjectTables, type StoredObject, swiftNow } from "./records.ts";
+import { bareRefusal, notFound, plainRefusal, refusal } from "./refusals.ts";
 import { checkManifest, type Manifest, manifestLimits } from "./static-large-object.ts";
 import { demandNoPointer } from "./temporary-url.ts";
-import { keepVersion, newVersionId } from "./versions.ts";
+import { bodyOf, limitedText } from "./upload.ts";
+import { demandVersionId, keepVersion, makeCurrent, newVersionId, nullVersion } from "./versions.ts";
 
-const tooLarge = () => new ApiError(413, "The body of your request was too large for this server.");
-/** What Swift's proxy makes of disks that are full. */
-const unavailable = () => new ApiError(503, "The server is currently unavailable. Please try again at a later time.");
+const tooLarge = () => plainRefusal(413, "Your request is too large.");
 
 /** `/v1/AUTH_<project>/<container>/<object>` */
 export function objectRoutes(app: FastifyInstance, context: ObjectContext): void {
-  const { store, tables, folder } = context;
+  const { store, tables, folder, caller } = context;
   const path = "/v1/:account/:container/*";
 
-  const refuseExisting = (id: string): void => {
-    const object = tables.objects.get(id);
-    if (object === undefined || isExpired(object)) return;
-    throw new ApiError(412, "A precondition for this request was not met.");
-  };
-
   app.put<OneObject>(path, async (request, reply) => {
-    if (Number(header(request, "content-length") ?? 0) > largestObject) throw tooLarge();
-    const who = context.caller(request);
-    const container = permittedContainer(context, who, placeOf(request), mayWrite);
-    demandNoPointer(request, who);
-    const name = request.params["*"];
-    const length = Buffer.byteLength(name);
-    if (length > 1024) throw plainRefusal(400, `Object name length of ${length} longer than 1024`);
-    const isNew = demandsNew(request);
-    if (isNew) refuseExisting(`${container.id}/${name}`);
-    const { content, origin, manifest } = await contentOf(context, request);
-    demandObjectQuota(tables, container, origin?.size ?? Number(header(request, "content-length") ?? 0));
-    const file = randomUUID();
-    const { size, md5 } = await storeContent(content, join(folder, file), largestObject).catch((error: unknown) => {
-      if (error instanceof TooMuchContent) throw tooLarge();
-      throw isErrno(error, "ENOSPC") ? unavailable() : error;
-    });
-    const wanted = header(request, "etag")?.replaceAll('"', "").toLowerCase();
-    if (wanted !== undefined && wanted !== (manifest?.etag ?? md5)) {
-      await rm(join(folder, file), { force: true });
-      throw new ApiError(422, "Unable to process the contained instructions");
-    }
-    const write = () => {
-      // looked up again: the upload took time
-      if (tables.containers.get(container.id) === undefined) throw notFound();
-      if (isNew) refuseExisting(`${container.id}/${name}`);
-      demandObjectQuota(tables, container, 0);
-      const before = tables.objects.get(`${container.id}/${name}`);
-      const kept = container.versioned === true && before !== undefined;
-      if (kept) keepVersion(tables, before);
-      tables.objects.put({
-        ...described(request, container, origin?.object),
-        ...{ name, etag: md5, size, file },
-        ...(manifest === undefined
-          ? {}
-          : { segments: manifest.segments, slo: { size: manifest.size, etag: manifest.etag } }),
-      });
-      return kept ? undefined : before;
-    };
-    let old: StoredObject | undefined;
-    try {
-      old = store.transaction(write);
-    } catch (error) {
-      await rm(join(folder, file), { force: true });
-      throw error;
-    }
-    // a reader that has the old file open reads it to its end
-    if (old !== undefined) await rm(join(folder, old.file), { force: true });
-    if (origin !== undefined) reply.headers(copied(origin.object));
-    return reply
-      .code(201)
-      .header("etag", manifest === undefined ? md5 : `"${manifest.etag}"`)
-      .header("last-modified", new Date(now()).toUTCString())
-      .send();
+    const version = request.query["version-id"];
+    const source = copySource(request);
+    if (version && source === undefined) return restore(request, reply, version);
+    return write(request, reply, { who: caller(request), place: placeOf(request), source });
   });
 
   app.route<OneObject>({
     method: "COPY",
     url: path,
-    handler: async (request, reply) => {
-      const [, container, ...rest] = decodeURIComponent(header(request, "destination") ?? "")
-        .replace(/^\/?/, "/")
-        .split("/");
-      if (!container || rest.join("/") === "") {
-        throw new ApiError(412, "Destination header must be of the form <container name>/<object name>", "text");
-      }
-      const { account, container: from, "*": name } = request.params;
-      const { host: _host, "content-length": _length, destination: _destination, ...headers } = request.headers;
-      const target = [container, ...rest].map(encodeURIComponent).join("/");
-      const answer = await app.inject({
-        method: "PUT",
-        url: `/object-store/v1/${encodeURIComponent(header(request, "destination-account") ?? account)}/${target}`,
-        headers: { ...(headers as Record<string, string>), "x-copy-from": encodeURI(`/${from}/${name}`) },
-      });
-      return reply
-        .code(answer.statusCode)
-        .headers(answer.headers as Record<string, string>)
-        .send(answer.rawPayload);
+    handler: (request, reply) => {
+      const who = caller(request);
+      return write(request, reply, { who, place: copyTarget(request), source: placeOf(request) });
     },
   });
 
+  const write = async (
+    request: ObjectRequest,
+    reply: FastifyReply,
+    { who, place, source }: { who: Caller; place: Place; source: Place | undefined },
+  ) => {
+    if (Number(header(request, "content-length") ?? 0) > largestObject) throw tooLarge();
+    const container = permittedContainer(context, who, place, mayWrite);
+    demandUpload(request, who, place, source !== undefined);
+    const id = `${container.id}/${place.name}`;
+    const isNew = demandsNew(request);
+    if (isNew) refuseExisting(tables, id);
+    const { content, bytes, origin, manifest } = await contentOf(context, request, { who, place, source });
+    demandObjectQuota(tables, container, bytes);
+    const file = randomUUID();
+    const { size, md5 } = await storeContent(content, join(folder, file), largestObject).catch((error: unknown) => {
+      if (error instanceof TooMuchContent) throw refusal(413);
+      // what is copied has gone meanwhile
+      if (error instanceof SegmentError) throw refusal(409);
+      throw isErrno(error, "ENOSPC") ? refusal(503) : error;
+    });
+    const wanted = header(request, "etag")?.replaceAll('"', "").toLowerCase();
+    const commit = () => {
+      if (wanted !== undefined && wanted !== (manifest?.etag ?? md5)) throw refusal(422);
+      // looked up again: the upload took time
+      const now = tables.containers.get(container.id);
+      if (now === undefined) throw notFound();
+      if (isNew) refuseExisting(tables, id);
+      demandObjectQuota(tables, now, 0);
+      const before = tables.objects.get(id);
+      // what is a version already stays one, also while the container keeps no new ones
+      const kept = before !== undefined && (now.versioned === true || before.versionId !== undefined);
+      if (kept) keepVersion(tables, before);
+      const object = tables.objects.put({
+        ...described(request, origin),
+        ...{ id, containerId: container.id, name: place.name, etag: md5, size, file },
+        ...(now.versioned === true ? { versionId: newVersionId() } : {}),
+        ...(manifest === undefined
+          ? {}
+          : { segments: manifest.segments, slo: { size: manifest.size, etag: manifest.etag } }),
+      });
+      return { object, old: kept ? undefined : before };
+    };
+    let done: ReturnType<typeof commit>;
+    try {
+      done = store.transaction(commit);
+    } catch (error) {
+      await rm(join(folder, file), { force: true });
+      throw error;
+    }
+    // a reader that has the old file open reads it to its end
+    if (done.old !== undefined) await rm(join(folder, done.old.file), { force: true });
+    if (origin !== undefined) reply.headers(copiedFrom(origin));
+    const { versionId } = done.object;
+    if (versionId !== undefined) reply.header("x-object-version-id", versionId);
+    return reply
+      .code(201)
+      .header("etag", manifest === undefined ? md5 : `"${manifest.etag}"`)
+      .header("last-modified", new Date(now()).toUTCString())
+      .send();
+  };
+
+  /** `PUT ?version-id=`: what the object was is what it is again. */
+  const restore = async (request: ObjectRequest, reply: FastifyReply, version: string) => {
+    const container = permittedContainer(context, caller(request), placeOf(request), mayWrite);
+    demandVersionId(container, version);
+    if (version === nullVersion) throw bareRefusal(400, "Invalid version parameter");
+    if (header(request, "content-length") !== "0") {
+      throw plainRefusal(400, "PUT version-id requests require a zero byte body");
+    }
+    const { object, lost } = store.transaction(() =>
+      makeCurrent(tables, `${container.id}/${request.params["*"]}`, version),
+    );
+    if (lost !== undefined) await rm(join(folder, lost), { force: true });
+    return reply.code(201).headers({ etag: object.etag, "x-object-version-id": version }).send();
+  };
+
   app.post<OneObject>(path, (request, reply) => {
-    const who = context.caller(request);
+    const who = caller(request);
     const container = permittedContainer(context, who, placeOf(request), mayWrite);
+    if (request.query["version-id"]) throw bareRefusal(400, "POST to a specific version is not allowed");
     demandNoPointer(request, who);
     demandNoReservedHeader(request);
+    demandSmallMetadata(request.headers, "object");
     store.transaction(() => {
-      const object = existingObject(context, container, request);
-      tables.objects.put({
-        ...object,
-        metadata: metadataFrom(request.headers, "object"),
-        contentType: header(request, "content-type") ?? object.contentType,
-        deleteAt: deletionTime(request) ?? null,
-        timestamp: swiftNow(),
-      });
+      const object = existingObject(context, container, request.params["*"]);
+      tables.objects.put({ ...object, ...described(request, undefined, object.contentType) });
     });
     return reply.code(202).send();
   });
@@ -142,108 +151,90 @@ export function objectRoutes(app: FastifyInstance, context: ObjectContext): void
   readRoutes(app, context, path);
 }
 
+function refuseExisting(tables: ObjectTables, id: string): void {
+  const object = tables.objects.get(id);
+  if (object !== undefined && !isExpired(object)) throw refusal(412);
+}
+
+/** @throws ApiError 400, 411 for a PUT that no object can come of */
+function demandUpload(request: ObjectRequest, who: Caller, { name }: Place, isCopy: boolean): void {
+  demandNoPointer(request, who);
+  demandManifestForm(header(request, "x-object-manifest"));
+  if (request.query["multipart-manifest"] !== "put") demandNoReservedHeader(request);
+  const hasLength =
+    header(request, "content-length") !== undefined || header(request, "transfer-encoding") !== undefined;
+  if (!isCopy && !hasLength) throw plainRefusal(411, "Missing Content-Length header.");
+  const length = Buffer.byteLength(name);
+  if (length > 1024) throw plainRefusal(400, `Object name length of ${length} longer than 1024`);
+  demandSmallMetadata(request.headers, "object");
+  deletionTime(request);
+}
+
 /** What a PUT brings: a body, the content of another object, or a manifest. */
 async function contentOf(
   context: ObjectContext,
   request: ObjectRequest,
-): Promise<{ content: Readable; origin?: { object: StoredObject; size: number }; manifest?: Manifest }> {
-  const source = header(request, "x-copy-from");
-  const isManifest = request.query["multipart-manifest"] === "put";
-  if (isManifest) {
-    if (source !== undefined) {
-      throw new ApiError(405, "Multipart Manifest PUTs cannot be COPY requests", "text");
-    }
-    const manifest = await manifestOf(context, request);
-    return { content: Readable.from([Buffer.from(JSON.stringify(manifest.segments))]), manifest };
+  { who, place, source }: { who: Caller; place: Place; source: Place | undefined },
+): Promise<{ content: Readable; bytes: number; origin?: StoredObject; manifest?: Manifest }> {
+  const putsManifest = request.query["multipart-manifest"] === "put";
+  if (putsManifest && source !== undefined) {
+    throw bareRefusal(405, "Multipart Manifest PUTs cannot be COPY requests");
   }
-  demandNoReservedHeader(request);
-  if (source === undefined) return { content: bodyOf(request) };
-  const { tables, folder, caller } = context;
-  const object = copySource(context, request, source);
-  const projectId = projectOfAccount(request.params.account);
-  const isPermitted = (id: string) => {
-    const container = tables.containers.get(id);
-    return container !== undefined && mayRead(caller(request), container);
+  const checked = (text: string) => {
+    const reading = { tables: context.tables, projectId: place.projectId, caller: who };
+    const manifest = checkManifest(reading, place, text);
+    const content = Buffer.from(JSON.stringify(manifest.segments));
+    return { content: Readable.from([content]), bytes: content.length, manifest };
   };
-  const pieces = piecesOf(tables, projectId, object, isPermitted);
-  return { content: readPieces(pieces, folder), origin: { object, size: object.slo?.size ?? object.size } };
-}
-
-/** @throws ApiError 400, 411, 413 */
-async function manifestOf({ tables }: ObjectContext, request: ObjectRequest): Promise<Manifest> {
-  const length = header(request, "content-length");
-  if (length === undefined && header(request, "transfer-encoding") === undefined) {
-    throw new ApiError(411, "Missing Content-Length header.", "text");
+  if (putsManifest) return checked(await manifestText(request));
+  if (source === undefined) {
+    return { content: bodyOf(request), bytes: Number(header(request, "content-length") ?? 0) };
   }
-  const tooLong = () => new ApiError(413, `Manifest File > ${manifestLimits.bytes} bytes`, "text");
-  if (Number(length ?? 0) > manifestLimits.bytes) throw tooLong();
-  const body = await text(bodyOf(request));
-  if (Buffer.byteLength(body) > manifestLimits.bytes) throw tooLong();
-  const { account, container, "*": name } = request.params;
-  const path = `/v1/${account}/${container}/${name}`;
-  return checkManifest(tables, { projectId: projectOfAccount(account), path, text: body });
+  const { object: origin, content } = await openSource(context, request, who, source);
+  if ("manifest" in content) return { ...checked(content.manifest), origin };
+  const isManifest = request.query["multipart-manifest"] === "get";
+  return { content: content.stream, bytes: content.size, origin: isManifest ? origin : { ...origin, manifest: null } };
 }
 
-function copySource({ tables, caller }: ObjectContext, request: ObjectRequest, source: string): StoredObject {
-  const [container = "", ...rest] = decodeURIComponent(source).replace(/^\//, "").split("/");
-  const projectId = projectOfAccount(header(request, "x-copy-from-account") ?? request.params.account);
-  const found = tables.containers.get(`${projectId}/${container}`);
-  if (found === undefined || !mayRead(caller(request), found)) throw notFound();
-  const object = tables.objects.get(`${found.id}/${rest.join("/")}`);
-  if (object === undefined || isExpired(object)) throw notFound();
-  return object;
+/** @throws ApiError 413 */
+async function manifestText(request: ObjectRequest): Promise<string> {
+  const tooLong = () => bareRefusal(413, `Manifest File > ${manifestLimits.bytes} bytes`);
+  if (Number(header(request, "content-length") ?? 0) > manifestLimits.bytes) throw tooLong();
+  const text = await limitedText(request, manifestLimits.bytes);
+  if (text === undefined) throw tooLong();
+  return text;
 }
 
-/** What a PUT says of an object besides its content; a copy takes the rest over, unless it is to have fresh metadata. */
-function described(
-  request: ObjectRequest,
-  container: Container,
-  origin: StoredObject | undefined,
-): Omit<StoredObject, "name" | "etag" | "size" | "file"> {
-  const isFresh = /^(true|1|yes|on|t|y)$/i.test(header(request, "x-fresh-metadata") ?? "");
+/** What a PUT or POST says of an object besides its content; a copy takes the rest over, unless it is to have fresh metadata. */
+function described(request: ObjectRequest, origin: StoredObject | undefined, type = origin?.contentType) {
+  const isFresh = isTrue(header(request, "x-fresh-metadata"));
   const inherited = isFresh ? undefined : origin;
   return {
-    id: `${container.id}/${request.params["*"]}`,
-    containerId: container.id,
-    contentType: header(request, "content-type") ?? origin?.contentType ?? "application/octet-stream",
+    contentType: header(request, "content-type") ?? type ?? "application/octet-stream",
     contentEncoding: header(request, "content-encoding") ?? inherited?.contentEncoding ?? null,
     contentDisposition: header(request, "content-disposition") ?? inherited?.contentDisposition ?? null,
     metadata: { ...inherited?.metadata, ...metadataFrom(request.headers, "object") },
     timestamp: swiftNow(),
-    deleteAt: deletionTime(request) ?? null,
-    manifest: header(request, "x-object-manifest") ?? null,
-    ...(container.versioned ? { versionId: newVersionId() } : {}),
-  };
-}
-
-/** What the answer to a copy tells of where it is from. */
-function copied({ id, timestamp }: StoredObject): Record<string, string> {
-  const [projectId = "", ...path] = id.split("/");
-  return {
-    "x-copied-from": path.map(encodeURIComponent).join("/"),
-    "x-copied-from-account": `AUTH_${projectId}`,
-    "x-copied-from-last-modified": new Date(Math.ceil(timestamp) * 1000).toUTCString(),
+    deleteAt: deletionTime(request) ?? inherited?.deleteAt ?? null,
+    manifest: header(request, "x-object-manifest") ?? origin?.manifest ?? null,
   };
 }
 
 /** `X-Delete-At`, or `X-Delete-After` from now on. @throws ApiError 400 for a time that has passed */
 function deletionTime(request: ObjectRequest): number | undefined {
   const [at, after] = [header(request, "x-delete-at"), header(request, "x-delete-after")];
-  if (at === undefined && after === undefined) return undefined;
-  const seconds = after === undefined ? Number(at) : Math.floor(now() / 1000) + Number(after);
-  if (!Number.isInteger(seconds))
-    throw new ApiError(400, `Non-integer X-Delete-${after === undefined ? "At" : "After"}`);
-  if (seconds <= now() / 1000) throw new ApiError(400, "X-Delete-At in past");
+  const text = after ?? at;
+  if (text === undefined) return undefined;
+  const name = after === undefined ? "X-Delete-At" : "X-Delete-After";
+  if (!/^\s*[+-]?\d{1,15}\s*$/.test(text)) throw plainRefusal(400, `Non-integer ${name}`);
+  const seconds = Number(text) + (after === undefined ? 0 : Math.floor(now() / 1000));
+  if (seconds <= now() / 1000) throw plainRefusal(400, `${name} in past`);
   return seconds;
-}
-
-function bodyOf(request: FastifyRequest): Readable {
-  return request.body instanceof Readable ? request.body : Readable.from([]);
 }
 
 /** Whether a PUT is to make a new object; as in Swift, no other condition is understood. */
 function demandsNew(request: FastifyRequest): boolean {
   const condition = header(request, "if-none-match");
   if (condition === undefined || condition.trim() === "*") return condition !== undefined;
-  throw new ApiError(400, "If-None-Match only supports *");
+  throw bareRefusal(400, "If-None-Match only supports *");
 }

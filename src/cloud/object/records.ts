@@ -100,9 +100,14 @@ export function objectsOf(tables: ObjectTables, container: Container): StoredObj
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** What objects take, bytes: a static large object counts as long as a reader gets it, as in Swift's listings. */
-export function bytesOf(objects: StoredObject[]): number {
-  return objects.reduce((sum, { slo, size }) => sum + (slo?.size ?? size), 0);
+/** What objects take, bytes: a manifest is its own text, as in Swift, so that its segments are not counted twice. */
+export function bytesOf(objects: Pick<StoredObject, "size">[]): number {
+  return objects.reduce((sum, { size }) => sum + size, 0);
+}
+
+/** Bytes of an object in a listing: a static large object is as long as a reader gets it. */
+export function listedSize({ slo, size }: Pick<StoredObject, "slo" | "size">): number {
+  return slo?.size ?? size;
 }
 
 /** True from the moment on that `X-Delete-At` names. */

@@ -1,4 +1,5 @@
 import { ApiError } from "../http/api-error.ts";
+import { reasonPhrase } from "../http/reasons.ts";
 import type { Caller } from "./caller.ts";
 
 /** Swift's own words for each status. */
@@ -37,4 +38,9 @@ export const notFound = (): ApiError => refusal(404);
 /** Without a token one is asked to log in; with one that does not suffice one is refused. */
 export function refuse(caller: Caller): ApiError {
   return refusal(caller.kind === "token" ? 403 : 401);
+}
+
+/** `404 Not Found`. */
+export function statusLine(status: number): string {
+  return `${status} ${status === 200 ? "OK" : (reasonPhrase[status] ?? "Error")}`;
 }

@@ -40,13 +40,17 @@ export async function objectService(app: FastifyInstance, options: ObjectOptions
     const query = request.query as Record<string, unknown>;
     if (isTemporaryUrl(query)) keepTemporaryUrlOnly(query);
   });
+  // headers are bytes as they came; beside a text as body Node would send them in UTF-8 once more
+  app.addHook("onSend", async (_request, _reply, payload) =>
+    typeof payload === "string" ? Buffer.from(payload) : payload,
+  );
   const context: ObjectContext = {
     ...options,
-    caller(request) {
+    caller(request, as = request) {
       if (isTemporaryUrl(request.query as TemporaryUrlQuery)) return bearerOf(options.tables, request);
       const referer = header(request, "referer");
       const scope = options.tokens.find(header(request, "x-auth-token") ?? header(request, "x-storage-token"))?.scope;
-      if (scope === undefined || !mayAsk(scope, request, "object-store")) return { kind: "nobody", referer };
+      if (scope === undefined || !mayAsk(scope, as, "object-store")) return { kind: "nobody", referer };
       return { kind: "token", scope, referer };
     },
   };

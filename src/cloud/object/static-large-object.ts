@@ -1,9 +1,14 @@
-import { createHash } from "node:crypto";
 import { ApiError } from "../http/api-error.ts";
+import { pythonQuoted } from "../http/percent.ts";
+import { mayRead } from "./acl.ts";
 import { listingTime } from "./listing.ts";
-import { etagOf } from "./pieces.ts";
+import { md5 } from "./md5.ts";
+import { existingObject, type Place, permittedContainer } from "./object-access.ts";
+import type { Reading } from "./pieces.ts";
 import { parseRange } from "./range.ts";
-import { isExpired, type ObjectTables, type Segment, type StoredObject } from "./records.ts";
+import type { Segment, StoredObject } from "./records.ts";
+import { bareRefusal, plainRefusal, refusal, statusLine } from "./refusals.ts";
+import { wholeOf } from "./whole.ts";
 
 // Static large objects: a manifest that names the objects whose contents are its own, checked when it is made.
 
@@ -30,58 +35,90 @@ export interface Manifest {
 const keys: Record<string, string[]> = { path: ["path", "range", "etag", "size_bytes"], data: ["data"] };
 
 /**
- * Reads what a client sends as a manifest, and looks at what it names.
- * @param path `/v1/AUTH_…/container/object`, of the manifest itself
+ * Reads what a client sends as a manifest, and looks at what it names, as far as the client may read it.
+ * @param place of the manifest itself
  * @throws ApiError 400, 413 in Swift's words
  */
-export function checkManifest(
-  tables: ObjectTables,
-  { projectId, path, text }: { projectId: string; path: string; text: string },
-): Manifest {
-  const asked = parseManifest(text, path);
+export function checkManifest(reading: Reading, { container, name }: Omit<Place, "projectId">, text: string): Manifest {
+  const asked = parseManifest(text, `${container}/${name}`);
   if (asked.filter((segment) => segment.path !== undefined).length > manifestLimits.segments) {
-    throw new ApiError(413, `Number of object-backed segments must be <= ${manifestLimits.segments}`);
+    throw bareRefusal(413, `Number of object-backed segments must be <= ${manifestLimits.segments}`);
   }
   const problems: string[] = [];
+  const looked = new Map<string, Looked>();
   const checked = asked.map((segment, index) => {
     if (segment.data !== undefined) {
       const data = Buffer.from(segment.data, "base64");
       return { size: data.length, hash: md5(data), segment: { data: data.toString("base64") } as Segment };
     }
-    return checkSegment(tables, projectId, segment, index === asked.length - 1, problems);
+    const path = (segment.path ?? "").replace(/^\/+/, "");
+    const found = looked.get(path) ?? lookAt(reading, path);
+    looked.set(path, found);
+    return checkSegment(found, segment, index === asked.length - 1, problems);
   });
-  if (problems.length > 0) {
-    throw new ApiError(400, `Errors:\n${problems.map((line) => `${line}\n`).join("")}`, "text");
-  }
+  if (problems.length > 0) throw plainRefusal(400, `Errors:\n${problems.map((line) => `${line}\n`).join("")}`);
+  const size = checked.reduce((sum, part) => sum + part.size, 0);
+  // of manifests of manifests: more than a Content-Length says here
+  if (!Number.isSafeInteger(size)) throw refusal(413);
   return {
     segments: checked.map(({ segment }) => segment),
-    size: checked.reduce((sum, { size }) => sum + size, 0),
+    size,
     etag: md5(checked.map(({ hash }) => hash).join("")),
   };
 }
 
-const md5 = (content: string | Buffer): string => createHash("md5").update(content).digest("hex");
+/** A manifest in the form that it was put in. */
+export function rawManifest(segments: readonly Segment[]): Asked[] {
+  return segments.map((segment) => {
+    if ("data" in segment) return segment;
+    const { name: path, bytes, hash: etag, range } = segment;
+    return { etag, path, ...(range === undefined ? {} : { range }), size_bytes: bytes };
+  });
+}
 
-/** @throws ApiError 400 with every mistake in the manifest's form */
-function parseManifest(text: string, path: string): Asked[] {
+/** What a HEAD tells of a segment, or the status that it ends with. */
+type Looked = { object: StoredObject; size: number; etag: string } | number;
+
+function lookAt(reading: Reading, path: string): Looked {
+  const [, container = "", name = ""] = /^([^/]*)\/(.*)$/s.exec(path) ?? [];
+  if (!path.isWellFormed() || path.includes("\0")) return 412;
+  try {
+    const { projectId, caller } = reading;
+    const object = existingObject(
+      reading,
+      permittedContainer(reading, caller, { projectId, container }, mayRead),
+      name,
+    );
+    const { size = 0, etag } = wholeOf(reading, object);
+    return { object, size, etag };
+  } catch (error) {
+    if (error instanceof ApiError) return error.status;
+    throw error;
+  }
+}
+
+/**
+ * @param own path of the manifest, `container/object`
+ * @throws ApiError 400 with every mistake in the manifest's form
+ */
+function parseManifest(text: string, own: string): Asked[] {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
   } catch {
-    throw new ApiError(400, "Manifest must be valid JSON.\n", "text");
+    throw bareRefusal(400, "Manifest must be valid JSON.\n");
   }
-  if (!Array.isArray(parsed)) throw new ApiError(400, "Manifest must be a list.\n", "text");
+  if (!Array.isArray(parsed)) throw bareRefusal(400, "Manifest must be a list.\n");
   const segments: unknown[] = parsed;
-  const account = path.split("/").slice(0, 3).join("/");
   const errors = segments.flatMap((segment, index) => {
-    const wrong = mistake(segment, index === segments.length - 1, (name) => `${account}/${name}` === path);
+    const wrong = mistake(segment, index === segments.length - 1, (name) => name === own);
     return wrong === undefined ? [] : [`Index ${index}: ${wrong}`];
   });
   const hasOnlyData = segments.every((segment) => typeof (segment as Asked | null)?.data === "string");
   if (segments.length > 0 && hasOnlyData) {
     errors.push("Inline data segments require at least one object-backed segment.");
   }
-  if (errors.length > 0) throw new ApiError(400, errors.map((line) => `${line}\n`).join(""), "text");
+  if (errors.length > 0) throw plainRefusal(400, errors.map((line) => `${line}\n`).join(""));
   return segments as Asked[];
 }
 
@@ -123,41 +160,33 @@ function mistake(segment: unknown, isLast: boolean, isItself: (name: string) => 
 
 /** Compares a segment with the object that it names; what is wrong is added to the problems. */
 function checkSegment(
-  tables: ObjectTables,
-  projectId: string,
+  found: Looked,
   { path = "", etag, size_bytes: bytes, range }: Asked,
   isLast: boolean,
   problems: string[],
 ): { size: number; hash: string; segment: Segment } {
-  const name = `/${path.replace(/^\/+/, "")}`;
-  const quoted = encodeURI(path);
-  const found = tables.objects.get(`${projectId}${name}`);
-  if (found === undefined || isExpired(found)) {
-    problems.push(`${quoted}, 404 Not Found`);
+  const quoted = pythonQuoted(path);
+  if (typeof found === "number") {
+    problems.push(`${quoted}, ${statusLine(found)}`);
     return { size: 0, hash: "", segment: { data: "" } };
   }
-  const length = lengthOf(found);
+  const { object, size: length, etag: hash } = found;
   const part = range ? parseRange(`bytes=${range}`, length) : "all";
   if (part === "unsatisfiable") problems.push(`${quoted}, Unsatisfiable Range`);
   const isWhole = typeof part === "string" || (part.start === 0 && part.end === length - 1);
   const size = isWhole || typeof part === "string" ? length : part.end - part.start + 1;
   if (size < 1 && !isLast) problems.push(`${quoted}, Too small; each segment must be at least 1 byte.`);
   if (bytes !== undefined && bytes !== null && Number(bytes) !== length) problems.push(`${quoted}, Size Mismatch`);
-  const hash = etagOf(found);
   if (etag !== undefined && etag !== null && etag !== hash) problems.push(`${quoted}, Etag Mismatch`);
   const kept = isWhole || typeof part === "string" ? undefined : `${part.start}-${part.end}`;
+  const name = `/${path.replace(/^\/+/, "")}`;
   return {
     size,
     hash: kept === undefined ? hash : `${hash}:${kept};`,
     segment: {
-      ...{ name, bytes: length, hash, content_type: found.contentType, last_modified: listingTime(found.timestamp) },
+      ...{ name, bytes: length, hash, content_type: object.contentType, last_modified: listingTime(object.timestamp) },
       ...(kept === undefined ? {} : { range: kept }),
-      ...(found.slo === undefined ? {} : { sub_slo: true }),
+      ...(object.slo === undefined ? {} : { sub_slo: true }),
     },
   };
-}
-
-/** The bytes that a reader of the object gets. */
-function lengthOf({ slo, size }: StoredObject): number {
-  return slo?.size ?? size;
 }

@@ -2,6 +2,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import { BlockList, isIPv6 } from "node:net";
 import type { FastifyRequest } from "fastify";
 import { now } from "../clock/clock.ts";
+import { pythonQuoted } from "../http/percent.ts";
 import type { Caller } from "./caller.ts";
 import type { ObjectTables, StoredObject } from "./records.ts";
 import { bareRefusal } from "./refusals.ts";
@@ -140,7 +141,7 @@ export function publicHeaders(headers: Record<string, string>): Record<string, s
 export function dispositionOf(query: TemporaryUrlQuery, object: StoredObject): Record<string, string> {
   const { filename, inline, temp_url_expires: expires = "" } = query;
   const named = (kind: string, name: string) =>
-    `${kind}; filename="${quoted(name).replaceAll("%20", " ")}"; filename*=UTF-8''${quoted(name)}`;
+    `${kind}; filename="${pythonQuoted(name).replaceAll("%20", " ")}"; filename*=UTF-8''${pythonQuoted(name)}`;
   const own = object.contentDisposition ?? named("attachment", object.name.replace(/\/+$/, "").split("/").at(-1) ?? "");
   const asked = filename === undefined ? own : named("attachment", filename);
   const shown = filename === undefined ? "inline" : named("inline", filename);
@@ -148,11 +149,4 @@ export function dispositionOf(query: TemporaryUrlQuery, object: StoredObject): R
     "content-disposition": (inline === undefined ? asked : shown).replaceAll("\n", "%0A"),
     expires: new Date(secondsOf(expires) * 1000).toUTCString(),
   };
-}
-
-/** As Python's `quote` writes it: all but letters, digits, `_.-~` and slashes in percent. */
-function quoted(text: string): string {
-  return encodeURIComponent(text)
-    .replaceAll("%2F", "/")
-    .replace(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
 }

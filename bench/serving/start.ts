@@ -18,8 +18,9 @@ export function startServer(
   cwd?: string,
 ): TestProcess {
   const inFolder = cwd === undefined ? [] : [`--wd=${cwd}`];
-  const namespace = ["unshare", "--fork", "--pid", "--kill-child=KILL", ...inFolder, "--", command, ...args];
-  return startProcess("setpriv", ["--pdeathsig", "KILL", ...namespace], env);
+  // CUDA finds itself in /proc and does not start where that shows another namespace
+  const namespace = ["unshare", "--fork", "--pid", "--mount-proc", "--kill-child=KILL", ...inFolder];
+  return startProcess("setpriv", ["--pdeathsig", "KILL", ...namespace, "--", command, ...args], env);
 }
 
 /** Asks once. */

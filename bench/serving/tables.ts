@@ -7,13 +7,13 @@ import { coresOf, type Measurement, type PathResult, rateOf } from "./rounds.ts"
 const BASELINE = "batch";
 
 /** Median, and least and most in brackets. */
-function spread(values: readonly number[], digits = 0): string {
+export function spread(values: readonly number[], digits = 0): string {
   const shown = [median(values), Math.min(...values), Math.max(...values)].map((value) => value.toFixed(digits));
   return `${shown[0]} (${shown[1]}–${shown[2]})`;
 }
 
 /** Two paths compared round by round; what else the machine did in a round met both. Empty where either was not measured. */
-function ratios(
+export function ratios(
   above: PathResult | undefined,
   below: PathResult | undefined,
   of: (measurement: Measurement) => number,
@@ -71,7 +71,8 @@ export function resultTable(net: Net, results: PathResult[], connections: number
   ].join("\n");
 }
 
-function coresText(measurements: Measurement[]): string {
+/** Cores that each of a path's processes used, medians of the rounds. */
+export function coresText(measurements: Measurement[]): string {
   const names = Object.keys(measurements[0]?.cores ?? {});
   return names
     .map((name) => `${name} ${median(measurements.map(({ cores }) => cores[name] ?? 0)).toFixed(2)}`)

@@ -57,6 +57,11 @@ export function providerLoadError({ libraries, exists }: CudaSurroundings): stri
   }
 }
 
+/** What CUDA itself says in what ONNX Runtime makes of it: paths of its sources and signatures stand before that. */
+export function cudaFailureIn(text: string): string | undefined {
+  return /CUDA failure \d+: [^;]*[^; ]/.exec(text)?.[0];
+}
+
 /** Beside the sources the package is found from here; on a host it lies beside Node. */
 function librariesFolder(): string | undefined {
   for (const from of [import.meta.url, process.execPath]) {

@@ -3,7 +3,7 @@ import { messageOf, SlipwayError } from "../../common/errors.ts";
 import type { Datatype, NumericArray, NumericDatatype } from "../tensors/datatypes.ts";
 import { elementsOf, numbersIn, type RawTensor, tensorOf, textTensor } from "../tensors/raw-tensor.ts";
 import type { TensorSpec } from "./card.ts";
-import { cudaSurroundings, missingForCuda, providerLoadError } from "./cuda.ts";
+import { cudaFailureIn, cudaSurroundings, missingForCuda, providerLoadError } from "./cuda.ts";
 import { requireSound } from "./onnx-file/check.ts";
 import { invalidOnnx } from "./onnx-file/invalid.ts";
 
@@ -115,6 +115,9 @@ async function openSession(
       throw invalidOnnx(messageOf(error), undefined, error);
     });
   if (device === "cpu") return { provider: "cpu", session: await create(base) };
+  // cuBLAS and cuDNN would multiply float32 by TF32, whose 10 bits of mantissa miss golden rows. The provider's own option for that
+  // (use_tf32) cannot be given through ONNX Runtime's package for Node; this one NVIDIA's libraries read themselves, once, when they are loaded.
+  process.env.NVIDIA_TF32_OVERRIDE ??= "0";
   const note = await whyNoCuda(async () => {
     session = await sessions.create(file, { ...base, executionProviders: [{ name: "cuda", deviceId }] });
   });
@@ -136,7 +139,7 @@ async function whyNoCuda(attempt: () => Promise<void>): Promise<string> {
     return "";
   } catch (error) {
     // ONNX Runtime tells which library it lacks on its console alone
-    const reason = providerLoadError(surroundings) ?? messageOf(error);
+    const reason = providerLoadError(surroundings) ?? cudaFailureIn(messageOf(error)) ?? messageOf(error);
     return reason.replace(/\s+/g, " ").slice(0, LONGEST_NOTE);
   }
 }

@@ -2,10 +2,18 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { cudaSurroundings, missingForCuda, providerLoadError } from "../../../src/serving/models/cuda.ts";
+import { heavyNet, seeded } from "../../../bench/serving/nets.ts";
+import type { ServingConfigFile } from "../../../src/serving/config.ts";
+import {
+  cudaFailureIn,
+  cudaSurroundings,
+  missingForCuda,
+  providerLoadError,
+} from "../../../src/serving/models/cuda.ts";
 import { importModel } from "../../../src/serving/models/import.ts";
 import { openOnnxModel } from "../../../src/serving/models/onnx-model.ts";
-import { exampleModel, installModel, prepareHost, startServing } from "../support.ts";
+import { floatRows, floatsIn } from "../../../src/serving/tensors/raw-tensor.ts";
+import { ask, exampleModel, installModel, prepareHost, startServing, untilReady } from "../support.ts";
 
 const all = (path: string) => !path.includes("missing");
 const host = { platform: "linux x64", visibleDevices: undefined, libraries: "/lib/ort", exists: all };
@@ -47,6 +55,16 @@ describe("what a host lacks for CUDA", () => {
     expect(providerLoadError(libraries)).toContain("libonnxruntime_providers_cuda.so");
     expect(providerLoadError({ ...host, libraries: "/missing" })).toBeUndefined();
   });
+
+  it("is told of a device that is not there by CUDA's own words", () => {
+    // as ONNX Runtime 1.30.0 says it
+    const call = "onnxruntime::CudaCall(ERRTYPE, const char*, int) [with ERRTYPE = cudaError; bool THRW = true]";
+    const where =
+      "GPU=0 ; hostname=vm ; file=/src/cuda_execution_provider.cc ; line=352 ; expr=cudaSetDevice(info_.device_id); ";
+    const said = `/src/cuda_call.cc:154 void ${call} /src/cuda_call.cc:146 void ${call} CUDA failure 101: invalid device ordinal ; ${where}`;
+    expect(cudaFailureIn(said)).toBe("CUDA failure 101: invalid device ordinal");
+    expect(cudaFailureIn("another reason")).toBeUndefined();
+  });
 });
 
 describe.skipIf(reachable)("a host without CUDA", () => {
@@ -65,5 +83,63 @@ describe.skipIf(reachable)("a host without CUDA", () => {
     const runtime = startServing("runtime", prepared);
     expect(await runtime.ended).toBe(3);
     expect(JSON.parse(runtime.output())).toMatchObject({ code: "E_DEVICE_MISSING", msg: "cannot start" });
+  });
+});
+
+describe.skipIf(!reachable)("a host with CUDA", () => {
+  it.each(["diabetes", "heavy"])("computes there what the processor computes: %s", async (name) => {
+    const { onnx } = name === "heavy" ? heavyNet().model : await importModel(exampleModel("production"));
+    const values = Float32Array.from({ length: 256 * 8 }, seeded(1));
+    const answers: Float32Array[] = [];
+    for (const device of ["cpu", "cuda"] as const) {
+      const model = await openOnnxModel(onnx, { device });
+      expect(model.provider).toBe(device);
+      const [output] = await model.run([floatRows(values, 256)]);
+      answers.push(floatsIn(output));
+      await model.close();
+    }
+    const [byCpu, byCuda] = answers as [Float32Array, Float32Array];
+    expect(byCuda).toHaveLength(256);
+    expect(Math.max(...byCpu.map((value, at) => Math.abs(value - (byCuda[at] as number))))).toBeLessThan(1e-4);
+  });
+
+  type Group = NonNullable<ServingConfigFile["runtimes"]>[number];
+  it.each<[string, Partial<Group>, NodeJS.ProcessEnv, string, unknown]>([
+    ["CUDA unless told otherwise", {}, {}, "cuda", null],
+    ["CUDA where it is insisted on", { device: "cuda", deviceIds: [0] }, {}, "cuda", null],
+    ["the processor where that is wanted", { device: "cpu" }, {}, "cpu", null],
+    ["the processor where devices are hidden", {}, { CUDA_VISIBLE_DEVICES: "-1" }, "cpu", /CUDA_VISIBLE_DEVICES=-1/],
+    [
+      "the processor where there is no such device",
+      { deviceIds: [99] },
+      {},
+      "cpu",
+      /^CUDA failure 101: invalid device ordinal$/,
+    ],
+  ])("takes %s, and tells", async (_what, group, env, provider, note) => {
+    const root = await mkdtemp(join(folder, "host-"));
+    const prepared = await prepareHost(root, { runtimes: [{ name: "default", replicas: 1, ...group }] });
+    await installModel(prepared.modelsDir, heavyNet().model);
+    const processes = (["frontend", "runtime"] as const).map((entry) =>
+      startServing(entry, { ...prepared, env: { ...prepared.env, ...env } }),
+    );
+    try {
+      await untilReady(prepared);
+      const { body } = await ask(`${prepared.url}/version`);
+      expect(body.provider).toBe(provider);
+      if (note === null) expect(body.providerNote).toBeNull();
+      else expect(body.providerNote).toMatch(note as RegExp);
+    } finally {
+      await Promise.all(processes.map((each) => each.end("SIGKILL")));
+    }
+  });
+
+  it("does not start a runtime that insists on a device that is not there", async () => {
+    const root = await mkdtemp(join(folder, "host-"));
+    const prepared = await prepareHost(root, { runtimes: [{ name: "default", device: "cuda", deviceIds: [99] }] });
+    await installModel(prepared.modelsDir, await importModel(exampleModel("production")));
+    const runtime = startServing("runtime", prepared);
+    expect(await runtime.ended).toBe(3);
+    expect(runtime.output()).toContain("E_DEVICE_MISSING");
   });
 });

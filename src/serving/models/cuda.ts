@@ -6,6 +6,9 @@ import { messageOf } from "../../common/errors.ts";
 /** The provider that computes on NVIDIA's devices; ONNX Runtime looks for it beside its own library. */
 const PROVIDERS = ["libonnxruntime_providers_cuda.so", "libonnxruntime_providers_shared.so"];
 
+/** cuDNN 9, which ONNX Runtime's provider is built for since 1.19. */
+const CUDNN = "libcudnn.so.9";
+
 /** What is looked at on a host. */
 export interface CudaSurroundings {
   platform: string;
@@ -46,9 +49,19 @@ export function cudaSurroundings(): CudaSurroundings {
 /** What the system says when it does not load the provider, the missing library's name with it; undefined where it does. */
 export function providerLoadError({ libraries, exists }: CudaSurroundings): string | undefined {
   const path = libraries && join(libraries, PROVIDERS[0] as string);
-  if (path === undefined || !exists(path)) return undefined;
+  return path === undefined || !exists(path) ? undefined : loadErrorOf(path);
+}
+
+/**
+ * The same of the library that convolutions are computed by. The provider opens without it and asks for it at a model's first convolution
+ * only, which then fails.
+ */
+export const cudnnLoadError = (): string | undefined => loadErrorOf(CUDNN);
+
+/** @param library path, or a name that the system looks for */
+function loadErrorOf(library: string): string | undefined {
   try {
-    process.dlopen({ exports: {} }, path);
+    process.dlopen({ exports: {} }, library);
     return undefined;
   } catch (error) {
     const text = messageOf(error);

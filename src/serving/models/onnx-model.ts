@@ -3,7 +3,7 @@ import { messageOf, SlipwayError } from "../../common/errors.ts";
 import type { Datatype, NumericArray, NumericDatatype } from "../tensors/datatypes.ts";
 import { elementsOf, numbersIn, type RawTensor, tensorOf, textTensor } from "../tensors/raw-tensor.ts";
 import type { TensorSpec } from "./card.ts";
-import { cudaFailureIn, cudaSurroundings, missingForCuda, providerLoadError } from "./cuda.ts";
+import { cudaFailureIn, cudaSurroundings, cudnnLoadError, missingForCuda, providerLoadError } from "./cuda.ts";
 import { requireSound } from "./onnx-file/check.ts";
 import { invalidOnnx } from "./onnx-file/invalid.ts";
 
@@ -118,7 +118,7 @@ async function openSession(
   // cuBLAS and cuDNN would multiply float32 by TF32, whose 10 bits of mantissa miss golden rows. The provider's own option for that
   // (use_tf32) cannot be given through ONNX Runtime's package for Node; this one NVIDIA's libraries read themselves, once, when they are loaded.
   process.env.NVIDIA_TF32_OVERRIDE ??= "0";
-  const note = await whyNoCuda(async () => {
+  const note = await whyNoCuda(device, async () => {
     session = await sessions.create(file, { ...base, executionProviders: [{ name: "cuda", deviceId }] });
   });
   if (session) return { provider: "cuda", session };
@@ -129,10 +129,15 @@ async function openSession(
   });
 }
 
-/** Why CUDA cannot be used; empty where the try succeeds. What is known to be missing is told all at once, and nothing is tried. */
-async function whyNoCuda(attempt: () => Promise<void>): Promise<string> {
+/**
+ * Why CUDA cannot be used; empty where the try succeeds. What is known to be missing is told all at once, and nothing is tried. Who leaves
+ * the choice to the host gets CUDA where every model can be computed with it.
+ */
+async function whyNoCuda(device: "auto" | "cuda", attempt: () => Promise<void>): Promise<string> {
   const surroundings = cudaSurroundings();
   const missing = missingForCuda(surroundings);
+  const cudnn = missing.length === 0 && device === "auto" ? cudnnLoadError() : undefined;
+  if (cudnn !== undefined) missing.push(cudnn);
   if (missing.length > 0) return missing.join("; ");
   try {
     await attempt();

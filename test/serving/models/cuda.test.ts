@@ -7,6 +7,7 @@ import type { ServingConfigFile } from "../../../src/serving/config.ts";
 import {
   cudaFailureIn,
   cudaSurroundings,
+  cudnnLoadError,
   missingForCuda,
   providerLoadError,
 } from "../../../src/serving/models/cuda.ts";
@@ -54,6 +55,7 @@ describe("what a host lacks for CUDA", () => {
     const libraries = { ...host, libraries: folder, exists: () => true };
     expect(providerLoadError(libraries)).toContain("libonnxruntime_providers_cuda.so");
     expect(providerLoadError({ ...host, libraries: "/missing" })).toBeUndefined();
+    if (!reachable) expect(cudnnLoadError()).toMatch(/^libcudnn\.so\.9: cannot open shared object file/);
   });
 
   it("is told of a device that is not there by CUDA's own words", () => {

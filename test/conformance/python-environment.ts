@@ -11,7 +11,20 @@ import { run } from "../../src/common/process.ts";
  * @param finish what else has to be put into it, given its Python
  * @returns the environment's Python, or why there is none: no python3, no venv module, or a package index that is not reached
  */
-export async function ensurePythonEnvironment(
+export function ensurePythonEnvironment(
+  name: string,
+  requirements: string[],
+  finish?: (python: string) => Promise<void>,
+): Promise<{ python: string } | { reason: string }> {
+  const asked = environments.get(name) ?? makeWhereMissing(name, requirements, finish);
+  environments.set(name, asked);
+  return asked;
+}
+
+/** Those that this process was asked for: several clients share one, and ask at once. */
+const environments = new Map<string, ReturnType<typeof makeWhereMissing>>();
+
+async function makeWhereMissing(
   name: string,
   requirements: string[],
   finish?: (python: string) => Promise<void>,
@@ -36,4 +49,9 @@ export async function ensurePythonEnvironment(
   } finally {
     await rm(building, { recursive: true, force: true });
   }
+}
+
+/** Where an environment's packages lie. */
+export async function packagesOf(python: string): Promise<string> {
+  return (await run(python, ["-c", "import sysconfig; print(sysconfig.get_path('purelib'), end='')"])).stdout;
 }

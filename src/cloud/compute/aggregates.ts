@@ -112,7 +112,8 @@ export function aggregateRoutes(app: FastifyInstance, context: ComputeContext): 
       const aggregate = found(params.id);
       if (asked.add_host !== undefined) return addHost(aggregate, asked.add_host.host);
       if (asked.remove_host !== undefined) return removeHost(aggregate, asked.remove_host.host);
-      return setMetadata(aggregate, asked.set_metadata?.metadata ?? {});
+      const labelled = setMetadata(aggregate, asked.set_metadata?.metadata ?? {});
+      return { ...labelled, updatedAt: isoSeconds() }; // told, and not kept
     });
     return { aggregate: view(changed, microversion) };
   });

@@ -151,7 +151,7 @@ async function fullView(context: Context, microversion: number) {
     hypervisor_version: 1,
     host_ip: "127.0.0.1",
     service: {
-      id: microversion >= 53 ? host.uuid : host.number,
+      id: microversion >= 53 ? host.serviceUuid : host.number,
       host: host.name,
       disabled_reason: serviceState(context.store).reason,
     },

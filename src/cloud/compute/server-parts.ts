@@ -3,7 +3,6 @@ import { ApiError } from "../http/api-error.ts";
 import { pythonRepr } from "../http/python-repr.ts";
 import { isoMicrosNoZone } from "../http/time.ts";
 import { isAdmin, type Scope } from "../identity/scope.ts";
-import { securityGroups } from "../network/security-groups.ts";
 import { demandAdmin } from "./action.ts";
 import { remoteConsole } from "./console-actions.ts";
 import type { ComputeContext } from "./context.ts";
@@ -14,6 +13,7 @@ import { actionTable, eventsOf, type InstanceAction } from "./instance-actions.t
 import { allOf, badQuery, demandOnly, firstOf, nextLinks, pageAfter, type Query } from "./paging.ts";
 import type { Server } from "./records.ts";
 import { timeOf } from "./server-list.ts";
+import { novaGroupView } from "./server-security-groups.ts";
 import { ownOrGone, ownServer } from "./servers.ts";
 
 interface One {
@@ -30,9 +30,10 @@ export function serverPartRoutes(app: FastifyInstance, context: ComputeContext):
     return {
       security_groups: tables.securityGroups
         .list((group) => ids.has(group.id))
+        .toSorted((one, other) => (`${one.projectId} ${one.name}` < `${other.projectId} ${other.name}` ? -1 : 1))
         .map((group) => {
-          const { id, name, description, tenant_id, security_group_rules } = securityGroups.view(tables, group);
-          return { id, name, description, tenant_id, rules: security_group_rules };
+          const rules = tables.securityGroupRules.list(({ securityGroupId }) => securityGroupId === group.id);
+          return novaGroupView(group, rules, (id) => tables.securityGroups.get(id));
         }),
     };
   });

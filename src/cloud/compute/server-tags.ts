@@ -3,6 +3,7 @@ import { z } from "zod";
 import { ApiError } from "../http/api-error.ts";
 import { parseSchema } from "../http/json-schema-words.ts";
 import { pythonRepr } from "../http/python-repr.ts";
+import { sendUntyped } from "../http/untyped.ts";
 import { demandState } from "./action.ts";
 import type { ComputeContext } from "./context.ts";
 import { nova } from "./errors.ts";
@@ -65,9 +66,9 @@ export function serverTagRoutes(app: FastifyInstance, context: ComputeContext): 
       keep(server, [...server.tags, tag]);
       return server.tags.includes(tag);
     });
-    if (had) return reply.code(204).send();
+    if (had) return sendUntyped(reply, 204);
     const place = `${context.base()}/compute/v2.1/servers/${request.params.id}/tags/${encodeURIComponent(tag)}`;
-    return reply.code(201).header("location", place).send();
+    return sendUntyped(reply.header("location", place), 201);
   });
   app.delete<OneTag>("/servers/:id/tags/:tag", (request, reply) => {
     const { tag } = request.params;

@@ -7,6 +7,8 @@ import { requireToken, type Tokens } from "../identity/tokens.ts";
 import { demandAdmin } from "./action.ts";
 import { aggregateRoutes } from "./aggregates.ts";
 import type { ComputeContext } from "./context.ts";
+import { nova } from "./errors.ts";
+import { extensionViews } from "./extensions.ts";
 import { flavorRoutes } from "./flavors.ts";
 import { hypervisorRoutes } from "./hypervisors.ts";
 import { interfaceRoutes } from "./interfaces.ts";
@@ -108,8 +110,12 @@ function labelled(reply: FastifyReply): void {
 }
 
 function smallRoutes(app: FastifyInstance, { tables, servers }: ComputeOptions): void {
-  // each was an extension once; since 2.1 all are always there, and told as nothing
-  app.get("/extensions", () => ({ extensions: [] }));
+  app.get("/extensions", () => ({ extensions: extensionViews }));
+  app.get<{ Params: { alias: string } }>("/extensions/:alias", ({ params }) => {
+    const extension = extensionViews.find(({ alias }) => alias === params.alias);
+    if (extension === undefined) throw nova.notFound();
+    return { extension };
+  });
   // one host: nothing moves to another, and what is resized stays
   app.get("/os-migrations", ({ scope }) => {
     demandAdmin(scope, "os_compute_api:os-migrations:index");

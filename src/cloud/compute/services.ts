@@ -31,7 +31,7 @@ const stateBody = z.strictObject({
 const services = [
   { binary: "nova-scheduler", number: 2, uuid: "51a9a7b0-0000-5000-8000-000000000002" },
   { binary: "nova-conductor", number: 3, uuid: "51a9a7b0-0000-5000-8000-000000000003" },
-  { binary: "nova-compute", number: host.number, uuid: host.uuid },
+  { binary: "nova-compute", number: host.number, uuid: host.serviceUuid },
 ] as const;
 
 /** `/os-services`, for administrators. A disabled host takes no new servers. */

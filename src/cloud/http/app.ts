@@ -38,7 +38,7 @@ export function createApp(bodyLimit = 1024 * 1024): FastifyInstance {
   app.decorateRequest("scope", null as unknown as Scope); // set per request before any handler that reads it
   app.decorateRequest("microversion", 1);
   app.addHook("onRequest", async (request, reply) => {
-    reply.header("x-openstack-request-id", request.id);
+    if (!isVersionList.test(request.url)) reply.header("x-openstack-request-id", request.id);
   });
   app.addHook("onSend", async (request, reply) => {
     // Cinder was a part of Nova
@@ -52,6 +52,9 @@ export function createApp(bodyLimit = 1024 * 1024): FastifyInstance {
   acceptJson(app, "application/json");
   return app;
 }
+
+/** Glance and Neutron answer these before they number a request. */
+const isVersionList = /^\/(image|network)\/?(versions)?(\?|$)/;
 
 /** How the services themselves write the type of JSON: only Nova's refusals name a charset. */
 function jsonType(url: string, status: number): string {

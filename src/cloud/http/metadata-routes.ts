@@ -4,6 +4,7 @@ import type { Scope } from "../identity/scope.ts";
 import type { Store } from "../store/store.ts";
 import { ApiError } from "./api-error.ts";
 import { parseBody } from "./body.ts";
+import { sendUntyped } from "./untyped.ts";
 
 type Metadata = Record<string, string>;
 
@@ -23,8 +24,6 @@ export interface MetadataOwners {
   /** Keeps new metadata. @throws ApiError where it is too much */
   save(id: string, metadata: Metadata): void;
   missing(id: string, key: string): ApiError;
-  /** The status of a successful DELETE. */
-  deletedStatus: 200 | 204;
 }
 
 export const metadataSchema = z.record(z.string().min(1).max(255), z.string().max(255));
@@ -70,6 +69,6 @@ export function metadataRoutes(app: FastifyInstance, owners: MetadataOwners): vo
       const { [key]: _removed, ...rest } = metadata;
       return rest;
     });
-    return reply.code(owners.deletedStatus).send();
+    return sendUntyped(reply, 200);
   });
 }

@@ -1,5 +1,6 @@
 import { sleep } from "../clock/clock.ts";
 import type { GuestDisk, GuestSpec, GuestState, Hypervisor } from "./hypervisor.ts";
+import { lastLines } from "./nspawn/console.ts";
 
 export interface FakeOptions {
   /** How long a boot takes by the cloud's clock, milliseconds. */
@@ -91,9 +92,7 @@ export class FakeHypervisor implements Hypervisor {
     const guest = this.#guests.get(id);
     if (guest === undefined) return "";
     const text = this.#options.console?.(guest.spec) ?? `${guest.spec.hostname} login: \n`;
-    if (lines === undefined) return text;
-    const all = text.replace(/\n$/, "").split("\n");
-    return lines === 0 ? "" : `${all.slice(-lines).join("\n")}\n`;
+    return lastLines(text, lines);
   }
 
   onExit(listener: (id: string) => void): void {

@@ -48,7 +48,7 @@ export function seedCatalog(store: Store, accounts: Accounts): void {
   for (const { type, name, url } of builtInServices) {
     if (store.setting(`service/${type}`) !== undefined) continue;
     store.setSetting(`service/${type}`, "made");
-    const service = accounts.services.put({ id: stableId(type), type, name, enabled: true, description: "" });
+    const service = accounts.services.put({ id: stableId(type), type, name, enabled: true });
     for (const face of interfaces) {
       accounts.endpoints.put({
         id: stableId(`${type}/${face}`),

@@ -82,7 +82,8 @@ export function projectRoutes(app: FastifyInstance, context: IdentityContext): v
     const asked = parsePart(updateSchema, body, "project");
     const changed = store.transaction(() => projects.put(changedProject(accounts, one(params.id), asked)));
     if (asked.enabled === false) tokens.revokePlace(changed.id);
-    return { project: projectView(changed, url()) };
+    // Keystone answers a change with what is no column of its own a second time
+    return { project: { ...projectView(changed, url()), extra: changed.extra ?? {} } };
   });
   app.delete<One>("/v3/projects/:id", ({ scope, params }, reply) => {
     demandAdmin(scope, "delete_project");

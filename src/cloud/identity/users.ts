@@ -65,7 +65,7 @@ export function userRoutes(app: FastifyInstance, context: IdentityContext): void
     const asked = parsePart(updateSchema, body, "user");
     const changed = store.transaction(() => users.put(changedUser(accounts, one(params.id), asked)));
     if (asked.enabled === false || asked.password) tokens.revokeUser(changed.id);
-    return { user: userView(changed, url()) };
+    return { user: { ...userView(changed, url()), extra: extraOf(changed) } };
   });
   app.delete<One>("/v3/users/:id", ({ scope, params }, reply) => {
     demandAdmin(scope, "delete_user");
@@ -123,6 +123,11 @@ export function deleteUser(accounts: Accounts, tokens: Tokens, id: string): void
   for (const one of accessRules.list(({ userId }) => userId === id)) accessRules.delete(one.id);
   for (const one of credentials.list(({ user_id }) => user_id === id)) credentials.delete(one.id);
   tokens.revokeUser(id);
+}
+
+/** What is no column of Keystone's users: a change is answered with it a second time. */
+function extraOf({ extra, description }: User): Record<string, unknown> {
+  return { ...extra, ...(description === undefined ? {} : { description }) };
 }
 
 /** @throws ApiError 400, 409 in Keystone's words */

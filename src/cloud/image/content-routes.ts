@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { isErrno } from "../../common/errors.ts";
 import { ApiError } from "../http/api-error.ts";
 import { isoSeconds } from "../http/time.ts";
+import { sendUntyped } from "../http/untyped.ts";
 import { isAdmin } from "../identity/scope.ts";
 import { header } from "../identity/tokens.ts";
 import { storeContent } from "../store/content.ts";
@@ -70,7 +71,7 @@ export function contentRoutes(app: FastifyInstance, options: ImageOptions): void
           `Image ${id} could not be found after upload. The image may have been deleted during the upload, cleaning up the chunks uploaded.`,
         );
       }
-      return reply.code(204).send();
+      return sendUntyped(reply, 204);
     });
     inner.put<One>("/images/:id/stage", async (request, reply) => {
       const { id } = request.params;
@@ -80,7 +81,7 @@ export function contentRoutes(app: FastifyInstance, options: ImageOptions): void
         await rm(path, { force: true });
         throw glance.notFound(`No image found with ID ${id}`);
       }
-      return reply.code(204).send();
+      return sendUntyped(reply, 204);
     });
   };
   app.register(uploads);
@@ -105,7 +106,7 @@ export function contentRoutes(app: FastifyInstance, options: ImageOptions): void
     const path = join(folder, id);
     if (method.name === "glance-direct") void importStaged(table, { id, path, log });
     else void importContent(table, { id, uri, path, closed: end.signal, log });
-    return reply.code(202).send();
+    return sendUntyped(reply, 202);
   });
 
   app.get<One>("/images/:id/file", (request, reply) => {

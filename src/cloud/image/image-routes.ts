@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { isoSeconds } from "../http/time.ts";
+import { sendUntyped } from "../http/untyped.ts";
 import { header } from "../identity/tokens.ts";
 import { stagedPath } from "./content.ts";
 import type { ImageOptions } from "./context.ts";
@@ -76,7 +77,7 @@ export function imageRoutes(app: FastifyInstance, options: ImageOptions): void {
       deleteImage(table, image);
     });
     rmSync(stagedPath(join(folder, params.id)), { force: true });
-    return reply.code(204).send();
+    return sendUntyped(reply, 204);
   });
 
   const tagged =
@@ -100,11 +101,11 @@ export function imageRoutes(app: FastifyInstance, options: ImageOptions): void {
   });
   app.put<OneTag>("/images/:id/tags/:tag", (request, reply) => {
     addTag(request);
-    return reply.code(204).send();
+    return sendUntyped(reply, 204);
   });
   app.delete<OneTag>("/images/:id/tags/:tag", (request, reply) => {
     removeTag(request);
-    return reply.code(204).send();
+    return sendUntyped(reply, 204);
   });
 
   const turns = { deactivate: ["active", "deactivated"], reactivate: ["deactivated", "active"] } as const;
@@ -117,7 +118,7 @@ export function imageRoutes(app: FastifyInstance, options: ImageOptions): void {
         }
         if (image.status === from) table.put({ ...image, status: to, updatedAt: isoSeconds() });
       });
-      return reply.code(204).send();
+      return sendUntyped(reply, 204);
     });
   }
 }

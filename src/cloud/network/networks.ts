@@ -76,6 +76,8 @@ export const networks: NetworkResource<Network, typeof attributes> = {
     "provider:segmentation_id": provider?.segmentationId ?? null,
   }),
 
+  createdView: ({ isDefault }) => ({ is_default: isDefault ?? false }),
+
   create(tables, scope, body) {
     if (body.segments !== undefined) throw neutron.invalidInput("multiple provider segments are not supported");
     const provider = segmentFor(tables, {

@@ -6,7 +6,8 @@ export interface NetworkRecord {
   /** Empty for what Neutron makes for itself (the ports of floating IPs and gateways). */
   projectId: string;
   name: string;
-  description: string;
+  /** Nobody described what Neutron makes for itself: the rules of a new group have none. */
+  description: string | null;
   tags: string[];
   createdAt: string;
   updatedAt: string;

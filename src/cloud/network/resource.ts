@@ -32,6 +32,8 @@ export interface NetworkResource<T extends NetworkRecord, A extends Attributes =
   changedView?(tables: NetworkTables, record: T): View;
   /** What shows differently to each project. */
   scopedView?(tables: NetworkTables, record: T, scope: Scope): View;
+  /** What the answer to creating one tells besides. */
+  createdView?(record: T): View;
   /** Values that are not shown and yet filter. */
   hidden?(tables: NetworkTables, view: View): View;
   /** The network that a body or record lies in: its owner may do more there. */

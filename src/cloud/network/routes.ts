@@ -41,6 +41,10 @@ export function resourceRoutes<T extends NetworkRecord, A extends Attributes>(
     ...resource.scopedView?.(tables, record, scope),
     ...(isAdmin(scope) ? resource.adminView?.(tables, record) : {}),
   });
+  const createdView = (scope: Scope, record: T): View => ({
+    ...viewFor(scope, record),
+    ...resource.createdView?.(record),
+  });
   const change = async <R>(work: () => R): Promise<R> => {
     const result = store.transaction(work);
     await reconcile();
@@ -86,10 +90,10 @@ export function resourceRoutes<T extends NetworkRecord, A extends Attributes>(
       const records = await change(() =>
         items.map((item) => createOne(scope, isObject(item) && singular in item ? item[singular] : item)),
       );
-      return reply.code(201).send({ [plural]: records.map((record) => viewFor(scope, record)) });
+      return reply.code(201).send({ [plural]: records.map((record) => createdView(scope, record)) });
     }
     const record = await change(() => createOne(scope, bodyOf(singular, body)));
-    return reply.code(201).send({ [singular]: viewFor(scope, record) });
+    return reply.code(201).send({ [singular]: createdView(scope, record) });
   });
 
   const update = resource.update?.bind(resource);
@@ -224,7 +228,7 @@ export function tagRoutes<T extends NetworkRecord, A extends Attributes>(
       const record = own(scope, params.id);
       setTags(record, [...new Set([...record.tags, parseTag(params.tag)])]);
     });
-    return reply.code(201).send();
+    return reply.code(201).header("content-type", "application/json").send("null");
   });
   app.delete<OneTag>(`/${resource.path}/:id/tags/:tag`, ({ scope, params }, reply) => {
     store.transaction(() => {

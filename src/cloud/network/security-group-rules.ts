@@ -2,6 +2,7 @@ import { ApiError } from "../http/api-error.ts";
 import { owns } from "../identity/scope.ts";
 import { attribute, standardAttributes } from "./attributes.ts";
 import { neutron } from "./errors.ts";
+import type { View } from "./filters.ts";
 import { normalizeCidr } from "./ipv4.ts";
 import { protocolNumber, takesPorts, toProtocol } from "./protocols.ts";
 import { pythonRepr, pythonText } from "./python-text.ts";
@@ -110,8 +111,9 @@ export const securityGroupRules: NetworkResource<SecurityGroupRule, typeof attri
   },
 };
 
-/** A rule as it is shown, alone and inside its group. */
-export function ruleView(rule: SecurityGroupRule): Record<string, unknown> {
+/** A rule as it is shown alone: rules have no tags of their own. */
+export function ruleView(rule: SecurityGroupRule): View {
+  const { tags: _none, ...common } = commonView(rule);
   return {
     id: rule.id,
     security_group_id: rule.securityGroupId,
@@ -124,8 +126,13 @@ export function ruleView(rule: SecurityGroupRule): Record<string, unknown> {
     remote_address_group_id: rule.remoteAddressGroupId ?? null,
     normalized_cidr: rule.remoteIpPrefix === null ? null : (normalizeCidr(rule.remoteIpPrefix) ?? rule.remoteIpPrefix),
     remote_group_id: rule.remoteGroupId,
-    ...commonView(rule),
+    ...common,
   };
+}
+
+/** A rule inside its group, with what Neutron shows there of its tables: a number that nothing else tells, and tags that it cannot have. */
+export function memberRuleView(rule: SecurityGroupRule): View {
+  return { ...ruleView(rule), standard_attr_id: Number.parseInt(rule.id.slice(0, 8), 16), tags: [] };
 }
 
 /** Two rules with the same meaning are duplicates, whatever their description says. */

@@ -4,7 +4,7 @@ import { neutron } from "./errors.ts";
 import { removeSharing } from "./rbac-sharing.ts";
 import type { NetworkTables, SecurityGroup, SecurityGroupRule } from "./records.ts";
 import { commonView, type NetworkResource, newInternalRecord, newRecord, revised } from "./resource.ts";
-import { ruleView } from "./security-group-rules.ts";
+import { memberRuleView } from "./security-group-rules.ts";
 import { isGranted, isSharedWithAll } from "./sharing.ts";
 import { text, toBoolean, type Validator } from "./validators.ts";
 
@@ -42,7 +42,7 @@ export const securityGroups: NetworkResource<SecurityGroup, typeof attributes> =
     name: group.name,
     stateful: group.stateful,
     shared: isSharedWithAll(tables, "security_group", group.id),
-    security_group_rules: rulesOf(tables, group.id).map(ruleView),
+    security_group_rules: rulesOf(tables, group.id).map(memberRuleView),
     ...commonView(group),
   }),
 
@@ -116,6 +116,7 @@ export function openRule(
 ): SecurityGroupRule {
   return {
     ...newInternalRecord(group.projectId),
+    description: null,
     securityGroupId: group.id,
     direction,
     ethertype,

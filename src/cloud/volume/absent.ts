@@ -24,7 +24,6 @@ const resourceFilters: Record<string, string[]> = {
 
 /** What clients ask for and this cloud has none of: each list is empty, and each wish refused as by a Cinder that lacks the service. */
 export function absentRoutes(app: FastifyInstance, { volumes }: VolumeContext): void {
-  app.get("/extensions", () => ({ extensions: [] }));
   app.get<{ Querystring: { resource?: string } }>("/resource_filters", ({ query, microversion }) => {
     if (microversion < 33) throw cinder.noSuchPath();
     const { resource } = query;

@@ -1,13 +1,22 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { now } from "../clock/clock.ts";
+import { ApiError } from "../http/api-error.ts";
 import { booleanLike, parseBody } from "../http/body.ts";
 import { isoMicrosNoZone } from "../http/time.ts";
 import { demandAdmin, type VolumeContext } from "./context.ts";
 import { cinder } from "./errors.ts";
+import { extensionViews } from "./extensions.ts";
 import { backend, capabilities } from "./placement.ts";
 
-/** What Cinder tells administrators of where the volumes are: services, pools, capabilities; and zones, to everybody. */
+/** What Cinder tells administrators of where the volumes are: services, pools, capabilities; and zones and extensions, to everybody. */
 export function hostRoutes(app: FastifyInstance, { volumes, freeGigabytes }: VolumeContext): void {
+  app.get("/extensions", () => ({ extensions: extensionViews }));
+  app.get<{ Params: { alias: string } }>("/extensions/:alias", ({ params }) => {
+    const extension = extensionViews.find(({ alias }) => alias === params.alias);
+    if (extension === undefined) throw new ApiError(404, "The resource could not be found.");
+    return { extension };
+  });
+
   app.get("/os-availability-zone", () => ({
     availabilityZoneInfo: [{ zoneName: "nova", zoneState: { available: true } }],
   }));
@@ -17,8 +26,8 @@ export function hostRoutes(app: FastifyInstance, { volumes, freeGigabytes }: Vol
     const { scope, query, microversion } = request as FastifyRequest<{ Querystring: Record<string, string> }>;
     demandAdmin(scope, "volume_extension:services:index");
     const services = [
-      { binary: "cinder-scheduler", host: "slipway" },
       { binary: "cinder-volume", host: backend.host },
+      { binary: "cinder-scheduler", host: "slipway" },
     ];
     return {
       services: services

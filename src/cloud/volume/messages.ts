@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { ApiError } from "../http/api-error.ts";
 import { isoMicrosNoZone } from "../http/time.ts";
+import { sendUntyped } from "../http/untyped.ts";
 import { owns } from "../identity/scope.ts";
 import type { VolumeContext } from "./context.ts";
 import { cinder } from "./errors.ts";
@@ -49,7 +50,7 @@ export function messageRoutes(app: FastifyInstance, { store, messages, base }: V
   app.get<One>("/messages/:id", (request) => ({ message: view(own(request), request) }));
   app.delete<One>("/messages/:id", (request, reply) => {
     store.transaction(() => messages.delete(own(request).id));
-    return reply.code(204).send();
+    return sendUntyped(reply, 204);
   });
 }
 

@@ -3,7 +3,12 @@ import { isAdmin, type Scope } from "../identity/scope.ts";
 import type { VolumeType } from "./type-records.ts";
 
 /** Where the volumes are, in Cinder's terms: host@backend#pool. */
-export const backend = { host: "slipway@files", name: "files", place: "slipway@files#files" };
+export const backend = {
+  host: "slipway@files",
+  name: "files",
+  place: "slipway@files#files",
+  serviceUuid: "51a9a7b0-0000-5000-8000-000000000005",
+};
 
 /** What the only backend says of itself that a type may ask for. */
 export const capabilities = lookup<string>({

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { ApiError } from "../http/api-error.ts";
 import { booleanLike, parseBody } from "../http/body.ts";
+import { sendUntyped } from "../http/untyped.ts";
 import { demandAdmin, type VolumeContext } from "./context.ts";
 import { cinder } from "./errors.ts";
 import { pageOf } from "./listing.ts";
@@ -83,7 +84,7 @@ export function qosRoutes(app: FastifyInstance, context: VolumeContext): void {
       const rest = Object.entries(before.specs).filter(([key]) => !keys.includes(key));
       qos.put({ ...before, specs: Object.fromEntries(rest) });
     });
-    return reply.code(202).send();
+    return sendUntyped(reply, 202);
   });
   app.delete<One>("/qos-specs/:id", (request, reply) => {
     const force = parseBody(booleanLike, request.query.force ?? false);
@@ -94,7 +95,7 @@ export function qosRoutes(app: FastifyInstance, context: VolumeContext): void {
       for (const type of using) types.put({ ...type, qosSpecsId: null });
       qos.delete(id);
     });
-    return reply.code(202).send();
+    return sendUntyped(reply, 202);
   });
 
   app.get<One>("/qos-specs/:id/associations", (request) => {
@@ -127,18 +128,18 @@ export function qosRoutes(app: FastifyInstance, context: VolumeContext): void {
       }
       return id;
     });
-    return reply.code(202).send();
+    return sendUntyped(reply, 202);
   });
   app.get<One>("/qos-specs/:id/disassociate", (request, reply) => {
     associate(request, () => null);
-    return reply.code(202).send();
+    return sendUntyped(reply, 202);
   });
   app.get<One>("/qos-specs/:id/disassociate_all", (request, reply) => {
     store.transaction(() => {
       const { id } = one(request, "update");
       for (const type of typesWith(id)) types.put({ ...type, qosSpecsId: null });
     });
-    return reply.code(202).send();
+    return sendUntyped(reply, 202);
   });
 }
 

@@ -45,6 +45,10 @@ export async function volumeService(app: FastifyInstance, { context, tokens, log
   readJson(app, ["application/json"]);
   readQueryOnce(app);
   app.addHook("onRequest", async (request, reply) => negotiateMicroversion(microversions, request, reply));
+  app.addHook("onSend", async (_request, reply) => {
+    // said of answers without a body as well
+    if (!reply.hasHeader("content-type")) reply.header("content-type", "application/json");
+  });
   const versions = () => ({
     versions: [
       {
@@ -53,7 +57,10 @@ export async function volumeService(app: FastifyInstance, { context, tokens, log
         version: `3.${microversions.max}`,
         min_version: `3.${microversions.min}`,
         updated: "2022-08-31T00:00:00Z",
-        links: [{ rel: "self", href: `${context.base()}/volume/v3/` }],
+        links: [
+          { rel: "describedby", type: "text/html", href: "https://docs.openstack.org/" },
+          { rel: "self", href: `${context.base()}/volume/v3/` },
+        ],
         "media-types": [{ base: "application/json", type: "application/vnd.openstack.volume+json;version=3" }],
       },
     ],

@@ -5,6 +5,7 @@ import { ApiError } from "../http/api-error.ts";
 import { booleanLike, parseBody } from "../http/body.ts";
 import { metadataRoutes, metadataSchema } from "../http/metadata-routes.ts";
 import { isoSeconds } from "../http/time.ts";
+import { sendUntyped } from "../http/untyped.ts";
 import type { Scope } from "../identity/scope.ts";
 import { projectOf } from "../identity/tokens.ts";
 import { demandAdmin, ownSnapshot, ownVolume, type VolumeContext } from "./context.ts";
@@ -92,7 +93,7 @@ export function snapshotRoutes(app: FastifyInstance, context: VolumeContext): vo
       snapshots.put(changedSnapshot(snapshot, { status: "deleting" }));
     });
     lifecycle.deleteSnapshot(params.id);
-    return reply.code(202).send();
+    return sendUntyped(reply, 202);
   });
 
   app.post<One>("/snapshots/:id/action", ({ scope, params, body }, reply) => {
@@ -109,7 +110,6 @@ export function snapshotRoutes(app: FastifyInstance, context: VolumeContext): vo
     own: (scope, id) => ownSnapshot(snapshots, scope, id),
     save: (id, metadata) => void snapshots.patch(id, { metadata }),
     missing: (id, key) => new ApiError(404, `Snapshot ${id} has no metadata with key ${key}.`),
-    deletedStatus: 200,
   });
 }
 

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { booleanLike, parseBody } from "../http/body.ts";
 import { isoMicrosNoZone, isoSeconds } from "../http/time.ts";
+import { sendUntyped } from "../http/untyped.ts";
 import { owns, type Scope } from "../identity/scope.ts";
 import { projectOf } from "../identity/tokens.ts";
 import { ownVolume, type VolumeContext } from "./context.ts";
@@ -111,7 +112,7 @@ function transfersBelow(app: FastifyInstance, context: VolumeContext, path: stri
       if (volume?.status === "awaiting-transfer") volumes.put(changed(volume, { status: "available" }));
       transfers.delete(id);
     });
-    return reply.code(202).send();
+    return sendUntyped(reply, 202);
   });
 }
 

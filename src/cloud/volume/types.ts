@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { ApiError } from "../http/api-error.ts";
 import { booleanLike, parseBody } from "../http/body.ts";
+import { sendUntyped } from "../http/untyped.ts";
 import { isAdmin, type Scope } from "../identity/scope.ts";
 import { projectOf } from "../identity/tokens.ts";
 import { demandAdmin, type VolumeContext } from "./context.ts";
@@ -53,9 +54,13 @@ function typeView(type: VolumeType, scope: Scope): Record<string, unknown> {
     is_public: type.isPublic,
     description: type.description,
     extra_specs: shownSpecs(type, scope),
-    ...(isAdmin(scope) ? { qos_specs_id: type.qosSpecsId } : {}),
     "os-volume-type-access:is_public": type.isPublic,
   };
+}
+
+/** As it is read; what answers a change leaves the quality of service out. */
+function readView(type: VolumeType, scope: Scope): Record<string, unknown> {
+  return { ...typeView(type, scope), ...(isAdmin(scope) ? { qos_specs_id: type.qosSpecsId } : {}) };
 }
 
 /** `/types`, with extra specs and access. */
@@ -67,7 +72,7 @@ export function typeRoutes(app: FastifyInstance, context: VolumeContext): void {
     const page = pageOf(
       {
         records: types.list((type) => isListed(type, scope, asked)),
-        fields: (type) => ({ ...typeView(type, scope), created_at: "" }),
+        fields: (type) => ({ ...readView(type, scope), created_at: "" }),
         filters: ["is_public", "extra_specs"],
         missing: cinder.typeNotFound,
       },
@@ -75,13 +80,13 @@ export function typeRoutes(app: FastifyInstance, context: VolumeContext): void {
     );
     return pageView(
       page,
-      { name: "volume_types", path: "/types", show: (type) => typeView(type, scope) },
+      { name: "volume_types", path: "/types", show: (type) => readView(type, scope) },
       { base: base(), microversion, scope },
     );
   });
   app.get<One>("/types/:id", ({ scope, params }) => {
     const id = params.id === "default" ? defaultOf(context, scope) : params.id;
-    return { volume_type: typeView(visibleType(types, scope, id), scope) };
+    return { volume_type: readView(visibleType(types, scope, id), scope) };
   });
 
   app.post("/types", ({ scope, body }) => {
@@ -133,7 +138,7 @@ export function typeRoutes(app: FastifyInstance, context: VolumeContext): void {
       if (isUsed(context, type.id)) throw cinder.badRequest("Target volume type is still in use.");
       types.delete(type.id);
     });
-    return reply.code(202).send();
+    return sendUntyped(reply, 202);
   });
 
   app.post<One>("/types/:id/action", ({ scope, params, body }, reply) => {
@@ -163,7 +168,7 @@ export function typeRoutes(app: FastifyInstance, context: VolumeContext): void {
         types.put({ ...type, projects: type.projects.filter((one) => one !== project) });
       }
     });
-    return reply.code(202).send();
+    return sendUntyped(reply, 202);
   });
   app.get<One>("/types/:id/os-volume-type-access", ({ scope, params }) => {
     demandAdmin(scope, "volume_extension:volume_type_access:get_all_for_type");

@@ -58,6 +58,7 @@ export function volumeView(
   const admin = isAdmin(scope);
   const { source, typeId = defaultTypeId } = volume;
   const type = types.get(typeId);
+  const isPlaced = volume.unplaced !== true && volume.status !== "creating";
   return {
     ...shortView(volume, context),
     status: volume.status,
@@ -84,7 +85,7 @@ export function volumeView(
     ...(kind === "full" ? extendedFields(volume, admin) : {}),
     ...from(13, { group_id: null }),
     ...(admin ? from(21, { provider_id: null }) : {}),
-    ...from(48, { shared_targets: kind === "answer", service_uuid: null }),
+    ...from(48, { shared_targets: kind === "answer", service_uuid: isPlaced ? backend.serviceUuid : null }),
     ...(admin ? from(61, { cluster_name: null }) : {}),
     ...from(63, { volume_type_id: typeId }),
     ...from(65, { consumes_quota: true }),

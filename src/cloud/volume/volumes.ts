@@ -3,6 +3,7 @@ import { z } from "zod";
 import { ApiError } from "../http/api-error.ts";
 import { booleanLike, parseBody } from "../http/body.ts";
 import { metadataRoutes, metadataSchema } from "../http/metadata-routes.ts";
+import { sendUntyped } from "../http/untyped.ts";
 import { isAdmin } from "../identity/scope.ts";
 import { ownVolume, type VolumeContext } from "./context.ts";
 import { cinder } from "./errors.ts";
@@ -107,7 +108,7 @@ export function volumeRoutes(app: FastifyInstance, context: VolumeContext): void
         return deleteVolume(context, volume, { force, cascade });
       });
       after();
-      return reply.code(202).send();
+      return sendUntyped(reply, 202);
     },
   );
 
@@ -123,7 +124,6 @@ export function volumeRoutes(app: FastifyInstance, context: VolumeContext): void
     own: (scope, id) => ownVolume(volumes, scope, id),
     save: (id, metadata) => void volumes.patch(id, { metadata }),
     missing: (id, key) => new ApiError(404, `Volume ${id} has no metadata with key ${key}.`),
-    deletedStatus: 200,
   });
 }
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { messageOf } from "../../../src/common/errors.ts";
 import { cacheHome } from "../../../src/common/home.ts";
 import { run } from "../../../src/common/process.ts";
-import { ensurePythonEnvironment } from "../python-environment.ts";
+import { ensurePythonEnvironment, packagesOf } from "../python-environment.ts";
 import type { Client } from "../run-client.ts";
 
 /** Go's own distribution, from Python's package index. */
@@ -51,8 +51,7 @@ async function ensureProgram(): Promise<string | { reason: string }> {
   const building = `${built}.${process.pid}`;
   try {
     // the package's own binary: the command beside Python's is a script that knows where the environment was made
-    const place = ["-c", "import sysconfig; print(sysconfig.get_path('purelib'), end='')"];
-    const go = join((await run(environment.python, place)).stdout, "go/bin/go");
+    const go = join(await packagesOf(environment.python), "go/bin/go");
     const env = { ...process.env, GOTOOLCHAIN: "local", CGO_ENABLED: "0" };
     await run(go, ["build", "-trimpath", "-o", building, "."], { cwd: source, env, timeoutMs: buildMs });
     await rename(building, built);

@@ -17,6 +17,9 @@ export interface Difference {
 /** Nothing there. */
 const absent = "–";
 
+/** The field that a body is which is no object. */
+const wholeBody = "body";
+
 /** Long values are told by their beginnings. */
 const shownLength = 90;
 
@@ -83,7 +86,8 @@ function differencesOfExchange(here: Exchange | undefined, there: Exchange | und
     const message = valueDifferences(messageOf(here.body), messageOf(there.body), "message", false);
     return [...valueDifferences(here.status, there.status, "status", false), ...message];
   }
-  return [...headers, ...valueDifferences(here.body, there.body, "", ordered)];
+  const places = valueDifferences(here.body, there.body, "", ordered);
+  return [...headers, ...places.map((place) => ({ ...place, field: place.field || wholeBody }))];
 }
 
 /** The words of a refusal, however the service wraps them. */
@@ -151,8 +155,10 @@ function keyed(list: unknown[]): Map<string, unknown> {
 
 function keyOf(element: unknown): string {
   if (!isRecord(element)) return JSON.stringify(element);
-  const { name, alias, id, type, rel, binary, zoneName, interface: face } = element;
-  const parts = [name, alias, id, type, rel, binary, zoneName, face].filter((part) => typeof part === "string");
+  const { name, alias, id, type, rel, binary, zoneName, interface: face, action, agent_type: agent } = element;
+  const parts = [name, alias, agent, id, type, rel, binary, zoneName, face, action].filter(
+    (part) => typeof part === "string",
+  );
   return String(parts[0] ?? "");
 }
 

@@ -23,6 +23,24 @@ describe("normalised", () => {
     });
   });
 
+  test("lists of ids have no order, and networks that others share are none", () => {
+    const networks = [
+      { id: id(1), name: "net", shared: false },
+      { id: id(2), name: "theirs", shared: true, "router:external": false },
+      { id: id(3), name: "public", shared: true, "router:external": true },
+    ];
+    const subnets = [
+      { id: id(4), name: "sub", network_id: id(1) },
+      { id: id(5), name: "", network_id: id(2) },
+    ];
+    const calls = [callOf({ body: { networks } }, { body: { subnets, used: `${id(3)},${id(1)}` } })];
+    const [call] = normalised(calls);
+    expect(call?.exchanges.map(({ body }) => body)).toMatchObject([
+      { networks: [{ name: "net" }, { name: "public" }] },
+      { subnets: [{ name: "sub" }], used: "<network net>,<network public>" },
+    ]);
+  });
+
   test("a resource without a wrapper is known by its path", () => {
     const [call] = normalised([
       callOf({ request: `GET /image/v2/images/${id(1)}`, body: { id: id(1), name: "debian" } }),
@@ -117,14 +135,25 @@ describe("rows of the page", () => {
     }
   });
 
-  test("stars are anything, several patterns any of them, words are for readers, other tables are none", () => {
-    const [row] = rowsOf(
-      "| A |\n|---|\n| `x` |\n\n| Call | Here |\n| --- | --- |\n| `openstack server *`, `b` | the host's |",
+  test("several values are any of them, a column that is not there is any, other tables are none", () => {
+    const [row, ...more] = rowsOf(
+      "| A |\n|---|\n| `x` |\n\n| Call | Here | Why |\n| --- | --- | --- |\n| `openstack server show web`, `b` | `1` | the `host` |",
     );
     if (row === undefined) throw new Error("no row");
+    expect(more).toEqual([]);
     expect(row.line).toBe(7);
     expect(covers(row, difference)).toBe(true);
     expect(covers(row, { ...difference, call: "b" })).toBe(true);
-    expect(covers(row, { ...difference, call: "openstack volume show web" })).toBe(false);
+    expect(covers(row, { ...difference, call: "openstack server show" })).toBe(false);
+    expect(covers(row, { ...difference, call: "openstack server show web2" })).toBe(false);
+  });
+
+  test("a cell that says nothing is a fault of the page", () => {
+    expect(() => rowsOf("| Request | Here |\n|---|---|\n| `x` | anything |")).toThrow("line 3 says nothing of: Here");
+  });
+
+  test("rows below the heading for it may be gone", () => {
+    const rows = rowsOf("## At times\n\n| Call |\n|---|\n| `x` |\n\n## Calls\n\n| Call |\n|---|\n| `x` |");
+    expect(rows.map(({ isChance }) => isChance)).toEqual([true, false]);
   });
 });

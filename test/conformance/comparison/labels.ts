@@ -1,7 +1,8 @@
 import type { Call } from "./recorder.ts";
 
 /** UUIDs and what Keystone has instead. */
-export const idPattern = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32}\b/g;
+export const idPattern =
+  /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?<![0-9a-zA-Z])[0-9a-f]{32}(?![0-9a-zA-Z])/g;
 
 const isId = (value: unknown): value is string =>
   typeof value === "string" && value.replace(idPattern, "") === "" && value !== "";

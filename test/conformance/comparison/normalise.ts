@@ -30,11 +30,17 @@ const countKeys = new Set([
 ]);
 
 /** In what these describe all numbers are the machine's. */
-const machineKeys = ["hypervisor_hostname", "running_vms"];
+const machineKeys = ["hypervisor_hostname", "running_vms", "agent_type"];
 
 /** What an operator chose to offer, by the key of the list. A run makes its own, all with names that begin so. */
 const offered = new Set(["flavors", "images"]);
 export const ownPrefix = "conformance";
+
+/** The external network that every run is led through. */
+const external = "public";
+
+/** What others may share with everybody: their networks, and the subnets of these. */
+const shared = new Set(["networks", "subnets"]);
 
 /** Services that one of the clouds has and the other not. */
 const optional = new Set(["placement", "object-store", "load-balancer"]);
@@ -45,7 +51,24 @@ const optional = new Set(["placement", "object-store", "load-balancer"]);
  */
 export function normalised(calls: Call[]): Call[] {
   const labels = labelsOf(calls);
+  const others = networksOfOthers(calls);
   const text = (value: string) => formOf(value, labels);
+  const normalisedBody = (value: unknown, key = "", within = false): Exchange["body"] => {
+    if (typeof value === "string") return valueForm(value, text, key);
+    if (Array.isArray(value))
+      return elementsOf(value, key, others).map((element) => normalisedBody(element, key, within));
+    if (typeof value !== "object" || value === null) return countKeys.has(key) && value !== null ? "<number>" : value;
+    const members = value as Record<string, unknown>;
+    const isMachine = within || machineKeys.some((name) => name in members);
+    return Object.fromEntries(
+      Object.entries(members).map(([name, member]) => [
+        text(name),
+        (isMachine || name === "id") && typeof member === "number"
+          ? "<number>"
+          : normalisedBody(member, name, isMachine),
+      ]),
+    );
+  };
   return calls.map(({ name, outcome, exchanges }) => ({
     name,
     outcome: text(outcome),
@@ -55,7 +78,7 @@ export function normalised(calls: Call[]): Call[] {
       headers: Object.fromEntries(
         Object.entries(headers).map(([key, value]) => [key, secretHeaders.has(key) ? "<secret>" : text(value)]),
       ),
-      body: normalisedBody(body, text),
+      body: normalisedBody(body),
     })),
   }));
 }
@@ -68,20 +91,6 @@ function decoded(request: string): string {
   }
 }
 
-function normalisedBody(value: unknown, text: (value: string) => string, key = ""): Exchange["body"] {
-  if (typeof value === "string") return valueForm(value, text, key);
-  if (Array.isArray(value)) return elementsOf(value, key).map((element) => normalisedBody(element, text, key));
-  if (typeof value !== "object" || value === null) return countKeys.has(key) && value !== null ? "<number>" : value;
-  const members = value as Record<string, unknown>;
-  const isMachine = machineKeys.some((name) => name in members);
-  return Object.fromEntries(
-    Object.entries(members).map(([name, member]) => [
-      text(name),
-      (isMachine || name === "id") && typeof member === "number" ? "<number>" : normalisedBody(member, text, name),
-    ]),
-  );
-}
-
 function valueForm(value: string, text: (value: string) => string, key: string): string {
   if (secretKeys.has(key)) return "<secret>";
   if (hostKeys.has(key) && value !== "") return "<host>";
@@ -89,15 +98,32 @@ function valueForm(value: string, text: (value: string) => string, key: string):
   return text(value);
 }
 
-function elementsOf(list: unknown[], key: string): unknown[] {
-  if (key === "catalog") return list.filter((element) => !optional.has((element as { type: string }).type));
-  if (!offered.has(key)) return list;
-  return list.filter((element) => String((element as { name?: unknown }).name).startsWith(ownPrefix));
+function elementsOf(list: unknown[], key: string, networksOfOthers: Set<unknown>): unknown[] {
+  const members = list as Record<string, unknown>[];
+  if (key === "catalog") return members.filter(({ type }) => !optional.has(String(type)));
+  // an administrator is told of everybody's networks there
+  if (key === "network_ip_availabilities") return members.filter((member) => member.network_name === external);
+  if (offered.has(key)) return members.filter(({ name }) => String(name).startsWith(ownPrefix));
+  if (!shared.has(key)) return list;
+  return members.filter((member) => !networksOfOthers.has(member) && !networksOfOthers.has(member.network_id));
+}
+
+/** Networks that are shared without being external, which no run makes: as they are listed, and their ids. */
+function networksOfOthers(calls: Call[]): Set<unknown> {
+  const listed = calls.flatMap(({ exchanges }) => exchanges.flatMap(({ body }) => networksIn(body)));
+  const others = listed.filter((network) => network.shared === true && network["router:external"] !== true);
+  return new Set(others.flatMap((network) => [network, network.id]));
+}
+
+function networksIn(body: unknown): Record<string, unknown>[] {
+  const { networks } = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
+  return Array.isArray(networks) ? networks : [];
 }
 
 /** A moment of this century until the nineties: those that a run gave itself, and those of old documents, are what they are. */
 const moment = /20(?:2[4-9]|[3-8]\d)-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?/g;
 
+/** Ids are chance, and so is the order of a list of them. */
 function formOf(value: string, labels: Map<string, string>): string {
   return value
     .replace(/req-[0-9a-f-]{36}/g, "req-<id>")
@@ -113,5 +139,6 @@ function formOf(value: string, labels: Map<string, string>): string {
     .replace(/\b(ssh-rsa|ssh-ed25519) AAAA[\w+/=]+/g, "$1 <key>")
     .replace(/\br-[0-9a-z]{8}\b/g, "r-<id>")
     .replace(/\b[0-9a-f]{56}\b/g, "<host id>")
-    .replace(/gAAAA[\w-]+=*/g, "<token>");
+    .replace(/gAAAA[\w-]+=*/g, "<token>")
+    .replace(/<[^<>]+>(?:,<[^<>]+>)+/g, (list) => list.split(",").sort().join());
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findCommand } from "../../src/cloud/host-packages.ts";
 import { run } from "../../src/common/process.ts";
-import { ensurePythonEnvironment } from "./python-environment.ts";
+import { ensureSdkEnvironment } from "./sdk-environment.ts";
 
 // The page's examples, word for word, as somebody else's project would have them.
 
@@ -13,7 +13,7 @@ const page = await readFile(join(root, "docs/how-to/cloud-in-tests.md"), "utf8")
 const example = (language: string) => new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, "s").exec(page)?.[1] ?? "";
 const slipway = `${process.execPath} ${join(root, "src/cli/main.ts")}`;
 
-const python = await ensurePythonEnvironment("cloud-in-tests", ["openstacksdk==4.5.0", "pytest==8.3.5"]);
+const python = await ensureSdkEnvironment();
 const go = await findCommand("go", { PATH: `${process.env.PATH}:/usr/local/go/bin` });
 
 let folder: string;

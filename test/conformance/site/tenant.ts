@@ -53,7 +53,7 @@ async function made<T>(
   return (await admin.request<T>(service, "POST", path, { body })).body;
 }
 
-/** Takes away the project with everything in it, the user and what was offered; nothing where there is none. */
+/** Takes away the project with everything in it, the user, roles and what was offered; nothing where there is none. */
 export async function removeTenant(site: Site): Promise<void> {
   const { admin } = site;
   const named = async (path: string) => (await resourcesOf(admin, "identity", `${path}?name=${ownPrefix}`))[0]?.id;
@@ -82,7 +82,7 @@ export async function removeTenant(site: Site): Promise<void> {
   for (const { id, name } of await resourcesOf(admin, "image", "/images?limit=200")) {
     if (name?.startsWith(ownPrefix)) await remove("image", `/images/${id}`);
   }
-  for (const kind of ["users", "projects"]) {
+  for (const kind of ["users", "projects", "roles"]) {
     for (const { id, name } of await resourcesOf(admin, "identity", `/${kind}`)) {
       if (name?.startsWith(ownPrefix)) await remove("identity", `/${kind}/${id}`);
     }

@@ -122,6 +122,9 @@ describe("RBAC policies", () => {
     expect((await cloud.get(`${v2}/networks/${network.id}`)).body.network.shared).toBe(false);
     expect((await cloud.get(`${v2}/networks?shared=true&name=lent`, other)).body.networks).toHaveLength(1);
     expect((await cloud.get(`${v2}/subnets/${subnet.id}`, other)).status).toBe(200);
+    const further = { network_id: network.id, ip_version: 4, cidr: "10.97.1.0/24" };
+    const own = await cloud.make("subnet", further, other.token); // as in Neutron
+    expect((await cloud.delete(`${v2}/subnets/${own.id}`, other)).status).toBe(204);
     expect((await cloud.delete(`${v2}/networks/${network.id}`, other)).status).toBe(403);
     const body2 = await cloud.serverBody({ networks: [{ uuid: network.id }] });
     const { imageRef, flavorRef, ...server } = body2.server;

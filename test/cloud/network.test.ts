@@ -212,6 +212,45 @@ describe("bodies that Neutron refuses", () => {
 });
 
 describe("ports", () => {
+  it("of others in one's own network are taken away and not changed", async () => {
+    const token = await cloud.adminToken();
+    const network = await cloud.make("network", {});
+    const port = await cloud.make("port", { network_id: network.id }, token);
+    const path = `/network/v2.0/ports/${port.id}`;
+    expect((await cloud.put(path, { port: { name: "mine" } })).body).toEqual(
+      fault("PolicyNotAuthorized", "rule:update_port is disallowed by policy"),
+    );
+    expect((await cloud.delete(path)).status).toBe(204);
+  });
+
+  it("have addresses of the subnets for their kind, and of those for all", async () => {
+    const network_id = (await cloud.make("network", {})).id;
+    const fields = { network_id, ip_version: 4, cidr: "10.5.8.0/24", service_types: ["compute:nova"] };
+    const subnet = await cloud.make("subnet", fields);
+    const none = (kind: string) =>
+      fault(
+        "IpAddressGenerationFailureNoMatchingSubnet",
+        `No valid service subnet for the given device owner, network ${network_id}, service type ${kind}.`,
+      );
+    const post = (port: object) => cloud.post("/network/v2.0/ports", { port: { network_id, ...port } });
+    expect((await post({})).body).toEqual(none(""));
+    expect((await post({ fixed_ips: [{ subnet_id: subnet.id }], device_owner: "compute:x" })).body).toEqual(
+      none("compute:x"),
+    );
+    expect((await post({ device_owner: "compute:nova" })).body.port.fixed_ips).toMatchObject([
+      { subnet_id: subnet.id },
+    ]);
+    const forAll = await cloud.make("subnet", { network_id, ip_version: 4, cidr: "10.5.7.0/24" });
+    expect((await post({})).body.port.fixed_ips).toMatchObject([{ subnet_id: forAll.id }]);
+    expect((await post({ device_owner: "compute:nova" })).body.port.fixed_ips).toMatchObject([
+      { subnet_id: subnet.id },
+    ]);
+    const wrong = { subnet: { service_types: ["zz:x"] } };
+    expect((await cloud.put(`/network/v2.0/subnets/${subnet.id}`, wrong)).body).toEqual(
+      fault("InvalidSubnetServiceType", "Subnet service type zz:x does not correspond to a valid device owner."),
+    );
+  });
+
   it("takes the address that is asked for, or the lowest free one", async () => {
     const { network, subnet } = await cloud.routedNetwork("10.4.0.0/24");
     const fixed_ips = [{ subnet_id: subnet.id, ip_address: "10.4.0.10" }];
@@ -245,6 +284,10 @@ describe("security groups", () => {
     const { body } = await cloud.get("/network/v2.0/security-groups?name=default");
     expect(body.security_groups).toHaveLength(1);
     expect(body.security_groups[0].security_group_rules).toHaveLength(4);
+    const rules = `/network/v2.0/security-group-rules?security_group_id=${body.security_groups[0].id}`;
+    const [rule] = (await cloud.get(rules)).body.security_group_rules;
+    expect(rule).toMatchObject({ description: null });
+    expect(rule).not.toHaveProperty("tags");
     const group = await cloud.make("security_group", { name: "g" });
     expect(group.security_group_rules.map((rule: { direction: string }) => rule.direction)).toEqual([
       "egress",
@@ -478,7 +521,8 @@ describe("lists", () => {
   it("single tags come and go", async () => {
     const port = await cloud.make("network", { name: "tags" });
     const path = `/network/v2.0/networks/${port.id}/tags/one`;
-    expect((await cloud.put(path)).status).toBe(201);
+    const put = await cloud.put(path);
+    expect([put.status, put.headers.get("content-type"), put.text]).toEqual([201, "application/json", "null"]);
     expect((await cloud.get(path)).status).toBe(204);
     expect((await cloud.delete(path)).status).toBe(204);
     expect((await cloud.get(path)).body).toEqual(fault("TagNotFound", "Tag one could not be found."));

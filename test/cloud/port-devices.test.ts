@@ -52,6 +52,10 @@ describe("what a port says of its device", () => {
       disallowed(`((${update} and ${update}:mac_address) and ${update}:device_owner)`),
     );
     expect((await put({ device_owner: "" })).body.port).toMatchObject({ device_owner: "", device_id: "q" });
+    const outside = { network_id: await cloud.externalNetworkId(), device_owner: "network:dhcp" };
+    expect(told(await cloud.post(ports, { port: outside }))).toEqual([
+      ...[403, "HTTPForbidden", `Tenant ${cloud.projectId} not allowed to create port on this network`],
+    ]);
     const own = await cloud.make("network", {});
     expect(await cloud.make("port", { network_id: own.id, device_owner: "network:dhcp" })).toMatchObject({
       ...{ device_owner: "network:dhcp", port_security_enabled: false, status: "DOWN" },

@@ -1,6 +1,7 @@
 import { ApiError } from "../http/api-error.ts";
 import { owns, type Scope } from "../identity/scope.ts";
 import { projectOf } from "../identity/tokens.ts";
+import { autoAllocatedNetwork } from "../network/auto-allocation.ts";
 import { bindPort, ports, userOf } from "../network/ports.ts";
 import { deviceOwner, type Network, type NetworkTables, type Port } from "../network/records.ts";
 import { defaultGroup } from "../network/security-groups.ts";
@@ -59,7 +60,19 @@ export function plugNics(
   if (available.length > 1) {
     throw new ApiError(409, "Multiple possible networks found, use a Network ID to be more specific.");
   }
-  return available.map((network) => make(tables, scope, serverId, network, undefined, groups));
+  const networks = available.length === 0 && wanted === "auto" ? [allocatedNetwork(tables, scope)] : available;
+  return networks.map((network) => make(tables, scope, serverId, network, undefined, groups));
+}
+
+/** @throws ApiError 400 where the cloud makes no network for who has none */
+function allocatedNetwork(tables: NetworkTables, scope: Scope): Network {
+  const project = projectOf(scope).id;
+  try {
+    return visibleNetwork(tables, scope, autoAllocatedNetwork(tables, scope, project));
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    throw nova.badRequest(`Unable to automatically allocate a network for project ${project}`);
+  }
 }
 
 function bind(tables: NetworkTables, scope: Scope, serverId: string, portId: string): Server["nics"][number] {

@@ -75,7 +75,7 @@ export function openListenerPorts(tables: NetworkTables, balancer: LoadBalancer,
   }
   for (const { protocol_port: port, allowed_cidrs } of listeners) {
     for (const remoteIpPrefix of allowed_cidrs ?? [null]) {
-      const parts = { protocol: "tcp", portRangeMin: port, portRangeMax: port, remoteIpPrefix };
+      const parts = { protocol: "tcp", portRangeMin: port, portRangeMax: port, remoteIpPrefix, isGroupsOwn: false };
       tables.securityGroupRules.put({ ...openRule(group, "ingress", "IPv4"), ...parts });
     }
   }
@@ -125,7 +125,7 @@ function madePort(
     status: "DOWN",
     deviceId: "",
     deviceOwner: "",
-    fixedIps: allocateFixedIps(tables, subnet.networkId, [request]),
+    fixedIps: allocateFixedIps(tables, subnet.networkId, deviceOwner.balancer, [request]),
     securityGroupIds: [],
     portSecurityEnabled,
     allowedAddressPairs: [],

@@ -12,15 +12,18 @@ export interface FixedIpRequest {
 /**
  * Addresses for a new port. Without a request one address from the network's first subnet that has any left (none on a network
  * without subnets). Addresses that a client names need not lie in an allocation pool, as in Neutron.
+ * @param owner the port's `device_owner`: subnets for other kinds of ports are not for it, those for its own come first
  * @param keep addresses that the port has already and may ask for again
+ * @throws ApiError 400, 409
  */
 export function allocateFixedIps(
   tables: NetworkTables,
   networkId: string,
+  owner: string,
   requests: FixedIpRequest[] | undefined,
   keep: FixedIp[] = [],
 ): FixedIp[] {
-  const subnets = tables.subnets.list((subnet) => subnet.networkId === networkId);
+  const subnets = candidates(tables, networkId, owner);
   const taken = takenAddresses(tables, subnets);
   for (const ip of keep) taken.delete(`${ip.subnetId} ${ip.ipAddress}`);
   const take = (subnet: Subnet, ipAddress: string): FixedIp => {
@@ -47,6 +50,17 @@ export function allocateFixedIps(
     if (taken.has(`${subnet.id} ${wanted}`)) throw neutron.addressInUse(wanted, subnet.id);
     return take(subnet, wanted);
   });
+}
+
+function candidates(tables: NetworkTables, networkId: string, owner: string): Subnet[] {
+  const all = tables.subnets.list((subnet) => subnet.networkId === networkId);
+  const typesOf = ({ serviceTypes }: Subnet) => serviceTypes ?? [];
+  const isForDhcp = (subnet: Subnet) => owner === "network:dhcp" && subnet.enableDhcp;
+  const fitting = all.filter(
+    (subnet) => typesOf(subnet).length === 0 || typesOf(subnet).includes(owner) || isForDhcp(subnet),
+  );
+  if (all.length > 0 && fitting.length === 0) throw neutron.noServiceSubnet(networkId, owner);
+  return fitting.toSorted((a, b) => Number(typesOf(a).length === 0) - Number(typesOf(b).length === 0));
 }
 
 function subnetFor(tables: NetworkTables, subnets: Subnet[], networkId: string, request: FixedIpRequest): Subnet {

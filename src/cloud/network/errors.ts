@@ -120,6 +120,12 @@ export const neutron = {
     new ApiError(409, `IP address ${address} already allocated in subnet ${subnetId}`, "IpAddressAlreadyAllocated"),
   addressesExhausted: (networkId: string) =>
     new ApiError(409, `No more IP addresses available on network ${networkId}.`, "IpAddressGenerationFailure"),
+  noServiceSubnet: (networkId: string, owner: string) =>
+    new ApiError(
+      409,
+      `No valid service subnet for the given device owner, network ${networkId}, service type ${owner}.`,
+      "IpAddressGenerationFailureNoMatchingSubnet",
+    ),
   addressNotInSubnet: (address: string) =>
     new ApiError(400, `IP address ${address} is not a valid IP for the specified subnet.`, "InvalidIpForSubnet"),
   addressNotInNetwork: (address: string) =>

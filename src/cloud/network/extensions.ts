@@ -10,6 +10,12 @@ const rows: [alias: string, name: string, description: string, updated: string][
   ["address-scope", "Address scope", "Address scopes extension.", "2015-07-26T10:00:00-00:00"],
   ["agent", "agent", "The agent management extension.", "2013-02-03T10:00:00-00:00"],
   ["allowed-address-pairs", "Allowed Address Pairs", "Provides allowed address pairs", "2013-07-23T10:00:00-00:00"],
+  [
+    "auto-allocated-topology",
+    "Auto Allocated Topology Services",
+    "Auto Allocated Topology Services.",
+    "2016-01-01T00:00:00-00:00",
+  ],
   ["availability_zone", "Availability Zone", "The availability zone extension.", "2015-01-01T10:00:00-00:00"],
   [
     "availability_zone_filter",
@@ -251,6 +257,12 @@ const rows: [alias: string, name: string, description: string, updated: string][
     "Stateful security group",
     "Indicates if the security group is stateful or not",
     "2019-11-26T09:00:00-00:00",
+  ],
+  [
+    "subnet-service-types",
+    "Subnet service types",
+    "Provides ability to set the subnet service_types field",
+    "2016-03-15T18:00:00-00:00",
   ],
   [
     "subnet_allocation",

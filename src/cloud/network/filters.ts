@@ -56,7 +56,7 @@ export function selectPage({ views, attributes, query, url, notFound, hidden }: 
 
 function matches(view: View, key: string, wanted: unknown[]): boolean {
   if (["tags", "tags-any", "not-tags", "not-tags-any"].includes(key)) {
-    return matchesTags(view.tags as string[], key, wanted.join(",").split(","));
+    return matchesTags((view.tags ?? []) as string[], key, wanted.join(",").split(","));
   }
   if (key === "changed_since") return wanted.some((stamp) => String(view.updated_at) >= String(stamp));
   const value = view[key];

@@ -11,7 +11,7 @@ import { pythonText } from "./python-text.ts";
 import { deviceOwner, type NetworkTables, type Port } from "./records.ts";
 import { commonView, type NetworkResource, newRecord, revised } from "./resource.ts";
 import { checkGroups, defaultGroup } from "./security-groups.ts";
-import { isSharedNetwork } from "./sharing.ts";
+import { networkForNew } from "./sharing.ts";
 import { fixedIps, listOf, nullOr, nullToList, oneOf, text, toBoolean, uuid, type Validator } from "./validators.ts";
 
 const mac: Validator = (value) =>
@@ -81,11 +81,9 @@ export const ports: NetworkResource<Port, typeof attributes> = {
   attributes,
   table: (tables) => tables.ports,
   notFound: neutron.portNotFound,
-  // whoever has the network sees all that is plugged into it
-  isPublic: (tables, port, scope) => {
-    const network = tables.networks.get(port.networkId);
-    return network !== undefined && owns(scope, network.projectId);
-  },
+  // whoever has the network sees all that is plugged into it, and takes it away
+  isPublic: ownsNetwork,
+  mayRemove: ownsNetwork,
   networkOf: (tables, of) => {
     const id = "networkId" in of ? of.networkId : (of as { network_id?: string }).network_id;
     return tables.networks.get(id ?? "");
@@ -123,14 +121,10 @@ export const ports: NetworkResource<Port, typeof attributes> = {
   },
   hidden: (tables, view) => ({ "binding:host_id": tables.ports.get(String(view.id))?.hostId ?? "" }),
 
+  demandPlace: (tables, scope, body) => networkForNew(tables, scope, body.network_id ?? "", "port"),
+
   create(tables, scope, body) {
-    const id = body.network_id ?? "";
-    const network = tables.networks.get(id);
-    if (network === undefined) throw neutron.networkNotFound(id);
-    if (!owns(scope, network.projectId) && !isSharedNetwork(tables, network, scope)) {
-      if (!network.external) throw neutron.networkNotFound(id);
-      throw neutron.forbidden(`Tenant ${scope.project?.id} not allowed to create port on this network`);
-    }
+    const network = networkForNew(tables, scope, body.network_id ?? "", "port");
     const base = newRecord(scope, body);
     const owner = body.device_owner ?? "";
     demandOwnRouter(tables, scope, { owner, device: body.device_id ?? "", projectId: base.projectId });
@@ -148,7 +142,7 @@ export const ports: NetworkResource<Port, typeof attributes> = {
       status: "DOWN",
       deviceId: body.device_id ?? "",
       deviceOwner: owner,
-      fixedIps: allocateFixedIps(tables, network.id, body.fixed_ips),
+      fixedIps: allocateFixedIps(tables, network.id, owner, body.fixed_ips),
       securityGroupIds: groupsFor(tables, scope, base.projectId, body.security_groups, portSecurityEnabled),
       portSecurityEnabled,
       allowedAddressPairs: pairsFor(body.allowed_address_pairs, macAddress, portSecurityEnabled),
@@ -178,7 +172,13 @@ export const ports: NetworkResource<Port, typeof attributes> = {
       fixedIps:
         body.fixed_ips === undefined
           ? port.fixedIps
-          : allocateFixedIps(tables, port.networkId, body.fixed_ips, port.fixedIps),
+          : allocateFixedIps(
+              tables,
+              port.networkId,
+              body.device_owner ?? port.deviceOwner,
+              body.fixed_ips,
+              port.fixedIps,
+            ),
       securityGroupIds: wanted === undefined ? port.securityGroupIds : checkGroups(tables, scope, wanted),
       allowedAddressPairs:
         body.allowed_address_pairs === undefined
@@ -221,6 +221,11 @@ function demandOwnRouter(
   if (isAdmin(scope) || !routerInterfaceOwners.includes(owner)) return;
   const router = tables.routers.get(device);
   if (router !== undefined && router.projectId !== projectId) throw neutron.deviceNotOwned(device);
+}
+
+function ownsNetwork(tables: NetworkTables, port: Port, scope: Scope): boolean {
+  const network = tables.networks.get(port.networkId);
+  return network !== undefined && owns(scope, network.projectId);
 }
 
 function demandFreeMac(tables: NetworkTables, networkId: string, wanted: string | null | undefined): void {

@@ -108,6 +108,14 @@ export interface Agent {
   createdAt: string;
 }
 
+/** What a project was given that asked for any network. */
+export interface AutoAllocatedTopology {
+  /** The project. */
+  id: string;
+  networkId: string;
+  routerId: string;
+}
+
 /** What a project's quota was changed to. */
 interface NetworkQuota {
   /** The project. */
@@ -176,6 +184,8 @@ export interface SecurityGroupRule extends NetworkRecord {
   remoteIpPrefix: string | null;
   remoteGroupId: string | null;
   remoteAddressGroupId?: string | null;
+  /** Nobody asked for it: the group began with it. */
+  isGroupsOwn?: boolean;
 }
 
 export interface FloatingIp extends NetworkRecord {
@@ -219,6 +229,7 @@ export interface NetworkTables {
   portForwardings: Collection<PortForwarding>;
   quotas: Collection<NetworkQuota>;
   agents: Collection<Agent>;
+  topologies: Collection<AutoAllocatedTopology>;
 }
 
 export function networkTables(store: Store): NetworkTables {
@@ -238,6 +249,7 @@ export function networkTables(store: Store): NetworkTables {
     portForwardings: store.collection("port-forwarding"),
     quotas: store.collection("network-quota"),
     agents: store.collection("network-agent"),
+    topologies: store.collection("auto-allocated-topology"),
   };
 }
 

@@ -25,6 +25,8 @@ export interface NetworkResource<T extends NetworkRecord, A extends Attributes =
   notFound(id: string): Error;
   /** Whether a stranger may see it (shared and external networks); owners and admins always do. */
   isPublic?(tables: NetworkTables, record: T, scope: Scope): boolean;
+  /** Whether a stranger who sees it may remove it. */
+  mayRemove?(tables: NetworkTables, record: T, scope: Scope): boolean;
   view(tables: NetworkTables, record: T): View;
   /** What only administrators are shown besides. */
   adminView?(tables: NetworkTables, record: T): View;
@@ -38,6 +40,8 @@ export interface NetworkResource<T extends NetworkRecord, A extends Attributes =
   hidden?(tables: NetworkTables, view: View): View;
   /** The network that a body or record lies in: its owner may do more there. */
   networkOf?(tables: NetworkTables, of: { network_id?: string | undefined } | T): Network | undefined;
+  /** Whether anything may be made where a body says, which is asked before what of it may be set. */
+  demandPlace?(tables: NetworkTables, scope: Scope, body: Values<A>): void;
   create(tables: NetworkTables, scope: Scope, body: Values<A>): T;
   /** Absent where the API has no PUT. */
   update?(tables: NetworkTables, scope: Scope, record: T, body: Values<A>): T;
@@ -126,6 +130,7 @@ export function ownRecord<T extends NetworkRecord, A extends Attributes>(
   action: string,
 ): T {
   const record = visibleRecord(resource, tables, scope, id);
-  if (!owns(scope, record.projectId)) throw neutron.notAuthorized(`${action}_${resource.singular}`);
+  const mayAct = owns(scope, record.projectId) || (action === "delete" && resource.mayRemove?.(tables, record, scope));
+  if (!mayAct) throw neutron.notAuthorized(`${action}_${resource.singular}`);
   return record;
 }

@@ -41,7 +41,9 @@ export function addRouterInterface(tables: NetworkTables, scope: Scope, router: 
     deviceId: router.id,
     deviceOwner: deviceOwner.routerInterface,
     device: { kind: "router", id: router.id },
-    fixedIps: allocateFixedIps(tables, subnet.networkId, [{ subnet_id: subnet.id, ip_address: subnet.gatewayIp }]),
+    fixedIps: allocateFixedIps(tables, subnet.networkId, deviceOwner.routerInterface, [
+      { subnet_id: subnet.id, ip_address: subnet.gatewayIp },
+    ]),
     securityGroupIds: [],
     portSecurityEnabled: false,
     allowedAddressPairs: [],

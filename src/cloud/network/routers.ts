@@ -219,7 +219,7 @@ export function externalPort(
     status: "ACTIVE",
     deviceId,
     deviceOwner: owner,
-    fixedIps: allocateFixedIps(tables, networkId, wanted),
+    fixedIps: allocateFixedIps(tables, networkId, owner, wanted),
     securityGroupIds: [],
     portSecurityEnabled: false,
     allowedAddressPairs: [],

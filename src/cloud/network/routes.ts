@@ -72,6 +72,7 @@ export function resourceRoutes<T extends NetworkRecord, A extends Attributes>(
   const createOne = (scope: Scope, input: unknown): T => {
     if (!isObject(input)) throw neutron.badRequest(`Object '${singular}' contains invalid data`);
     const body = readAttributes(resource.attributes, scope, input, "create");
+    resource.demandPlace?.(tables, scope, body);
     const network = resource.networkOf?.(tables, body as { network_id?: string });
     demandPrivileges(resource.attributes, `create_${singular}`, body, privilegesOf(tables, scope, network));
     resource.prepare?.(tables, scope);
@@ -228,7 +229,7 @@ export function tagRoutes<T extends NetworkRecord, A extends Attributes>(
       const record = own(scope, params.id);
       setTags(record, [...new Set([...record.tags, parseTag(params.tag)])]);
     });
-    return reply.code(201).header("content-type", "application/json").send("null");
+    return reply.code(201).type("application/json").send("null");
   });
   app.delete<OneTag>(`/${resource.path}/:id/tags/:tag`, ({ scope, params }, reply) => {
     store.transaction(() => {

@@ -64,7 +64,10 @@ export const securityGroupRules: NetworkResource<SecurityGroupRule, typeof attri
     const group = tables.securityGroups.get(rule.securityGroupId);
     return group !== undefined && owns(scope, group.projectId);
   },
-  view: (_tables, rule) => ruleView(rule),
+  view(_tables, rule) {
+    const { tags: _none, ...view } = ruleView(rule);
+    return view;
+  },
 
   create(tables, scope, body) {
     const groupId = body.security_group_id ?? "";
@@ -127,6 +130,7 @@ export function ruleView(rule: SecurityGroupRule): View {
     normalized_cidr: rule.remoteIpPrefix === null ? null : (normalizeCidr(rule.remoteIpPrefix) ?? rule.remoteIpPrefix),
     remote_group_id: rule.remoteGroupId,
     ...common,
+    description: rule.isGroupsOwn ? null : rule.description,
   };
 }
 

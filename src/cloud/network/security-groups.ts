@@ -125,6 +125,7 @@ export function openRule(
     portRangeMax: null,
     remoteIpPrefix: null,
     remoteGroupId: null,
+    isGroupsOwn: true,
   };
 }
 

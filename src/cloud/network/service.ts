@@ -6,6 +6,7 @@ import { requireToken, type Tokens } from "../identity/tokens.ts";
 import { addAddresses, addressesView, addressGroups, removeAddresses } from "./address-groups.ts";
 import { addressScopes } from "./address-scopes.ts";
 import { agentRoutes } from "./agents.ts";
+import { autoAllocationRoutes } from "./auto-allocation.ts";
 import { extensionRoutes } from "./extensions.ts";
 import { floatingIpPoolRoutes } from "./floatingip-pools.ts";
 import { floatingIps } from "./floatingips.ts";
@@ -91,6 +92,7 @@ function v2Routes(app: FastifyInstance, options: NetworkOptions): void {
   serviceProviderRoutes(app);
   ipAvailabilityRoutes(app, options.tables);
   floatingIpPoolRoutes(app, options.tables);
+  autoAllocationRoutes(app, options);
   quotaRoutes(app, options, kinds);
 }
 

@@ -1,4 +1,5 @@
-import type { Scope } from "../identity/scope.ts";
+import { owns, type Scope } from "../identity/scope.ts";
+import { neutron } from "./errors.ts";
 import type { Network, NetworkTables, RbacPolicy, RbacType } from "./records.ts";
 
 /** Whether a policy lets the scope's project use an object. */
@@ -32,4 +33,16 @@ export function isSharedWithAll(tables: NetworkTables, type: RbacType, objectId:
       (policy) => policy.objectType === type && policy.objectId === objectId && policy.target === "*",
     ) !== undefined
   );
+}
+
+/**
+ * The network that a new port or subnet is asked to lie in, which is the project's or is shared with it.
+ * @throws ApiError 404 for one that it does not see, 403 for one that it only sees
+ */
+export function networkForNew(tables: NetworkTables, scope: Scope, id: string, kind: "port" | "subnet"): Network {
+  const network = tables.networks.get(id);
+  if (network === undefined) throw neutron.networkNotFound(id);
+  if (owns(scope, network.projectId) || isSharedNetwork(tables, network, scope)) return network;
+  if (!network.external) throw neutron.networkNotFound(id);
+  throw neutron.forbidden(`Tenant ${scope.project?.id} not allowed to create ${kind} on this network`);
 }

@@ -1,17 +1,16 @@
-import { owns } from "../identity/scope.ts";
+import { ApiError } from "../http/api-error.ts";
 import { attribute, standardAttributes, type Values } from "./attributes.ts";
 import { neutron } from "./errors.ts";
 import { contains, hostRange, ipv4ToNumber, normalizeCidr, numberToIpv4, overlaps, parseCidr } from "./ipv4.ts";
 import { pythonText } from "./python-text.ts";
 import type { AllocationPool, Network, NetworkTables, Subnet } from "./records.ts";
 import { commonView, type NetworkResource, newRecord, revised } from "./resource.ts";
-import { isSharedNetwork } from "./sharing.ts";
+import { isSharedNetwork, networkForNew } from "./sharing.ts";
 import { allocateRange, defaultPool, demandPool } from "./subnet-allocation.ts";
 import {
   hostRoutes,
   ipAddress,
   isCidr,
-  listOf,
   nameservers,
   nonNegative,
   nullOr,
@@ -23,6 +22,7 @@ import {
   toBoolean,
   toInteger,
   uuid,
+  type Validator,
 } from "./validators.ts";
 
 const modes = oneOf("dhcpv6-stateful", "dhcpv6-stateless", "slaac");
@@ -34,6 +34,18 @@ function toCidr(value: unknown): unknown {
   if (!isCidr(cidr)) throw neutron.invalidInput(`${pythonText(value)} is not in a CIDR format`);
   return cidr;
 }
+
+/** What Neutron takes for the beginning of a device's owner: of `compute:` each letter, by a slip of its own. */
+const ownerBeginnings = ["network:", "neutron:", ..."compute:"];
+
+const serviceTypes: Validator = (value) => {
+  if (!Array.isArray(value)) throw neutron.badRequest("Subnet service types must be a list.");
+  const wrong = value.find((type) => typeof type !== "string" || !ownerBeginnings.some((one) => type.startsWith(one)));
+  if (wrong === undefined) return undefined;
+  const isText = typeof wrong === "string";
+  const words = `Subnet service type ${pythonText(wrong)} ${isText ? "does not correspond to a valid device owner" : "is not a string"}.`;
+  throw new ApiError(400, words, isText ? "InvalidSubnetServiceType" : "InvalidInputSubnetServiceType");
+};
 
 const attributes = {
   ...standardAttributes,
@@ -52,7 +64,7 @@ const attributes = {
   ipv6_address_mode: attribute<string>("cfs", { validate: modes }),
   shared: attribute<boolean>("f", { convert: toBoolean }),
   use_default_subnetpool: attribute<boolean>("c", { convert: toBoolean }),
-  service_types: attribute<string[]>("cu", { validate: listOf(text()) }),
+  service_types: attribute<string[]>("cu", { convert: (value) => value || [], validate: serviceTypes }),
 };
 
 /** `/v2.0/subnets`; IPv4 only. */
@@ -89,14 +101,10 @@ export const subnets: NetworkResource<Subnet, typeof attributes> = {
 
   hidden: (tables, view) => ({ shared: tables.networks.get(String(view.network_id))?.shared ?? false }),
 
+  demandPlace: (tables, scope, body) => networkForNew(tables, scope, body.network_id ?? "", "subnet"),
+
   create(tables, scope, body) {
-    const id = body.network_id ?? "";
-    const network = tables.networks.get(id);
-    if (network === undefined) throw neutron.networkNotFound(id);
-    if (!owns(scope, network.projectId)) {
-      if (!network.external && !isSharedNetwork(tables, network, scope)) throw neutron.networkNotFound(id);
-      throw neutron.forbidden(`Tenant ${scope.project?.id} not allowed to create subnet on this network`);
-    }
+    const network = networkForNew(tables, scope, body.network_id ?? "", "subnet");
     if (body.cidr !== undefined && body.prefixlen !== undefined) {
       throw neutron.bad("subnets", "cidr and prefixlen must not be supplied together");
     }

@@ -248,6 +248,70 @@ volume service list
 server list --all-projects --name web
 `;
 
+/** What of Neutron stands apart from servers: what ranges and addresses come from and go to. */
+export const networkTour = `
+extension show address-group
+extension show nothing
+address scope create scope --ip-version 4
+address scope create wrong --ip-version 4 --share
+address scope set scope --name renamed
+address scope show renamed
+address scope list
+subnet pool create pool --pool-prefix 10.77.0.0/16 --pool-prefix 10.78.0.0/16 --default-prefix-length 26 --address-scope renamed --tag blue
+subnet pool create twin --pool-prefix 10.77.4.0/24 --address-scope renamed
+subnet pool create wrong --pool-prefix 10.79.0.0/16 --min-prefix-length 28 --max-prefix-length 24
+subnet pool set pool --description first --pool-prefix 10.80.0.0/16
+subnet pool set pool --default-prefix-length 4
+subnet pool show pool
+subnet pool list --long
+address scope delete renamed
+network create pooled
+subnet create first --network pooled --subnet-pool pool
+subnet create second --network pooled --subnet-pool pool --prefix-length 24
+subnet create third --network pooled --subnet-pool pool --subnet-range 10.77.9.0/24
+subnet create wrong --network pooled --subnet-pool pool --subnet-range 10.77.9.0/25
+subnet create wrong --network pooled --subnet-range 10.99.0.0/24
+subnet list --network pooled --long
+network show pooled
+subnet pool delete pool
+
+address group create addresses --address 10.1.0.0/16 --address 10.2.3.4 --description first
+address group set addresses --address 10.3.0.0/16
+address group set addresses --address 10.3.0.0/16
+address group unset addresses --address 10.1.0.0/16
+address group show addresses
+address group list
+security group create grouped
+rule = security group rule create grouped --protocol tcp --dst-port 22 --remote-address-group addresses : id
+security group rule create grouped --protocol tcp --dst-port 22 --remote-address-group addresses
+security group rule show $rule
+address group delete addresses
+security group delete grouped
+address group delete addresses
+
+rbac = network rbac create pooled --type network --action access_as_shared --target-project conformance : id
+network rbac create pooled --type network --action access_as_shared --target-project conformance
+network rbac create pooled --type network --action access_as_shared --target-all-projects
+network rbac create pooled --type network --action nothing --target-project conformance
+network rbac show $rbac
+network rbac list
+network rbac delete $rbac
+network rbac show $rbac
+port create said --network pooled --device-owner network:router_interface --device nothing
+port show said
+port delete said
+port create said --network public --device-owner network:dhcp
+
+network agent list
+ip availability list
+network service provider list
+availability zone list --network
+network delete pooled
+subnet pool delete pool
+address scope delete renamed
+address scope show renamed
+`;
+
 /** The part for clouds with an object store. */
 export const objectTour = `
 object store account show

@@ -1,6 +1,6 @@
 import { ensureOpenstackClient, OpenstackClient } from "../openstack-client.ts";
 import { adminEntry, type Client, type Surroundings } from "../run-client.ts";
-import { administratorTour, objectTour, tour } from "./openstack-tour.ts";
+import { administratorTour, networkTour, objectTour, tour } from "./openstack-tour.ts";
 
 let python = "";
 
@@ -16,6 +16,13 @@ export const openstackAdministrator: Client = {
   name: "openstack-administrator",
   ensure,
   run: (surroundings) => runTour(surroundings, administratorTour, { OS_CLOUD: adminEntry }),
+};
+
+/** The same, for what stands apart from servers: it takes no time there. */
+export const openstackNetwork: Client = {
+  name: "openstack-network",
+  ensure,
+  run: (surroundings) => runTour(surroundings, networkTour, {}),
 };
 
 async function ensure() {

@@ -30,6 +30,9 @@ import { ensureOffered, type OfferedImage } from "./image/registration.ts";
 import type { BalancerEngine } from "./loadbalancer/engine.ts";
 import { Provisioning } from "./loadbalancer/provisioning.ts";
 import { balancerTables } from "./loadbalancer/records.ts";
+import { configDrive } from "./metadata/config-drive.ts";
+import { instanceFor } from "./metadata/instance.ts";
+import { metadataListener } from "./metadata/listener.ts";
 import type { Dataplane } from "./network/dataplane.ts";
 import { ensureExternalNetwork, externalCidrOf } from "./network/external.ts";
 import { networkingPlan } from "./network/plan.ts";
@@ -76,6 +79,8 @@ export interface CloudOptions {
   tokenLifetimeMs?: number;
   /** Whether Glance fetches images from addresses (`web-download`), as this machine reaches them; it does not unless told to. */
   webDownload?: boolean;
+  /** What all guests are told besides (`vendor_data.json`), any JSON; nothing unless given. */
+  vendorData?: unknown;
   /** The state's lock, where the caller has taken it already; released with the cloud. */
   lock?: KernelLock;
   /** How the time of a cloud with pretended guests stands at its first start: as the machine's unless given. */
@@ -192,9 +197,11 @@ async function start(
     ...{ folder: files.volumes, imageFolder: files.images, log },
     grown: (volume, path) => growDisk({ blockDevices, hypervisor }, volume.id, path),
   });
+  const instanceParts = { store, tables, blockDevices, vendorData: options.vendorData ?? {} };
   const lifecycle = new Lifecycle({
     ...{ store, servers, tables, volumes, blockDevices, volumeLifecycle, hypervisor, reconcile, log },
     ...{ images, imageFolder: files.images },
+    configDrive: (server) => configDrive(instanceFor(instanceParts, server)),
     bootSpec: (server, spec) => {
       demandHost(store, server.launchedAt);
       demandPlaceInGroup({ serverGroups, servers }, server);
@@ -229,6 +236,8 @@ async function start(
     undo.push(() => outer.close());
     outer.serve(onlyBelow("/object-store/v1/", (request, response) => app.routing(request, response)));
   }
+  const answeringGuests = dataplane?.serveMetadata?.(metadataListener({ ...instanceParts, servers, log }), log);
+  undo.push(() => answeringGuests?.end());
   volumeLifecycle.recover();
   undo.push(() => volumeLifecycle.idle());
   await lifecycle.recover();

@@ -46,6 +46,8 @@ export const daemonFiles = (stateDir: string) => ({
   hypervisor: join(stateDir, "hypervisor.json"),
   /** Is there once guests that run containers were asked for. */
   containers: join(stateDir, "containers"),
+  /** What all guests are told, as JSON. */
+  vendordata: join(stateDir, "vendordata.json"),
   /** The way out that guests were given last. */
   egress: join(stateDir, "egress"),
 });

@@ -7,7 +7,7 @@ import {
   hostsInText,
   nameserversIn,
 } from "../../src/cloud/network/linux/configured-names.ts";
-import { externalPlan, guestNamespacesOf, routedPlans } from "../../src/cloud/network/linux/desired.ts";
+import { askingNetworks, externalPlan, guestNamespacesOf, routedPlans } from "../../src/cloud/network/linux/desired.ts";
 import { checkRange, clashesOf, pickRange } from "../../src/cloud/network/linux/external-range.ts";
 import { addressCommands, linkCommands } from "../../src/cloud/network/linux/link-diff.ts";
 import * as names from "../../src/cloud/network/linux/names.ts";
@@ -174,6 +174,18 @@ describe("what the plan asks of the machine", () => {
       "10.0.0.1/32 dev q-cccccccc",
       "default via 10.0.0.1 dev q-cccccccc onlink",
     ]);
+  });
+
+  it("has the metadata service's address in every network, and a gateway's that nobody else has", () => {
+    const atHome = (fields: Parameters<typeof plan>[0]) => routedPlans(plan(fields), site).at(-1)?.addresses.lo;
+    const metadata = "169.254.169.254/32";
+    expect(atHome({})).toEqual([metadata]);
+    expect(atHome({ routers: [] })).toEqual([metadata, "10.0.0.1/32"]);
+    expect(atHome({ routers: [], ports: [port({ fixedIps: ["10.0.0.1"] })] })).toEqual([metadata]);
+    const virtual = [{ address: "10.0.0.1", mac: port().mac }];
+    expect(atHome({ routers: [], ports: [port({ allowedAddresses: virtual })] })).toEqual([metadata]);
+    expect([...askingNetworks(plan(), "cloud1")]).toEqual([["sw-cloud1-n-eeeeeeee", port().networkId]]);
+    expect(askingNetworks(plan({ ports: [port({ serverId: null })] }), "cloud1").size).toBe(0);
   });
 
   it("leads a router's routes to the guest that is their next hop, and a guest's further address to it", () => {

@@ -38,6 +38,25 @@ describe("a network's ruleset", () => {
     expect(text).toContain('set links { type ifname; elements = { "t-aaaaaaaa", "q-cccccccc" }; }');
   });
 
+  it("lets guests ask for metadata as far as their egress rules do, and nobody from beyond the router", () => {
+    const [, local = ""] = networkRuleset(plan(), port().networkId, [router().id]).split(" chain local {");
+    const rules = local
+      .split(" }")[0]
+      ?.split("\n")
+      .map((line) => line.trim());
+    expect(rules).toEqual([
+      "",
+      "type filter hook input priority filter; policy accept;",
+      'iifname "q-*" drop;',
+      "iifname @ports ip daddr != 169.254.169.254 drop;",
+      "iifname @ports meta l4proto != tcp drop;",
+      "iifname @ports tcp dport != 80 drop;",
+      "ct state established accept;",
+      "iifname vmap @egress;",
+      "",
+    ]);
+  });
+
   it("leaves a port without port security unfiltered", () => {
     const text = networkRuleset(plan({ ports: [port({ portSecurity: false })] }), port().networkId, []);
     expect(text).toContain("set ports { type ifname; }");

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findEverything, findLeftovers } from "../../src/cloud/leftovers.ts";
 import type { NetworkingPlan, PortPlan, SecurityRulePlan } from "../../src/cloud/network/dataplane.ts";
-import { guestNamespace, namePrefix } from "../../src/cloud/network/linux/names.ts";
+import { guestNamespace, namePrefix, networkNamespace } from "../../src/cloud/network/linux/names.ts";
 import { ensureNamespace } from "../../src/cloud/network/linux/netns.ts";
 import { run } from "../../src/common/process.ts";
+import { waitFor } from "../../src/common/wait.ts";
 import { anyEgress, openPort, rule } from "./guests/fixtures.ts";
 import { createScratchCloud, whyNoGuests } from "./guests/scratch-cloud.ts";
 import { askFromMachine, standIn } from "./guests/stand-in.ts";
@@ -104,6 +105,43 @@ describe.skipIf(skipReason !== undefined)(`networks of two tenants (${skipReason
   it("a guest reaches nothing beyond the external range, and is told so at once", async () => {
     expect(await guests.a1.ask("198.51.100.7", 80)).toMatch(/^refused/);
     expect(await guests.a1.ask("198.51.100.7", 81)).toMatch(/^refused/);
+  });
+
+  it("guests ask for metadata as their own network's, where their groups let them out; nobody else reaches it", async () => {
+    const asked = cloud.dataplane.serveMetadata?.(
+      (network) => (request, response) => {
+        response.end(`${network} ${request.socket.remoteAddress}`);
+      },
+      (line) => expect.unreachable(line),
+    );
+    const ask = (guest: typeof guests.a1) => guest.fetch("http://169.254.169.254/");
+    try {
+      const opened = () => ask(guests.b1).then((answer) => (answer.startsWith("refused") ? undefined : answer));
+      const first = await waitFor("metadata", opened, { timeoutMs: 30_000 });
+      expect(first).toBe(`${b.ports[0].networkId} 10.77.0.21`);
+      expect(await ask(guests.a1)).toBe(`${a.ports[0].networkId} 10.77.0.21`);
+      expect(await ask(guests.a2)).toBe(`${a.ports[0].networkId} 10.77.0.22`);
+      expect(await guests.a1.ask("169.254.169.254", 81)).toBe("timeout");
+      const shut = structuredClone(a.plan);
+      for (const group of shut.securityGroups) group.rules = [openPort(80)];
+      await cloud.dataplane.apply(together(shut, b.plan));
+      expect(await guests.a1.ask("169.254.169.254", 80)).toBe("timeout");
+      const unrouted = { ...structuredClone(a.plan), routers: [] };
+      await cloud.dataplane.apply(together(unrouted, b.plan));
+      expect(await ask(guests.a1)).toBe(`${a.ports[0].networkId} 10.77.0.21`);
+      expect(await guests.a1.ask("10.99.0.1", 80)).toMatch(/^refused/);
+      const passing = tenant(address(12), address(103), () => []);
+      const [{ networkId }] = passing.ports;
+      await cloud.dataplane.apply(together(a.plan, b.plan, passing.plan));
+      await cloud.dataplane.apply(together(a.plan, b.plan)); // the network goes, whether its socket listens by now or not
+      expect((await findLeftovers(cloud.instance)).map(({ name }) => name)).not.toContain(
+        networkNamespace(cloud.instance, networkId),
+      );
+    } finally {
+      await asked?.end();
+      await cloud.dataplane.apply(together(a.plan, b.plan));
+    }
+    expect(await guests.b1.ask("169.254.169.254", 80)).toMatch(/^refused/);
   });
 
   it("packets with another's source address are dropped", async () => {

@@ -35,6 +35,9 @@ write_files:
     WantedBy=multi-user.target
 runcmd:
 - systemctl enable --now answer.service
+- for path in latest/meta-data/instance-id latest/meta-data/local-ipv4 openstack/latest/meta_data.json; do
+  python3 -c "import sys, urllib.request; print('told', urllib.request.urlopen(sys.argv[1]).read().decode())"
+  http://169.254.169.254/$path > /dev/console; done
 `;
 
 describe.skipIf(skipReason !== undefined)(`a load balancer (${skipReason ?? "Linux"})`, () => {
@@ -125,6 +128,29 @@ describe.skipIf(skipReason !== undefined)(`a load balancer (${skipReason ?? "Lin
     const after = await stats();
     expect(after.total_connections - before.total_connections).toBe(4);
     expect(after.bytes_out - before.bytes_out).toBe(12);
+  });
+
+  it("has guests that ask who they are, and are told", async () => {
+    for (const id of servers) {
+      const { body } = await cloud.get(`/compute/v2.1/servers/${id}`);
+      const [{ addr }] = Object.values(body.server.addresses as Record<string, { addr: string }[]>)[0] as [
+        { addr: string },
+      ];
+      const lines = await waitFor(
+        "a guest to have asked",
+        async () => {
+          const output = await cloud.post(`/compute/v2.1/servers/${id}/action`, { "os-getConsoleOutput": {} });
+          const told = [...String(output.body.output).matchAll(/told (.*)/g)].map(([, line = ""]) => line.trim());
+          return told.length < 3 ? undefined : told;
+        },
+        { timeoutMs: 30_000 },
+      );
+      expect(lines).toEqual([
+        expect.stringMatching(/^i-[0-9a-f]{8}$/),
+        addr,
+        expect.stringContaining(`"uuid":"${id}"`),
+      ]);
+    }
   });
 
   it("leaves out a member that does not answer, and says so", async () => {

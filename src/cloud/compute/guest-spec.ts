@@ -1,10 +1,15 @@
 import type { GuestDisk, GuestSpec } from "../hypervisors/hypervisor.ts";
-import { configDrive } from "../metadata/config-drive.ts";
+import type { ConfigDrive } from "../metadata/config-drive.ts";
 import type { NetworkTables } from "../network/records.ts";
 import type { Server } from "./records.ts";
 
 /** What a hypervisor has to make of a server. */
-export function guestSpec(server: Server, tables: NetworkTables, disks: GuestDisk[]): GuestSpec {
+export function guestSpec(
+  server: Server,
+  tables: NetworkTables,
+  disks: GuestDisk[],
+  configDrive: () => ConfigDrive,
+): GuestSpec {
   const ports = server.nics.flatMap(({ portId }) => tables.ports.get(portId) ?? []);
   return {
     id: server.id,
@@ -21,6 +26,9 @@ export function guestSpec(server: Server, tables: NetworkTables, disks: GuestDis
       mtu: tables.networks.get(port.networkId)?.mtu ?? 1500,
     })),
     disks,
-    configDrive: configDrive(server, tables, ports),
+    // made when it is looked at: a restart looks at no guest's that runs
+    get configDrive() {
+      return configDrive();
+    },
   };
 }

@@ -3,6 +3,7 @@ import { Turns } from "../../common/turns.ts";
 import { after, ClockEnded } from "../clock/clock.ts";
 import { isoSeconds } from "../http/time.ts";
 import type { GuestSpec } from "../hypervisors/hypervisor.ts";
+import type { ConfigDrive } from "../metadata/config-drive.ts";
 import { removePort, setPortsStatus, unbindPort } from "../network/ports.ts";
 import type { NetworkTables } from "../network/records.ts";
 import type { Collection } from "../store/store.ts";
@@ -15,6 +16,8 @@ import { type SnapshotParts, takeSnapshot } from "./snapshots.ts";
 export interface LifecycleParts extends DiskParts, SnapshotParts {
   servers: Collection<Server>;
   tables: NetworkTables;
+  /** What its guest is told of a server. */
+  configDrive: (server: Server) => ConfigDrive;
   /** What is booted in place of a server's guest. @throws Error with the server's fault message */
   bootSpec: (server: Server, spec: GuestSpec) => GuestSpec;
   /** Brings the data plane to the current plan. */
@@ -320,13 +323,15 @@ export class Lifecycle {
       servers.delete(id);
       const now = isoSeconds();
       const gone = { vmState: "deleted", taskState: null, terminatedAt: now, updatedAt: now } as const;
-      deletedServerTable(store).put({ ...server, ...gone, nics: [] });
+      const { adminPass, rescuePass, encryptedPassword, ...told } = server; // passwords go with it
+      deletedServerTable(store).put({ ...told, ...gone, nics: [] });
     });
     await reconcile();
   }
 
   #spec(server: Server): GuestSpec {
-    return guestSpec(server, this.#parts.tables, disksOf(this.#parts, server.id));
+    const { tables, configDrive } = this.#parts;
+    return guestSpec(server, tables, disksOf(this.#parts, server.id), () => configDrive(server));
   }
 
   /** A guest that ended by itself: `poweroff` inside, or a crash. */

@@ -74,9 +74,10 @@ export const powerActions: Actions = {
     if (context.hypervisor.rescues !== true) {
       throw new ApiError(400, `Instance ${server.id} cannot be rescued: Driver Error: rescue is not supported`);
     }
-    begin(action, "rescue", "rescuing", { rescueImageId: imageId });
+    const rescuePass = asked?.adminPass ?? newPassword();
+    begin(action, "rescue", "rescuing", { rescueImageId: imageId, rescuePass });
     context.lifecycle.rescue(server.id);
-    return { adminPass: asked?.adminPass ?? newPassword() };
+    return { adminPass: rescuePass };
   },
   unrescue: plain("unrescue", ["rescued"], "unrescuing", (lifecycle, id) => lifecycle.unrescue(id)),
 };

@@ -53,6 +53,12 @@ export interface Server {
   publicKey: string | null;
   /** Base64, as it was sent; null for none. */
   userData: string | null;
+  /** What its maker was answered as the administrator's password: on the config drive, and shown to nobody again. */
+  adminPass?: string;
+  /** The same while it is rescued. */
+  rescuePass?: string;
+  /** The password that its guest has chosen, encrypted for the owner of its key; absent or empty for none. */
+  encryptedPassword?: string;
   configDrive: boolean;
   /** Files for cloud-init to write at the first boot; contents in base64. */
   personality?: { path: string; contents: string }[];

@@ -144,6 +144,7 @@ function rebuild(action: Action) {
     ...(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Partial<Server>),
     ...key,
     imageId: image.id,
+    adminPass: asked.adminPass ?? newPassword(),
     changedFrom: { flavor: server.flavor, stopped: server.vmState === "stopped" },
   });
   context.lifecycle.rebuild(server.id);
@@ -154,7 +155,7 @@ function rebuild(action: Action) {
     .send({
       server: {
         ...action.view(rebuilt),
-        adminPass: asked.adminPass ?? newPassword(),
+        adminPass: rebuilt.adminPass,
         ...(microversion >= 57 ? { user_data: rebuilt.userData } : {}),
       },
     });

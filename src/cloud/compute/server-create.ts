@@ -6,6 +6,7 @@ import { isAdmin, type Scope } from "../identity/scope.ts";
 import { projectOf } from "../identity/tokens.ts";
 import type { Image } from "../image/records.ts";
 import type { Store } from "../store/store.ts";
+import { newPassword } from "./admin-password.ts";
 import { hostZone } from "./aggregate-records.ts";
 import type { ComputeContext } from "./context.ts";
 import { nova } from "./errors.ts";
@@ -34,6 +35,8 @@ interface Parts {
   groupId: string | null;
   devices: RequestedDevices;
   reservationId: string;
+  /** One for all of them. */
+  adminPass: string;
   microversion: number;
 }
 
@@ -82,7 +85,8 @@ export function createServers(
     count,
   );
   const reservationId = newReservation();
-  const parts = { body, image, flavor, keypair, zone, groupId, devices, reservationId, microversion };
+  const adminPass = body.adminPass ?? newPassword();
+  const parts = { body, image, flavor, keypair, zone, groupId, devices, reservationId, adminPass, microversion };
   const deviceIds = new Map<string, string[]>();
   const servers = Array.from({ length: count }, (_, index) => {
     const server = newServer(context, scope, parts, index, count);
@@ -100,7 +104,7 @@ export function createServers(
 const groupNames = ({ security_groups: groups }: ServerBody) => groups?.flatMap(({ name }) => name ?? []);
 
 function newServer({ store }: ComputeContext, scope: Scope, parts: Parts, index: number, count: number): Server {
-  const { body, image, flavor, keypair, zone, groupId, reservationId, microversion } = parts;
+  const { body, image, flavor, keypair, zone, groupId, reservationId, adminPass, microversion } = parts;
   const id = randomUUID();
   const now = isoSeconds();
   const name = count > 1 ? `${body.name}-${index + 1}` : body.name;
@@ -118,6 +122,7 @@ function newServer({ store }: ComputeContext, scope: Scope, parts: Parts, index:
     keyName: keypair?.name ?? null,
     publicKey: keypair?.publicKey ?? null,
     userData: body.user_data || null,
+    adminPass,
     configDrive: body.config_drive ?? false,
     ...(body.personality === undefined ? {} : { personality: files(body.personality) }),
     metadata: body.metadata ?? {},

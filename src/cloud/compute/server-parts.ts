@@ -53,13 +53,12 @@ export function serverPartRoutes(app: FastifyInstance, context: ComputeContext):
     if (microversion < 6) throw nova.notFound();
     return remoteConsole(ownServer(context, scope, params.id), body ?? null, microversion);
   });
-  // guests that encrypt a password for their owner are Windows' alone
-  app.get<One>("/servers/:id/os-server-password", ({ scope, params }) => {
-    ownServer(context, scope, params.id);
-    return { password: "" };
-  });
+  app.get<One>("/servers/:id/os-server-password", ({ scope, params }) => ({
+    password: ownServer(context, scope, params.id).encryptedPassword ?? "",
+  }));
   app.delete<One>("/servers/:id/os-server-password", ({ scope, params }, reply) => {
-    ownServer(context, scope, params.id);
+    const { id } = ownServer(context, scope, params.id);
+    context.servers.patch(id, { encryptedPassword: "" });
     return reply.code(204).send();
   });
   // one host: nothing is ever on the way to another

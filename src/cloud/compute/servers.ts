@@ -5,7 +5,6 @@ import { parseSchema } from "../http/json-schema-words.ts";
 import { isoSeconds } from "../http/time.ts";
 import { owns, type Scope } from "../identity/scope.ts";
 import { demandUnlocked } from "./action.ts";
-import { newPassword } from "./admin-password.ts";
 import type { ComputeContext } from "./context.ts";
 import { nova } from "./errors.ts";
 import { type Asker, actionTable, startAction } from "./instance-actions.ts";
@@ -108,8 +107,8 @@ export function serverRoutes(app: FastifyInstance, context: ComputeContext): voi
           links: serverLinks(first.id, base()),
           "OS-DCF:diskConfig": first.diskConfig,
           security_groups: created.body.security_groups ?? [{ name: "default" }],
-          // guests have no login by it; the field is there because clients read it
-          adminPass: created.body.adminPass ?? newPassword(),
+          // guests have no login by it unless something in them sets it; it is there because clients read it
+          adminPass: first.adminPass,
         },
       });
   });

@@ -34,9 +34,17 @@ export function bootWithFaults(
     if (fault.boot.dies) dies(server.id, struck.delayMs);
     if (fault.boot.userData === undefined || config === undefined) continue;
     const changed = stringify(fault.boot.userData(config, struck.delayMs), { version: "1.1", lineWidth: 0 });
-    configDrive = { ...configDrive, [USER_DATA]: `#cloud-config\n${changed}` };
+    configDrive = withUserData(configDrive, `#cloud-config\n${changed}`);
   }
   return { ...spec, configDrive };
+}
+
+/** In every version's folder: which of them a guest reads is its own choice. */
+function withUserData(configDrive: GuestSpec["configDrive"], content: string): GuestSpec["configDrive"] {
+  const isUserData = (path: string) => /\/user[-_]data$/.test(path);
+  return Object.fromEntries(
+    Object.entries(configDrive).map(([path, former]) => [path, isUserData(path) ? content : former]),
+  );
 }
 
 /** User-data as cloud-init reads it, unpacked where it is packed; undefined where it is something else than cloud-config. */

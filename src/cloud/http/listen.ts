@@ -1,5 +1,5 @@
 import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Server as SocketServer } from "node:net";
 import { isErrno, SlipwayError } from "../../common/errors.ts";
 import { hasBody, type Patience, usualPatience, watchBody } from "./patience.ts";
 
@@ -24,13 +24,7 @@ export async function listen(host: string, port: number, patience: Patience = us
   let handler: RequestListener = (_request, response) => {
     response.writeHead(503, { "retry-after": "1", "content-type": "text/plain" }).end("The cloud is starting.\n");
   };
-  const { headersMs } = patience;
-  const limits = { headersTimeout: headersMs, connectionsCheckingInterval: Math.max(headersMs / 4, 10) };
-  const server = createServer({ ...limits, requestTimeout: 0 }, (request, response) => {
-    if (hasBody(request)) watchBody(request, response, patience);
-    handler(request, response);
-  });
-  server.maxConnections = mostConnections;
+  const server = patientServer((request, response) => handler(request, response), patience);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(isErrno(error, "EADDRINUSE") ? inUse(host, port) : error));
     server.listen({ host, port }, resolve);
@@ -42,6 +36,29 @@ export async function listen(host: string, port: number, patience: Patience = us
     },
     close: () => closeServer(server),
   };
+}
+
+/** Serves on a socket that listens already, made elsewhere; closing ends both. */
+export async function serveOn(
+  socket: SocketServer,
+  handler: RequestListener,
+  connections = mostConnections,
+): Promise<Pick<Listener, "close">> {
+  const server = patientServer(handler, usualPatience);
+  server.maxConnections = connections;
+  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(socket, resolve));
+  return { close: () => closeServer(server) };
+}
+
+function patientServer(handler: RequestListener, patience: Patience): Server {
+  const { headersMs } = patience;
+  const limits = { headersTimeout: headersMs, connectionsCheckingInterval: Math.max(headersMs / 4, 10) };
+  const server = createServer({ ...limits, requestTimeout: 0 }, (request, response) => {
+    if (hasBody(request)) watchBody(request, response, patience);
+    handler(request, response);
+  });
+  server.maxConnections = mostConnections;
+  return server;
 }
 
 /** Answers only what lies below a path prefix, as a host that has nothing else. */

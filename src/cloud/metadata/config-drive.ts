@@ -1,51 +1,46 @@
-import type { Server } from "../compute/records.ts";
-import type { NetworkTables, Port } from "../network/records.ts";
-import { networkData } from "./network-data.ts";
+import { ec2Folder } from "./ec2.ts";
+import type { Instance } from "./instance.ts";
+import { metaData, openstackFile } from "./openstack.ts";
+import { isSince, newestEc2, newestOpenstack, openstackVersions } from "./versions.ts";
 
-/** What DHCP of a Nova without DNS integration appends to host names. */
-const domain = "novalocal";
+/** What a config drive holds, by path. */
+export type ConfigDrive = Record<string, string | Uint8Array>;
 
-/**
- * The config drive of a server, by path: what cloud-init reads as its `ConfigDrive` data source, in the layout that Nova writes
- * (`openstack/latest`, and `ec2/latest`, which the data source expects to exist). A pure function of the server and its ports.
- */
-export function configDrive(server: Server, tables: NetworkTables, ports: Port[]): Record<string, string | Uint8Array> {
-  const hostname = `${server.hostname}.${domain}`;
-  const keys = server.keyName === null ? {} : { [server.keyName]: server.publicKey ?? "" };
+/** What each OpenStack version's folder has beside `meta_data.json`, the same in all of them, and from when on. */
+const openstackOnDrive = [
+  ["user_data", "2012-08-10"],
+  ["vendor_data.json", "2013-10-17"],
+  ["network_data.json", "2015-10-15"],
+  ["vendor_data2.json", "2016-10-06"],
+] as const;
+
+/** The config drive of a server: what cloud-init reads as its `ConfigDrive` data source, in the layout that Nova writes. */
+export function configDrive(instance: Instance): ConfigDrive {
+  const { server } = instance;
   const files = (server.personality ?? []).map(({ path, contents }, index) => {
     const contentPath = `/content/${String(index).padStart(4, "0")}`;
-    return { listed: { path, content_path: contentPath }, file: `openstack${contentPath}`, contents };
+    const content = new Uint8Array(Buffer.from(contents, "base64"));
+    return { listed: { path, content_path: contentPath }, path: `openstack${contentPath}`, content };
   });
-  const metaData = {
-    uuid: server.id,
-    name: server.name,
-    hostname,
-    launch_index: 0,
-    availability_zone: server.availabilityZone,
-    project_id: server.projectId,
-    devices: [],
-    ...(server.keyName === null
-      ? {}
-      : { public_keys: keys, keys: [{ name: server.keyName, type: "ssh", data: server.publicKey }] }),
-    ...(files.length === 0 ? {} : { files: files.map(({ listed }) => listed) }),
-    ...(Object.keys(server.metadata).length === 0 ? {} : { meta: server.metadata }),
-  };
-  const ec2 = {
-    "instance-id": `i-${server.id.slice(0, 8)}`,
-    hostname,
-    "local-hostname": hostname,
-    "local-ipv4": ports[0]?.fixedIps[0]?.ipAddress ?? "",
-    "ami-launch-index": 0,
-    placement: { "availability-zone": server.availabilityZone },
-  };
-  return {
-    "openstack/latest/meta_data.json": JSON.stringify(metaData),
-    "openstack/latest/network_data.json": JSON.stringify(networkData(tables, ports)),
-    "openstack/latest/vendor_data.json": "{}",
-    ...(server.userData === null
-      ? {}
-      : { "openstack/latest/user_data": new Uint8Array(Buffer.from(server.userData, "base64")) }),
-    ...Object.fromEntries(files.map(({ file, contents }) => [file, new Uint8Array(Buffer.from(contents, "base64"))])),
-    "ec2/latest/meta-data.json": JSON.stringify(ec2),
-  };
+  const adminPass = (server.rescueImageId ? server.rescuePass : undefined) ?? server.adminPass;
+  const drive: ConfigDrive = {};
+  const { "meta-data": ec2Data, "user-data": ec2UserData } = ec2Folder(instance, newestEc2);
+  // of EC2's versions Nova puts this one there, unless it is told otherwise (`config_drive_skip_versions`)
+  for (const folder of [newestEc2, "latest"]) {
+    if (ec2UserData instanceof Uint8Array) drive[`ec2/${folder}/user-data`] = ec2UserData;
+    drive[`ec2/${folder}/meta-data.json`] = JSON.stringify(ec2Data);
+  }
+  const contents = openstackOnDrive.map(([name, first]) => ({
+    ...{ name, first, content: openstackFile(instance, newestOpenstack, name)?.content },
+  }));
+  const named = openstackVersions.map((version) => ({ folder: version as string, version }));
+  for (const { folder, version } of [...named, { folder: "latest", version: newestOpenstack }]) {
+    const data = metaData(instance, version, { files: files.map(({ listed }) => listed), adminPass });
+    drive[`openstack/${folder}/meta_data.json`] = JSON.stringify(data);
+    for (const { name, first, content } of contents) {
+      if (content !== undefined && isSince(version, first)) drive[`openstack/${folder}/${name}`] = content;
+    }
+  }
+  for (const file of files) drive[file.path] = file.content;
+  return drive;
 }

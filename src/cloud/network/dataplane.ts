@@ -1,3 +1,5 @@
+import type { RequestListener } from "node:http";
+
 /** A tenant network as the data plane must make it. All CIDRs and addresses are IPv4 text. */
 export interface NetworkPlan {
   id: string;
@@ -76,6 +78,14 @@ export interface Dataplane {
   /** Makes the external bridge and its link to the machine. */
   start(): Promise<void>;
   apply(plan: NetworkingPlan): Promise<void>;
+  /**
+   * Answers what guests ask at 169.254.169.254, each network by a listener of its own, until it is told to end. Absent where guests have no way
+   * to ask.
+   */
+  serveMetadata?(
+    listenerFor: (networkId: string) => RequestListener,
+    log: (line: string) => void,
+  ): { end(): Promise<void> };
   /** Removes everything that this cloud made on the machine. */
   destroy(): Promise<void>;
 }

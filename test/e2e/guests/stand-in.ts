@@ -44,6 +44,14 @@ export function standIn(namespace: string, ip: string, gatewayIp: string) {
       const [command, args] = inside("python3", "-c", client, address, String(port), String(timeoutSeconds));
       return (await run(command, [...args])).stdout.trim();
     },
+    /** What an HTTP address answers, or "refused". */
+    async fetch(address: string) {
+      const [command, args] = inside("curl", "--silent", "--max-time", "5", address);
+      return run(command, [...args]).then(
+        ({ stdout }) => stdout,
+        () => "refused",
+      );
+    },
     stop() {
       for (const child of children) child.kill("SIGKILL");
     },

@@ -94,9 +94,12 @@ export async function writeConfigDrive(root: string, files: Record<string, strin
   for (const [folder, mode] of [[seed, 0o700] as const, [`${seed}/ec2/latest`, 0o755] as const]) {
     await inFolder(root, folder, async () => undefined, mode);
   }
+  const byFolder = new Map<string, Map<string, string | Uint8Array>>();
   for (const [path, content] of Object.entries(files)) {
     const target = normalize(join(seed, path));
     if (!target.startsWith(`${seed}/`)) throw new Error(`the config drive holds a path outside of it: ${path}`);
-    await writeWithin(root, target, content);
+    const folder = byFolder.get(dirname(target)) ?? new Map<string, string | Uint8Array>();
+    byFolder.set(dirname(target), folder.set(basename(target), content));
   }
+  for (const [folder, inside] of byFolder) await writeWithin(root, folder, inside);
 }

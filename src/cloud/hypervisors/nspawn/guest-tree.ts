@@ -85,13 +85,18 @@ export async function isFolderWithin(root: string, path: string): Promise<boolea
 }
 
 /**
- * Writes a new file into a guest's tree, and the folders on its way. @throws Error where a part of the path is something else than a folder, EEXIST
- * where there is something at the path itself
+ * Writes new files into one folder of a guest's tree, and makes the folders on its way.
+ * @param files contents by name
+ * @throws Error where a part of the path is something else than a folder, EEXIST where there is something of a file's name
  */
-export async function writeWithin(root: string, path: string, content: string | Uint8Array): Promise<void> {
-  await inFolder(root, dirname(path), (folder) =>
-    writeFile(join(folder, basename(path)), content, { mode: 0o600, flag: "wx" }),
-  );
+export async function writeWithin(
+  root: string,
+  folder: string,
+  files: ReadonlyMap<string, string | Uint8Array>,
+): Promise<void> {
+  await inFolder(root, folder, async (open) => {
+    for (const [name, content] of files) await writeFile(join(open, name), content, { mode: 0o600, flag: "wx" });
+  });
 }
 
 /** Removes what is in an open folder of a guest's tree under a name, with all that is in it. */

@@ -4,10 +4,18 @@ import { CommandError, run } from "../../../common/process.ts";
 import type { Dataplane, NetworkingPlan } from "../dataplane.ts";
 import { prefixLength } from "./addresses.ts";
 import { connectionCuts } from "./connection-cuts.ts";
-import { externalPlan, guestNamespacesOf, type NamespacePlan, routedPlans, type Site } from "./desired.ts";
+import {
+  askingNetworks,
+  externalPlan,
+  guestNamespacesOf,
+  type NamespacePlan,
+  routedPlans,
+  type Site,
+} from "./desired.ts";
 import { claimExternalNetwork, releaseExternalNetwork } from "./external-network.ts";
 import { addressCommands, linkCommands } from "./link-diff.ts";
 import { closeEgress, openEgress } from "./machine-egress.ts";
+import { MetadataSockets } from "./metadata-sockets.ts";
 import { movedAddresses } from "./moved-addresses.ts";
 import { hostLink, namePrefix, routerNamespace } from "./names.ts";
 import {
@@ -63,6 +71,7 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
     external: { ...external, anywhere: egress === "nat", ...(hostPorts ? { hostPorts } : {}) },
   };
   const loaded = new Map<string, string>(); // namespace → digest of what was loaded into it; cleared where something failed
+  let metadata: MetadataSockets | undefined;
   let applied: NetworkingPlan | undefined;
   let latest: NetworkingPlan = emptyPlan;
   let asked = 0;
@@ -123,6 +132,8 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
     const guests = guestNamespacesOf(plan, instance);
     const wanted = new Set([...plans.map(({ name }) => name), ...guests]);
     const present = new Set(await listNamespaces(namePrefix(instance)));
+    const asking = askingNetworks(plan, instance);
+    await metadata?.closeOthers(new Set([...asking.keys()].filter((name) => present.has(name))));
     for (const name of present) if (!wanted.has(name)) await deleteStale(name);
     for (const name of wanted) {
       if (present.has(name)) continue;
@@ -138,6 +149,7 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
     await forgetNeighbours(movedAddresses(applied, plan), plan);
     const cuts = applied === undefined ? [] : connectionCuts(applied, plan, instance);
     for (const cut of cuts) await cutConnections(cut.namespace, cut.arguments);
+    metadata?.open(asking);
     applied = plan; // only now: a second attempt must cut what the first could not
   }
 
@@ -179,8 +191,25 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
         done = newest;
       });
     },
+    serveMetadata(listenerFor, log) {
+      const sockets = new MetadataSockets(listenerFor, log);
+      metadata = sockets;
+      const opened = inTurn(async () =>
+        sockets.open(applied === undefined ? new Map() : askingNetworks(applied, instance)),
+      );
+      return {
+        async end() {
+          await opened;
+          await inTurn(async () => {
+            metadata = undefined;
+            await sockets.closeOthers(new Set());
+          });
+        },
+      };
+    },
     destroy: () =>
       inTurn(async () => {
+        await metadata?.closeOthers(new Set());
         await closeEgress(instance);
         for (const name of await listNamespaces(namePrefix(instance))) await deleteNamespace(name);
         await deleteLink(hostLink(instance));

@@ -1,6 +1,14 @@
 import type { NetworkingPlan, NetworkPlan, PortPlan, RouterPlan } from "../dataplane.ts";
 import { ipv4Number, isWithin, prefixLength } from "./addresses.ts";
-import { externalNamespace, guestNamespace, hostLink, links, networkNamespace, routerNamespace } from "./names.ts";
+import {
+  externalNamespace,
+  guestNamespace,
+  hostLink,
+  links,
+  metadataAddress,
+  networkNamespace,
+  routerNamespace,
+} from "./names.ts";
 import { networkRuleset, pluggedPorts } from "./network-ruleset.ts";
 import { type Egress, routerRuleset } from "./router-ruleset.ts";
 
@@ -41,6 +49,12 @@ export function guestNamespacesOf(plan: NetworkingPlan, instance: string): strin
   return [
     ...new Set(plan.ports.flatMap((port) => (port.serverId === null ? [] : guestNamespace(instance, port.serverId)))),
   ];
+}
+
+/** Networks whose guests may ask for their metadata: ids by namespace. */
+export function askingNetworks(plan: NetworkingPlan, instance: string): Map<string, string> {
+  const asking = plan.networks.filter(({ id }) => pluggedPorts(plan, id).length > 0);
+  return new Map(asking.map(({ id }) => [networkNamespace(instance, id), id]));
 }
 
 /** The external network's namespace: a bridge that the machine and every router with a gateway are plugged into. */
@@ -154,7 +168,7 @@ function networkPlan(network: NetworkPlan, plan: NetworkingPlan, site: Site): Na
   return {
     name: networkNamespace(site.instance, network.id),
     veths: [...uplinks, ...taps],
-    addresses: {},
+    addresses: { lo: [`${metadataAddress}/32`, ...ownGateways(gateways, plan, network).map((ip) => `${ip}/32`)] },
     routes: [
       ...ports.flatMap((port) =>
         port.fixedIps.filter((ip) => !ip.includes(":")).map((ip) => `${ip}/32 dev ${links.tap(port.id)}`),
@@ -174,6 +188,20 @@ function networkPlan(network: NetworkPlan, plan: NetworkingPlan, site: Site): Na
     ),
     ruleset: networkRuleset(plan, network.id, routerIds),
   };
+}
+
+/** Gateways that no router has and no port: guests send by them to the metadata service, and are told at once that nothing else is there. */
+function ownGateways(gateways: string[], plan: NetworkingPlan, network: NetworkPlan): string[] {
+  const legs = plan.routers.flatMap(({ interfaces }) => interfaces).filter(({ networkId }) => networkId === network.id);
+  const ports = plan.ports.filter(({ networkId }) => networkId === network.id);
+  const taken = new Set([
+    ...legs.map(({ ip }) => ip),
+    ...ports.flatMap(({ fixedIps, allowedAddresses }) => [
+      ...fixedIps,
+      ...allowedAddresses.map(({ address }) => address),
+    ]),
+  ]);
+  return [...new Set(gateways)].filter((gateway) => !taken.has(gateway));
 }
 
 /** Addresses that one guest alone may have besides its own lead to it. */

@@ -25,6 +25,9 @@ export interface ObservedRoute {
 /** Links that the plans make; others (a kernel's fallback tunnels) are not ours to delete. */
 const ownLink = /^(t|q|x)-[0-9a-f]{8}$/;
 
+/** What the kernel gives to `lo` by itself. */
+const loopback = "127.0.0.1/8";
+
 /** Kept as the link's alias: a link whose other end belongs elsewhere is made anew. */
 const aliasOf = ({ peer }: VethPlan) => [peer.namespace ?? "machine", peer.mac ?? "-"].join("/");
 
@@ -65,7 +68,8 @@ export function addressCommands(
     if (wanted === undefined) continue;
     const present = link.addr_info.filter((row) => row.family === "inet").map((row) => `${row.local}/${row.prefixlen}`);
     for (const address of present)
-      if (!wanted.includes(address)) commands.push(`address delete ${address} dev ${link.ifname}`);
+      if (!wanted.includes(address) && address !== loopback)
+        commands.push(`address delete ${address} dev ${link.ifname}`);
     for (const address of wanted)
       if (!present.includes(address)) commands.push(`address add ${address} dev ${link.ifname}`);
   }

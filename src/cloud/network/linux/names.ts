@@ -69,6 +69,10 @@ export function isOwnName(kind: string, name: string): boolean {
   }
 }
 
+/** Where guests ask for their metadata, in every network. */
+export const metadataAddress = "169.254.169.254";
+export const metadataPort = 80;
+
 /** Links inside the instance's namespaces. */
 export const links = {
   /** Bridge of the external network, in its namespace. */

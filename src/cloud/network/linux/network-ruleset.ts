@@ -1,5 +1,5 @@
 import type { NetworkingPlan, PortPlan, SecurityRulePlan } from "../dataplane.ts";
-import { links, shortId } from "./names.ts";
+import { links, metadataAddress, metadataPort, shortId } from "./names.ts";
 import { groupSet, matchOf } from "./rule-expression.ts";
 
 /** The filter of one port as text: what decides whether one of its open connections may go on. */
@@ -107,7 +107,12 @@ ${verdictMap(
  }
  chain local {
   type filter hook input priority filter; policy accept;
-  iifname @ports drop;
+  iifname "q-*" drop;
+  iifname @ports ip daddr != ${metadataAddress} drop;
+  iifname @ports meta l4proto != tcp drop;
+  iifname @ports tcp dport != ${metadataPort} drop;
+  ct state established accept;
+  iifname vmap @egress;
  }
  chain forward {
   type filter hook forward priority filter; policy drop;

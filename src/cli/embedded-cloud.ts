@@ -30,9 +30,11 @@ export async function ensureEmbeddedCloud(
     containers?: boolean;
     port?: number | undefined;
     egress?: EgressChoice | undefined;
+    /** The file's path, absolute. */
+    vendordata?: string | undefined;
   },
 ): Promise<DaemonInfo> {
-  const { hypervisor, containers = false, port, egress } = options;
+  const { hypervisor, containers = false, port, egress, vendordata } = options;
   const { stateDir, cloudsFile } = place;
   const { running } = await daemonStatus(stateDir);
   const pretended = [hypervisor, (await keptHypervisor(stateDir))?.hypervisor].includes("fake");
@@ -44,6 +46,7 @@ export async function ensureEmbeddedCloud(
       containers,
       ...(port === undefined ? {} : { port }),
       ...(egress === undefined ? {} : { egress }),
+      ...(vendordata === undefined ? {} : { vendordata }),
     });
     detail(`${info.hypervisor} guests: ${info.reason}; its credentials are in ${cloudsFile}`);
     return info;

@@ -18,6 +18,7 @@ import {
 import { isAlive } from "./hypervisors/nspawn/processes.ts";
 import { guestImageNames } from "./images/recipe.ts";
 import { findLeftovers, type Leftover, removeLeftovers } from "./leftovers.ts";
+import { isKeptVendordata } from "./metadata/vendordata.ts";
 import { incomingState } from "./snapshots/replace.ts";
 import { isLocked, lockState } from "./store/lock.ts";
 import { removeTree } from "./store/remove.ts";
@@ -39,6 +40,8 @@ export interface StartOptions {
   containers?: boolean;
   /** Guests' way out; absent: as at the last start, none at the first. */
   egress?: EgressChoice;
+  /** A file with JSON that all guests are told; absent: as at the last start, nothing at the first. */
+  vendordata?: string;
   /** Where `src/cloud/daemon.ts` lies below. */
   projectRoot: string;
   /** The clouds.yaml that gets the cloud's two entries; its other entries stay. */
@@ -74,6 +77,11 @@ export async function startDaemon(options: StartOptions): Promise<DaemonInfo> {
         hint: `Stop it first, and start it with --egress ${options.egress}: its guests run on.`,
       });
     }
+    if (options.vendordata !== undefined && !(await isKeptVendordata(stateDir, options.vendordata))) {
+      throw new SlipwayError("E_LOCKED", "this cloud runs already, with other vendordata", {
+        hint: "Stop it first, and start it with --vendordata: its guests run on.",
+      });
+    }
     if (port === undefined || port === status.port) return status;
     throw new SlipwayError("E_LOCKED", `this cloud runs already, on port ${status.port}`, {
       hint: "Stop it first to give it another port.",
@@ -103,6 +111,7 @@ function daemonArguments({ stateDir, hypervisor, port, projectRoot, ...options }
     ...["--state", stateDir, "--hypervisor", hypervisor],
     ...(options.containers ? ["--containers"] : []),
     ...(options.egress === undefined ? [] : ["--egress", options.egress]),
+    ...(options.vendordata === undefined ? [] : ["--vendordata", options.vendordata]),
     ...(port === undefined ? [] : ["--port", String(port)]),
     ...(options.cloudsFile === undefined ? [] : ["--clouds-file", options.cloudsFile]),
     ...(options.entry === undefined ? [] : ["--entry", options.entry]),

@@ -17,12 +17,13 @@ import {
 } from "./daemon-info.ts";
 import { markOf, type ProcessMark } from "./hypervisors/nspawn/processes.ts";
 import { imageKinds } from "./images/kinds.ts";
+import { keptVendordata } from "./metadata/vendordata.ts";
 import { offerOf } from "./offer.ts";
 import { takeState } from "./take-state.ts";
 
 // The embedded cloud as a process of its own:
 //   node src/cloud/daemon.ts --state DIR --hypervisor auto|nspawn|qemu|fake [--containers] [--egress none|nat] [--port N]
-//     [--clouds-file FILE [--entry NAME]]
+//     [--vendordata FILE] [--clouds-file FILE [--entry NAME]]
 // SIGTERM ends it and leaves the guests running; started again on the same state it finds them.
 
 const log = (line: string) => console.log(`${new Date().toISOString()} ${line}`);
@@ -42,6 +43,7 @@ async function main(): Promise<void> {
       entry: { type: "string", default: usualEntry },
       containers: { type: "boolean", default: false },
       egress: { type: "string" },
+      vendordata: { type: "string" },
     },
   });
   const stateDir = values.state;
@@ -53,6 +55,7 @@ async function main(): Promise<void> {
   if (values.containers) await writeFileAtomic(files.containers, "");
   const kinds = await imageKinds(stateDir);
   const egress = await keptEgress(stateDir, values.egress as EgressChoice | undefined);
+  const vendorData = await keptVendordata(stateDir, values.vendordata);
   const offered = await offerOf(chosen, kinds, log, egress);
   const requests = new BoundedLog(files.requests);
   const cloud = await startCloud({
@@ -60,6 +63,7 @@ async function main(): Promise<void> {
     lock,
     port: Number(values.port),
     log,
+    vendorData,
     answered: (request) => requests.add(JSON.stringify(request)),
     ...offered,
   });

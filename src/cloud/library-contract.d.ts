@@ -18,6 +18,8 @@ export interface CloudOptions {
   bootMs?: number;
   /** How long tokens live, milliseconds; an hour unless told otherwise. */
   tokenLifetimeMs?: number;
+  /** What all guests are told as vendordata (`vendor_data.json`), any JSON; nothing unless given. */
+  vendorData?: unknown;
   /** Told what the cloud would write into its log. */
   log?: (line: string) => void;
 }

@@ -44,7 +44,7 @@ async function ensureFolder(path: string): Promise<string> {
 
 /** What the cloud is started with, its state's lock taken. */
 async function partsOf(stateDir: string, options: CloudOptions) {
-  const { hypervisor: wanted = "fake", bootMs, log = () => undefined, port, tokenLifetimeMs } = options;
+  const { hypervisor: wanted = "fake", bootMs, log = () => undefined, port, tokenLifetimeMs, vendorData } = options;
   const lock = await takeState(stateDir);
   try {
     const chosen = await chooseHypervisor(stateDir, wanted);
@@ -55,6 +55,7 @@ async function partsOf(stateDir: string, options: CloudOptions) {
     const given = {
       ...(port === undefined ? {} : { port }),
       ...(tokenLifetimeMs === undefined ? {} : { tokenLifetimeMs }),
+      ...(vendorData === undefined ? {} : { vendorData }),
     };
     return { hypervisor: chosen.hypervisor, parts: { stateDir, lock, log, ...given, ...offered } };
   } catch (error) {

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { daemonStatus, stopDaemon } from "../../cloud/control.ts";
 import { dashboardAddress } from "../../cloud/dashboard/key.ts";
 import { lastingObstacles, reasonOf } from "../../cloud/hypervisors/nspawn/probe.ts";
@@ -38,6 +39,11 @@ const options = {
   egress: {
     choices: ["none", "nat"],
     describe: "guests' way out by this machine, at `start`; as at the last one, none at the first",
+  },
+  vendordata: {
+    type: "string",
+    describe:
+      "file with JSON that all guests are told as vendordata, at `start`; as at the last one, none at the first",
   },
   admin: { type: "boolean", default: false, describe: "the administrator's credentials, at `env` and `shell`" },
   name: nameOption,
@@ -98,8 +104,9 @@ function requirePort(port: number): void {
 
 async function start({ args, reporter }: CloudCall, place: CloudPlace): Promise<void> {
   const { hypervisor, containers, egress, port } = args;
+  const vendordata = args.vendordata === undefined ? undefined : resolve(args.vendordata);
   if (port !== undefined) requirePort(port);
-  const info = await ensureEmbeddedCloud(place, reporter, { hypervisor, containers, egress, port });
+  const info = await ensureEmbeddedCloud(place, reporter, { hypervisor, containers, egress, port, vendordata });
   reporter.result(
     { ok: true, ...info, timings: reporter.timings },
     [

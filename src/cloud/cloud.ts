@@ -44,9 +44,12 @@ import { createServices, isImageInUse } from "./services.ts";
 import { lockState } from "./store/lock.ts";
 import { instanceOf, stateFiles } from "./store/state.ts";
 import { Store } from "./store/store.ts";
+import { gigabytesOf } from "./volume/contents.ts";
+import type { VolumeContext } from "./volume/context.ts";
 import { VolumeLifecycle } from "./volume/lifecycle.ts";
 import { messageTable } from "./volume/message-records.ts";
 import { snapshotTable, volumeTable } from "./volume/records.ts";
+import { volumeTables } from "./volume/tables.ts";
 
 /** What the parts below the seams are made from. */
 interface CloudParts {
@@ -198,8 +201,14 @@ async function start(
     grown: (volume, path) => growDisk({ blockDevices, hypervisor }, volume.id, path),
   });
   const instanceParts = { store, tables, blockDevices, vendorData: options.vendorData ?? {} };
+  const cinder: VolumeContext = {
+    ...volumeTables(store),
+    ...{ store, images, lifecycle: volumeLifecycle, base: () => base },
+    isServersDisk: (id) => blockDevices.find(({ volumeId }) => volumeId === id) !== undefined,
+    freeGigabytes: () => gigabytesOf(stateDir),
+  };
   const lifecycle = new Lifecycle({
-    ...{ store, servers, tables, volumes, blockDevices, volumeLifecycle, hypervisor, reconcile, log },
+    ...{ store, servers, tables, volumes, blockDevices, volumeLifecycle, cinder, hypervisor, reconcile, log },
     ...{ images, imageFolder: files.images },
     configDrive: (server) => configDrive(instanceFor(instanceParts, server)),
     bootSpec: (server, spec) => {
@@ -215,7 +224,7 @@ async function start(
   const requests = new RecentRequests();
   const app = await createServices({
     ...{ stateDir, store, accounts, servers, serverGroups, images, volumes, blockDevices, tables, objects, balancers },
-    ...{ hypervisor, lifecycle, volumeLifecycle, provisioning, reconcile, log },
+    ...{ hypervisor, lifecycle, cinder, provisioning, reconcile, log },
     meetFaults: (service) => {
       tellRequests(service, (request) => {
         if (request.url.startsWith("/dashboard")) return;

@@ -84,9 +84,11 @@ async function linksOnMachine(): Promise<Leftover[]> {
   return tagged("link", names, (name) => (name === hostLink(tagIn(name) ?? "") ? tagIn(name) : undefined));
 }
 
+/** Guests run from overlays that carry their names, or from volumes. */
 async function mounts(): Promise<Leftover[]> {
+  const tagOfDevice = new Map((await listLoops()).map((loop) => [`/dev/${loop.name}`, tagOfLoop(loop)]));
   return (await listMounts()).flatMap(({ source, target, type }) => {
-    const tag = type === "overlay" ? tagIn(source) : undefined;
+    const tag = type === "overlay" ? tagIn(source) : tagOfDevice.get(source);
     return tag === undefined ? [] : { kind: "mount" as const, name: target, tag, ...toldBy(target) };
   });
 }

@@ -25,11 +25,9 @@ import { objectService } from "./object/service.ts";
 import { placementService } from "./placement/service.ts";
 import { stateFiles } from "./store/state.ts";
 import type { Collection, Store } from "./store/store.ts";
-import { gigabytesOf } from "./volume/contents.ts";
-import type { VolumeLifecycle } from "./volume/lifecycle.ts";
+import type { VolumeContext } from "./volume/context.ts";
 import type { Volume } from "./volume/records.ts";
 import { volumeService } from "./volume/service.ts";
-import { volumeTables } from "./volume/tables.ts";
 
 /** What the services work on. */
 export interface ServiceParts {
@@ -47,7 +45,7 @@ export interface ServiceParts {
   provisioning: Provisioning;
   hypervisor: Hypervisor;
   lifecycle: Lifecycle;
-  volumeLifecycle: VolumeLifecycle;
+  cinder: VolumeContext;
   reconcile: () => Promise<void>;
   /** Called before the first service is there. */
   meetFaults: (app: FastifyInstance) => void;
@@ -84,6 +82,7 @@ export async function createServices(parts: ServiceParts): Promise<FastifyInstan
     serverGroups: parts.serverGroups,
     images,
     volumes,
+    cinder: parts.cinder,
     blockDevices: parts.blockDevices,
     tables,
     hypervisor: parts.hypervisor,
@@ -113,13 +112,7 @@ export async function createServices(parts: ServiceParts): Promise<FastifyInstan
     base,
     log,
   });
-  const volumeContext = {
-    ...volumeTables(store),
-    ...{ store, images, lifecycle: parts.volumeLifecycle, base },
-    isServersDisk: (id: string) => parts.blockDevices.find(({ volumeId }) => volumeId === id) !== undefined,
-    freeGigabytes: () => gigabytesOf(stateDir),
-  };
-  await app.register(volumeService, { prefix: "/volume", context: volumeContext, tokens, log });
+  await app.register(volumeService, { prefix: "/volume", context: parts.cinder, tokens, log });
   await app.register(objectService, {
     prefix: "/object-store",
     store,

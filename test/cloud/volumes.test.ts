@@ -1,7 +1,8 @@
-import { realpath, stat, symlink } from "node:fs/promises";
+import { open, realpath, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { blockDeviceTable } from "../../src/cloud/compute/block-devices.ts";
+import { serverTable } from "../../src/cloud/compute/records.ts";
 import { FakeHypervisor } from "../../src/cloud/hypervisors/fake.ts";
 import { imageTable } from "../../src/cloud/image/records.ts";
 import { stateFiles } from "../../src/cloud/store/state.ts";
@@ -79,7 +80,7 @@ describe("life of a volume", () => {
       ...{ id: nothing, projectId: "p", userId: "u", name: "one", description: null, size: 1, status: "creating" },
       ...{ metadata: {}, availabilityZone: "nova", attachment: null, createdAt: "", updatedAt: null },
     });
-    lifecycle.create(record.id);
+    void lifecycle.create(record.id);
     await new Promise((resolve) => setImmediate(resolve)); // it has begun, and waits for the file system
     expect(volumes.patch(record.id, { name: "two" })?.status).toBe("creating");
     await lifecycle.idle();
@@ -433,13 +434,6 @@ describe("a volume in a server", () => {
     expect(await volume(id)).toMatchObject({ status: "in-use", attachments: [{ server_id: server }] });
   });
 
-  it("is no boot disk", async () => {
-    const id = await newVolume();
-    const devices = [{ boot_index: 0, uuid: id, source_type: "volume", destination_type: "volume" }];
-    const body = await cloud.serverBody({ networks: [], block_device_mapping_v2: devices });
-    expect((await cloud.post("/compute/v2.1/servers", body)).body.notImplemented.message).toContain("from images only");
-  });
-
   it("is taken up again where a restart of the cloud came between", async () => {
     const server = await newServer();
     const [reserved, detaching, creating, deleting] = [
@@ -470,6 +464,275 @@ describe("a volume in a server", () => {
     expect(statuses).toEqual(["in-use", "available", "available"]);
     expect((await cloud.get(path(`/${deleting}`))).status).toBe(404);
     expect(hypervisor.disks(server)).toEqual([{ device: "vdb", path: file(reserved) }]);
+  });
+});
+
+describe("a server that runs from a volume", () => {
+  const nova = (minor = 93) => ({ headers: { "openstack-api-version": `compute 2.${minor}` } });
+  const servers = "/compute/v2.1/servers";
+  const root = (fields: Record<string, unknown>) => ({ boot_index: 0, destination_type: "volume", ...fields });
+  const ofImage = (uuid: string, fields = {}) => root({ source_type: "image", uuid, volume_size: 2, ...fields });
+  const post = async (fields: Record<string, unknown>, minor = 93) => {
+    const { server } = await cloud.serverBody({ networks: "none", ...fields });
+    const { imageRef, ...body } = server;
+    return cloud.post(servers, { server: { ...body, ...(fields.imageRef ? { imageRef } : {}) } }, nova(minor));
+  };
+  const boot = async (fields: Record<string, unknown>) => {
+    const answer = await post(fields);
+    if (answer.status !== 202) throw new Error(answer.text);
+    await cloud.cloud.idle();
+    return (await cloud.get(`${servers}/${answer.body.server.id}`, nova())).body.server;
+  };
+  const act = async (id: string, action: object, minor = 93) => {
+    const answer = await cloud.post(`${servers}/${id}/action`, action, nova(minor));
+    await cloud.cloud.idle();
+    return answer;
+  };
+  const attachments = async (id: string) =>
+    (await cloud.get(`${servers}/${id}/os-volume_attachments`, nova())).body.volumeAttachments;
+  const imageId = async () => (await cloud.get("/image/v2/images?name=debian-13")).body.images[0].id as string;
+
+  it("has volumes made of an image, a snapshot and nothing, which go with it where that was asked for", async () => {
+    const image = await imageId();
+    const data = await newVolume();
+    const { snapshot } = (await cloud.post("/volume/v3/snapshots", { snapshot: { volume_id: data } })).body;
+    await cloud.cloud.idle();
+    const server = await boot({
+      block_device_mapping_v2: [
+        { source_type: "blank", destination_type: "volume", volume_size: 1, tag: "scratch" },
+        ofImage(image, { delete_on_termination: true }),
+        { source_type: "snapshot", destination_type: "volume", uuid: snapshot.id },
+        { source_type: "volume", destination_type: "volume", uuid: data },
+      ],
+    });
+    expect(server).toMatchObject({ status: "ACTIVE", image: "" });
+    const own = await attachments(server.id);
+    expect(
+      own
+        .map(({ device, tag, delete_on_termination }: Record<string, unknown>) => [device, tag, delete_on_termination])
+        .toSorted(),
+    ).toEqual([
+      ["/dev/vda", null, true],
+      ["/dev/vdb", "scratch", false],
+      ["/dev/vdc", null, false],
+      ["/dev/vdd", null, false],
+    ]);
+    const at = (name: string) => own.find(({ device }: { device: string }) => device === name).volumeId as string;
+    expect(await volume(at("/dev/vda"))).toMatchObject({
+      ...{ name: "", description: "", status: "in-use", size: 2, bootable: "true" },
+      volume_image_metadata: { image_id: image },
+    });
+    expect(await volume(at("/dev/vdb"))).toMatchObject({ name: `${server.id}-blank-vol`, status: "in-use" });
+    expect(await volume(at("/dev/vdc"))).toMatchObject({ snapshot_id: snapshot.id, size: 1 });
+    expect(hypervisor.rootDisk(server.id)).toEqual({ device: "vda", path: file(at("/dev/vda")) });
+    expect(
+      hypervisor
+        .disks(server.id)
+        .map(({ device }) => device)
+        .toSorted(),
+    ).toEqual(["vdb", "vdc", "vdd"]);
+    expect((await cloud.delete(`${servers}/${server.id}/os-volume_attachments/${at("/dev/vda")}`)).body).toEqual({
+      badRequest: { code: 400, message: "Cannot detach a root device volume" },
+    });
+    // what runs from no disk of the host's takes none
+    const provider = "/placement/resource_providers";
+    const token = await cloud.adminToken();
+    const [{ uuid }] = (await cloud.get(provider, { token })).body.resource_providers;
+    expect((await cloud.get(`${provider}/${uuid}/usages`, { token })).body.usages.DISK_GB ?? 0).toBe(0);
+
+    await cloud.delete(`${servers}/${server.id}`);
+    await cloud.cloud.idle();
+    expect((await cloud.get(path(`/${at("/dev/vda")}`))).status).toBe(404);
+    expect((await volume(at("/dev/vdb"))).status).toBe("available");
+  });
+
+  it("is made anew from the volume that another one left, by the old form too", async () => {
+    const first = await boot({ block_device_mapping_v2: [ofImage(await imageId())] });
+    const [{ volumeId }] = await attachments(first.id);
+    const legacy = {
+      block_device_mapping: [{ device_name: "vda", volume_id: volumeId, delete_on_termination: "True" }],
+    };
+    expect((await post(legacy)).body.badRequest.message).toBe(
+      `Invalid volume: Invalid input received: Invalid volume: Volume ${volumeId} status must be available or downloading to reserve, but the current status is in-use.`,
+    );
+    await cloud.delete(`${servers}/${first.id}`);
+    await cloud.cloud.idle();
+    const second = await boot(legacy);
+    expect(hypervisor.rootDisk(second.id)).toEqual({ device: "vda", path: file(volumeId) });
+    await cloud.restart({ hypervisor });
+    expect((await cloud.get(`${servers}/${second.id}`)).body.server).toMatchObject({ status: "ACTIVE", image: "" });
+    await cloud.delete(`${servers}/${second.id}`);
+    await cloud.cloud.idle();
+    expect((await cloud.get(path(`/${volumeId}`))).status).toBe(404);
+  });
+
+  it("is rebuilt with its image, and since 2.93 with another; is not rescued and has no backups", async () => {
+    const image = await imageId();
+    const { id } = await boot({ block_device_mapping_v2: [ofImage(image)] });
+    const [{ volumeId }] = await attachments(id);
+    const other = (await cloud.post("/image/v2/images", { name: "o", disk_format: "raw", container_format: "bare" }))
+      .body.id;
+    const headers = { "content-type": "application/octet-stream" };
+    await cloud.put(`/image/v2/images/${other}/file`, "other", { headers });
+    const message = async (action: object, minor?: number) => (await act(id, action, minor)).body.badRequest.message;
+    expect(await message({ rebuild: { imageRef: other } }, 92)).toBe(
+      `Image ${other} is unacceptable: Unable to rebuild with a different image for a volume-backed server.`,
+    );
+    expect(await message({ rescue: null })).toBe(
+      `Instance ${id} cannot be rescued: Cannot rescue a volume-backed instance`,
+    );
+    expect(await message({ createBackup: { name: "b", backup_type: "daily", rotation: 1 } })).toBe(
+      "Backup is not supported for volume-backed instances.",
+    );
+    expect((await act(id, { rebuild: { imageRef: image } }, 92)).body.server).toMatchObject({
+      status: "REBUILD",
+      image: "",
+    });
+    expect((await act(id, { rebuild: { imageRef: other } })).status).toBe(202);
+    expect((await cloud.server(id)).status).toBe("ACTIVE");
+    const reimaged = await volume(volumeId);
+    expect(reimaged).toMatchObject({ status: "in-use", volume_image_metadata: { image_id: other } });
+    const content = await open(file(volumeId));
+    const { buffer } = await content.read(Buffer.alloc(6), 0, 6, 0).finally(() => content.close());
+    expect(buffer.toString()).toBe("other\0");
+  });
+
+  it("becomes an image that leads to snapshots of its volumes, of which other servers are made", async () => {
+    const image = await imageId();
+    const flavor = (await cloud.get("/compute/v2.1/flavors")).body.flavors[0].id; // of 1 GiB
+    const { id } = await boot({
+      flavorRef: flavor,
+      block_device_mapping_v2: [
+        ofImage(image, { delete_on_termination: true }),
+        { source_type: "blank", destination_type: "volume", volume_size: 1 },
+      ],
+    });
+    const { image_id } = (await act(id, { createImage: { name: "snap", metadata: { a: "b" } } })).body;
+    const made = (await cloud.get(`/image/v2/images/${image_id}`)).body;
+    expect(made).toMatchObject({ name: "snap", size: 0, min_disk: 1, status: "active", a: "b", bdm_v2: "True" });
+    const devices = JSON.parse(made.block_device_mapping);
+    expect(devices).toMatchObject([
+      { boot_index: 0, volume_size: 2, source_type: "snapshot", delete_on_termination: true, device_name: "/dev/vda" },
+      { boot_index: -1, volume_size: 1, source_type: "snapshot", delete_on_termination: false },
+    ]);
+    const { snapshots } = (await cloud.get("/volume/v3/snapshots")).body;
+    expect(snapshots).toMatchObject([{ name: "snapshot for snap", status: "available" }, { status: "available" }]);
+    const other = await boot({ flavorRef: flavor, imageRef: image_id });
+    expect(other).toMatchObject({ status: "ACTIVE", image: { id: image_id } });
+    const [{ volumeId }, second] = await attachments(other.id);
+    expect(await volume(volumeId)).toMatchObject({
+      snapshot_id: devices[0].snapshot_id,
+      status: "in-use",
+      bootable: "true",
+    });
+    expect(await volume(second.volumeId)).toMatchObject({ snapshot_id: devices[1].snapshot_id });
+    expect(hypervisor.rootDisk(other.id)).toEqual({ device: "vda", path: file(volumeId) });
+
+    const token = await cloud.adminToken();
+    await cloud.put(`/volume/v3/os-quota-sets/${cloud.projectId}`, { quota_set: { snapshots: 3 } }, { token });
+    const refused = await act(id, { createImage: { name: "more" } });
+    expect([refused.status, refused.body.forbidden.message]).toEqual([403, "Quota exceeded for resources: snapshots"]);
+    expect((await cloud.get("/volume/v3/snapshots")).body.snapshots).toHaveLength(2);
+  });
+
+  it("is in error where Cinder makes no volume, in its words, and goes on after a restart where it was at one", async () => {
+    const token = await cloud.adminToken();
+    const image = await imageId();
+    const quota = `/volume/v3/os-quota-sets/${cloud.projectId}`;
+    await cloud.put(quota, { quota_set: { gigabytes: 1 } }, { token });
+    const { id, status, fault } = await boot({ block_device_mapping_v2: [ofImage(image)] });
+    expect(status).toBe("ERROR");
+    expect(fault.message).toBe(
+      `Build of instance ${id} aborted: VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes quota. Requested 2G, quota is 1G and 0G has been consumed.`,
+    );
+    await cloud.delete(quota, { token });
+    const { id: made } = await boot({ block_device_mapping_v2: [ofImage(image)] });
+    const [{ volumeId }] = await attachments(made);
+    await cloud.cloud.close();
+    // as a process leaves it that is killed while the volume is made
+    const store = new Store(stateFiles(cloud.stateDir).database);
+    const promised = {
+      device: "/dev/vda",
+      tag: null,
+      deleteOnTermination: true,
+      source: { kind: "image", id: image },
+      volumeId,
+    } as const;
+    serverTable(store).patch(made, {
+      vmState: "building",
+      taskState: "block_device_mapping",
+      promisedVolumes: [promised],
+    });
+    volumeTable(store).patch(volumeId, { status: "creating", attachment: null });
+    for (const device of blockDeviceTable(store).list()) blockDeviceTable(store).delete(device.id);
+    store.close();
+    hypervisor = new FakeHypervisor();
+    await cloud.restart({ hypervisor });
+    await cloud.cloud.idle();
+    expect((await cloud.server(made)).status).toBe("ACTIVE");
+    expect(hypervisor.rootDisk(made)).toEqual({ device: "vda", path: file(volumeId) });
+    expect(await attachments(made)).toMatchObject([{ volumeId, delete_on_termination: true }]);
+  });
+
+  it("is refused in Nova's words", async () => {
+    const image = await imageId();
+    const blank = await newVolume();
+    const of = (source_type: string, fields = {}) => ({ source_type, destination_type: "volume", ...fields });
+    const invalid = (details: string) => `Block Device Mapping is Invalid: ${details}`;
+    const sequence = invalid("Boot sequence for the instance and image/block device mapping combination is not valid.");
+    const refusals: [unknown[], string, object?][] = [
+      [[], "Missing imageRef attribute"],
+      [
+        [ofImage(image, { volume_size: undefined })],
+        "Images with destination_type 'volume' need to have a non-zero size specified",
+      ],
+      [[ofImage(nothing)], invalid(`failed to get image ${nothing}.`)],
+      [[root({ source_type: "volume", uuid: nothing })], invalid(`failed to get volume ${nothing}.`)],
+      [[ofImage(image), of("volume", { uuid: nothing })], `Volume ${nothing} could not be found.`],
+      [[root({ source_type: "snapshot", uuid: nothing })], `Snapshot ${nothing} could not be found.`],
+      [[ofImage(image), of("snapshot", { uuid: nothing })], invalid(`failed to get snapshot ${nothing}.`)],
+      [[root({ source_type: "volume", uuid: blank })], `Block Device ${blank} is not bootable.`],
+      [[of("blank", { uuid: nothing, boot_index: 0, volume_size: 1 })], invalid("Invalid device UUID.")],
+      [[ofImage(image), of("blank")], "Blank volumes (source: 'blank', dest: 'volume') need to have non-zero size"],
+      [[ofImage(image, { destination_type: "local" })], invalid("Mapping image to local is not supported.")],
+      [[ofImage(image, { boot_index: 1 })], sequence],
+      [[ofImage(image, { volume_type: "none" })], "Volume type none could not be found."],
+      [
+        [root({ source_type: "volume", uuid: blank, volume_type: "x" })],
+        invalid("Specifying volume type to existing volume is not supported."),
+      ],
+      [
+        [ofImage(image), of("volume", { uuid: blank })],
+        "Cannot attach one or more volumes to multiple instances",
+        { min_count: 2 },
+      ],
+      [[ofImage(image, { disk_bus: "nope" })], "Block Device Mapping is Invalid."],
+      [
+        [ofImage(image), of("blank", { destination_type: "local", volume_size: 3 })],
+        "Ephemeral disks requested are larger than the instance type allows. If no size is given in one block device mapping, flavor ephemeral size will be used.",
+      ],
+      [
+        [ofImage(image), of("blank", { destination_type: "local", guest_format: "swap", volume_size: 3 })],
+        "Swap drive requested is larger than instance type allows.",
+      ],
+      [
+        [ofImage(image, { destination_type: "local" }), of("volume", { uuid: blank, device_name: "/dev/vda" })],
+        "The volume cannot be assigned the same device name as the root device vda",
+        { imageRef: image },
+      ],
+    ];
+    for (const [devices, words, more = {}] of refusals) {
+      const answer = await post({ block_device_mapping_v2: devices, ...more });
+      expect([answer.status, answer.body.badRequest?.message]).toEqual([400, words]);
+    }
+    const legacy: [object, string][] = [
+      [{ device_name: "vda" }, invalid("Unrecognized legacy format.")],
+      [{ device_name: "vdb", volume_id: blank }, sequence],
+      [{ device_name: "vda", volume_id: blank }, `Block Device ${blank} is not bootable.`],
+    ];
+    for (const [device, words] of legacy) {
+      expect((await post({ block_device_mapping: [device] })).body.badRequest.message).toBe(words);
+    }
   });
 });
 

@@ -1,9 +1,11 @@
 import { mkdir, open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { GuestDisk, Hypervisor } from "../../src/cloud/hypervisors/hypervisor.ts";
+import type { GuestDisk, GuestSpec, Hypervisor } from "../../src/cloud/hypervisors/hypervisor.ts";
 import { listLoops } from "../../src/cloud/hypervisors/nspawn/loops.ts";
+import { ensureGuestImage } from "../../src/cloud/images/guest-image.ts";
 import { findLeftovers } from "../../src/cloud/leftovers.ts";
+import { imageToDisk } from "../../src/cloud/volume/contents.ts";
 import { namesIn } from "../../src/common/files.ts";
 import { run } from "../../src/common/process.ts";
 import { waitFor } from "../../src/common/wait.ts";
@@ -20,10 +22,10 @@ describe.skipIf(skipReason !== undefined)(`volumes of a real guest (${skipReason
   let data: GuestDisk;
   let more: GuestDisk;
   const spec = (disks: GuestDisk[]) => ({ ...oneGuest("#cloud-config\n"), disks });
-  const boot = async (disks: GuestDisk[]) => {
+  const boot = async (disks: GuestDisk[], more: Partial<GuestSpec> = {}) => {
     const address = (last: number) => cloud.dataplane.external.cidr.replace(/0\/24$/, String(last));
     await cloud.dataplane.apply(onePlan({ routerIp: address(10), floatingIp: address(100) }, [anyEgress]));
-    await hypervisor.boot(spec(disks));
+    await hypervisor.boot({ ...spec(disks), ...more });
   };
   const guest = () => inside(cloud.stateDir, ids.server);
   const shell = (script: string) => guest().shell(script);
@@ -162,6 +164,42 @@ describe.skipIf(skipReason !== undefined)(`volumes of a real guest (${skipReason
     await hypervisor.destroy(ids.server);
     expect(await loops(cloud.instance)).toEqual([]);
     expect((await stat(data.path)).size).toBe(gib);
+  });
+
+  it("are what a guest runs from, with all that another one wrote there, as large as they have become", async () => {
+    await hypervisor.destroy(ids.server);
+    const path = join(cloud.stateDir, "volumes", "root");
+    const image = { id: "image", path: (await ensureGuestImage()).rootfs, diskFormat: null };
+    await imageToDisk(image, path, 2);
+    const rootDisk = { device: "vda", path };
+    const bootFrom = async (instanceId: string) => {
+      const metadata = JSON.stringify({ uuid: instanceId, hostname: "web", name: "web" });
+      const { configDrive } = oneGuest("#cloud-config\nruncmd: [echo once >> /root/runs]\n");
+      configDrive["openstack/latest/meta_data.json"] = metadata;
+      await boot([data], { imageId: "", rootDisk, configDrive });
+      await untilInGuest("cloud-init status --wait >/dev/null; test -s /root/runs");
+    };
+    await bootFrom("5e4e4e40-0000-4000-8000-00000000000a");
+    expect(
+      await shell("findmnt -no FSTYPE,SIZE / | tr -s ' '; lsblk -dno NAME; test -b /dev/vda || echo none"),
+    ).toMatch(/^ext4 1\.9G\nvdb\nnone\n$/);
+    await shell("echo mine > /root/mine");
+    const file = await open(path, "r+");
+    await file.truncate(3 * gib).finally(() => file.close());
+    await hypervisor.growDisk(ids.server, rootDisk);
+    // its guest is killed and gone; the next one has another id, so that its cloud-init does everything anew
+    await hypervisor.destroy(ids.server);
+    expect(await loopsOfCloud()).toEqual([]);
+    await bootFrom("5e4e4e40-0000-4000-8000-00000000000b");
+    expect(await shell("cat /root/mine /root/runs; findmnt -no SIZE / | tr -d ' '")).toBe("mine\nonce\nonce\n2.9G\n");
+    expect((await findLeftovers(cloud.instance)).filter(({ kind }) => kind === "mount")).toHaveLength(1);
+    await hypervisor.stop(ids.server, { soft: true, timeoutMs: 60_000 });
+    expect(await loopsOfCloud()).toEqual([]);
+    expect((await run("e2fsck", ["-fn", path])).stdout).toContain("root: ");
+    await expect(boot([], { rootDisk: { device: "vda", path: more.path } })).rejects.toThrow(
+      "The volume holds no ext4 file system, which is what container guests run from.",
+    );
+    await hypervisor.destroy(ids.server);
   });
 
   it("are released when a cloud is torn down whose daemon is dead", async () => {

@@ -15,6 +15,23 @@ export interface BlockDevice {
   deleteOnTermination: boolean;
 }
 
+/** The root disk's device, which a server has exactly one of. */
+export const rootDevice = "/dev/vda";
+
+/** Whether the server runs from the volume. */
+export const isRoot = ({ device }: Pick<BlockDevice, "device">): boolean => device === rootDevice;
+
+/** A volume that a server was promised at its making and that is still to be made, of what. */
+export interface PromisedVolume extends Pick<BlockDevice, "device" | "tag" | "deleteOnTermination"> {
+  source: { kind: "image" | "snapshot"; id: string } | null;
+  /** GiB; absent: as large as the snapshot. */
+  size?: number;
+  /** Id or name. */
+  volumeType?: string;
+  /** Once there is such a volume. */
+  volumeId?: string;
+}
+
 export function blockDeviceTable(store: Store): Collection<BlockDevice> {
   return store.collection("block-device");
 }
@@ -33,7 +50,7 @@ export function diskName({ device }: BlockDevice): string {
  * The first free device name. Names that a client asks for do not count, as with libvirt: the guest names its disks itself.
  * @throws ApiError 403 when the letters are used up; `vda` is the root disk
  */
-export function nextDevice(taken: BlockDevice[]): string {
+export function nextDevice(taken: Pick<BlockDevice, "device">[]): string {
   const used = new Set(taken.map(({ device }) => device));
   const free = [..."bcdefghijklmnopqrstuvwxyz"].map((letter) => `/dev/vd${letter}`).find((name) => !used.has(name));
   if (free === undefined) throw nova.tooManyDisks(26);

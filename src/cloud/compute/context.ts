@@ -2,6 +2,7 @@ import type { Hypervisor } from "../hypervisors/hypervisor.ts";
 import type { Image } from "../image/records.ts";
 import type { NetworkTables } from "../network/records.ts";
 import type { Collection, Store } from "../store/store.ts";
+import type { VolumeContext } from "../volume/context.ts";
 import type { Volume } from "../volume/records.ts";
 import type { BlockDevice } from "./block-devices.ts";
 import type { Flavor } from "./flavor-records.ts";
@@ -20,6 +21,8 @@ export interface ComputeContext {
   serverGroups: Collection<ServerGroup>;
   images: Collection<Image>;
   volumes: Collection<Volume>;
+  /** What Cinder works with, of whom Nova asks volumes and snapshots. */
+  cinder: VolumeContext;
   blockDevices: Collection<BlockDevice>;
   tables: NetworkTables;
   hypervisor: Hypervisor;

@@ -4,7 +4,8 @@ import type { Collection, Store } from "../store/store.ts";
 import { attached, detached, keptAttached } from "../volume/attachment-states.ts";
 import type { VolumeLifecycle } from "../volume/lifecycle.ts";
 import { changed, type Volume } from "../volume/records.ts";
-import { type BlockDevice, devicesOf, diskName } from "./block-devices.ts";
+import { type BlockDevice, devicesOf, diskName, isRoot } from "./block-devices.ts";
+import type { Server } from "./records.ts";
 
 /** What volumes in servers are made of. */
 export interface DiskParts {
@@ -16,9 +17,12 @@ export interface DiskParts {
   log: (line: string) => void;
 }
 
-/** A server's volumes as its guest gets them. */
-export function disksOf({ blockDevices, volumeLifecycle }: DiskParts, serverId: string): GuestDisk[] {
-  return devicesOf(blockDevices, serverId).map((device) => guestDisk(device, volumeLifecycle));
+/** A server's volumes as its guest gets them: the one that it runs from, and those beside. */
+export function disksOf(parts: DiskParts, serverId: string): { rootDisk?: GuestDisk; disks: GuestDisk[] } {
+  const devices = devicesOf(parts.blockDevices, serverId);
+  const root = devices.find(isRoot);
+  const disks = devices.filter((device) => device !== root).map((device) => guestDisk(device, parts.volumeLifecycle));
+  return { ...(root === undefined ? {} : { rootDisk: guestDisk(root, parts.volumeLifecycle) }), disks };
 }
 
 const guestDisk = (device: BlockDevice, lifecycle: VolumeLifecycle): GuestDisk => ({
@@ -27,7 +31,11 @@ const guestDisk = (device: BlockDevice, lifecycle: VolumeLifecycle): GuestDisk =
 });
 
 /** Looks at the volume as it is now: it may have been renamed while its disk was made. */
-function update(volumes: Collection<Volume>, { volumeId }: BlockDevice, change: (volume: Volume) => Volume): void {
+function update(
+  volumes: Collection<Volume>,
+  { volumeId }: Pick<BlockDevice, "volumeId">,
+  change: (volume: Volume) => Volume,
+): void {
   const volume = volumes.get(volumeId);
   if (volume !== undefined) volumes.put(change(volume));
 }
@@ -82,14 +90,23 @@ export async function growDisk(
 }
 
 /** After the end of a server: its volumes are free, or deleted with it where that was asked for. Inside a transaction. */
-export function releaseVolumes({ volumes, blockDevices, volumeLifecycle }: DiskParts, serverId: string): void {
-  for (const device of devicesOf(blockDevices, serverId)) {
-    blockDevices.delete(device.id);
-    update(volumes, device, (volume) => ({
+export function releaseVolumes(
+  { volumes, blockDevices, volumeLifecycle }: DiskParts,
+  { id, promisedVolumes = [] }: Pick<Server, "id" | "promisedVolumes">,
+): void {
+  const release = ({ volumeId, deleteOnTermination }: Pick<BlockDevice, "volumeId" | "deleteOnTermination">) => {
+    update(volumes, { volumeId }, (volume) => ({
       ...detached(volume),
-      ...(device.deleteOnTermination ? { status: "deleting" } : {}),
+      ...(deleteOnTermination ? { status: "deleting" } : {}),
     }));
-    if (device.deleteOnTermination) volumeLifecycle.delete(device.volumeId);
+    if (deleteOnTermination) volumeLifecycle.delete(volumeId);
+  };
+  for (const device of devicesOf(blockDevices, id)) {
+    blockDevices.delete(device.id);
+    release(device);
+  }
+  for (const { volumeId, deleteOnTermination } of promisedVolumes) {
+    if (volumeId !== undefined && deleteOnTermination) release({ volumeId, deleteOnTermination });
   }
 }
 

@@ -1,4 +1,4 @@
-import type { GuestDisk, GuestSpec } from "../hypervisors/hypervisor.ts";
+import type { GuestSpec } from "../hypervisors/hypervisor.ts";
 import type { ConfigDrive } from "../metadata/config-drive.ts";
 import type { NetworkTables } from "../network/records.ts";
 import type { Server } from "./records.ts";
@@ -7,7 +7,7 @@ import type { Server } from "./records.ts";
 export function guestSpec(
   server: Server,
   tables: NetworkTables,
-  disks: GuestDisk[],
+  volumes: Pick<GuestSpec, "rootDisk" | "disks">,
   configDrive: () => ConfigDrive,
 ): GuestSpec {
   const ports = server.nics.flatMap(({ portId }) => tables.ports.get(portId) ?? []);
@@ -25,7 +25,7 @@ export function guestSpec(
       mac: port.mac,
       mtu: tables.networks.get(port.networkId)?.mtu ?? 1500,
     })),
-    disks,
+    ...volumes,
     // made when it is looked at: a restart looks at no guest's that runs
     get configDrive() {
       return configDrive();

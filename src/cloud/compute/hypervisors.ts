@@ -163,7 +163,8 @@ async function fullView(context: Context, microversion: number) {
 export async function capacity({ servers }: Pick<Context, "servers">): Promise<Capacity> {
   const disk = await statfs("/");
   const promised = servers.list(isPlaced);
-  const sum = (of: "vcpus" | "ram" | "disk") => promised.reduce((total, server) => total + server.flavor[of], 0);
+  const sum = (of: "vcpus" | "ram" | "disk") =>
+    promised.reduce((total, { flavor, volumeBacked }) => total + (of === "disk" && volumeBacked ? 0 : flavor[of]), 0);
   const memory = Math.floor(totalmem() / mib);
   const local = Math.floor((disk.blocks * disk.bsize) / gib);
   const used = { vcpus: sum("vcpus"), memory: sum("ram"), disk: sum("disk") };

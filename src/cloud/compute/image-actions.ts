@@ -7,6 +7,7 @@ import { type Action, type Actions, begin, demandState } from "./action.ts";
 import { limitsOf } from "./quota-limits.ts";
 import type { TaskState, VmState } from "./records.ts";
 import { count, metadata, name } from "./schema-types.ts";
+import { volumeBackedImage } from "./volume-backed-image.ts";
 
 const imageBody = z.strictObject({ createImage: z.strictObject({ name, metadata: metadata.optional() }) });
 const backupBody = z.strictObject({
@@ -26,12 +27,16 @@ export const imageActions: Actions = {
     const asked = parseSchema(imageBody, action.body).createImage;
     demandFew(action, asked.metadata);
     demandState(action.server, "createImage", { states });
+    if (action.server.volumeBacked) return takeOfVolumes(action, asked.name, asked.metadata ?? {});
     return take(action, "createImage", "image_snapshot", asked.name, { image_type: "snapshot", ...asked.metadata });
   },
   createBackup: (action) => {
     const asked = parseSchema(backupBody, action.body).createBackup;
     demandFew(action, asked.metadata);
     demandState(action.server, "createBackup", { states });
+    if (action.server.volumeBacked) {
+      throw new ApiError(400, "Backup is not supported for volume-backed instances.");
+    }
     const properties = { ...asked.metadata, image_type: "backup", backup_type: asked.backup_type };
     return take(action, "createBackup", "image_backup", asked.name, properties, asked.rotation);
   },
@@ -57,19 +62,14 @@ function take(
   properties: Record<string, string>,
   rotation?: number,
 ) {
-  const { context, scope, server, microversion, reply } = action;
+  const { context, scope, server } = action;
   const image = context.store.transaction(() => {
     const made = snapshotImage(action, imageName, properties);
     begin(action, called, task, { snapshot: { imageId: made.id, rotation: rotation ?? null } });
     return made;
   });
   context.lifecycle.snapshot(server.id);
-  reply.code(202);
-  // since 2.45 the body tells what was a header before
-  if (microversion >= 45) return reply.send({ image_id: image.id });
-  const base = called === "createImage" ? `${context.base()}/image/v2/images` : `${context.base()}/compute/v2.1/images`;
-  if (rotation !== 0) reply.header("location", `${base}/${image.id}`);
-  return reply.send();
+  return told(action, called, image.id, rotation);
 
   function snapshotImage(of: Action, named: string, more: Record<string, string>): Image {
     const base = context.images.get(of.server.imageId);
@@ -86,4 +86,21 @@ function take(
       user_id: scope.userId,
     });
   }
+}
+
+/** Registers the image of a server that runs from a volume, whose volumes are copied behind the answer. */
+function takeOfVolumes(action: Action, imageName: string, metadata: Record<string, string>) {
+  const { store, cinder } = action.context;
+  const { image, snapshotIds } = store.transaction(() => volumeBackedImage(action, imageName, metadata));
+  for (const id of snapshotIds) cinder.lifecycle.createSnapshot(id);
+  return told(action, "createImage", image.id);
+}
+
+/** Which image it is: since 2.45 the body tells what was a header before. */
+function told({ context, microversion, reply }: Action, called: string, imageId: string, rotation?: number) {
+  reply.code(202);
+  if (microversion >= 45) return reply.send({ image_id: imageId });
+  const base = called === "createImage" ? `${context.base()}/image/v2/images` : `${context.base()}/compute/v2.1/images`;
+  if (rotation !== 0) reply.header("location", `${base}/${imageId}`);
+  return reply.send();
 }

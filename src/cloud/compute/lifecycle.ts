@@ -6,15 +6,14 @@ import type { GuestSpec } from "../hypervisors/hypervisor.ts";
 import type { ConfigDrive } from "../metadata/config-drive.ts";
 import { removePort, setPortsStatus, unbindPort } from "../network/ports.ts";
 import type { NetworkTables } from "../network/records.ts";
-import type { Collection } from "../store/store.ts";
 import { attachVolume, type DiskParts, detachVolume, disksOf, interrupted, releaseVolumes } from "./disks.ts";
 import { guestSpec } from "./guest-spec.ts";
 import { actionTable, finishAction } from "./instance-actions.ts";
+import { makePromisedVolumes, type PromiseParts, reimageRoot } from "./promised-volumes.ts";
 import { deletedServerTable, type Server, type VmState } from "./records.ts";
 import { type SnapshotParts, takeSnapshot } from "./snapshots.ts";
 
-export interface LifecycleParts extends DiskParts, SnapshotParts {
-  servers: Collection<Server>;
+export interface LifecycleParts extends DiskParts, SnapshotParts, PromiseParts {
   tables: NetworkTables;
   /** What its guest is told of a server. */
   configDrive: (server: Server) => ConfigDrive;
@@ -65,11 +64,12 @@ export class Lifecycle {
     });
   }
 
-  /** Gives the server a new disk from its image; one that was stopped is stopped again. */
+  /** Gives the server a new disk from its image, or its root volume the content that was asked for; one that was stopped is stopped again. */
   rebuild(id: string): void {
     this.#perform(id, async () => {
       const { hypervisor, servers } = this.#parts;
       await hypervisor.destroy(id);
+      await reimageRoot(this.#parts, id);
       const stopped = servers.get(id)?.changedFrom?.stopped === true;
       await this.#boot(id, { vmState: "active", changedFrom: null });
       if (!stopped || servers.get(id)?.vmState !== "active") return;
@@ -171,6 +171,7 @@ export class Lifecycle {
           this.stop(server.id);
           break;
         case "scheduling":
+        case "block_device_mapping":
         case "spawning":
         case "powering-on":
         case "unshelving":
@@ -293,8 +294,12 @@ export class Lifecycle {
     const { servers, hypervisor, bootSpec, reconcile, log } = this.#parts;
     const server = servers.get(id);
     if (server === undefined || server.taskState === "deleting") return;
-    if (server.vmState === "building") servers.patch(id, { taskState: "spawning" });
     try {
+      if (server.vmState === "building") {
+        await makePromisedVolumes(this.#parts, id);
+        if (servers.get(id)?.taskState === "deleting") return;
+        servers.patch(id, { taskState: "spawning" });
+      }
       const spec = bootSpec(server, this.#spec(server));
       // the data plane makes the guest's links, so it comes first
       await reconcile();
@@ -319,7 +324,7 @@ export class Lifecycle {
         if (made) removePort(tables, port);
         else unbindPort(tables, port);
       }
-      releaseVolumes(this.#parts, id);
+      releaseVolumes(this.#parts, servers.get(id) ?? server);
       servers.delete(id);
       const now = isoSeconds();
       const gone = { vmState: "deleted", taskState: null, terminatedAt: now, updatedAt: now } as const;

@@ -68,8 +68,10 @@ export const powerActions: Actions = {
     demand(action, "rescue", { states: ["active", "stopped", "error"] });
     const imageId = asked?.rescue_image_ref ?? server.imageId;
     const image = context.images.get(imageId);
-    if (image === undefined || !isVisible(scope, image) || image.status !== "active") {
-      throw new ApiError(400, `Requested rescue image '${imageId}' is not supported`);
+    const isFit = image !== undefined && isVisible(scope, image) && image.status === "active";
+    if (!isFit && imageId !== "") throw new ApiError(400, `Requested rescue image '${imageId}' is not supported`);
+    if (server.volumeBacked) {
+      throw new ApiError(400, `Instance ${server.id} cannot be rescued: Cannot rescue a volume-backed instance`);
     }
     if (context.hypervisor.rescues !== true) {
       throw new ApiError(400, `Instance ${server.id} cannot be rescued: Driver Error: rescue is not supported`);

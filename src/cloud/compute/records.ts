@@ -1,4 +1,5 @@
 import type { Collection, Store } from "../store/store.ts";
+import type { PromisedVolume } from "./block-devices.ts";
 import type { Flavor } from "./flavor-records.ts";
 
 /** Nova's `OS-EXT-STS:vm_state`. */
@@ -16,6 +17,7 @@ export type VmState =
 /** Nova's `OS-EXT-STS:task_state`: what is being done, null when nothing is. */
 export type TaskState =
   | "scheduling"
+  | "block_device_mapping"
   | "spawning"
   | "powering-off"
   | "powering-on"
@@ -46,7 +48,14 @@ export interface Server {
   name: string;
   hostname: string;
   description: string | null;
+  /** Empty where none was named: then its root disk is a volume. */
   imageId: string;
+  /** True where its root disk is a volume. */
+  volumeBacked?: boolean;
+  /** Volumes that are made for it before its first boot, in the order of their devices. */
+  promisedVolumes?: PromisedVolume[];
+  /** The image that a rebuild makes the content of its root volume. */
+  reimageId?: string | null;
   flavor: Flavor;
   keyName: string | null;
   /** Copied at create: deleting the keypair changes no server. */

@@ -2,9 +2,12 @@ import { z } from "zod";
 import { ApiError } from "../http/api-error.ts";
 import { parseSchema } from "../http/json-schema-words.ts";
 import { isAdmin } from "../identity/scope.ts";
+import type { Image } from "../image/records.ts";
+import type { Volume } from "../volume/records.ts";
 import { type Action, type Actions, accepted, begin, changeAtOnce, demand } from "./action.ts";
 import { newPassword } from "./admin-password.ts";
 import { hostZone } from "./aggregate-records.ts";
+import { devicesOf, isRoot } from "./block-devices.ts";
 import { nova } from "./errors.ts";
 import { host } from "./host.ts";
 import { findKeypair } from "./keypair-records.ts";
@@ -25,7 +28,7 @@ import {
   uuid,
 } from "./schema-types.ts";
 import { files, hostname, personality, trustedCertificates } from "./server-create-body.ts";
-import { flavorOf, imageOf } from "./server-sources.ts";
+import { demandFits, flavorOf, imageOf, sourceOfImage } from "./server-sources.ts";
 import { ownServer } from "./servers.ts";
 
 const resizeBody = z.strictObject({
@@ -69,7 +72,7 @@ export const changeActions: Actions = {
     demand(action, "resize", { states: ["active", "stopped"] });
     const flavor = flavorOf(context.flavors, scope, asked.flavorRef);
     if (flavor.id === server.flavor.id) throw nova.badRequest("When resizing, instances must change flavor!");
-    if (flavor.disk === 0 && server.flavor.disk !== 0) {
+    if (flavor.disk === 0 && server.flavor.disk !== 0 && !server.volumeBacked) {
       throw nova.badRequest("Server disk was unable to be resized because: Resize to zero disk flavor is not allowed.");
     }
     demandGrowth(context, server.projectId, flavor, server.flavor);
@@ -128,7 +131,9 @@ function rebuild(action: Action) {
   demand(action, "rebuild", { states: ["active", "stopped", "error"] });
   demandPersonality(context.quotas, server.projectId, asked.personality);
   if (asked.metadata !== undefined) demandMetadata(context.quotas, server.projectId, asked.metadata);
-  const image = imageOf(context.images, scope, asked.imageRef, server.flavor, "Cannot find image for rebuild");
+  const image = imageOf(context.images, scope, asked.imageRef, "Cannot find image for rebuild");
+  const root = server.volumeBacked ? demandRebuildable(action, image) : undefined;
+  demandFits(sourceOfImage(image), server.flavor, scope, root);
   const given = {
     name: asked.name,
     metadata: asked.metadata,
@@ -143,7 +148,7 @@ function rebuild(action: Action) {
   begin(action, "rebuild", "rebuilding", {
     ...(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Partial<Server>),
     ...key,
-    imageId: image.id,
+    ...(root === undefined ? { imageId: image.id } : { reimageId: microversion >= 93 ? image.id : null }),
     adminPass: asked.adminPass ?? newPassword(),
     changedFrom: { flavor: server.flavor, stopped: server.vmState === "stopped" },
   });
@@ -159,6 +164,25 @@ function rebuild(action: Action) {
         ...(microversion >= 57 ? { user_data: rebuilt.userData } : {}),
       },
     });
+}
+
+/** The root volume, which gets another image's content since 2.93. @throws ApiError 400 */
+function demandRebuildable({ context, server, microversion }: Action, image: Image): Volume | undefined {
+  const attached = devicesOf(context.blockDevices, server.id).flatMap((device) => {
+    const volume = context.volumes.get(device.volumeId);
+    return volume === undefined ? [] : [{ device, volume }];
+  });
+  const root = attached.find(({ device }) => isRoot(device))?.volume;
+  if (root?.imageMetadata?.image_id !== image.id && microversion < 93) {
+    throw nova.badRequest(
+      `Image ${image.id} is unacceptable: Unable to rebuild with a different image for a volume-backed server.`,
+    );
+  }
+  const busy = attached.find(({ volume }) => volume.status !== "in-use")?.volume;
+  if (busy === undefined) return root;
+  throw nova.badRequest(
+    `Invalid volume: volume '${busy.id}' status must be 'in-use'. Currently in '${busy.status}' status`,
+  );
 }
 
 /** The key that a rebuilt server has from then on; null takes it off. */

@@ -1,14 +1,14 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { ApiError } from "../http/api-error.ts";
 import { parseSchema } from "../http/json-schema-words.ts";
 import { isoSeconds } from "../http/time.ts";
 import { isAdmin, type Scope } from "../identity/scope.ts";
 import { projectOf } from "../identity/tokens.ts";
-import type { Image } from "../image/records.ts";
 import type { Store } from "../store/store.ts";
 import { newPassword } from "./admin-password.ts";
 import { hostZone } from "./aggregate-records.ts";
+import { nextDevice, type PromisedVolume, rootDevice } from "./block-devices.ts";
 import type { ComputeContext } from "./context.ts";
+import { demandDevices } from "./device-demands.ts";
 import { nova } from "./errors.ts";
 import type { Flavor } from "./flavor-records.ts";
 import { host } from "./host.ts";
@@ -16,11 +16,11 @@ import { actionTable, startAction } from "./instance-actions.ts";
 import { findKeypair, type Keypair } from "./keypair-records.ts";
 import { demandMetadata, demandPersonality, demandServers } from "./quota-limits.ts";
 import type { Server } from "./records.ts";
-import { type RequestedDevices, requestedDevices } from "./requested-devices.ts";
+import { demandOtherNames, type RequestedDevice, requestedDevices, withImageDevices } from "./requested-devices.ts";
 import { type CreateBody, createBody, files } from "./server-create-body.ts";
 import { groupOfHints } from "./server-groups.ts";
 import { demandSingleAddresses, type NicRequest, plugNics } from "./server-nics.ts";
-import { flavorOf, imageOf } from "./server-sources.ts";
+import { bootSourceOf, demandFits, flavorOf, imageOf, sourceOfImage } from "./server-sources.ts";
 import { connectVolume } from "./volume-connection.ts";
 
 type ServerBody = CreateBody["server"];
@@ -28,12 +28,12 @@ type ServerBody = CreateBody["server"];
 /** What the servers of one request are made of. */
 interface Parts {
   body: ServerBody;
-  image: Image;
+  imageId: string;
+  volumeBacked: boolean;
   flavor: Flavor;
   keypair: Keypair | undefined;
   zone: string;
   groupId: string | null;
-  devices: RequestedDevices;
   reservationId: string;
   /** One for all of them. */
   adminPass: string;
@@ -45,8 +45,6 @@ export interface Created {
   servers: Server[];
   body: ServerBody;
   reservationId: string;
-  /** Ids of the devices of volumes, by server. */
-  devices: Map<string, string[]>;
 }
 
 /** Checks a `POST /servers` as far as Nova's API does, and makes the servers' records with their ports plugged. Synchronous. */
@@ -62,22 +60,29 @@ export function createServers(
   const most = body.max_count ?? least;
   if (least > most) throw nova.badRequest("min_count must be <= max_count");
   const zone = demandPlace(context, scope, body);
-  const devices = requestedDevices(body);
-  const imageId = body.imageRef || devices.imageId;
-  if (!imageId) throw nova.badRequest("Missing imageRef attribute");
+  const asked = requestedDevices(body);
+  if (!body.imageRef && asked.length === 0) throw nova.badRequest("Missing imageRef attribute");
   const wanted = nicRequests(body, microversion);
   const flavor = flavorOf(context.flavors, scope, body.flavorRef);
   if (most > 1) demandSeveral(body, wanted);
   const projectId = projectOf(scope).id;
-  const image = imageOf(context.images, scope, imageId, flavor, "Can not find requested image");
-  if (flavor.disk === 0 && !isAdmin(scope)) {
-    throw new ApiError(403, "Only volume-backed servers are allowed for flavors with zero disk.");
+  const image = body.imageRef
+    ? imageOf(context.images, scope, body.imageRef, "Can not find requested image")
+    : undefined;
+  const source = image === undefined ? bootSourceOf(context, scope, asked) : sourceOfImage(image);
+  demandOtherNames(asked, body.imageRef);
+  const devices = withImageDevices(asked, source?.properties ?? {});
+  if (most > 1 && devices.some((device) => device.source === "volume")) {
+    throw nova.badRequest("Cannot attach one or more volumes to multiple instances");
   }
+  const root = devices.find(({ bootIndex }) => bootIndex === 0);
+  if (source !== undefined) demandFits(source, flavor, scope, root?.destination === "volume" ? root : undefined);
   demandMetadata(context.quotas, projectId, body.metadata ?? {});
   demandPersonality(context.quotas, projectId, body.personality);
   const keypair = body.key_name === undefined ? undefined : findKeypair(context.keypairs, scope.userId, body.key_name);
   if (body.key_name !== undefined && keypair === undefined) throw nova.badRequest("Invalid key_name provided.");
   const count = demandServers(context, projectId, flavor, least, most);
+  demandDevices(context, scope, flavor, devices);
   const groupId = groupOfHints(
     context,
     scope,
@@ -86,25 +91,54 @@ export function createServers(
   );
   const reservationId = newReservation();
   const adminPass = body.adminPass ?? newPassword();
-  const parts = { body, image, flavor, keypair, zone, groupId, devices, reservationId, adminPass, microversion };
-  const deviceIds = new Map<string, string[]>();
+  const imageId = image?.id ?? (root?.destination === "local" ? root.id : undefined) ?? "";
+  const volumeBacked = root?.destination === "volume";
+  const parts = { body, imageId, volumeBacked, flavor, keypair, zone, groupId, reservationId, adminPass, microversion };
   const servers = Array.from({ length: count }, (_, index) => {
     const server = newServer(context, scope, parts, index, count);
     startAction(actionTable(context.store), server.id, asker, "create");
     const nics = plugNics(context.tables, scope, server.id, wanted, groupNames(body));
-    deviceIds.set(
-      server.id,
-      devices.volumes.map((volume) => connectVolume(context, scope, server, volume).id),
-    );
-    return context.servers.put({ ...server, nics });
+    const promisedVolumes = plugVolumes(context, scope, server, devices);
+    return context.servers.put({ ...server, nics, ...(promisedVolumes.length === 0 ? {} : { promisedVolumes }) });
   });
-  return { servers, body, reservationId, devices: deviceIds };
+  return { servers, body, reservationId };
+}
+
+/**
+ * Gives each volume of a new server its device: those that are there are reserved for it.
+ * @returns those that are still to be made
+ * @throws ApiError 400
+ */
+function plugVolumes(
+  context: ComputeContext,
+  scope: Scope,
+  server: Server,
+  devices: RequestedDevice[],
+): PromisedVolume[] {
+  const taken: { device: string }[] = [];
+  return devices.flatMap(({ source, id = "", destination, size, volumeType, bootIndex, tag, deleteOnTermination }) => {
+    if (destination === "local") return [];
+    const device = bootIndex === 0 ? rootDevice : nextDevice(taken);
+    taken.push({ device });
+    if (source === "volume") {
+      const wanted = { volumeId: id, tag, deleteOnTermination, device };
+      connectVolume(context, scope, server, wanted, "Invalid volume: ");
+      return [];
+    }
+    return [
+      {
+        ...{ device, tag, deleteOnTermination, source: source === "blank" ? null : { kind: source, id } },
+        ...(size === undefined ? {} : { size }),
+        ...(volumeType === undefined ? {} : { volumeType }),
+      },
+    ];
+  });
 }
 
 const groupNames = ({ security_groups: groups }: ServerBody) => groups?.flatMap(({ name }) => name ?? []);
 
 function newServer({ store }: ComputeContext, scope: Scope, parts: Parts, index: number, count: number): Server {
-  const { body, image, flavor, keypair, zone, groupId, reservationId, adminPass, microversion } = parts;
+  const { body, imageId, volumeBacked, flavor, keypair, zone, groupId, reservationId, adminPass, microversion } = parts;
   const id = randomUUID();
   const now = isoSeconds();
   const name = count > 1 ? `${body.name}-${index + 1}` : body.name;
@@ -117,7 +151,8 @@ function newServer({ store }: ComputeContext, scope: Scope, parts: Parts, index:
     name,
     hostname: body.hostname ?? hostnameOf(name, id),
     description: microversion >= 19 ? (body.description ?? null) : body.name,
-    imageId: image.id,
+    imageId,
+    ...(volumeBacked ? { volumeBacked } : {}),
     flavor,
     keyName: keypair?.name ?? null,
     publicKey: keypair?.publicKey ?? null,

@@ -2,7 +2,7 @@ import { isoMicrosNoZone } from "../http/time.ts";
 import { isAdmin, type Scope } from "../identity/scope.ts";
 import type { NetworkTables } from "../network/records.ts";
 import type { Collection } from "../store/store.ts";
-import { type BlockDevice, devicesOf } from "./block-devices.ts";
+import { type BlockDevice, devicesOf, rootDevice } from "./block-devices.ts";
 import { embeddedFlavor } from "./flavors.ts";
 import { host, hostIdOf } from "./host.ts";
 import type { Server } from "./records.ts";
@@ -56,10 +56,7 @@ export function serverView(
     user_id: server.userId,
     metadata: server.metadata,
     hostId: isPlaced(server) ? hostIdOf(server.projectId) : "",
-    image: {
-      id: server.imageId,
-      links: [{ rel: "bookmark", href: `${base}/compute/images/${server.imageId}` }],
-    },
+    image: server.imageId === "" ? "" : imageLink(server.imageId, base),
     flavor: embeddedFlavor(server.flavor, microversion, base),
     created: server.createdAt,
     updated: server.updatedAt,
@@ -83,6 +80,11 @@ export function serverView(
     ...(microversion >= 71 && occasion !== "listed" ? { server_groups: server.groupId ? [server.groupId] : [] } : {}),
   };
 }
+
+const imageLink = (id: string, base: string) => ({
+  id,
+  links: [{ rel: "bookmark", href: `${base}/compute/images/${id}` }],
+});
 
 /** What went wrong, of servers that are in error or gone; where it did, for administrators. */
 function faultField({ fault, vmState }: Server, scope: Scope): Record<string, unknown> {
@@ -123,7 +125,7 @@ function adminFields(server: Server, microversion: number, occasion: Occasion): 
           "OS-EXT-SRV-ATTR:hostname": server.hostname,
           "OS-EXT-SRV-ATTR:kernel_id": "",
           "OS-EXT-SRV-ATTR:ramdisk_id": "",
-          "OS-EXT-SRV-ATTR:root_device_name": "/dev/vda",
+          "OS-EXT-SRV-ATTR:root_device_name": rootDevice,
           ...(occasion === "rebuilt" ? {} : { "OS-EXT-SRV-ATTR:user_data": server.userData }),
         }
       : {}),

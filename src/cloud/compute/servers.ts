@@ -92,10 +92,7 @@ export function serverRoutes(app: FastifyInstance, context: ComputeContext): voi
 
   app.post("/servers", ({ scope, body: input, microversion, id: requestId }, reply) => {
     const created = store.transaction(() => createServers(context, { scope, requestId }, input, microversion));
-    for (const { id } of created.servers) {
-      lifecycle.boot(id);
-      for (const device of created.devices.get(id) ?? []) lifecycle.attach(id, device);
-    }
+    for (const { id } of created.servers) lifecycle.boot(id);
     const [first] = created.servers;
     if (first === undefined) throw new Error("a create made no server");
     if (created.body.return_reservation_id) return reply.code(202).send({ reservation_id: created.reservationId });

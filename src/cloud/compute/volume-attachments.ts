@@ -2,11 +2,11 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { ApiError } from "../http/api-error.ts";
 import { parseSchema } from "../http/json-schema-words.ts";
-import { isAdmin, type Scope } from "../identity/scope.ts";
+import { isAdmin, owns, type Scope } from "../identity/scope.ts";
 import { detaching } from "../volume/attachment-states.ts";
 import { ownVolume } from "../volume/context.ts";
 import { demandState, demandUnlocked } from "./action.ts";
-import { type BlockDevice, devicesOf } from "./block-devices.ts";
+import { type BlockDevice, devicesOf, isRoot } from "./block-devices.ts";
 import type { ComputeContext } from "./context.ts";
 import { nova } from "./errors.ts";
 import { actionTable, startAction } from "./instance-actions.ts";
@@ -95,6 +95,12 @@ export function volumeAttachmentRoutes(app: FastifyInstance, context: ComputeCon
         tag: asked.tag ?? null,
         deleteOnTermination: asked.delete_on_termination ?? false,
       };
+      const holder = blockDevices.find((item) => item.volumeId === asked.volumeId);
+      if (holder !== undefined && owns(scope, volumes.get(asked.volumeId)?.projectId ?? "")) {
+        throw nova.badRequest(
+          `Invalid volume: volume ${asked.volumeId} is already attached to instances: ${holder.serverId}`,
+        );
+      }
       const connected = connectVolume(context, scope, server, wanted);
       startAction(actionTable(store), server.id, { scope, requestId }, "attach_volume");
       return connected;
@@ -129,6 +135,7 @@ export function volumeAttachmentRoutes(app: FastifyInstance, context: ComputeCon
       const server = ownServer(context, scope, params.id);
       const volume = ownVolume(volumes, scope, params.volume);
       const own = deviceOf(scope, params);
+      if (isRoot(own)) throw nova.badRequest("Cannot detach a root device volume");
       demandChangeable(request, server, "detach_volume");
       passedOn("Invalid volume: ", () => volumes.put(detaching(volume)));
       startAction(actionTable(store), server.id, { scope, requestId }, "detach_volume");

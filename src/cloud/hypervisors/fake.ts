@@ -70,6 +70,11 @@ export class FakeHypervisor implements Hypervisor {
     return this.#guests.get(id)?.spec.disks ?? [];
   }
 
+  /** The volume that the guest runs from. */
+  rootDisk(id: string): GuestDisk | undefined {
+    return this.#guests.get(id)?.spec.rootDisk;
+  }
+
   #setDisks(id: string, disks: GuestDisk[]): void {
     const guest = this.#guests.get(id);
     if (guest !== undefined) guest.spec = { ...guest.spec, disks };

@@ -22,6 +22,8 @@ export interface GuestSpec {
   hostname: string;
   /** Glance image id; a hypervisor that boots real guests finds the image's root tree by it, see {@link ImageStore}. */
   imageId: string;
+  /** The volume that the guest runs from, in place of a disk that is made from an image. */
+  rootDisk?: GuestDisk;
   /** The image that the guest runs from instead, on a disk that is forgotten; its own disk is beside it. */
   rescueImageId?: string;
   vcpus: number;
@@ -29,7 +31,7 @@ export interface GuestSpec {
   diskGb: number;
   /** In the order of the server's interfaces. */
   nics: GuestNic[];
-  /** Volumes, besides the disk that is made from the image. */
+  /** Volumes, besides the disk that it runs from. */
   disks: GuestDisk[];
   /** The config drive: content by path below its root, e.g. `openstack/latest/meta_data.json`. */
   configDrive: Record<string, string | Uint8Array>;

@@ -29,8 +29,9 @@ export async function inventories({ servers }: Placed): Promise<Record<string, R
 }
 
 /** What a server takes of the host. */
-export function resourcesOf({ flavor }: Server): Record<string, number> {
-  const all = { VCPU: flavor.vcpus, MEMORY_MB: flavor.ram, DISK_GB: flavor.disk + (flavor.ephemeral ?? 0) };
+export function resourcesOf({ flavor, volumeBacked }: Server): Record<string, number> {
+  const root = volumeBacked ? 0 : flavor.disk;
+  const all = { VCPU: flavor.vcpus, MEMORY_MB: flavor.ram, DISK_GB: root + (flavor.ephemeral ?? 0) };
   return Object.fromEntries(Object.entries(all).filter(([, amount]) => amount > 0));
 }
 

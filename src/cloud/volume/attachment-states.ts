@@ -5,13 +5,22 @@ import { changed, type Volume, type VolumeAttachment } from "./records.ts";
 
 // The steps of a volume into a server and out of it, in the order of Cinder's attachment API. Pure: the caller keeps the result.
 
-/** @throws ApiError 400 in Cinder's words unless the volume is available */
-export function reserved(volume: Volume, serverId: string): Volume & { attachment: VolumeAttachment } {
-  if (volume.status !== "available") {
+/** @throws ApiError 400 in Cinder's words for a volume that is not free */
+export function demandReservable({ id, status }: Volume): void {
+  if (status.includes("error")) {
     throw cinder.invalidVolume(
-      `Volume ${volume.id} status must be available or downloading to reserve, but the current status is ${volume.status}.`,
+      `Volume attachments can not be created if the volume is in an error state. The Volume ${id} currently has a status of: ${status} `,
     );
   }
+  if (status === "available" || status === "downloading") return;
+  throw cinder.invalidVolume(
+    `Volume ${id} status must be available or downloading to reserve, but the current status is ${status}.`,
+  );
+}
+
+/** @throws ApiError 400 in Cinder's words for a volume that is not free */
+export function reserved(volume: Volume, serverId: string): Volume & { attachment: VolumeAttachment } {
+  demandReservable(volume);
   const attachment = { id: randomUUID(), serverId, device: null, attachedAt: null };
   return { ...changed(volume, { status: "reserved" }), attachment };
 }

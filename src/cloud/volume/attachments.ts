@@ -6,7 +6,7 @@ import { ApiError } from "../http/api-error.ts";
 import { parseBody } from "../http/body.ts";
 import { isoMicrosNoZone } from "../http/time.ts";
 import { owns, type Scope } from "../identity/scope.ts";
-import { detached } from "./attachment-states.ts";
+import { demandReservable, detached } from "./attachment-states.ts";
 import { ownVolume, type VolumeContext } from "./context.ts";
 import { cinder } from "./errors.ts";
 import { pageOf } from "./listing.ts";
@@ -160,18 +160,6 @@ export function demandNotWithServer({ isServersDisk }: VolumeContext, { id, atta
   if (attachment === null || !isServersDisk(id)) return;
   throw cinder.conflict(
     `ConflictNovaUsingAttachment: Detach volume from instance ${attachment.serverId} using the Compute API`,
-  );
-}
-
-function demandReservable(volume: Volume): void {
-  if (volume.status.includes("error")) {
-    throw cinder.invalidVolume(
-      `Volume attachments can not be created if the volume is in an error state. The Volume ${volume.id} currently has a status of: ${volume.status} `,
-    );
-  }
-  if (volume.status === "available" || volume.status === "downloading") return;
-  throw cinder.invalidVolume(
-    `Volume ${volume.id} status must be available or downloading to reserve, but the current status is ${volume.status}.`,
   );
 }
 

@@ -52,8 +52,11 @@ export class VolumeLifecycle {
     return join(this.#parts.folder, `snapshot-${id}`);
   }
 
-  /** Makes a volume's content: of what it is made from, or empty. A new volume's first one, or that of another image. */
-  create(id: string): void {
+  /**
+   * Makes a volume's content: of what it is made from, or empty. A new volume's first one, or that of another image. Resolves when that is over,
+   * well or not.
+   */
+  create(id: string): Promise<void> {
     const { volumes } = this.#parts;
     const source = volumes.get(id)?.source;
     const event: Event = { action: source?.kind === "image" ? "download" : "create", detail: "createFailed" };
@@ -67,7 +70,7 @@ export class VolumeLifecycle {
         const { previousStatus: status = "available", ...rest } = made;
         volumes.put(changed(rest, { status, bootable }));
       });
-    void (source === undefined ? fill() : this.#turns.run(source.id, fill));
+    return source === undefined ? fill() : this.#turns.run(source.id, fill);
   }
 
   #promised(id: string): Volume | undefined {
@@ -188,7 +191,7 @@ export class VolumeLifecycle {
   /** After a restart of the cloud. */
   recover(): void {
     for (const { id, status } of this.#parts.volumes.list()) {
-      if (status === "creating" || status === "downloading") this.create(id);
+      if (status === "creating" || status === "downloading") void this.create(id);
       if (status === "deleting") this.delete(id);
       if (status === "extending") this.extend(id);
       if (status === "uploading") this.upload(id);

@@ -114,7 +114,7 @@ export function snapshotRoutes(app: FastifyInstance, context: VolumeContext): vo
 }
 
 /** Of a volume in use where that is forced, and from 3.66 on always. @throws ApiError 400, 404, 413 */
-function createSnapshot(context: VolumeContext, scope: Scope, input: unknown, microversion: number): Snapshot {
+export function createSnapshot(context: VolumeContext, scope: Scope, input: unknown, microversion: number): Snapshot {
   const { snapshot: body } = parseBody(createBody, input);
   const volume = ownVolume(context.volumes, scope, body.volume_id ?? "None");
   if (microversion >= 66 && body.force === false) {

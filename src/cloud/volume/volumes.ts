@@ -67,7 +67,7 @@ export function volumeRoutes(app: FastifyInstance, context: VolumeContext): void
       if (type !== undefined && !isPlaceable(type)) unplaced(context, made);
       return made;
     });
-    lifecycle.create(volume.id);
+    void lifecycle.create(volume.id);
     return reply.code(202).send({ volume: volumeView(volume, types, viewer(request), "answer") });
   });
 

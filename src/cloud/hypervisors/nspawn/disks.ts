@@ -41,11 +41,15 @@ export async function pluggedDisks({ folder, name }: DiskOwner): Promise<Plugged
 export async function plug(owner: DiskOwner, { device, path }: GuestDisk): Promise<PluggedDisk> {
   const own = linkOf(owner, device);
   await mkdir(dirname(own), { recursive: true });
-  if (!(await isSameFile(own, path))) {
-    await rm(own, { force: true });
-    await link(path, own);
-  }
+  await giveName(path, own);
   return { device, loop: await ensureLoop(own) };
+}
+
+/** Gives a volume's file a second name, where it has it not yet. */
+export async function giveName(path: string, own: string): Promise<void> {
+  if (await isSameFile(own, path)) return;
+  await rm(own, { force: true });
+  await link(path, own);
 }
 
 async function isSameFile(one: string, other: string): Promise<boolean> {

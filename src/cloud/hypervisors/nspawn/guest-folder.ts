@@ -28,8 +28,10 @@ export function guestFiles(folder: string) {
     rescue: join(folder, "rescue"),
     /** and its own meanwhile. */
     rescued: join(folder, "rescued"),
-    /** The volumes that are the guest's disks. */
+    /** The volumes that are the guest's disks, */
     disks: join(folder, "disks"),
+    /** and the one that it runs from, where it runs from one. */
+    rootVolume: join(folder, "root-volume"),
     /** The guest's containers, where its image runs some. */
     containers: join(folder, "containers"),
   };
@@ -37,8 +39,8 @@ export function guestFiles(folder: string) {
 
 /** What in a guest's folder means nothing once the guest does not run: processes, mounts, second names of volumes. */
 export function passingGuestFiles(folder: string): string[] {
-  const { run, pid, exit, root, disks } = guestFiles(folder);
-  return [run, pid, exit, root, diskOf(folder, "").work, disks];
+  const { run, pid, exit, root, disks, rootVolume } = guestFiles(folder);
+  return [run, pid, exit, root, diskOf(folder, "").work, disks, rootVolume];
 }
 
 export async function guestIds(guestsFolder: string): Promise<string[]> {

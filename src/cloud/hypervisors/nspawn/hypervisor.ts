@@ -41,6 +41,7 @@ import { hotPlug, hotUnplug, type RunningGuest } from "./hot-plug.ts";
 import { type Launch, nspawnEnvironment, supervisorCommand } from "./launch.ts";
 import { diskOf, ensureMounted, unmountBelow } from "./overlay.ts";
 import { isAlive, markOf, signal, startDetached } from "./processes.ts";
+import { mountRootVolume, unplugRootVolume } from "./root-volume.ts";
 import { copyTree } from "./tree.ts";
 
 export interface NspawnOptions {
@@ -108,6 +109,7 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
     await removeCgroup(await cgroups(), instance, id);
     await unmountBelow(folderOf(id));
     await unplugAll(ownerOf(id));
+    await unplugRootVolume(ownerOf(id));
     await forgetRun(folderOf(id));
   }
 
@@ -130,9 +132,7 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
     const netns = await namespaceFor(spec);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await rm(files.exit, { force: true });
-    const image = await images.pathOf(spec.imageId);
-    await writeFileAtomic(files.image, image);
-    const rescueBinds = await mountRoot(spec, folder, image, name);
+    const binds = await mountRoot(spec, folder);
     await writeConfigDrive(files.root, spec.configDrive);
     const disks: PluggedDisk[] = [];
     for (const disk of spec.disks) disks.push(await plug(ownerOf(spec.id), disk));
@@ -146,7 +146,7 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
       cgroupProcs: cgroup.procs,
       disks: files.disks,
       unifiedCgroup: cgroup.unified,
-      binds: [...rescueBinds, ...(await containerBinds(image, files.containers))],
+      binds,
       wrapper: cgroup.wrapper,
       pidFile: files.pid,
       exitFile: files.exit,
@@ -172,20 +172,28 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
   }
 
   /**
-   * Mounts what the guest runs from: its own disk or, to rescue it, a fresh one of another image, with its own as a folder inside.
+   * Mounts what the guest runs from: a volume, its own disk or, to rescue it, a fresh one of another image, with its own as a folder inside.
    * @returns what is bound into the guest
    */
-  async function mountRoot(spec: GuestSpec, folder: string, image: string, name: string): Promise<string[]> {
+  async function mountRoot(spec: GuestSpec, folder: string): Promise<string[]> {
     const files = guestFiles(folder);
+    const { name } = ownerOf(spec.id);
     await removeTree(files.rescue);
+    if (spec.rootDisk !== undefined) {
+      await mountRootVolume(ownerOf(spec.id), spec.rootDisk);
+      return []; // its containers are kept in the volume: ext4 takes their overlays
+    }
+    const image = await images.pathOf(spec.imageId);
+    await writeFileAtomic(files.image, image);
+    const containers = await containerBinds(image, files.containers);
     if (spec.rescueImageId === undefined) {
       await ensureMounted(diskOf(folder, image), name);
-      return [];
+      return containers;
     }
     await ensureMounted({ ...diskOf(folder, image), target: files.rescued }, name);
     const lower = await images.pathOf(spec.rescueImageId);
     await ensureMounted({ ...diskOf(files.rescue, lower), target: files.root }, name);
-    return [`${files.rescued}:/${rescuedFolder}`];
+    return [`${files.rescued}:/${rescuedFolder}`, ...containers];
   }
 
   const isHeld = async (id: string) => isFrozen(guestCgroup(await cgroups(), instance, id, anyLimits));
@@ -261,7 +269,7 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
   }
 
   async function growDisk(id: string, { device }: GuestDisk): Promise<void> {
-    if (await isRunning(id)) await grow(ownerOf(id), device);
+    if (await isRunning(id)) await grow(ownerOf(id), device); // what the guest runs from grows at its next boot
   }
 
   async function destroy(id: string): Promise<void> {

@@ -21,8 +21,8 @@ export interface QemuGuest {
   accelerator: Accelerator;
   vcpus: number;
   ramMb: number;
-  /** The guest's own disk, qcow2. */
-  root: string;
+  /** The guest's own disk, qcow2, or the volume that it runs from. */
+  root: string | GuestDisk;
   /** ISO image. */
   configDrive: string;
   disks: GuestDisk[];
@@ -54,16 +54,23 @@ export const diskDevice = ({ device, path }: GuestDisk) => ({
   serial: (uuid.exec(path)?.[0] ?? device).slice(0, 20),
 });
 
+/** What `-blockdev` and `-device` take for the disk that a guest runs from. */
+const ownDisk = (path: string) => [
+  {
+    ...{ "node-name": "root", driver: "qcow2", discard: "unmap" },
+    file: { driver: "file", filename: path, discard: "unmap" },
+  },
+  { driver: "virtio-blk-pci", id: "vda", drive: "root" },
+];
+const volumeDisk = (disk: GuestDisk) => [diskNode(disk), diskDevice(disk)];
+
 /**
  * QEMU's command line for one guest. A PC of the older kind, since its PCI bus takes disks while it runs. The network is QEMU's own, in user mode,
  * closed (`restrict=on`): nothing comes in but by forwards, nothing goes out. Pure.
  */
 export function qemuCommand(guest: QemuGuest): string[] {
   const { name, uuid, accelerator, vcpus, ramMb, disks, nics } = guest;
-  const root = {
-    ...{ "node-name": "root", driver: "qcow2", discard: "unmap" },
-    file: { driver: "file", filename: guest.root, discard: "unmap" },
-  };
+  const [root, rootDevice] = typeof guest.root === "string" ? ownDisk(guest.root) : volumeDisk(guest.root);
   const drive = {
     ...{ "node-name": "config", driver: "raw", "read-only": true },
     file: { driver: "file", filename: guest.configDrive, "read-only": true },
@@ -79,7 +86,7 @@ export function qemuCommand(guest: QemuGuest): string[] {
     ...["-chardev", `file,id=console,path=${value(guest.console)},append=on`, "-serial", "chardev:console"],
     ...["-qmp", `unix:${value(guest.monitor)},server=on,wait=off`, "-pidfile", guest.pidFile],
     ...json("-blockdev", root),
-    ...json("-device", { driver: "virtio-blk-pci", id: "vda", drive: "root", bootindex: 1 }),
+    ...json("-device", { ...rootDevice, bootindex: 1 }),
     ...disks.flatMap((disk) => [...json("-blockdev", diskNode(disk)), ...json("-device", diskDevice(disk))]),
     ...json("-blockdev", drive),
     ...["-device", "virtio-scsi-pci,id=scsi", ...json("-device", { driver: "scsi-cd", drive: "config" })],

@@ -71,14 +71,19 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
     const folder = folderOf(id);
     const files = guestFiles(folder);
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    await ensureDisk(files.root, await images.pathOf(spec.imageId), spec.diskGb);
+    if (spec.rootDisk === undefined) await ensureDisk(files.root, await images.pathOf(spec.imageId), spec.diskGb);
     await writeFile(files.configDrive, isoImage("config-2", spec.configDrive), { mode: 0o600 });
     const monitor = monitorFor(id);
     if (Buffer.byteLength(monitor) > longestSocketPath)
       throw new Error(`The path of the cloud's state is too long: ${monitor}`);
     const command = qemuCommand({
       ...{ name: guestName(instance, id), uuid: id, accelerator, vcpus: spec.vcpus, ramMb: spec.ramMb },
-      ...{ root: files.root, configDrive: files.configDrive, disks: spec.disks, nics: network.nicsOf(spec) },
+      ...{
+        root: spec.rootDisk ?? files.root,
+        configDrive: files.configDrive,
+        disks: spec.disks,
+        nics: network.nicsOf(spec),
+      },
       ...{ console: files.console, monitor, pidFile: files.pid },
     });
     await rm(files.log, { force: true });

@@ -113,6 +113,34 @@ describe("quotas", () => {
   });
 });
 
+describe("extra specs", () => {
+  it("of Nova's own names are checked since 2.86", async () => {
+    await cloud.post(`${nova}/flavors`, { flavor: { name: "spec", id: "45", ram: 64, vcpus: 1, disk: 1 } }, admin);
+    const path = `${nova}/flavors/45/os-extra_specs`;
+    const at = (minor: number) => ({ ...admin, headers: { "openstack-api-version": `compute 2.${minor}` } });
+    const refusals: [string, string, string][] = [
+      ["hw:cpu_policy", "x", "'x' is not one of: dedicated, shared, mixed"],
+      ["hw:numa_nodes", "0", "'0' is less than the min value of '1'"],
+      ["hw:numa_nodes", "a", "'a' is not a valid integer value"],
+      ["os:monitors", "9", "'9' is greater than the max value of '8'"],
+      ["hw:boot_menu", "maybe", "'maybe' is not a valid boolean-like value"],
+      ["hw:numa_cpus.0", "a", "'a' is not of the format '\\^?\\d+((-\\d+)?(,\\^?\\d+(-\\d+)?)?)*'"],
+      ["resources1:VCPU", "x", "'x' is not a valid integer value"],
+      ["trait:CUSTOM_X", "x", "'x' is not one of: required, forbidden"],
+      ["hw:foo", "1", "extra spec 'hw:foo' does not appear to be a valid extra spec"],
+      ["resources:FOO", "1", "extra spec 'resources:FOO' does not appear to be a valid extra spec"],
+    ];
+    for (const [name, value, words] of refusals) {
+      const answer = await cloud.post(path, { extra_specs: { [name]: value } }, at(86));
+      expect(answer.body.badRequest?.message).toBe(`Validation failed; ${words}.`);
+      expect((await cloud.put(`${path}/${name}`, { [name]: value }, at(86))).status).toBe(400);
+      expect((await cloud.post(path, { extra_specs: { [name]: value } }, at(85))).status).toBe(200);
+    }
+    const taken = { "hw:cpu_policy": "mixed", "hw:boot_menu": "yes", "mine:foo": "1", constructor: "x", trait: "y" };
+    expect((await cloud.post(path, { extra_specs: taken }, at(86))).status).toBe(200);
+  });
+});
+
 describe("a private flavor", () => {
   it("is seen by the projects that were given access", async () => {
     const flavor = { name: "given", id: "44", ram: 64, vcpus: 1, disk: 1, "os-flavor-access:is_public": false };

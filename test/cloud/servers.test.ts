@@ -302,3 +302,103 @@ it("takes names that every object has for names like others", async () => {
   expect((await cloud.get("/image/v2/images?created_at=constructor:2026-01-01T00:00:00")).status).toBe(400);
   expect((await cloud.post("/image/v2/images", { constructor: 5 })).status).toBe(400);
 });
+
+describe("Nova's own ways to the other services", () => {
+  const nova = "/compute/v2.1";
+  const at = (minor: number) => ({ headers: { "openstack-api-version": `compute 2.${minor}` } });
+  const missing = { itemNotFound: { code: 404, message: "The resource could not be found." } };
+
+  it("are there until 2.35: images", async () => {
+    cloud = await TestCloud.start();
+    const { images } = (await cloud.get(`${nova}/images`, at(35))).body;
+    const [{ id }] = images;
+    expect(images).toEqual([
+      {
+        ...{ id, name: "debian-13" },
+        links: [
+          { rel: "self", href: `${cloud.base}/compute/v2.1/images/${id}` },
+          { rel: "bookmark", href: `${cloud.base}/compute/images/${id}` },
+          { rel: "alternate", type: "application/vnd.openstack.image", href: `${cloud.base}/image/images/${id}` },
+        ],
+      },
+    ]);
+    const shown = (await cloud.get(`${nova}/images/${id}`, at(35))).body.image;
+    expect(shown).toMatchObject({ status: "ACTIVE", progress: 100, minDisk: 1, minRam: 0, "OS-EXT-IMG-SIZE:size": 0 });
+    expect((await cloud.get(`${nova}/images/detail?minDisk=2`, at(35))).body.images).toEqual([]);
+    expect((await cloud.get(`${nova}/images/zz`, at(35))).body.itemNotFound.message).toBe("Image not found.");
+    expect((await cloud.delete(`${nova}/images/${id}`, at(35))).body.forbidden.message).toBe(
+      "You are not allowed to delete the image.",
+    );
+    const own = (await cloud.post("/image/v2/images", { name: "own", a: "b" })).body.id;
+    const metadata = `${nova}/images/${own}/metadata`;
+    expect((await cloud.get(`${nova}/images/${own}`, at(35))).body.image).toMatchObject({
+      status: "SAVING",
+      progress: 25,
+    });
+    expect((await cloud.post(metadata, { metadata: { c: "d" } }, at(38))).body).toEqual({
+      metadata: { a: "b", c: "d" },
+    });
+    expect((await cloud.put(`${metadata}/c`, { meta: { c: "e" } }, at(38))).body).toEqual({ meta: { c: "e" } });
+    expect((await cloud.delete(`${metadata}/a`, at(38))).status).toBe(204);
+    expect((await cloud.get(metadata, at(38))).body).toEqual({ metadata: { c: "e" } });
+    expect((await cloud.get(metadata, at(39))).body).toEqual(missing);
+    expect((await cloud.delete(`${nova}/images/${own}`, at(35))).status).toBe(204);
+    expect((await cloud.get(`/image/v2/images/${own}`)).status).toBe(404);
+    for (const path of ["", "/detail", `/${id}`]) {
+      expect((await cloud.get(`${nova}/images${path}`, at(36))).body).toEqual(missing);
+    }
+  });
+
+  it("networks and floating IPs; what is gone for good is gone at every microversion", async () => {
+    cloud = await TestCloud.start();
+    const id = await cloud.externalNetworkId();
+    const own = await cloud.make("network", { name: "mine" });
+    const { networks } = (await cloud.get(`${nova}/os-networks`, at(35))).body;
+    expect(networks.map(({ label }: { label: string }) => label).toSorted()).toEqual(["mine", "public"]);
+    expect((await cloud.get(`${nova}/os-networks/${own.id}`, at(35))).body.network).toEqual({
+      ...{
+        id: own.id,
+        label: "mine",
+        cidr: null,
+        netmask: null,
+        gateway: null,
+        broadcast: null,
+        dns1: null,
+        dns2: null,
+      },
+      ...{ cidr_v6: null, gateway_v6: null, netmask_v6: null },
+    });
+    const admin = { token: await cloud.adminToken(), ...at(35) };
+    expect((await cloud.get(`${nova}/os-networks/${own.id}`, admin)).body.network).toHaveProperty("vlan", null);
+    expect((await cloud.get(`${nova}/os-networks/zz`, at(35))).body.itemNotFound.message).toBe("Network not found");
+    expect((await cloud.get(`${nova}/os-tenant-networks/${id}`, at(35))).body).toEqual({
+      network: { id, cidr: "None", label: "public" },
+    });
+    expect((await cloud.get(`${nova}/os-floating-ip-pools`, at(35))).body).toEqual({
+      floating_ip_pools: [{ name: "public" }],
+    });
+    expect((await cloud.post(`${nova}/os-floating-ips`, { pool: "zz" }, at(35))).body.itemNotFound.message).toBe(
+      "Floating IP pool not found.",
+    );
+    const { floating_ip: made } = (await cloud.post(`${nova}/os-floating-ips`, { pool: "public" }, at(35))).body;
+    expect(made).toMatchObject({ pool: "public", fixed_ip: null, instance_id: null });
+    expect((await cloud.get(`/network/v2.0/floatingips/${made.id}`)).body.floatingip.floating_ip_address).toBe(made.ip);
+    expect((await cloud.get(`${nova}/os-floating-ips/${made.id}`, at(35))).body).toEqual({ floating_ip: made });
+    expect((await cloud.delete(`${nova}/os-floating-ips/${made.id}`, at(35))).status).toBe(202);
+    expect((await cloud.delete(`${nova}/os-floating-ips/${made.id}`, at(35))).body.itemNotFound.message).toBe(
+      `Floating IP not found for ID ${made.id}`,
+    );
+    await cloud.put(`/network/v2.0/quotas/${cloud.projectId}`, { quota: { floatingip: 0 } }, { token: admin.token });
+    expect((await cloud.post(`${nova}/os-floating-ips`, { pool: "public" }, at(35))).body.forbidden.message).toBe(
+      "IP allocation over quota in pool public.",
+    );
+    for (const path of ["os-networks", "os-tenant-networks", "os-floating-ip-pools", "os-floating-ips"]) {
+      expect((await cloud.get(`${nova}/${path}`, at(36))).body).toEqual(missing);
+    }
+    const gone = "This resource is no longer available. No forwarding address is given.";
+    for (const path of ["os-fping", "os-cells", "os-agents", "os-fixed-ips/1.2.3.4"]) {
+      expect((await cloud.get(`${nova}/${path}`, at(93))).body).toEqual({ computeFault: { code: 410, message: gone } });
+    }
+    expect((await cloud.delete(`${nova}/os-networks/${id}`, at(93))).status).toBe(410);
+  });
+});

@@ -8,6 +8,7 @@ import { isoSeconds } from "../http/time.ts";
 import { demandAdmin } from "./action.ts";
 import type { ComputeContext } from "./context.ts";
 import { nova } from "./errors.ts";
+import { demandExtraSpecs } from "./extra-specs.ts";
 import type { Flavor } from "./flavor-records.ts";
 import { boolean, count, maxInt, name, since, textOrNumber } from "./schema-types.ts";
 
@@ -153,18 +154,20 @@ export function flavorAdminRoutes(
     }
   }
 
-  app.post<One>("/flavors/:id/os-extra_specs", ({ scope, params, body }) => {
+  app.post<One>("/flavors/:id/os-extra_specs", ({ scope, params, body, microversion }) => {
     const asked = parseSchema(specsBody, body ?? null);
     demandAdmin(scope, policy("os-flavor-extra-specs:create"));
+    if (microversion >= 86) demandExtraSpecs(asked.extra_specs);
     const found = existing(params.id);
     flavors.put({ ...found, extraSpecs: { ...found.extraSpecs, ...texts(asked.extra_specs) } });
     return asked;
   });
-  app.put<OneSpec>("/flavors/:id/os-extra_specs/:key", ({ scope, params, body }) => {
+  app.put<OneSpec>("/flavors/:id/os-extra_specs/:key", ({ scope, params, body, microversion }) => {
     const asked = parseSchema(specBody, body ?? null);
     if (Object.keys(asked).length > 1) throw nova.badRequest(`${pythonRepr(asked)} has too many properties`);
     demandAdmin(scope, policy("os-flavor-extra-specs:update"));
     if (!Object.hasOwn(asked, params.key)) throw nova.badRequest("Request body and URI mismatch");
+    if (microversion >= 86) demandExtraSpecs(asked);
     const found = existing(params.id);
     flavors.put({ ...found, extraSpecs: { ...found.extraSpecs, ...texts(asked) } });
     return asked;

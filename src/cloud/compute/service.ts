@@ -14,7 +14,9 @@ import { hypervisorRoutes } from "./hypervisors.ts";
 import { interfaceRoutes } from "./interfaces.ts";
 import { keypairRoutes } from "./keypairs.ts";
 import { limitRoutes } from "./limits.ts";
-import { microversions, untilMicroversion } from "./microversion.ts";
+import { microversions } from "./microversion.ts";
+import { proxiedImageRoutes } from "./proxied-images.ts";
+import { proxiedNetworkRoutes, takenAwayRoutes } from "./proxied-networks.ts";
 import { quotaRoutes } from "./quotas.ts";
 import { serverActionRoutes } from "./server-actions.ts";
 import { serverGroupRoutes } from "./server-groups.ts";
@@ -77,7 +79,10 @@ export async function computeService(app: FastifyInstance, options: ComputeOptio
       serviceRoutes(inner, options);
       zoneRoutes(inner, options);
       tenantUsageRoutes(inner, options);
-      smallRoutes(inner, options);
+      proxiedImageRoutes(inner, options);
+      proxiedNetworkRoutes(inner, options);
+      takenAwayRoutes(inner);
+      smallRoutes(inner);
     },
     { prefix: "/v2.1" },
   );
@@ -109,7 +114,7 @@ function labelled(reply: FastifyReply): void {
   else if (isJson || (type === "" && reply.statusCode < 300)) reply.header("content-type", "application/json");
 }
 
-function smallRoutes(app: FastifyInstance, { tables, servers }: ComputeOptions): void {
+function smallRoutes(app: FastifyInstance): void {
   app.get("/extensions", () => ({ extensions: extensionViews }));
   app.get<{ Params: { alias: string } }>("/extensions/:alias", ({ params }) => {
     const extension = extensionViews.find(({ alias }) => alias === params.alias);
@@ -120,19 +125,5 @@ function smallRoutes(app: FastifyInstance, { tables, servers }: ComputeOptions):
   app.get("/os-migrations", ({ scope }) => {
     demandAdmin(scope, "os_compute_api:os-migrations:index");
     return { migrations: [] };
-  });
-  // Nova's own proxies of Neutron, gone since 2.36
-  app.get("/os-floating-ips", (request) => {
-    untilMicroversion(request, 35);
-    const own = tables.floatingIps.list((item) => item.projectId === request.scope.project?.id);
-    return {
-      floating_ips: own.map((item) => ({
-        id: item.id,
-        ip: item.address,
-        fixed_ip: item.fixedIp,
-        instance_id: servers.find((server) => server.nics.some((nic) => nic.portId === item.portId))?.id ?? null,
-        pool: tables.networks.get(item.networkId)?.name ?? "",
-      })),
-    };
   });
 }

@@ -155,7 +155,7 @@ function privilegesOf(tables: NetworkTables, scope: Scope, network: ReturnType<t
   };
 }
 
-function demandQuota<T extends NetworkRecord, A extends Attributes>(
+export function demandQuota<T extends NetworkRecord, A extends Attributes>(
   resource: NetworkResource<T, A>,
   tables: NetworkTables,
   record: T,

@@ -64,10 +64,7 @@ export const securityGroupRules: NetworkResource<SecurityGroupRule, typeof attri
     const group = tables.securityGroups.get(rule.securityGroupId);
     return group !== undefined && owns(scope, group.projectId);
   },
-  view(_tables, rule) {
-    const { tags: _none, ...view } = ruleView(rule);
-    return view;
-  },
+  view: (_tables, rule) => ruleView(rule),
 
   create(tables, scope, body) {
     const groupId = body.security_group_id ?? "";

@@ -348,7 +348,10 @@ describe("types, promises and limits, for administrators", () => {
     expect(pools).toMatchObject([{ name: "slipway@files#files", capabilities: { multiattach: false } }]);
     expect((await cloud.get(cinder("/os-services"), at())).status).toBe(403);
     const { services } = (await cloud.get(cinder("/os-services"), asAdmin())).body;
-    expect(services.map(({ binary }: { binary: string }) => binary)).toEqual(["cinder-scheduler", "cinder-volume"]);
+    expect(services.map(({ binary }: { binary: string }) => binary).sort()).toEqual([
+      "cinder-scheduler",
+      "cinder-volume",
+    ]);
     const id = await newVolume();
     expect((await cloud.post(cinder("/backups"), { backup: { volume_id: id } }, at())).body).toEqual({
       serviceUnavailable: { code: 503, message: "Service cinder-backup could not be found." },

@@ -1,8 +1,8 @@
 /**
- * The embedded cloud: start, memory, single calls, many clients, and with real guests a server's way to its last command beside a bare boot of
- * the same image. Prints Markdown; progress goes to standard error. The real guests need root and what `slipway cloud prepare` installs.
+ * The embedded cloud with pretended guests: start, memory, single calls, many clients. Prints Markdown; progress goes to standard error. With
+ * real guests: `bench/cloud-guests.ts`.
  *
- *     node_modules/.bin/node bench/cloud.ts [--parts fake,clients,guests] [--rounds 200] [--seconds 60]
+ *     node_modules/.bin/node bench/cloud.ts [--parts fake,clients] [--rounds 200] [--seconds 60]
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,13 +11,12 @@ import { parseArgs } from "node:util";
 import { createServers, measureCalls } from "./cloud/calls.ts";
 import { Client } from "./cloud/client.ts";
 import { loadOf } from "./cloud/clients.ts";
-import { measureGuests } from "./cloud/guests.ts";
 import { residentMb, startBenchCloud } from "./cloud/started.ts";
 import { machineLine, median } from "./report.ts";
 
 const { values } = parseArgs({
   options: {
-    parts: { type: "string", default: "fake,clients,guests" },
+    parts: { type: "string", default: "fake,clients" },
     rounds: { type: "string", default: "200" },
     seconds: { type: "string", default: "60" },
   },
@@ -29,8 +28,7 @@ const [servers, clients] = [1000, 200];
 const folder = await mkdtemp(join(tmpdir(), "slipway-bench-cloud-"));
 try {
   console.log(machineLine(rounds));
-  if (parts.includes("fake") || parts.includes("clients")) await onPaper();
-  if (parts.includes("guests")) console.log(await measureGuests(folder, (line) => console.error(line)));
+  await onPaper();
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

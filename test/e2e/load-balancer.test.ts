@@ -90,7 +90,7 @@ describe.skipIf(skipReason !== undefined)(`a load balancer (${skipReason ?? "Lin
     }
     const pool = {
       ...{ name: "web", protocol: "TCP", lb_algorithm: "ROUND_ROBIN" },
-      healthmonitor: { type: "TCP", delay: 1, timeout: 1, max_retries: 1, max_retries_down: 2 },
+      healthmonitor: { type: "TCP", delay: 2, timeout: 2, max_retries: 1, max_retries_down: 2 },
       members: addresses.map((one) => ({ address: one, protocol_port: 8080 })),
     };
     const listeners = [{ protocol: "TCP", protocol_port: 80, default_pool: pool }];

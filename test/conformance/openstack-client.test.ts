@@ -226,9 +226,25 @@ describe.skipIf("reason" in client)(`python-openstackclient, unmodified${skipped
     await cloud.idle();
     expect(await openstack.json("volume", "list")).toEqual([]);
     expect(await openstack.json("volume", "snapshot", "list")).toEqual([]);
-    const options = ["--image", "debian-13", "--flavor", "m1.small", "--boot-from-volume", "2"];
-    const boot = await openstack.run("server", "create", "from-volume", ...options);
-    expect(boot.stderr).toContain("This cloud boots servers from images only");
+  });
+
+  it("boots a server from a volume that is made for it, and one from that volume when the server is gone", async () => {
+    const boot = (name: string, ...from: string[]) =>
+      openstack.ok("server", "create", name, "--flavor", "m1.small", "--network", "net", "--wait", ...from);
+    await boot("from-image", "--image", "debian-13", "--boot-from-volume", "2");
+    const [{ ID: disk }] = (await openstack.json("volume", "list")) as unknown as [{ ID: string }];
+    expect(await openstack.json("server", "show", "from-image")).toMatchObject({
+      ...{ status: "ACTIVE", image: "N/A (booted from volume)" },
+      volumes_attached: [{ id: disk, delete_on_termination: false }],
+    });
+    expect(await openstack.json("volume", "show", disk)).toMatchObject({ status: "in-use", size: 2, bootable: true });
+    await openstack.ok("server", "delete", "from-image", "--wait");
+    await boot("from-volume", "--volume", disk);
+    expect(await openstack.json("server", "show", "from-volume")).toMatchObject({ volumes_attached: [{ id: disk }] });
+    await openstack.ok("server", "delete", "from-volume", "--wait");
+    await openstack.ok("volume", "delete", disk);
+    await cloud.idle();
+    expect(await openstack.json("volume", "list")).toEqual([]);
   });
 
   it("keeps objects", async () => {

@@ -59,11 +59,18 @@ describe.skipIf(skipReason !== undefined)(`a load balancer (${skipReason ?? "Lin
     const answer = await cloud.post(`/compute/v2.1/servers/${servers[0]}/action`, action);
     expect(answer.status, answer.text).toBe(202);
   };
+  /** How many connections were made to the listener. */
+  let asked = 0;
   const askedOften = async () => {
     const answers = [];
-    for (let turn = 0; turn < 4; turn++) answers.push(await askFromMachine(address, 80));
+    for (let turn = 0; turn < 4; turn++, asked++) answers.push(await askFromMachine(address, 80));
     return [...new Set(answers)].sort();
   };
+  /** On a busy machine a member that works misses its checks now and then. */
+  const untilBothAnswer = () =>
+    waitFor("both guests to answer", async () => ((await askedOften()).join() === "one,two" ? true : undefined), {
+      timeoutMs: 60_000,
+    });
 
   beforeAll(async () => {
     const { rootfs: path, digest } = await ensureGuestImage();
@@ -113,21 +120,19 @@ describe.skipIf(skipReason !== undefined)(`a load balancer (${skipReason ?? "Lin
 
   it("spreads connections to its floating IP over its members, takes no others, and counts them", async () => {
     // a member counts as working until its first check has failed: guests that boot come and go
-    await waitFor("both guests to answer", async () => ((await askedOften()).join() === "one,two" ? true : undefined), {
-      timeoutMs: 60_000,
-    });
+    await untilBothAnswer();
     await untilStatus("ONLINE");
     expect(await shown()).toMatchObject({ provisioning_status: "ACTIVE" });
     const [haproxy] = await processesInNamespace(namespace());
     const environment = (await readFile(`/proc/${haproxy}/environ`, "utf8")).split("\0").filter(Boolean);
     expect(environment.map((variable) => variable.split("=")[0])).toEqual(["PATH"]); // a configuration may name others
     const stats = async () => (await cloud.get(`${lbaas}/loadbalancers/${id}/stats`)).body.stats;
-    const before = await stats();
-    expect(await askedOften()).toEqual(["one", "two"]);
+    const [before, askedBefore] = [await stats(), asked];
+    await untilBothAnswer();
     expect(await askFromMachine(address, 81)).toBe("timeout");
     const after = await stats();
-    expect(after.total_connections - before.total_connections).toBe(4);
-    expect(after.bytes_out - before.bytes_out).toBe(12);
+    expect(after.total_connections - before.total_connections).toBe(asked - askedBefore);
+    expect(after.bytes_out - before.bytes_out).toBe(3 * (asked - askedBefore));
   });
 
   it("has guests that ask who they are, and are told", async () => {
@@ -169,28 +174,29 @@ describe.skipIf(skipReason !== undefined)(`a load balancer (${skipReason ?? "Lin
 
   it("works on while the cloud is restarted, and is started again when it ended", async () => {
     const counted = async () => (await cloud.get(`${lbaas}/loadbalancers/${id}/stats`)).body.stats.total_connections;
-    const before = await counted();
+    const [before, askedBefore] = [await counted(), asked];
     await cloud.cloud.close();
-    expect(await askedOften()).toEqual(["one", "two"]);
+    await untilBothAnswer();
     await cloud.restart();
     await cloud.logIn();
     await cloud.cloud.idle();
-    expect(await counted()).toBe(before + 4);
+    expect(await counted()).toBe(before + asked - askedBefore);
     for (const pid of await processesInNamespace(namespace())) process.kill(pid, "SIGKILL");
     const answers = async () => (/^(one|two)$/.test(await askFromMachine(address, 80)) ? true : undefined);
     await waitFor("the load balancer to answer again", answers, { timeoutMs: 30_000 });
-    expect(await askedOften()).toEqual(["one", "two"]);
+    await untilBothAnswer();
   });
 
   it("takes a change without losing what it counted, and leaves nothing when it goes", async () => {
     const [listener] = (await shown()).listeners;
     const { total_connections: before } = (await cloud.get(`${lbaas}/listeners/${listener.id}/stats`)).body.stats;
+    const askedBefore = asked;
     const change = { listener: { connection_limit: 100 } };
     expect((await cloud.put(`${lbaas}/listeners/${listener.id}`, change)).status).toBe(200);
     await cloud.cloud.idle();
-    expect(await askedOften()).toEqual(["one", "two"]);
+    await untilBothAnswer();
     const { total_connections: after } = (await cloud.get(`${lbaas}/listeners/${listener.id}/stats`)).body.stats;
-    expect(after).toBe(before + 4);
+    expect(after).toBe(before + asked - askedBefore);
     const ofBalancer = async () => {
       const found = await findLeftovers(cloud.cloud.instance);
       const names = [namespace(), guestName(cloud.cloud.instance, id)];

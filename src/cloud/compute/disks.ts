@@ -45,6 +45,8 @@ export async function attachVolume(parts: DiskParts, deviceId: string): Promise<
   const { store, volumes, blockDevices, hypervisor, volumeLifecycle, log } = parts;
   const device = blockDevices.get(deviceId);
   if (device === undefined) return false;
+  // a boot that was queued before has put it in: a second time it would be plugged beside the root file system that is mounted from it
+  if (volumes.get(device.volumeId)?.status === "in-use") return true;
   update(volumes, device, (volume) => changed(volume, { status: "attaching" }));
   try {
     await hypervisor.attachDisk(device.serverId, guestDisk(device, volumeLifecycle));

@@ -6,7 +6,8 @@ type Rule =
   | { is: "integer"; least?: number; most?: number }
   | { is: "boolean" }
   | { is: "one"; of: string[] }
-  | { is: "text"; pattern?: string };
+  /** `told` is the pattern in Nova's own words, where that is another one. */
+  | { is: "text"; pattern?: string; told?: string };
 
 const whole = (least?: number, most?: number): Rule => ({
   is: "integer",
@@ -15,11 +16,17 @@ const whole = (least?: number, most?: number): Rule => ({
 });
 const boolean: Rule = { is: "boolean" };
 const one = (...of: string[]): Rule => ({ is: "one", of });
-const text = (pattern?: string): Rule => ({ is: "text", ...(pattern === undefined ? {} : { pattern }) });
+const text = (pattern?: string, told = pattern): Rule => ({
+  is: "text",
+  ...(pattern === undefined ? {} : { pattern }),
+  ...(told === undefined ? {} : { told }),
+});
 const all = (prefix: string, names: string[], rule: Rule) =>
   Object.fromEntries(names.map((name) => [`${prefix}${name}`, rule]));
 
-const cpus = "\\^?\\d+((-\\d+)?(,\\^?\\d+(-\\d+)?)?)*";
+// the languages of Nova's expressions, whose own repetitions of repetitions take for ever over a text that almost fits
+const mask = "\\^?\\d+(-\\d+|,\\^?\\d+)*";
+const cpus = text(mask, "\\^?\\d+((-\\d+)?(,\\^?\\d+(-\\d+)?)?)*");
 const disk = [
   "read_bytes_sec",
   "read_iops_sec",
@@ -50,17 +57,17 @@ const known = lookup<Rule>({
     boolean,
   ),
   ...all("hw:", ["mem_encryption", "pmu", "ephemeral_encryption"], boolean),
-  "hw:cpu_realtime_mask": text("(\\^)?\\d+((-\\d+)?(,\\^?\\d+(-\\d+)?)?)*"),
+  "hw:cpu_realtime_mask": text(mask, "(\\^)?\\d+((-\\d+)?(,\\^?\\d+(-\\d+)?)?)*"),
   "hw:cpu_policy": one("dedicated", "shared", "mixed"),
   "hw:cpu_thread_policy": one("prefer", "isolate", "require"),
   "hw:emulator_threads_policy": one("isolate", "share"),
-  "hw:cpu_dedicated_mask": text(cpus),
+  "hw:cpu_dedicated_mask": cpus,
   "hw:mem_page_size": text("(large|small|any|\\d+([kKMGT]i?)?(b|bit|B)?)"),
   "hw:numa_nodes": whole(1),
   "hw:pci_numa_affinity_policy": one("required", "preferred", "legacy", "socket"),
   ...all("hw:", ["cpu_sockets", "cpu_cores", "cpu_threads", "max_cpu_sockets", "max_cpu_cores"], whole(1)),
   "hw:max_cpu_threads": whole(1),
-  "hw:pmem": text("([a-zA-Z0-9_]+(,)?)+"),
+  "hw:pmem": text("[a-zA-Z0-9_]+(,[a-zA-Z0-9_]+)*,?", "([a-zA-Z0-9_]+(,)?)+"),
   "hw:serial_port_count": whole(0),
   "hw:tpm_model": one("tpm-tis", "tpm-crb"),
   "hw:tpm_version": one("1.2", "2.0"),
@@ -113,7 +120,7 @@ const patterns: [pattern: RegExp, rule: Rule][] = [
     ),
     text(),
   ],
-  [/^hw:numa_cpus\.\d+$/, text(cpus)],
+  [/^hw:numa_cpus\.\d+$/, cpus],
   [/^hw:numa_mem\.\d+$/, whole(1)],
   [new RegExp(`^resources${group}:(${classes.join("|")})$`), whole()],
   [new RegExp(`^trait${group}:(COMPUTE|HW|MISC|OWNER|STORAGE|CUSTOM)_[A-Z0-9_]+$`), one("required", "forbidden")],
@@ -155,6 +162,6 @@ function mistake(value: string, rule: Rule): string | undefined {
     case "text":
       return rule.pattern === undefined || new RegExp(`^(?:${rule.pattern})$`).test(value)
         ? undefined
-        : `is not of the format '${rule.pattern}'`;
+        : `is not of the format '${rule.told}'`;
   }
 }

@@ -301,6 +301,9 @@ export class Lifecycle {
         servers.patch(id, { taskState: "spawning" });
       }
       const spec = bootSpec(server, this.#spec(server));
+      // from its image it would run, and keep nothing
+      if (server.volumeBacked && spec.rootDisk === undefined)
+        throw new Error(`The root volume of ${id} is not attached.`);
       // the data plane makes the guest's links, so it comes first
       await reconcile();
       await hypervisor.boot(spec);

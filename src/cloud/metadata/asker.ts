@@ -10,12 +10,12 @@ export interface AskerParts extends InstanceParts {
 
 /**
  * The server whose port has this address in this network: that alone says who asks, since a network lets each port send from its own
- * addresses only. As with Nova, a server of another project than its port's is not told of.
+ * addresses only, and none that is down sends at all. As with Nova, a server of another project than its port's is not told of.
  */
 export function askerAt(parts: AskerParts, networkId: string, address: string): Asker | undefined {
   const { tables, servers } = parts;
   const has = (port: Port) => port.fixedIps.some(({ ipAddress }) => ipAddress === address);
-  const port = tables.ports.find((one) => one.networkId === networkId && has(one));
+  const port = tables.ports.find((one) => one.adminStateUp && one.networkId === networkId && has(one));
   const server = port?.device?.kind === "server" ? servers.get(port.device.id) : undefined;
   if (port === undefined || server === undefined || server.projectId !== port.projectId) return undefined;
   return {

@@ -63,7 +63,8 @@ export function addressesView(tables: NetworkTables, group: AddressGroup): View 
 /** `PUT /v2.0/address-groups/{id}/add_addresses` @throws ApiError 400 */
 export function addAddresses(group: AddressGroup, body: unknown): AddressGroup {
   const wanted = addressesIn(body);
-  const known = wanted.filter((address) => group.addresses.includes(address));
+  const there = new Set(group.addresses);
+  const known = wanted.filter((address) => there.has(address));
   if (known.length > 0) {
     const words = `Addresses ${pythonRepr(known)} already exist in the address group ${group.id}.`;
     throw new ApiError(400, words, "AddressesAlreadyExist");
@@ -74,12 +75,14 @@ export function addAddresses(group: AddressGroup, body: unknown): AddressGroup {
 /** `PUT /v2.0/address-groups/{id}/remove_addresses` @throws ApiError 400, 404 */
 export function removeAddresses(group: AddressGroup, body: unknown): AddressGroup {
   const gone = addressesIn(body);
-  const unknown = gone.filter((address) => !group.addresses.includes(address));
+  const there = new Set(group.addresses);
+  const unknown = gone.filter((address) => !there.has(address));
   if (unknown.length > 0) {
     const words = `Addresses ${pythonRepr(unknown)} not found in the address group ${group.id}.`;
     throw new ApiError(404, words, "AddressesNotFound");
   }
-  const addresses = group.addresses.filter((address) => !gone.includes(address));
+  for (const address of gone) there.delete(address);
+  const addresses = [...there];
   return gone.length === 0 ? group : revised(group, { addresses });
 }
 

@@ -8,14 +8,19 @@ export const compactCidrs = (cidrs: string[]): string[] => spansOf(cidrs).flatMa
 
 /** What of `all` is in none of `taken`, in as few CIDRs as can be, in order. */
 export function cidrsWithout(all: string[], taken: string[]): Ipv4Range[] {
-  let left = spansOf(all);
-  for (const hole of spansOf(taken)) {
-    left = left.flatMap((span) => {
-      if (hole.first > span.last || hole.last < span.first) return [span];
-      const before = { first: span.first, last: hole.first - 1 };
-      const after = { first: hole.last + 1, last: span.last };
-      return [before, after].filter(({ first, last }) => first <= last);
-    });
+  const holes = spansOf(taken);
+  const left: Span[] = [];
+  let at = 0;
+  for (const { first, last } of spansOf(all)) {
+    let start = first;
+    while (at < holes.length && (holes[at] as Span).last < first) at++;
+    for (let next = at; next < holes.length && (holes[next] as Span).first <= last; next++) {
+      const hole = holes[next] as Span;
+      if (hole.first > start) left.push({ first: start, last: hole.first - 1 });
+      start = hole.last + 1;
+      at = next; // the last one may reach into the next span
+    }
+    if (start <= last) left.push({ first: start, last });
   }
   return left.flatMap(cidrsOf);
 }
@@ -26,7 +31,11 @@ export const isWithinCidrs = (some: string[], all: string[]): boolean => cidrsWi
 /** Whether there is an address in both. */
 export function meet(some: string[], others: string[]): boolean {
   const spans = spansOf(others);
-  return spansOf(some).some((one) => spans.some((other) => one.first <= other.last && other.first <= one.last));
+  let at = 0;
+  return spansOf(some).some(({ first, last }) => {
+    while (at < spans.length && (spans[at] as Span).last < first) at++;
+    return at < spans.length && (spans[at] as Span).first <= last;
+  });
 }
 
 export const cidrText = ({ first, prefix }: Pick<Ipv4Range, "first" | "prefix">) => `${numberToIpv4(first)}/${prefix}`;

@@ -52,7 +52,7 @@ export function resourceRoutes<T extends NetworkRecord, A extends Attributes>(
   };
 
   app.get<{ Querystring: Query }>(`/${path}`, ({ scope, query }) => {
-    resource.prepare?.(tables, scope);
+    store.transaction(() => resource.prepare?.(tables, scope));
     const visible = table.list((record) => isVisible(resource, tables, scope, record));
     const { views, links } = selectPage({
       views: visible.map((record) => viewFor(scope, record)),
@@ -75,7 +75,7 @@ export function resourceRoutes<T extends NetworkRecord, A extends Attributes>(
     resource.demandPlace?.(tables, scope, body);
     const network = resource.networkOf?.(tables, body as { network_id?: string });
     demandPrivileges(resource.attributes, `create_${singular}`, body, privilegesOf(tables, scope, network));
-    resource.prepare?.(tables, scope);
+    store.transaction(() => resource.prepare?.(tables, scope));
     const record = resource.create(tables, scope, body);
     demandQuota(resource, tables, record);
     return table.put(record);

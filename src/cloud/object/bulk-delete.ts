@@ -1,3 +1,4 @@
+import { setImmediate as breathe } from "node:timers/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { ApiError } from "../http/api-error.ts";
 import { percentDecoded, pythonQuoted, textOf } from "../http/percent.ts";
@@ -45,7 +46,7 @@ export async function bulkDeleteRequest(
   const { account } = request.params as { account: string };
   const as = (name: string) => {
     const path = name.replace(/^\/+/, "");
-    return context.caller(request, { method: "DELETE", url: `/object-store/v1/${account}/${path}` });
+    return context.caller(request, { method: "DELETE", url: `/object-store/v1/${account}/${pythonQuoted(path)}` });
   };
   if (as("").kind !== "token") throw refuse(as(""));
   const type = header(request, "content-type");
@@ -119,6 +120,7 @@ export async function deleteAll(
     }
   };
   for (const target of targets) {
+    await breathe(); // others are answered between two of them
     const { status, message } = await remove(target);
     if (status < 300) result.deleted += 1;
     else if (status === 404) result.notFound += 1;

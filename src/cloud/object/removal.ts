@@ -4,7 +4,7 @@ import { mayWrite, ownsAccount } from "./acl.ts";
 import type { Caller } from "./caller.ts";
 import type { ObjectContext } from "./context.ts";
 import { existingObject, type Place, permittedContainer } from "./object-access.ts";
-import { type Container, type ObjectTables, objectsOf } from "./records.ts";
+import { type Container, isExpired, type ObjectTables } from "./records.ts";
 import { bareRefusal, notFound, refusal, refuse } from "./refusals.ts";
 import { deleteVersion, demandVersionId, keepVersion, markDeleted, nullVersion, versionsOf } from "./versions.ts";
 
@@ -67,7 +67,7 @@ export function deleteContainer(
     const found = tables.containers.get(`${projectId}/${name}`);
     if (found === undefined) throw notFound();
     if (versionsOf(tables, found).length > 0) throw bareRefusal(409, "Delete all versions before deleting container.");
-    if (objectsOf(tables, found).length > 0) throw refusal(409);
+    if (tables.objects.find((object) => object.containerId === found.id && !isExpired(object))) throw refusal(409);
     tables.containers.delete(found.id);
   });
 }

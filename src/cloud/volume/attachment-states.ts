@@ -12,7 +12,8 @@ export function demandReservable({ id, status }: Volume): void {
       `Volume attachments can not be created if the volume is in an error state. The Volume ${id} currently has a status of: ${status} `,
     );
   }
-  if (status === "available" || status === "downloading") return;
+  // Cinder takes one that is downloading as well: whoever had it then would be given what the download is not yet done with
+  if (status === "available") return;
   throw cinder.invalidVolume(
     `Volume ${id} status must be available or downloading to reserve, but the current status is ${status}.`,
   );

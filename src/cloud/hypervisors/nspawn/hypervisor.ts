@@ -287,7 +287,10 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
   async function reportIfEnded(id: string): Promise<void> {
     const ended = await turns.run(id, async () => {
       if (!watched.has(id) || (await isRunning(id))) return false;
-      await cleanUp(id);
+      await cleanUp(id).catch((error: unknown) => {
+        watched.add(id); // looked at again: nobody has been told of its end
+        throw error;
+      });
       return true;
     });
     if (ended) for (const listener of listeners) listener(id);

@@ -15,9 +15,6 @@ export interface Loop {
   backingFile: string;
 }
 
-/** How long the last one that has a loop device open may take to close it. */
-const releaseTimeoutMs = 10_000;
-
 /** All loop devices in use on this machine, whoever made them. */
 export async function listLoops(): Promise<Loop[]> {
   const names = (await readdir("/sys/block")).filter((name) => name.startsWith("loop"));
@@ -79,7 +76,7 @@ export async function isClaimed({ name }: Loop): Promise<boolean> {
  * Takes a loop device off its file, and returns once nobody can write through it any more: the kernel puts that off until the last one has
  * closed it. @throws SlipwayError E_TIMEOUT where somebody keeps it open
  */
-export async function releaseLoop(loop: Loop): Promise<void> {
+export async function releaseLoop(loop: Loop, timeoutMs = 10_000): Promise<void> {
   const { name, backingFile } = loop;
   const isGone = async () => {
     const found = (await listLoops()).find((one) => one.name === name && one.backingFile === backingFile);
@@ -88,5 +85,5 @@ export async function releaseLoop(loop: Loop): Promise<void> {
   if (await isGone()) return;
   await forgetPartitions(loop);
   await run("losetup", ["--detach", `/dev/${name}`]);
-  await waitFor(`/dev/${name} to be closed`, isGone, { timeoutMs: releaseTimeoutMs, intervalMs: 20 });
+  await waitFor(`/dev/${name} to be closed`, isGone, { timeoutMs, intervalMs: 20 });
 }

@@ -62,5 +62,6 @@ export async function unmountBelow(folder: string): Promise<void> {
   const targets = (await listMounts())
     .map(({ target }) => target)
     .filter((target) => target === folder || target.startsWith(`${folder}/`));
-  for (const target of targets.toReversed()) await run("umount", ["--lazy", target]);
+  // a file system's last pages go to its disk meanwhile
+  for (const target of targets.toReversed()) await run("umount", ["--lazy", target], { timeoutMs: 300_000 });
 }

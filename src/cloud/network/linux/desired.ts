@@ -195,6 +195,7 @@ function ownGateways(gateways: string[], plan: NetworkingPlan, network: NetworkP
   const legs = plan.routers.flatMap(({ interfaces }) => interfaces).filter(({ networkId }) => networkId === network.id);
   const ports = plan.ports.filter(({ networkId }) => networkId === network.id);
   const taken = new Set([
+    metadataAddress,
     ...legs.map(({ ip }) => ip),
     ...ports.flatMap(({ fixedIps, allowedAddresses }) => [
       ...fixedIps,

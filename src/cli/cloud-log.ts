@@ -1,10 +1,8 @@
-import { stat } from "node:fs/promises";
 import { earlierLog } from "../cloud/bounded-log.ts";
 import { daemonFiles } from "../cloud/daemon-info.ts";
 import type { AnsweredRequest } from "../cloud/http/request-log.ts";
 import { ExitCode } from "../common/error-catalogue.ts";
-import { isErrno } from "../common/errors.ts";
-import { readTextIfExists } from "../common/files.ts";
+import { readTextIfExists, sizeOf } from "../common/files.ts";
 import { addedLines } from "../common/follow-file.ts";
 import type { CloudPlace } from "./named-clouds.ts";
 import { printable, type Reporter } from "./ui/reporter.ts";
@@ -54,13 +52,4 @@ function requestLine(line: string): Line {
   const { at, method, url, status, ms, user = "-", project = "-", id } = request;
   const text = `${at} ${status} ${method} ${url} ${ms} ms ${user}/${project} ${id}`;
   return { object: { ...request }, text: printable(text) };
-}
-
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return 0;
-    throw error;
-  }
 }

@@ -1,10 +1,9 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { findCommand } from "../cloud/host-packages.ts";
 import { leaderOf } from "../cloud/hypervisors/nspawn/guest-folder.ts";
-import { stateFiles } from "../cloud/store/state.ts";
+import { readDatabase, stateFiles } from "../cloud/store/state.ts";
 import { SlipwayError } from "../common/errors.ts";
 import type { Reporter } from "./ui/reporter.ts";
 
@@ -61,10 +60,8 @@ export async function guestShell(stateDir: string, server: string, command: read
 const wordsOf = (command: readonly string[]) => (command.length === 1 ? ["/bin/sh", "-c", ...command] : command);
 
 function idOf(stateDir: string, server: string): string {
-  const db = new DatabaseSync(stateFiles(stateDir).database);
   const sql = "SELECT id FROM records WHERE kind = 'server' AND (id = ? OR body ->> 'name' = ?)";
-  const found = db.prepare(sql).all(server, server);
-  db.close();
+  const found = readDatabase(stateFiles(stateDir).database, (db) => db.prepare(sql).all(server, server));
   const [first, ...others] = found.map(({ id }) => String(id));
   if (first !== undefined && others.length === 0) return first;
   const count = first === undefined ? "no server" : `${found.length} servers`;

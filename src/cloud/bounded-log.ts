@@ -1,5 +1,5 @@
-import { appendFile, rename, stat } from "node:fs/promises";
-import { isErrno } from "../common/errors.ts";
+import { appendFile, rename } from "node:fs/promises";
+import { sizeOf } from "../common/files.ts";
 
 /** Where the lines are that were written before the file was begun anew. */
 export const earlierLog = (path: string) => `${path}.1`;
@@ -49,14 +49,5 @@ export class BoundedLog {
         this.#size = undefined;
       }
     }
-  }
-}
-
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return 0;
-    throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, mkdtemp, open, rename, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,7 +8,7 @@ import { extract, type Header } from "tar-stream";
 import { z } from "zod";
 import { type Digest, digestOf, digestOfFile, hexOf } from "../common/digest.ts";
 import { causeOf, isErrno, messageOf, SlipwayError } from "../common/errors.ts";
-import { pathExists, readTextIfExists, writeFileAtomic } from "../common/files.ts";
+import { pathExists, readTextIfExists, sizeOf, writeFileAtomic } from "../common/files.ts";
 import { cacheHome } from "../common/home.ts";
 
 /** What a file that is downloaded may be; an archive holds a model's folder. */
@@ -217,15 +217,6 @@ async function readNote(place: string): Promise<z.infer<typeof noteSchema> | und
     return noteSchema.parse(JSON.parse(text));
   } catch {
     return undefined; // the download begins anew
-  }
-}
-
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return 0;
-    throw error;
   }
 }
 

@@ -47,6 +47,11 @@ describe("domains", () => {
     expect(project).toMatchObject({ domain_id: domain.id, parent_id: domain.id, is_domain: false });
     const user = await make("user", { name: "demo", domain_id: domain.id, password: "secret" });
     await make("group", { name: "team", domain_id: domain.id });
+    const [prior, own] = [
+      await make("role", { name: "prior", domain_id: domain.id }),
+      await make("role", { name: "own", domain_id: domain.id }),
+    ];
+    expect((await put(`/roles/${prior.id}/implies/${own.id}`)).status).toBe(201);
     const { roles } = (await get("/roles?name=reader")).body;
     await put(`/domains/${domain.id}/users/${user.id}/roles/${roles[0].id}`);
     const inDomain = await logIn(user.id, { domain: { id: domain.id } });
@@ -72,6 +77,9 @@ describe("domains", () => {
     expect((await remove(`/domains/${domain.id}`)).status).toBe(204);
     expectRefused(await get(`/users/${user.id}`), 404, `Could not find user: ${user.id}.`);
     expectRefused(await get(`/projects/${project.id}`), 404, `Could not find project: ${project.id}.`);
+    expectRefused(await get(`/roles/${own.id}`), 404, `Could not find role: ${own.id}.`);
+    // nor is anything told of what they implied
+    expect((await get("/role_inferences")).status).toBe(200);
   });
 });
 

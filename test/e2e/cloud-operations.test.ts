@@ -10,7 +10,7 @@ import { run } from "../../src/common/process.ts";
 import { waitFor } from "../../src/common/wait.ts";
 import { inside } from "./guests/inside.ts";
 import { whyNoGuests } from "./guests/scratch-cloud.ts";
-import { logIn } from "./openstack-http.ts";
+import { askerOf } from "./openstack-http.ts";
 import { Slipway } from "./slipway.ts";
 
 const skip = await whyNoGuests();
@@ -27,24 +27,7 @@ describe.skipIf(skip !== undefined)(`a cloud with a real guest and its volume ($
     return { exitCode, ...result };
   };
 
-  async function ask(
-    method: string,
-    service: "compute" | "network" | "image" | "volumev3",
-    path: string,
-    body?: unknown,
-  ) {
-    const { headers, endpoint } = await logIn(slipway);
-    const answer = await fetch(endpoint(service) + path, {
-      method,
-      headers: { ...headers, "content-type": "application/json", "openstack-api-version": "compute 2.37" },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await answer.text();
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
-    // biome-ignore lint/suspicious/noExplicitAny: as above
-    return (text === "" ? undefined : JSON.parse(text)) as any;
-  }
-
+  const ask = (...asked: Parameters<ReturnType<typeof askerOf>>) => askerOf(slipway)(...asked);
   const shell = (script: string) => inside(stateDir, server).inGuest("sh", "-ec", script);
   /** Waits until the guest has come so far that it has its disk, its address and its name. */
   const booted = () =>

@@ -33,6 +33,25 @@ export async function logIn(slipway: Slipway): Promise<Login> {
   };
 }
 
+/**
+ * A client that logs in for each request.
+ * @returns what a service answers; undefined for an empty body. Rejects for an answer that is no success
+ */
+export const askerOf =
+  (slipway: Slipway) =>
+  // biome-ignore lint/suspicious/noExplicitAny: answers of many shapes
+  async (method: string, service: Parameters<Login["endpoint"]>[0], path: string, body?: unknown): Promise<any> => {
+    const { headers, endpoint } = await logIn(slipway);
+    const answer = await fetch(endpoint(service) + path, {
+      method,
+      headers: { ...headers, "content-type": "application/json", "openstack-api-version": "compute 2.37" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+    return text === "" ? undefined : JSON.parse(text);
+  };
+
 /** The members of a collection of the stack's project, e.g. `compute`, `servers` or `servers/detail`. */
 export async function listOf(slipway: Slipway, service: "compute" | "network", collection: string): Promise<unknown[]> {
   const { headers, endpoint } = await logIn(slipway);

@@ -7,7 +7,7 @@ import { isAlive, markOf, signal } from "../../src/cloud/hypervisors/nspawn/proc
 import { waitFor } from "../../src/common/wait.ts";
 import { inside } from "./guests/inside.ts";
 import { whyNoGuests } from "./guests/scratch-cloud.ts";
-import { logIn } from "./openstack-http.ts";
+import { askerOf } from "./openstack-http.ts";
 import { Slipway } from "./slipway.ts";
 
 const skip = await whyNoGuests();
@@ -56,19 +56,7 @@ class OneServer {
     return join(this.slipway.home, "cloud");
   }
 
-  // biome-ignore lint/suspicious/noExplicitAny: answers of many shapes
-  async ask(method: string, service: "compute" | "image" | "volumev3", path: string, body?: unknown): Promise<any> {
-    const { headers, endpoint } = await logIn(this.slipway);
-    const answer = await fetch(endpoint(service) + path, {
-      method,
-      headers: { ...headers, "content-type": "application/json", "openstack-api-version": "compute 2.37" },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await answer.text();
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
-    return text === "" ? undefined : JSON.parse(text);
-  }
-
+  ask = (...asked: Parameters<ReturnType<typeof askerOf>>) => askerOf(this.slipway)(...asked);
   attach = () =>
     this.ask("POST", "compute", `/servers/${this.server}/os-volume_attachments`, {
       volumeAttachment: { volumeId: this.volume },

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { ApiError } from "../http/api-error.ts";
-import { answerFaults, namedFaultBody } from "../http/faults.ts";
+import { answerFaults, namedFaultBody, webobNotFound } from "../http/faults.ts";
 import { readJson } from "../http/json-body.ts";
 import { negotiateMicroversion } from "../http/microversion.ts";
 import { requireToken, type Tokens } from "../identity/tokens.ts";
@@ -98,13 +98,10 @@ function isVersioned(url: string): boolean {
 function writeFault(reply: FastifyReply, error: ApiError): unknown {
   if (error.type === "HTTPNotFound") {
     for (const header of ["openstack-api-version", "x-openstack-nova-api-version", "vary"]) reply.removeHeader(header);
-    return reply.code(404).type("text/html; charset=UTF-8").send(unknownPath);
+    return webobNotFound(reply);
   }
   return reply.code(error.status).send(namedFaultBody(error));
 }
-
-const unknownPath =
-  "<html>\n <head>\n  <title>404 Not Found</title>\n </head>\n <body>\n  <h1>404 Not Found</h1>\n  The resource could not be found.<br /><br />\n\n\n\n </body>\n</html>";
 
 /** The content types as Nova writes them: a fault names its character set. */
 function labelled(reply: FastifyReply): void {

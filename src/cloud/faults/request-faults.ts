@@ -48,6 +48,7 @@ function isLoggedIn({ scope, url, headers }: FastifyRequest): boolean {
 }
 
 async function strike(armed: ArmedFaults, fault: Fault, request: FastifyRequest): Promise<boolean> {
+  if (armed.findDue(fault) === undefined) return false; // a body is not written out for nothing
   const line = `${request.method} ${request.url}`;
   const body = request.body === undefined || request.body instanceof Readable ? "" : JSON.stringify(request.body);
   const struck = armed.strike(fault, { what: `${line} ${request.id}`, about: `${line} ${body}` });

@@ -3,11 +3,13 @@ import { z } from "zod";
 import { ApiError } from "../http/api-error.ts";
 import { newId, type Project } from "./accounts.ts";
 import { demandMutable, domainOf, type IdentityContext, selfOf } from "./context.ts";
-import { below, deleteGrants } from "./grants.ts";
+import { below } from "./grants.ts";
+import { deleteGroup } from "./groups.ts";
 import { collectionBody, filtered, type Query } from "./listing.ts";
 import { parsePart } from "./malformed.ts";
 import { demandAdmin, demandReader } from "./policy.ts";
 import { changedProject, deleteProject, demandFreeName, freeOptions, placeName, tagList } from "./projects.ts";
+import { deleteRole } from "./roles.ts";
 import { deleteUser } from "./users.ts";
 import { domainView } from "./views.ts";
 
@@ -68,15 +70,13 @@ export function domainRoutes(app: FastifyInstance, context: IdentityContext): vo
         throw new ApiError(403, "Cannot delete a domain that is enabled, please disable it first.");
       }
       for (const group of accounts.groups.list(({ domainId }) => domainId === domain.id)) {
-        accounts.groups.delete(group.id);
-        deleteGrants(accounts, ({ actor, actorId }) => actor === "group" && actorId === group.id);
+        deleteGroup(accounts, group.id);
       }
       for (const user of accounts.users.list(({ domainId }) => domainId === domain.id)) {
         deleteUser(accounts, tokens, user.id);
       }
       for (const role of accounts.roles.list(({ domainId }) => domainId === domain.id)) {
-        accounts.roles.delete(role.id);
-        deleteGrants(accounts, ({ roleId }) => roleId === role.id);
+        deleteRole(accounts, role.id);
       }
       for (const project of below(projects.list(), { targetId: domain.id }))
         deleteProject(accounts, tokens, project.id);

@@ -62,8 +62,7 @@ export function groupRoutes(app: FastifyInstance, context: IdentityContext): voi
   app.delete<One>("/v3/groups/:id", ({ scope, params }, reply) => {
     demandAdmin(scope, "delete_group");
     store.transaction(() => {
-      groups.delete(one(params.id).id);
-      deleteGrants(accounts, ({ actor, actorId }) => actor === "group" && actorId === params.id);
+      deleteGroup(accounts, one(params.id).id);
     });
     return reply.code(204).send();
   });
@@ -126,4 +125,10 @@ function changedGroup({ groups }: Accounts, group: Group, asked: z.infer<typeof 
     description: description === undefined ? group.description : (description ?? ""),
     extra: merged(group.extra, extra),
   };
+}
+
+/** With all that was granted to it. Inside a transaction. */
+export function deleteGroup(accounts: Accounts, id: string): void {
+  accounts.groups.delete(id);
+  deleteGrants(accounts, ({ actor, actorId }) => actor === "group" && actorId === id);
 }

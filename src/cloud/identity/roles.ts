@@ -71,11 +71,7 @@ export function roleRoutes(app: FastifyInstance, context: IdentityContext): void
     store.transaction(() => {
       const role = one(params.id);
       demandMutable(role, "role");
-      roles.delete(role.id);
-      deleteGrants(accounts, ({ roleId }) => roleId === role.id);
-      for (const prior of roles.list(({ implies }) => implies.includes(role.id))) {
-        roles.put({ ...prior, implies: prior.implies.filter((id) => id !== role.id) });
-      }
+      deleteRole(accounts, role.id);
     });
     return reply.code(204).send();
   });
@@ -158,4 +154,13 @@ function changedRole({ roles }: Accounts, role: Role, asked: z.infer<typeof upda
     options: merged(role.options, options),
     extra: merged(role.extra, extra),
   };
+}
+
+/** With all grants of it; no other role implies it any more. Inside a transaction. */
+export function deleteRole(accounts: Accounts, id: string): void {
+  accounts.roles.delete(id);
+  deleteGrants(accounts, ({ roleId }) => roleId === id);
+  for (const prior of accounts.roles.list(({ implies }) => implies.includes(id))) {
+    accounts.roles.put({ ...prior, implies: prior.implies.filter((one) => one !== id) });
+  }
 }

@@ -1,6 +1,7 @@
 import type { FastifyReply } from "fastify";
 import { ApiError } from "../http/api-error.ts";
 import { keystoneBody } from "../http/faults.ts";
+import { webobPage } from "../http/pages.ts";
 import { reasonPhrase } from "../http/reasons.ts";
 
 /** Marks a refusal whose words Glance puts below the status' own ones. */
@@ -39,18 +40,10 @@ export function writeFault(reply: FastifyReply, error: ApiError): FastifyReply {
     error.type === below ? [general[error.status] ?? "", error.message] : [error.message, ""];
   const { accept = "" } = reply.request.headers;
   if (/text\/html|\*\/\*/.test(accept)) {
-    const body = `${escaped(explanation)}<br /><br />\n${escaped(detail)}\n\n`;
-    return reply
-      .type("text/html; charset=UTF-8")
-      .send(
-        `<html>\n <head>\n  <title>${status}</title>\n </head>\n <body>\n  <h1>${status}</h1>\n  ${body}\n </body>\n</html>`,
-      );
+    return reply.type("text/html; charset=UTF-8").send(webobPage(error.status, explanation, detail));
   }
   if (accept.includes("application/json")) {
     return reply.send({ message: `${explanation}<br /><br />\n${detail}\n\n`, code: status, title: reason });
   }
   return reply.type("text/plain; charset=UTF-8").send(`${status}\n\n${explanation}\n\n ${detail}  `);
 }
-
-const entities: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;" };
-const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => entities[character] ?? "");

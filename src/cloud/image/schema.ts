@@ -1,4 +1,5 @@
 import { lookup } from "../../common/lookup.ts";
+import { pythonRepr } from "../http/python-repr.ts";
 import { glance } from "./faults.ts";
 
 /** A property as Glance's JSON schema describes it, without its words for humans. */
@@ -115,16 +116,16 @@ export function demandImageFields(fields: Record<string, unknown>): void {
 function problem(value: unknown, { type, enum: allowed, maxLength, pattern, items }: Property): string | undefined {
   const types = [type].flat();
   if (!types.some((one) => isOf(value, one))) {
-    return `${python(value)} is not of type ${types.map((one) => `'${one}'`).join(", ")}`;
+    return `${pythonRepr(value)} is not of type ${types.map((one) => `'${one}'`).join(", ")}`;
   }
   if (allowed !== undefined && !allowed.includes(value as string | null)) {
-    return `${python(value)} is not one of ${python(allowed)}`;
+    return `${pythonRepr(value)} is not one of ${pythonRepr(allowed)}`;
   }
   if (typeof value === "string" && maxLength !== undefined && value.length > maxLength) {
-    return `${python(value)} is too long`;
+    return `${pythonRepr(value)} is too long`;
   }
   if (typeof value === "string" && pattern !== undefined && !new RegExp(pattern).test(value)) {
-    return `${python(value)} does not match ${python(pattern)}`;
+    return `${pythonRepr(value)} does not match ${pythonRepr(pattern)}`;
   }
   if (!Array.isArray(value) || items === undefined) return undefined;
   return value.map((item) => problem(item, items as Property)).find((wrong) => wrong !== undefined);
@@ -136,16 +137,4 @@ function isOf(value: unknown, type: string): boolean {
   if (type === "array") return Array.isArray(value);
   if (type === "object") return typeof value === "object" && value !== null && !Array.isArray(value);
   return typeof value === type;
-}
-
-/** A value as Python writes it. */
-function python(value: unknown): string {
-  if (value === null) return "None";
-  if (typeof value === "boolean") return value ? "True" : "False";
-  if (typeof value === "string") return `'${value}'`;
-  if (Array.isArray(value)) return `[${value.map(python).join(", ")}]`;
-  if (typeof value !== "object") return String(value);
-  return `{${Object.entries(value)
-    .map(([key, item]) => `${python(key)}: ${python(item)}`)
-    .join(", ")}}`;
 }

@@ -90,7 +90,7 @@ export class Provisioning {
       log(`load balancer ${id} failed: ${messageOf(error)}`);
       this.#finish(balancer, family, "ERROR");
     }
-    await this.#observe(id);
+    await this.#observe(id, await engine?.health(id));
   }
 
   async #remove(balancer: LoadBalancer): Promise<void> {
@@ -145,18 +145,17 @@ export class Provisioning {
   #look(): void {
     const { balancers, engine, log } = this.#parts;
     const look = async ({ id }: LoadBalancer) => {
+      const health = await engine?.health(id);
       // one that ended by itself is started again
-      if ((await engine?.health(id)) === undefined) return this.#settle(id);
-      return this.#observe(id);
+      return health === undefined ? this.#settle(id) : this.#observe(id, health);
     };
     for (const balancer of balancers.loadBalancers.list((one) => one.provisioning_status === "ACTIVE")) {
       void this.#turns.run(balancer.id, () => look(balancer)).catch((error: unknown) => log(messageOf(error)));
     }
   }
 
-  async #observe(id: string): Promise<void> {
-    const { store, balancers, engine } = this.#parts;
-    const health = await engine?.health(id);
+  async #observe(id: string, health: BalancerHealth | undefined): Promise<void> {
+    const { store, balancers } = this.#parts;
     store.transaction(() => {
       const balancer = balancers.loadBalancers.get(id);
       if (balancer === undefined) return;

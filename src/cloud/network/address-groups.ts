@@ -1,9 +1,9 @@
 import { ApiError } from "../http/api-error.ts";
+import { pythonRepr } from "../http/python-repr.ts";
 import { attribute, ownerAttributes } from "./attributes.ts";
 import { neutron } from "./errors.ts";
 import type { View } from "./filters.ts";
 import { normalizeCidr } from "./ipv4.ts";
-import { pythonRepr } from "./python-text.ts";
 import { removeSharing } from "./rbac-sharing.ts";
 import type { AddressGroup, NetworkTables } from "./records.ts";
 import { type NetworkResource, newRecord, revised } from "./resource.ts";

@@ -1,6 +1,6 @@
 import { ApiError } from "../http/api-error.ts";
+import { pythonText } from "../http/python-repr.ts";
 import { neutron } from "./errors.ts";
-import { pythonText } from "./python-text.ts";
 import type { Port } from "./records.ts";
 import { type Converter, ipAddress, isCidr, isObject } from "./validators.ts";
 

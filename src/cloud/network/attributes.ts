@@ -1,7 +1,7 @@
 import { ApiError } from "../http/api-error.ts";
+import { pythonRepr, pythonText } from "../http/python-repr.ts";
 import { isAdmin, type Scope } from "../identity/scope.ts";
 import { neutron } from "./errors.ts";
-import { pythonRepr, pythonText } from "./python-text.ts";
 import { type Converter, isObject, nonNegative, text, toInteger, type Validator } from "./validators.ts";
 
 /** Who may set an attribute, by Neutron's default policy. */

@@ -1,5 +1,5 @@
+import { pythonRepr, pythonText } from "../http/python-repr.ts";
 import { neutron } from "./errors.ts";
-import { pythonRepr, pythonText } from "./python-text.ts";
 import type { Port } from "./records.ts";
 import { type Converter, dictOf, notBlank, nullOr, oneOf, text, toInteger, type Validator } from "./validators.ts";
 

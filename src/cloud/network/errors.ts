@@ -1,5 +1,5 @@
 import { ApiError } from "../http/api-error.ts";
-import { pythonRepr, pythonText } from "./python-text.ts";
+import { pythonRepr, pythonText } from "../http/python-repr.ts";
 
 /** Neutron's refusals, by its own exception classes and in its own words. */
 export const neutron = {

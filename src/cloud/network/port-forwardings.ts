@@ -1,10 +1,10 @@
 import { ApiError } from "../http/api-error.ts";
+import { pythonRepr } from "../http/python-repr.ts";
 import { attribute, ownerAttributes, type Values } from "./attributes.ts";
 import { neutron } from "./errors.ts";
 import type { View } from "./filters.ts";
 import { routerBetween } from "./floatingip-association.ts";
 import { removeForwarding } from "./port-forwarding-release.ts";
-import { pythonRepr } from "./python-text.ts";
 import type { FloatingIp, NetworkTables, PortForwarding } from "./records.ts";
 import { newInternalRecord, revised } from "./resource.ts";
 import { ipAddress, oneOf, range, text, toInteger, uuid } from "./validators.ts";

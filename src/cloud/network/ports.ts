@@ -1,4 +1,5 @@
 import { hostname } from "node:os";
+import { pythonText } from "../http/python-repr.ts";
 import { isAdmin, owns, type Scope } from "../identity/scope.ts";
 import { pairsFor, toPairs } from "./address-pairs.ts";
 import { allocateFixedIps, type FixedIpRequest, newMac } from "./addresses.ts";
@@ -7,7 +8,6 @@ import { type DhcpOption, mergeDhcpOptions, toDhcpOptions } from "./dhcp-options
 import { neutron } from "./errors.ts";
 import { releaseFloatingIps } from "./floatingip-association.ts";
 import { removeForwardingsTo } from "./port-forwarding-release.ts";
-import { pythonText } from "./python-text.ts";
 import { deviceOwner, type NetworkTables, type Port } from "./records.ts";
 import { commonView, type NetworkResource, newRecord, revised } from "./resource.ts";
 import { checkGroups, defaultGroup } from "./security-groups.ts";

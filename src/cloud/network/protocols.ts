@@ -1,6 +1,6 @@
 import { lookup } from "../../common/lookup.ts";
 import { ApiError } from "../http/api-error.ts";
-import { pythonRepr, pythonText } from "./python-text.ts";
+import { pythonRepr, pythonText } from "../http/python-repr.ts";
 import type { Converter } from "./validators.ts";
 
 /** IP protocols that Neutron knows by name, in the order in which it lists them. */

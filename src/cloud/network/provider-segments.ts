@@ -1,6 +1,6 @@
 import { ApiError } from "../http/api-error.ts";
+import { pythonText } from "../http/python-repr.ts";
 import { neutron } from "./errors.ts";
-import { pythonText } from "./python-text.ts";
 import type { NetworkTables, ProviderSegment } from "./records.ts";
 
 /** The physical network that the external network lies on. */

@@ -1,8 +1,8 @@
 import { ApiError } from "../http/api-error.ts";
+import { pythonText } from "../http/python-repr.ts";
 import { owns } from "../identity/scope.ts";
 import { attribute, ownerAttributes } from "./attributes.ts";
 import { neutron } from "./errors.ts";
-import { pythonText } from "./python-text.ts";
 import { projectsUsing } from "./rbac-usage.ts";
 import type { NetworkRecord, NetworkTables, RbacPolicy, RbacType } from "./records.ts";
 import { type NetworkResource, newRecord, revised } from "./resource.ts";

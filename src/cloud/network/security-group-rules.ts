@@ -1,11 +1,11 @@
 import { ApiError } from "../http/api-error.ts";
+import { pythonRepr, pythonText } from "../http/python-repr.ts";
 import { owns } from "../identity/scope.ts";
 import { attribute, standardAttributes } from "./attributes.ts";
 import { neutron } from "./errors.ts";
 import type { View } from "./filters.ts";
 import { normalizeCidr } from "./ipv4.ts";
 import { protocolNumber, takesPorts, toProtocol } from "./protocols.ts";
-import { pythonRepr, pythonText } from "./python-text.ts";
 import type { SecurityGroupRule } from "./records.ts";
 import { commonView, type NetworkResource, newRecord } from "./resource.ts";
 import { isGranted } from "./sharing.ts";

@@ -1,8 +1,8 @@
 import { ApiError } from "../http/api-error.ts";
+import { pythonText } from "../http/python-repr.ts";
 import { attribute, standardAttributes, type Values } from "./attributes.ts";
 import { neutron } from "./errors.ts";
 import { contains, hostRange, ipv4ToNumber, normalizeCidr, numberToIpv4, overlaps, parseCidr } from "./ipv4.ts";
-import { pythonText } from "./python-text.ts";
 import type { AllocationPool, Network, NetworkTables, Subnet } from "./records.ts";
 import { commonView, type NetworkResource, newRecord, revised } from "./resource.ts";
 import { isSharedNetwork, networkForNew } from "./sharing.ts";

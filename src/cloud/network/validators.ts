@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from "node:net";
+import { pythonRepr, pythonText } from "../http/python-repr.ts";
 import { neutron } from "./errors.ts";
 import { normalizeCidr, parseCidr } from "./ipv4.ts";
-import { pythonRepr, pythonText } from "./python-text.ts";
 
 /** Says why a value cannot be taken, in neutron-lib's words; undefined where it can. */
 export type Validator = (value: unknown) => string | undefined;

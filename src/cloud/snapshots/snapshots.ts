@@ -1,6 +1,5 @@
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
 import { messageOf, SlipwayError } from "../../common/errors.ts";
 import { namesIn, pathExists, readTextIfExists, syncFolder, writeFileAtomic } from "../../common/files.ts";
@@ -12,7 +11,7 @@ import { passingFiles } from "../hypervisors/qemu/guest-files.ts";
 import { whileGuestsHeld } from "../hypervisors/qemu/held.ts";
 import { copyAsIs, syncTree } from "../store/copy.ts";
 import { removeTree } from "../store/remove.ts";
-import { readInstance, stateFiles, stateParts } from "../store/state.ts";
+import { readDatabase, readInstance, stateFiles, stateParts } from "../store/state.ts";
 import { replaceState } from "./replace.ts";
 
 /** What a snapshot tells of itself. */
@@ -176,12 +175,7 @@ async function copyState(from: string, to: string): Promise<void> {
 
 /** With all that SQLite keeps beside the file, which is whole in it afterwards. */
 function copyDatabase(from: string, to: string): void {
-  const db = new DatabaseSync(from, { readOnly: true });
-  try {
-    db.prepare("VACUUM INTO ?").run(to);
-  } finally {
-    db.close();
-  }
+  readDatabase(from, (db) => db.prepare("VACUUM INTO ?").run(to));
 }
 
 /** What is only there while a guest runs is left out: it is made anew when the guest boots. */
@@ -198,12 +192,8 @@ async function copyGuests(from: string, to: string): Promise<void> {
 }
 
 function countServers(database: string): number {
-  const db = new DatabaseSync(database, { readOnly: true });
-  try {
-    return Number(db.prepare("SELECT count(*) AS count FROM records WHERE kind = 'server'").get()?.count);
-  } finally {
-    db.close();
-  }
+  const sql = "SELECT count(*) AS count FROM records WHERE kind = 'server'";
+  return readDatabase(database, (db) => Number(db.prepare(sql).get()?.count));
 }
 
 function ofFullDisk(error: unknown): unknown {

@@ -48,11 +48,18 @@ export function readInstance(database: string): string | undefined {
 /** The settings in a state of any version, which is left as it is. */
 export function readSettings(database: string): Record<string, string> {
   if (!existsSync(database)) return {};
-  const db = new DatabaseSync(database, { readOnly: true });
-  try {
+  return readDatabase(database, (db) => {
     if (db.prepare("SELECT name FROM sqlite_master WHERE name = 'settings'").get() === undefined) return {};
     const rows = db.prepare("SELECT name, value FROM settings").all();
     return Object.fromEntries(rows.map(({ name, value }) => [String(name), String(value)]));
+  });
+}
+
+/** What `work` finds in a database that is there, of any version, which is left as it is. */
+export function readDatabase<T>(path: string, work: (db: DatabaseSync) => T): T {
+  const db = new DatabaseSync(path, { readOnly: true });
+  try {
+    return work(db);
   } finally {
     db.close();
   }

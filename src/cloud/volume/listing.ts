@@ -25,6 +25,12 @@ export interface Listing<T> {
   missing(marker: string): Error;
 }
 
+/** A record with its {@link Listing.fields}. */
+interface Row<T> {
+  record: T;
+  fields: Record<string, unknown>;
+}
+
 /** One page of a list. */
 export interface Page<T> {
   items: T[];
@@ -47,9 +53,10 @@ export function pageOf<T extends { id: string }>(
   const { projectOf: owner } = listing;
   const matching = listing.records
     .filter((record) => owner === undefined || everyone || owner(record) === projectOf(scope).id)
-    .filter((record) => matches(listing.fields(record), filters))
+    .map((record) => ({ record, fields: listing.fields(record) }))
+    .filter(({ fields }) => matches(fields, filters))
     .toReversed();
-  const sorted = sortedBy(matching, sortKeys({ sort, sort_key, sort_dir }), listing.fields);
+  const sorted = sortedBy(matching, sortKeys({ sort, sort_key, sort_dir }));
   const place = marker === undefined ? -1 : sorted.findIndex(({ id }) => id === marker);
   if (marker !== undefined && place < 0) throw listing.missing(marker);
   const from = place + 1 + count("offset", offset, 0);
@@ -136,10 +143,9 @@ function sortKeys({ sort, sort_key, sort_dir }: Query): [string, "asc" | "desc"]
 }
 
 /** @param newestFirst what is equal stays in this order, or in the opposite one for `asc` */
-function sortedBy<T>(newestFirst: T[], keys: [string, "asc" | "desc"][], fields: Listing<T>["fields"]): T[] {
+function sortedBy<T>(newestFirst: Row<T>[], keys: [string, "asc" | "desc"][]): T[] {
   const [[firstKey, firstDirection] = ["created_at", "desc"]] = keys;
-  const base = firstKey === "created_at" && firstDirection === "asc" ? newestFirst.toReversed() : newestFirst;
-  const rows = base.map((record) => ({ record, fields: fields(record) }));
+  const rows = firstKey === "created_at" && firstDirection === "asc" ? newestFirst.toReversed() : newestFirst;
   for (const [key] of keys) {
     if (rows.some((row) => !Object.hasOwn(row.fields, key))) throw cinder.invalidInput("Invalid sort key");
   }

@@ -37,13 +37,16 @@ export function volumeRoutes(app: FastifyInstance, context: VolumeContext): void
   const show = (volume: Volume, request: FastifyRequest) => volumeView(volume, types, viewer(request));
   const listing = (request: FastifyRequest): Listing<Volume> => ({
     records: volumes.list(),
-    fields: (volume) => ({
-      ...show(volume, request),
-      project_id: volume.projectId,
-      migration_status: volume.migrationStatus ?? null,
-      host: show(volume, request)["os-vol-host-attr:host"],
-      glance_metadata: volume.imageMetadata ?? {},
-    }),
+    fields: (volume) => {
+      const shown = show(volume, request);
+      return {
+        ...shown,
+        project_id: volume.projectId,
+        migration_status: volume.migrationStatus ?? null,
+        host: shown["os-vol-host-attr:host"],
+        glance_metadata: volume.imageMetadata ?? {},
+      };
+    },
     filters: volumeFilters,
     projectOf: ({ projectId }) => projectId,
     missing: cinder.volumeNotFound,

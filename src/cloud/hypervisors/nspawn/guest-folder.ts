@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { basename, dirname, join, normalize } from "node:path";
 import { z } from "zod";
 import { readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
@@ -41,11 +41,6 @@ export function guestFiles(folder: string) {
 export function passingGuestFiles(folder: string): string[] {
   const { run, pid, exit, root, disks, rootVolume } = guestFiles(folder);
   return [run, pid, exit, root, diskOf(folder, "").work, disks, rootVolume];
-}
-
-export async function guestIds(guestsFolder: string): Promise<string[]> {
-  await mkdir(guestsFolder, { recursive: true, mode: 0o700 });
-  return readdir(guestsFolder);
 }
 
 export async function readRun(folder: string): Promise<RunRecord | undefined> {

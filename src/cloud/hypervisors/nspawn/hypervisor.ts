@@ -1,12 +1,13 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
+import { namesIn, readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
 import { Turns } from "../../../common/turns.ts";
 import { waitFor } from "../../../common/wait.ts";
 import { containersFolder } from "../../images/recipe.ts";
 import { guestName, guestNamespace } from "../../network/linux/names.ts";
 import { deleteNamespace, ensureNamespace, listNamespaces, netnsFolder } from "../../network/linux/netns.ts";
 import { removeTree } from "../../store/remove.ts";
+import { GuestWatch } from "../guest-watch.ts";
 import type { GuestDisk, GuestSpec, GuestState, Hypervisor, ImageStore } from "../hypervisor.ts";
 import {
   type CgroupMode,
@@ -29,7 +30,6 @@ import {
   exitStatus,
   forgetRun,
   guestFiles,
-  guestIds,
   leaderOf,
   nspawnPid,
   readRun,
@@ -54,8 +54,6 @@ export interface NspawnOptions {
 
 const startTimeoutMs = 20_000;
 const hardStopTimeoutMs = 15_000;
-/** How often the guests are looked at for one that ended by itself. */
-const watchIntervalMs = 500;
 
 /** Where a rescued guest finds its own disk, below its root. */
 const rescuedFolder = "mnt/disk";
@@ -87,10 +85,9 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
   const guests = join(stateDir, "guests");
   const folderOf = (id: string) => join(guests, encodeURIComponent(id));
   const ownerOf = (id: string): DiskOwner => ({ folder: folderOf(id), name: guestName(instance, id) });
-  const listeners: ((id: string) => void)[] = [];
-  const watched = new Set<string>();
   const cpuTurns = new CpuTurns();
   const turns = new Turns(); // one operation per guest at a time
+  const watched = new GuestWatch({ turns, isRunning, cleanUp });
   let mode: Promise<CgroupMode> | undefined;
   const cgroups = () => {
     mode ??= cgroupMode();
@@ -281,34 +278,13 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
 
   async function state(id: string): Promise<GuestState> {
     if (await isRunning(id)) return "running";
-    return (await guestIds(guests)).includes(encodeURIComponent(id)) ? "stopped" : "absent";
+    return (await namesIn(guests)).includes(encodeURIComponent(id)) ? "stopped" : "absent";
   }
-
-  async function reportIfEnded(id: string): Promise<void> {
-    const ended = await turns.run(id, async () => {
-      if (!watched.has(id) || (await isRunning(id))) return false;
-      await cleanUp(id).catch((error: unknown) => {
-        watched.add(id); // looked at again: nobody has been told of its end
-        throw error;
-      });
-      return true;
-    });
-    if (ended) for (const listener of listeners) listener(id);
-  }
-
-  let looking = false;
-  const watch = setInterval(() => {
-    if (looking) return;
-    looking = true;
-    const look = Promise.all([...watched].map(reportIfEnded));
-    void look.catch((error: unknown) => console.error("watching guests:", error)).finally(() => (looking = false));
-  }, watchIntervalMs);
-  watch.unref();
 
   async function recover(known: GuestSpec[]): Promise<void> {
     const knownIds = new Set(known.map(({ id }) => id));
     await thaw(instance);
-    for (const entry of await guestIds(guests)) {
+    for (const entry of await namesIn(guests)) {
       const id = decodeURIComponent(entry);
       if (!knownIds.has(id)) await turns.run(id, () => destroy(id));
       else if (await isRunning(id)) watched.add(id);
@@ -330,10 +306,10 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
     growDisk: (id, disk) => turns.run(id, () => growDisk(id, disk)),
     state,
     console: (id, lines) => readConsole(guestFiles(folderOf(id)).console, lines),
-    onExit: (listener) => void listeners.push(listener),
+    onExit: (listener) => watched.onExit(listener),
     recover,
     async close() {
-      clearInterval(watch);
+      watched.close();
       await turns.idle();
     },
   };

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { namesIn, pathExists, readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
@@ -39,11 +39,6 @@ export function guestFiles(folder: string) {
     /** Is there while the guest stands still for a copy of its disks, and not because somebody paused it. */
     held: join(folder, "held"),
   };
-}
-
-export async function guestIds(folder: string): Promise<string[]> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  return readdir(folder);
 }
 
 export async function readRun(folder: string): Promise<RunRecord | undefined> {

@@ -1,17 +1,18 @@
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../../common/errors.ts";
-import { pathExists } from "../../../common/files.ts";
+import { namesIn, pathExists } from "../../../common/files.ts";
 import { run } from "../../../common/process.ts";
 import { Turns } from "../../../common/turns.ts";
 import { waitFor } from "../../../common/wait.ts";
 import { guestName } from "../../network/linux/names.ts";
+import { GuestWatch } from "../guest-watch.ts";
 import type { GuestDisk, GuestSpec, GuestState, Hypervisor, ImageStore } from "../hypervisor.ts";
 import { readConsole } from "../nspawn/console.ts";
 import { isAlive, signal, startDetached } from "../nspawn/processes.ts";
 import { type Accelerator, diskDevice, diskNode, netdevOf, nodeOf, qemuCommand } from "./command.ts";
 import { type Forward, ruleOf } from "./forwards.ts";
-import { forgetRun, guestFiles, guestIds, monitorOf, readRun, writeRun } from "./guest-files.ts";
+import { forgetRun, guestFiles, monitorOf, readRun, writeRun } from "./guest-files.ts";
 import { inspectImage } from "./image-format.ts";
 import { isoImage } from "./iso9660.ts";
 import { Qmp } from "./qmp.ts";
@@ -32,8 +33,6 @@ const startTimeoutMs = 20_000;
 const killTimeoutMs = 15_000;
 /** A guest takes a disk out when its kernel gets to it. */
 const unplugTimeoutMs = 30_000;
-/** How often the guests are looked at for one that ended by itself. */
-const watchIntervalMs = 500;
 /** `sun_path` of unix(7), the shortest of the systems'. */
 const longestSocketPath = 103;
 const gib = 1024 ** 3;
@@ -48,9 +47,8 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
   const { instance, stateDir, images, network, accelerator, log } = options;
   const guests = join(stateDir, "guests");
   const folderOf = (id: string) => join(guests, encodeURIComponent(id));
-  const listeners: ((id: string) => void)[] = [];
-  const watched = new Set<string>();
   const turns = new Turns(); // one operation per guest at a time: its monitor talks to one
+  const watched = new GuestWatch({ turns, isRunning, cleanUp });
   const monitorFor = (id: string) => monitorOf(stateDir, instance, id);
 
   async function isRunning(id: string): Promise<boolean> {
@@ -200,26 +198,8 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
 
   async function state(id: string): Promise<GuestState> {
     if (await isRunning(id)) return "running";
-    return (await guestIds(guests)).includes(encodeURIComponent(id)) ? "stopped" : "absent";
+    return (await namesIn(guests)).includes(encodeURIComponent(id)) ? "stopped" : "absent";
   }
-
-  async function reportIfEnded(id: string): Promise<void> {
-    const ended = await turns.run(id, async () => {
-      if (!watched.has(id) || (await isRunning(id))) return false;
-      await cleanUp(id);
-      return true;
-    });
-    if (ended) for (const listener of listeners) listener(id);
-  }
-
-  let looking = false;
-  const watch = setInterval(() => {
-    if (looking) return;
-    looking = true;
-    const look = Promise.all([...watched].map(reportIfEnded));
-    void look.catch((error: unknown) => console.error("watching guests:", error)).finally(() => (looking = false));
-  }, watchIntervalMs);
-  watch.unref();
 
   /** Lets a guest go on that was held for a copy of its disks by processes which were all killed. */
   async function letGo(id: string): Promise<void> {
@@ -231,7 +211,7 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
 
   async function recover(known: GuestSpec[]): Promise<void> {
     const knownIds = new Set(known.map(({ id }) => id));
-    for (const entry of await guestIds(guests)) {
+    for (const entry of await namesIn(guests)) {
       const id = decodeURIComponent(entry);
       if (!knownIds.has(id)) await turns.run(id, () => destroy(id));
       else if ((await readRun(folderOf(id))) !== undefined) {
@@ -243,7 +223,7 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
   }
 
   network.onApply(async () => {
-    await Promise.all([...watched].map((id) => turns.run(id, () => leadIn(id))));
+    await Promise.all([...watched.ids].map((id) => turns.run(id, () => leadIn(id))));
   });
 
   return {
@@ -258,10 +238,10 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
     unpause: (id) => turns.run(id, async () => void (await session(id, (qmp) => qmp.execute("cont")))),
     state,
     console: (id, lines) => readConsole(guestFiles(folderOf(id)).console, lines),
-    onExit: (listener) => void listeners.push(listener),
+    onExit: (listener) => watched.onExit(listener),
     recover,
     async close() {
-      clearInterval(watch);
+      watched.close();
       await turns.idle();
     },
   };

@@ -76,3 +76,29 @@ describe("a wait that fails", () => {
     expect(await lab.leftovers()).toEqual([]);
   });
 });
+
+describe("a security group rule that is wanted back after a run that failed before its deletions", () => {
+  const open = (port: number, more = "") => `${preamble}
+const group = new os.networking.SecGroup("door");
+const rule = new os.networking.SecGroupRule("web", {
+  direction: "ingress", ethertype: "IPv4", protocol: "tcp", portRangeMin: ${port}, portRangeMax: ${port}, securityGroupId: group.id,
+});\n${more}`;
+  const refused = `const network = new os.networking.Network("net");
+const subnet = new os.networking.Subnet("one", { networkId: network.id, cidr: "10.81.0.0/24" }, { dependsOn: [rule] });
+new os.networking.Subnet("same", { networkId: network.id, cidr: "10.81.0.0/24" }, { dependsOn: [subnet] });\n`;
+
+  test("comes back, where the official engine is told in every run that it exists", async () => {
+    expect((await run("up", open(80))).errors).toEqual([]);
+    expect((await run("up", open(8080, refused))).failed).toBe(true);
+    const back = await run("up", open(80));
+    expect(back.errors).toEqual([]);
+    expect(taken(back).filter((step) => step.includes("SecGroupRule"))).toEqual([
+      "delete-replaced SecGroupRule::web",
+      "create-replacement SecGroupRule::web",
+      "replace SecGroupRule::web",
+      "delete-replaced SecGroupRule::web",
+    ]);
+    expect((await run("destroy", "")).errors).toEqual([]);
+    expect(await lab.leftovers()).toEqual([]);
+  });
+});

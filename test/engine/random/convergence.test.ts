@@ -153,14 +153,30 @@ const plain = (name: string, value = 1): Wanted => ({
 });
 const runOf = (program: RandomProgram, ...faults: RandomRun["faults"]): RandomRun => ({ program, faults, parallel: 1 });
 
-/** Found once, and rare: a deletion and a change were done, but the run did not learn of it, and then the program wants back what was. */
-const examples: [RandomRun[], RandomProgram][] = (["answer lost", "killed after"] as const).flatMap((fault) => [
+/** A deletion and a change were done, but the run did not learn of it, and then the program wants back what was. */
+const wantedBack: [RandomRun[], RandomProgram][] = (["answer lost", "killed after"] as const).flatMap((fault) => [
   [
     [runOf([plain("ada"), plain("bob")]), runOf([plain("ada")], [0, fault])],
     [plain("ada"), plain("bob")],
   ],
   [[runOf([plain("ada", 1)]), runOf([plain("ada", 2)], [0, fault])], [plain("ada", 1)]],
 ]);
+
+const given = (name: string): Wanted => ({ ...plain(name), hasGivenName: true });
+
+/**
+ * A name was given and taken away in a run that failed before its deletions: what holds the name is still there when it is given
+ * again, also where that run went no further than the deletion of what it replaces.
+ */
+const namedAgain: [RandomRun[], RandomProgram][] = (
+  [[], [[0, "killed after"]], [[1, "killed before"]], [[1, "refused"]]] as RandomRun["faults"][]
+).map((faults) => [
+  [runOf([given("bob")]), runOf([plain("bob"), plain("ada")], [1, "refused"]), runOf([given("bob")], ...faults)],
+  [given("bob")],
+]);
+
+/** Found once, and rare. */
+const examples = [...wantedBack, ...namedAgain];
 
 it("whatever was edited, failed and was killed: the next good run makes the cloud equal the program, and destroy leaves nothing", {
   timeout: 60_000 + numRuns * 10_000,

@@ -60,8 +60,7 @@ async function claimable(context: Context, root: ResourceState): Promise<Resourc
       const isOpen = ({ urn }: ResourceState) => !claims.has(urn) || undecided.has(urn);
       return snapshot.remaining().filter((state) => state === root || isLeaving(state) || isOpen(state));
     };
-    // What an earlier run left of it may hold the name that the successor is given.
-    const roots = candidates().filter((state) => state === root || (state.delete && state.urn === root.urn));
+    const roots = candidates().filter((state) => state === root);
     const doomed = [
       ...roots,
       ...(await dependentsOf(

@@ -23,6 +23,8 @@ import { leaveUntargeted } from "./untargeted.ts";
 interface Registration {
   context: Context;
   urn: string;
+  /** The URN that the state has for it. */
+  formerUrn: string;
   goal: Goal;
   usable: UsableProvider;
 }
@@ -52,7 +54,7 @@ async function bringAbout(context: Context, claim: Claim, goal: Goal): Promise<R
   if (untouched !== undefined) return untouched;
   await adoptInterrupted(context, formerUrn, usable);
   const old = context.snapshot.old(formerUrn);
-  const registration = { context, urn, goal, usable };
+  const registration = { context, urn, formerUrn, goal, usable };
   if (!isImport(goal, old)) return settle(registration, old);
   const imported = await importResource(
     context,
@@ -104,6 +106,7 @@ function unchanged({ context, urn, goal }: Registration, old: ResourceState): Va
 async function createNew(registration: Registration): Promise<ResourceState> {
   const { context, urn, goal, usable } = registration;
   const inputs = await check(registration, goal.inputs, {});
+  await makeRoom(registration, inputs);
   const state = stateOf(urn, goal, inputs, usable.reference);
   await create(context, { state, usable, operation: "create", facts: {} });
   return state;
@@ -165,6 +168,7 @@ async function createAgain(
   const { context, urn, goal, usable } = registration;
   context.replacements.done.add(urn);
   const inputs = await check(registration, goal.inputs, {});
+  await makeRoom(registration, inputs);
   const state = stateOf(urn, goal, inputs, usable.reference);
   const replaceReasons = why.replaceReasons ?? forcedBy(goal, diffInputs(old.inputs, inputs));
   const facts = { old, ...why, replaceReasons };
@@ -180,6 +184,21 @@ async function createAgain(
   await create(context, { state, usable, operation: "create-replacement", facts, ...fate });
   if ("retires" in fate) await replacement();
   return state;
+}
+
+/**
+ * Before a resource is made: deletes what earlier runs replaced and did not come to delete, where its provider would not have both at
+ * once. It may hold the name or the place that the new one is to take, and would hold it for ever: deletions come after a program
+ * that ended well (the official engine's stay, and each of its runs is refused).
+ */
+async function makeRoom(registration: Registration, inputs: ValueMap): Promise<void> {
+  const { context, formerUrn, goal } = registration;
+  for (const left of context.snapshot.retired(formerUrn)) {
+    const decision = decide(left, await diff(registration, left, inputs), goal);
+    if (decision.action === "replace" && !decision.deleteFirst) continue;
+    decided(context, formerUrn);
+    await deleteWithDependents(context, left);
+  }
 }
 
 /** Of a resource that had to go with another: the properties that it takes from others and that are new. */

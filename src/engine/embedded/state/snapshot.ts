@@ -58,6 +58,11 @@ export class Snapshot {
     return this.#old.find((state) => this.#isLive(state, urn));
   }
 
+  /** What earlier runs replaced of a URN and did not come to delete. */
+  retired(urn: string): ResourceState[] {
+    return this.remaining().filter((state) => state.delete && state.urn === urn);
+  }
+
   /** The live resource of a URN, this run's first. */
   current(urn: string): ResourceState | undefined {
     return this.#fresh.find((state) => this.#isLive(state, urn)) ?? this.old(urn);

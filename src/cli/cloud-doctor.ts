@@ -25,21 +25,23 @@ export async function doctor({ dryRun }: { dryRun: boolean }, reporter: Reporter
     reporter.result({ ok: true, clouds: examined }, [...about, "nothing is left of dead clouds"].join("\n"));
     return;
   }
+  const cleared: Examined[] = [];
   const left: Examined[] = [];
   const reasons: string[] = [];
   await reporter.phase("remove", "what dead clouds left", async ({ note }) => {
     for (const cloud of sick) {
       note(lineOf(cloud));
-      const removable = await removeExamined(cloud).catch((error: unknown) => {
+      const removal = await removeExamined(cloud).catch((error: unknown) => {
         reasons.push(messageOf(error));
-        return cloud.removable;
+        return { removed: [], left: cloud.removable };
       });
-      if (removable.length > 0) left.push({ ...cloud, removable });
+      if (removal.removed.length > 0) cleared.push({ ...cloud, removable: removal.removed });
+      if (removal.left.length > 0) left.push({ ...cloud, removable: removal.left });
     }
   });
   if (left.length > 0) throw stillThere(`${count(left)} could not be removed`, left, "Run it as root.", reasons);
-  const removed = sick.flatMap(({ removable }) => removable);
-  const end = sick.length === 0 ? "nothing was left of dead clouds" : `removed ${count(sick)}`;
+  const removed = cleared.flatMap(({ removable }) => removable);
+  const end = removed.length === 0 ? "nothing was left of dead clouds" : `removed ${count(cleared)}`;
   const object = { ok: true, clouds: examined, removed, timings: reporter.timings };
   reporter.result(object, [...about, ...removed.map(thing), end].join("\n"));
 }

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { pathExists } from "../common/files.ts";
 import { type KernelLock, tryLock } from "../common/kernel-lock.ts";
@@ -41,10 +42,16 @@ interface Clues {
   reservation: Reservation | undefined;
   /** Folders that processes made for themselves alone. */
   temporary: TemporaryState[];
+  ownLock: string | undefined;
 }
 
 /** Looks at everything on this machine that carries an embedded cloud's tag, and changes nothing. */
-export async function examineMachine(): Promise<Examined[]> {
+export function examineMachine(): Promise<Examined[]> {
+  return examineAll(undefined);
+}
+
+/** @param ownLock the lock's file that this process holds meanwhile: it says nothing of the cloud */
+async function examineAll(ownLock: string | undefined): Promise<Examined[]> {
   const [everything, reserved, temporary] = await Promise.all([findEverything(), reservations(), temporaryStates()]);
   const tags = new Set([...everything, ...temporary].map(({ tag }) => tag));
   const clues = [...tags].toSorted().map(
@@ -53,6 +60,7 @@ export async function examineMachine(): Promise<Examined[]> {
       found: everything.filter((leftover) => leftover.tag === tag),
       reservation: reserved.get(tag),
       temporary: temporary.filter((state) => state.tag === tag),
+      ownLock,
     }),
   );
   return Promise.all(clues.map(examine));
@@ -103,45 +111,69 @@ async function isInUse({ kind, name }: Leftover): Promise<boolean> {
   return kind === "process" || (kind === "cgroup" && (await holdsProcesses(name)));
 }
 
-async function conditionOf(stateDir: string, { tag, found, temporary }: Clues): Promise<Condition> {
+async function conditionOf(stateDir: string, { tag, found, temporary, ownLock }: Clues): Promise<Condition> {
   const own = temporary.find(({ folder }) => folder === stateDir);
   const { database, lock } = stateFiles(stateDir);
+  const isHeldByAnother = () => lock !== ownLock && isLocked(lock);
   try {
-    if (own !== undefined) return (await isAlive(own.maker)) || isHeld(lock) ? "running" : "gone";
+    if (own !== undefined) return (await isAlive(own.maker)) || orNo(isHeldByAnother) ? "running" : "gone";
     if (!(await pathExists(stateDir))) return "gone";
     const instance = readInstance(database);
     if (instance === undefined || instanceTag(instance) !== tag) return "unknown";
-    if (isLocked(lock)) return "running";
+    if (isHeldByAnother()) return "running";
     return found.some(({ kind }) => kind === "process") ? "stopped" : "dead";
   } catch {
     return "unknown"; // it may not be looked at, or holds something else than a cloud's state
   }
 }
 
-/** As {@link isLocked}; nobody holds what is no lock. */
-function isHeld(lock: string): boolean {
+/** Nobody holds what is no lock. */
+function orNo(held: () => boolean): boolean {
   try {
-    return isLocked(lock);
+    return held();
   } catch {
     return false;
   }
 }
 
+/** What became of a cloud's things that could go. */
+export interface Removal {
+  removed: Leftover[];
+  left: Leftover[];
+}
+
 /**
- * Removes what can go of one cloud; not where it was started since it was examined. Returns what is left of it.
+ * Removes what can go of one cloud, as the machine is by now: nothing of one that was started since it was examined, or is there again.
+ * No process can start it meanwhile.
  */
-export async function removeExamined({ tag, condition, stateDir, removable }: Examined): Promise<Leftover[]> {
-  if (removable.length === 0) return [];
-  const lock = condition === "dead" && stateDir !== undefined ? tryLock(stateFiles(stateDir).lock) : noLock;
-  if (lock === undefined) return [];
+export async function removeExamined({ tag, stateDir, removable }: Examined): Promise<Removal> {
+  const nothing: Removal = { removed: [], left: [] };
+  if (removable.length === 0) return nothing;
+  const path = stateDir === undefined ? undefined : stateFiles(stateDir).lock;
+  const lock = lockIfThere(path);
+  if (lock === undefined) return nothing; // it runs by now
+  let now: Examined | undefined;
   try {
-    await removeLeftovers(tag, condition === "dead" ? ["range"] : []);
-    for (const { kind, name } of removable) if (kind === "folder") await removeTree(name);
+    now = (await examineAll(path)).find((examined) => examined.tag === tag);
+    // where another state tells of it by now, the lock is of the wrong one
+    if (now === undefined || now.removable.length === 0 || now.stateDir !== stateDir) return nothing;
+    await removeLeftovers(tag, now.condition === "dead" ? ["range"] : []);
+    for (const { kind, name } of now.removable) if (kind === "folder") await removeTree(name);
   } finally {
     lock.release();
   }
-  const again = (await examineMachine()).find((examined) => examined.tag === tag);
-  return again?.removable ?? [];
+  const left = (await examineMachine()).find((examined) => examined.tag === tag)?.removable ?? [];
+  const isLeft = (one: Leftover) => left.some(({ kind, name }) => kind === one.kind && name === one.name);
+  return { removed: now.removable.filter((one) => !isLeft(one)), left };
+}
+
+/** Undefined where another process has it. What is no lock, or not there, nobody can take. */
+function lockIfThere(path: string | undefined): KernelLock | undefined {
+  try {
+    return path !== undefined && existsSync(path) ? tryLock(path) : noLock;
+  } catch {
+    return noLock;
+  }
 }
 
 const noLock: KernelLock = { release: () => undefined };

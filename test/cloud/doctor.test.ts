@@ -6,6 +6,13 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { examineMachine, removeExamined } from "../../src/cloud/doctor.ts";
 import { markOf } from "../../src/cloud/hypervisors/nspawn/processes.ts";
+import {
+  claimExternalNetwork,
+  releaseExternalNetwork,
+  reservations,
+} from "../../src/cloud/network/linux/external-network.ts";
+import { externalNamespace } from "../../src/cloud/network/linux/names.ts";
+import { deleteNamespace, ensureNamespace, listNamespaces } from "../../src/cloud/network/linux/netns.ts";
 import { lockState } from "../../src/cloud/store/lock.ts";
 import { instanceOf, stateFiles } from "../../src/cloud/store/state.ts";
 import { Store } from "../../src/cloud/store/store.ts";
@@ -48,6 +55,7 @@ async function makeState(stateDir: string): Promise<void> {
   lockState(lock).release();
 }
 
+const nothing = { removed: [], left: [] };
 const examined = async () => (await examineMachine()).find(({ tag }) => tag === instance);
 
 describe.runIf(process.platform === "linux")("virtual machines", () => {
@@ -85,9 +93,59 @@ describe.runIf(process.platform === "linux")("virtual machines", () => {
     const child = await machineOf(...inState(join(folder, "gone")));
     const found = await examined();
     expect(found).toMatchObject({ condition: "gone", removable: [{ kind: "process" }] });
-    if (found !== undefined) expect(await removeExamined(found)).toEqual([]);
+    if (found !== undefined) expect(await removeExamined(found)).toEqual({ removed: found.removable, left: [] });
     expect(await markOf(child.pid ?? 0)).toBeUndefined();
     expect(await examined()).toBeUndefined();
+  });
+
+  it("are let be where their state is there again when they would be ended", async () => {
+    const stateDir = join(folder, "moved");
+    const child = await machineOf(...inState(stateDir));
+    const found = await examined();
+    expect(found).toMatchObject({ condition: "gone", removable: [{ kind: "process" }] });
+    await makeState(stateDir);
+    if (found !== undefined) expect(await removeExamined(found)).toEqual(nothing);
+    expect(runs(child)).toBe(true);
+  });
+});
+
+describe.runIf(process.platform === "linux" && process.getuid?.() === 0)("what a dead cloud left", () => {
+  const stateDir = () => join(folder, "cloud");
+  const namespace = () => externalNamespace(instance);
+  beforeEach(async () => {
+    await makeState(stateDir());
+    // the machine's note of its range tells where its state is
+    await claimExternalNetwork({ instance, stateDir: stateDir() });
+    const { record, cidr } = (await reservations()).get(instance) ?? { record: "", cidr: "" };
+    await writeFile(join("/run/slipway/ranges", `${instance}.json`), JSON.stringify({ record, cidr }));
+    await ensureNamespace(namespace());
+  });
+  afterEach(async () => {
+    await deleteNamespace(namespace());
+    await releaseExternalNetwork(instance, stateDir());
+  });
+  const examinedDead = async () => {
+    const found = await examined();
+    if (found === undefined) throw new Error("the doctor does not see it");
+    expect(found).toMatchObject({ condition: "dead", removable: [{ kind: "namespace", name: namespace() }] });
+    return found;
+  };
+
+  it("goes, and its range stays its own", async () => {
+    const found = await examinedDead();
+    expect(await removeExamined(found)).toEqual({ removed: found.removable, left: [] });
+    expect(await examined()).toMatchObject({ condition: "dead", found: [{ kind: "range" }] });
+  });
+
+  it("is let be where it was started meanwhile, also where it was stopped again and left its guests", async () => {
+    const found = await examinedDead();
+    const lock = lockState(stateFiles(stateDir()).lock);
+    expect(await removeExamined(found)).toEqual(nothing);
+    lock.release();
+    const child = await machineOf(...inState(stateDir()));
+    expect(await removeExamined(found)).toEqual(nothing);
+    expect(runs(child)).toBe(true);
+    expect(await listNamespaces(namespace())).toEqual([namespace()]);
   });
 });
 
@@ -108,7 +166,7 @@ describe.runIf(process.platform === "linux")("temporary clouds", () => {
     const found = await examined();
     expect(found).toMatchObject({ condition: "gone", removable: [{ kind: "process" }, { kind: "folder" }] });
     expect(runs(child)).toBe(true);
-    if (found !== undefined) expect(await removeExamined(found)).toEqual([]);
+    if (found !== undefined) expect(await removeExamined(found)).toEqual({ removed: found.removable, left: [] });
     expect(await examined()).toBeUndefined();
   });
 

@@ -6,7 +6,7 @@ import { keepTime } from "./clock/keep-time.ts";
 import { type ClockState, MovableClock } from "./clock/movable-clock.ts";
 import { type TimeControl, timeControl } from "./clock/time-control.ts";
 import { blockDeviceTable } from "./compute/block-devices.ts";
-import { growDisk } from "./compute/disks.ts";
+import { growDisk, whileStill } from "./compute/disks.ts";
 import { Lifecycle } from "./compute/lifecycle.ts";
 import { serverGroupTable, serverTable } from "./compute/records.ts";
 import { demandPlaceInGroup } from "./compute/server-groups.ts";
@@ -198,6 +198,7 @@ async function start(
   const volumeLifecycle = new VolumeLifecycle({
     ...{ volumes, snapshots: snapshotTable(store), images, messages: messageTable(store) },
     ...{ folder: files.volumes, imageFolder: files.images, log },
+    whileStill: (ids, work) => whileStill({ blockDevices, hypervisor }, ids, work),
     grown: (volume, path) => growDisk({ blockDevices, hypervisor }, volume.id, path),
   });
   const instanceParts = { store, tables, blockDevices, vendorData: options.vendorData ?? {} };

@@ -1,4 +1,4 @@
-import { open, realpath, stat, symlink } from "node:fs/promises";
+import { mkdir, open, readFile, realpath, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { blockDeviceTable } from "../../src/cloud/compute/block-devices.ts";
@@ -10,6 +10,7 @@ import { Store } from "../../src/cloud/store/store.ts";
 import { VolumeLifecycle } from "../../src/cloud/volume/lifecycle.ts";
 import { messageTable } from "../../src/cloud/volume/message-records.ts";
 import { snapshotTable, volumeTable } from "../../src/cloud/volume/records.ts";
+import { run } from "../../src/common/process.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { TestCloud } from "./support.ts";
 
@@ -74,6 +75,7 @@ describe("life of a volume", () => {
       ...{ volumes, snapshots: snapshotTable(store), images: imageTable(store), messages: messageTable(store) },
       ...{ folder: stateFiles(cloud.stateDir).volumes, imageFolder: stateFiles(cloud.stateDir).images },
       log: () => undefined,
+      whileStill: (_ids, work) => work(),
       grown: async () => undefined,
     });
     const record = volumes.put({
@@ -85,6 +87,58 @@ describe("life of a volume", () => {
     expect(volumes.patch(record.id, { name: "two" })?.status).toBe("creating");
     await lifecycle.idle();
     expect(volumes.get(record.id)).toMatchObject({ name: "two", status: "available" });
+    store.close();
+  });
+
+  it("copies volumes of one moment, with what their guests had not brought to them yet", async () => {
+    const store = new Store(":memory:");
+    const [volumes, snapshots, folder] = [volumeTable(store), snapshotTable(store), stateFiles(cloud.stateDir).volumes];
+    const stillness: string[][] = [];
+    let lifecycle: VolumeLifecycle;
+    const flush = (id: string) => writeFile(lifecycle.fileOf(id), `of ${id}`);
+    lifecycle = new VolumeLifecycle({
+      ...{ volumes, snapshots, images: imageTable(store), messages: messageTable(store), folder },
+      ...{ imageFolder: stateFiles(cloud.stateDir).images, log: () => undefined, grown: async () => undefined },
+      whileStill: async (ids, work) => {
+        stillness.push(ids);
+        for (const id of ids) await flush(id);
+        return work();
+      },
+    });
+    await mkdir(folder, { recursive: true });
+    const common = { projectId: "p", userId: "u", name: null, description: null, size: 1, metadata: {} };
+    for (const id of ["moment-1", "moment-2"]) {
+      volumes.put({
+        ...{
+          ...common,
+          id,
+          status: "in-use",
+          availabilityZone: "nova",
+          attachment: null,
+          createdAt: "",
+          updatedAt: null,
+        },
+      });
+      snapshots.put({
+        ...{ ...common, id: `of-${id}`, volumeId: id, status: "creating", progress: "0%", bootable: false },
+        ...{ imageMetadata: {}, createdAt: "", updatedAt: null },
+      });
+    }
+    await lifecycle.createSnapshots(["of-moment-2", "of-moment-1"]);
+    expect(stillness).toEqual([["moment-1", "moment-2"]]);
+    for (const id of ["moment-1", "moment-2"]) {
+      expect(snapshots.get(`of-${id}`)).toMatchObject({ status: "available", progress: "100%" });
+      expect(await readFile(join(folder, `snapshot-of-${id}`), "utf8")).toBe(`of ${id}`);
+    }
+    const source = { kind: "volume", id: "moment-1" } as const;
+    volumes.put({
+      ...{ ...common, id: "moment-3", status: "creating", availabilityZone: "nova", attachment: null, source },
+      ...{ createdAt: "", updatedAt: null },
+    });
+    await writeFile(lifecycle.fileOf("moment-1"), "");
+    await lifecycle.create("moment-3");
+    expect((await run("head", ["--bytes=11", lifecycle.fileOf("moment-3")])).stdout).toBe("of moment-1");
+    await lifecycle.idle();
     store.close();
   });
 

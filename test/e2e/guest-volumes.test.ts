@@ -1,11 +1,11 @@
-import { mkdir, open, stat } from "node:fs/promises";
+import { mkdir, open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { GuestDisk, GuestSpec, Hypervisor } from "../../src/cloud/hypervisors/hypervisor.ts";
 import { listLoops } from "../../src/cloud/hypervisors/nspawn/loops.ts";
 import { ensureGuestImage } from "../../src/cloud/images/guest-image.ts";
 import { findLeftovers } from "../../src/cloud/leftovers.ts";
-import { imageToDisk } from "../../src/cloud/volume/contents.ts";
+import { copySparse, imageToDisk } from "../../src/cloud/volume/contents.ts";
 import { namesIn } from "../../src/common/files.ts";
 import { run } from "../../src/common/process.ts";
 import { waitFor } from "../../src/common/wait.ts";
@@ -42,6 +42,37 @@ describe.skipIf(skipReason !== undefined)(`volumes of a real guest (${skipReason
     const file = await open(path, "w");
     await file.truncate(bytes).finally(() => file.close());
     return path;
+  };
+
+  /** A copy of mounted volumes holds what the guest wrote a moment ago, of all of them at one moment, and the guest goes on behind it. */
+  const expectMoment = async (copied: { path: string; mount: string; file: string }[]) => {
+    const ticking = "n=0; while :; do n=$((n + 1)); echo $n > /root/ticking; done";
+    await shell(`mkdir -p /data; mount /dev/vdb /data; systemd-run --quiet --unit=ticking sh -c '${ticking}'`);
+    const ticks = () => readFile(join(cloud.stateDir, "guests", ids.server, "root/root/ticking"), "utf8");
+    await untilInGuest("test -s /root/ticking");
+    for (const { mount, file } of copied) await shell(`echo unflushed > ${mount}${file}`);
+    const moment = hypervisor.whileStill?.(ids.server, async () => {
+      const first = await ticks();
+      for (const { path } of copied) await copySparse(path, `${path}.copy`);
+      return [first, await ticks()];
+    });
+    const [before, after] = (await moment) ?? [];
+    expect(before).toMatch(/^\d/);
+    expect(after).toBe(before);
+    await waitFor("the guest to go on", async () => ((await ticks()) === after ? undefined : true), {
+      timeoutMs: 30_000,
+    });
+    for (const { path, file } of copied) {
+      await run("sh", ["-ec", 'e2fsck -fp "$0" || [ $? -eq 1 ]', `${path}.copy`]); // what the journal has goes to its place
+      expect((await run("debugfs", ["-R", `cat ${file}`, `${path}.copy`])).stdout).toBe("unflushed\n");
+    }
+    await hypervisor.pause?.(ids.server);
+    await hypervisor.whileStill?.(ids.server, async () => undefined);
+    const paused = await ticks();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(await ticks()).toBe(paused);
+    await hypervisor.unpause?.(ids.server);
+    await shell("systemctl stop ticking; umount /data");
   };
 
   beforeAll(async () => {
@@ -184,6 +215,10 @@ describe.skipIf(skipReason !== undefined)(`volumes of a real guest (${skipReason
       await shell("findmnt -no FSTYPE,SIZE / | tr -s ' '; lsblk -dno NAME; test -b /dev/vda || echo none"),
     ).toMatch(/^ext4 1\.9G\nvdb\nnone\n$/);
     await shell("echo mine > /root/mine");
+    await expectMoment([
+      { path, mount: "/", file: "/root/late" },
+      { path: data.path, mount: "/data", file: "/late" },
+    ]);
     const file = await open(path, "r+");
     await file.truncate(3 * gib).finally(() => file.close());
     await hypervisor.growDisk(ids.server, rootDisk);

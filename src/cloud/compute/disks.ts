@@ -91,6 +91,17 @@ export async function growDisk(
   if (device !== undefined) await hypervisor.growDisk(device.serverId, { device: diskName(device), path });
 }
 
+/** Runs `work` while the guests that have these volumes stand still, with all that they have written in the volumes' files. */
+export function whileStill<T>(
+  { blockDevices, hypervisor }: Pick<DiskParts, "blockDevices" | "hypervisor">,
+  volumeIds: string[],
+  work: () => Promise<T>,
+): Promise<T> {
+  const devices = blockDevices.list(({ volumeId }) => volumeIds.includes(volumeId));
+  const guests = [...new Set(devices.map(({ serverId }) => serverId))].toSorted(); // all that wait for several do so in one order
+  return guests.reduce<() => Promise<T>>((inner, id) => () => hypervisor.whileStill?.(id, inner) ?? inner(), work)();
+}
+
 /** After the end of a server: its volumes are free, or deleted with it where that was asked for. Inside a transaction. */
 export function releaseVolumes(
   { volumes, blockDevices, volumeLifecycle }: DiskParts,

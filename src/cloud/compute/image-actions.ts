@@ -92,7 +92,7 @@ function take(
 function takeOfVolumes(action: Action, imageName: string, metadata: Record<string, string>) {
   const { store, cinder } = action.context;
   const { image, snapshotIds } = store.transaction(() => volumeBackedImage(action, imageName, metadata));
-  for (const id of snapshotIds) cinder.lifecycle.createSnapshot(id);
+  void cinder.lifecycle.createSnapshots(snapshotIds);
   return told(action, "createImage", image.id);
 }
 

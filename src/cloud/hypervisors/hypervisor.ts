@@ -64,6 +64,11 @@ export interface Hypervisor {
   detachDisk(id: string, device: string): Promise<void>;
   /** Shows a running guest that a disk's file has become longer. */
   growDisk(id: string, disk: GuestDisk): Promise<void>;
+  /**
+   * Runs `work` while a guest stands still and all that it has written is in its disks' files; it goes on when that has ended, also where this
+   * process was killed. One that does not run is not booted meanwhile. Absent where guests write nothing.
+   */
+  whileStill?<T>(id: string, work: () => Promise<T>): Promise<T>;
   /** Holds a running guest where it is, its memory with it. Absent where guests cannot be held. A held guest is `running`. */
   pause?(id: string): Promise<void>;
   /** Lets a held guest go on. */

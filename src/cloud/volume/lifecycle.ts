@@ -19,6 +19,8 @@ export interface VolumeLifecycleParts {
   folder: string;
   /** Where images' contents lie. */
   imageFolder: string;
+  /** Runs `work` while nothing writes to these volumes, and all that was written to them is in their files. */
+  whileStill: <T>(volumeIds: string[], work: () => Promise<T>) => Promise<T>;
   /** Called when a volume has become longer, with its file. */
   grown: (volume: Volume, path: string) => Promise<void>;
   log: (line: string) => void;
@@ -80,7 +82,7 @@ export class VolumeLifecycle {
 
   /** @returns whether a guest can boot from the content, as far as is known */
   async #fill(volume: Volume): Promise<boolean> {
-    const { volumes, snapshots, images } = this.#parts;
+    const { volumes, snapshots, images, whileStill } = this.#parts;
     const { size, source } = volume;
     const path = this.fileOf(volume.id);
     if (source === undefined) {
@@ -96,11 +98,11 @@ export class VolumeLifecycle {
       else await imageToDisk({ id: image.id, path: image.path, diskFormat: image.diskFormat }, path, size);
       return true;
     }
-    const [file, records] =
-      source.kind === "volume" ? [this.fileOf(source.id), volumes] : [this.#snapshotFile(source.id), snapshots];
-    await copySparse(file, path);
+    if (source.kind === "volume") {
+      await whileStill([source.id], () => copySparse(this.fileOf(source.id), path));
+    } else await copySparse(this.#snapshotFile(source.id), path);
     await growTo(path, size);
-    return records.get(source.id)?.bootable ?? false;
+    return (source.kind === "volume" ? volumes : snapshots).get(source.id)?.bootable ?? false;
   }
 
   /** Lets the content be as long as was asked for; then the volume is what it was before, and larger. */
@@ -124,28 +126,51 @@ export class VolumeLifecycle {
     });
   }
 
-  /** Copies a volume's content as it is now. */
-  createSnapshot(id: string): void {
+  /** Copies volumes' contents as they are at one moment. Resolves when that is over, well or not. */
+  async createSnapshots(ids: string[]): Promise<void> {
+    const { volumes, snapshots, whileStill } = this.#parts;
+    const asked = ids.flatMap((id) => snapshots.get(id) ?? []);
+    const sources = new Set(asked.map(({ volumeId }) => volumeId));
+    const inOrder = volumes.list(({ id }) => sources.has(id)).map(({ id }) => id);
+    const copies = () => Promise.all(asked.map(({ id }) => this.#copySnapshot(id)));
+    const copy = () => whileStill(inOrder, copies);
+    await inOrder
+      .reduceRight<() => Promise<unknown>>((inner, id) => () => this.#turns.run(id, inner), copy)()
+      .catch((error: unknown) => {
+        for (const { id } of asked) if (snapshots.get(id)?.status === "creating") this.#snapshotFailed(id, error);
+      });
+  }
+
+  /** In the turn of its volume. */
+  async #copySnapshot(id: string): Promise<void> {
     const { snapshots } = this.#parts;
-    this.#withSnapshot(
-      id,
-      { status: "error", event: { action: "snapshot", detail: "snapshotFailed" } },
-      async (asked) => {
-        if (snapshots.get(id)?.status !== "creating") return;
+    await this.#turns
+      .run(id, async () => {
+        const asked = snapshots.get(id);
+        if (asked?.status !== "creating") return;
         await copySparse(this.fileOf(asked.volumeId), this.#snapshotFile(id));
         const made = snapshots.get(id);
         if (made?.status !== "creating") return;
         snapshots.put(changedSnapshot(made, { status: "available", progress: "100%" }));
-      },
-    );
+      })
+      .catch((error: unknown) => this.#snapshotFailed(id, error));
+  }
+
+  #snapshotFailed(id: string, error: unknown): void {
+    this.#failed(id, { status: "error", event: { action: "snapshot", detail: "snapshotFailed" } }, error);
   }
 
   deleteSnapshot(id: string): void {
     const event: Event = { action: "snapshotDelete", detail: "snapshotDeleteFailed" };
-    this.#withSnapshot(id, { status: "error_deleting", event }, async () => {
+    const asked = this.#parts.snapshots.get(id);
+    if (asked === undefined) return;
+    const remove = async () => {
       await rm(this.#snapshotFile(id), { force: true });
       this.#parts.snapshots.delete(id);
-    });
+    };
+    void this.#turns
+      .run(asked.volumeId, () => this.#turns.run(id, remove))
+      .catch((error: unknown) => this.#failed(id, { status: "error_deleting", event }, error));
   }
 
   /** Puts a snapshot's content back into its volume. */
@@ -163,14 +188,14 @@ export class VolumeLifecycle {
 
   /** Makes a volume's content that of the image that waits for it (`uploadTo`); where that fails there is no image. */
   upload(id: string): void {
-    const { volumes, images, imageFolder } = this.#parts;
+    const { volumes, images, imageFolder, whileStill } = this.#parts;
     void this.#inTurn(id, undefined, async () => {
       const { uploadTo: imageId, projectId } = volumes.get(id) ?? {};
       const image = imageId === undefined ? undefined : images.patch(imageId, { status: "saving" });
       try {
         if (image === undefined) return;
         const path = join(imageFolder, image.id);
-        await diskToImage(this.fileOf(id), image.diskFormat ?? "raw", path);
+        await whileStill([id], () => diskToImage(this.fileOf(id), image.diskFormat ?? "raw", path));
         const content = await digestsOf(path);
         if (images.patch(image.id, activated(content, path)) === undefined) await rm(path, { force: true });
       } catch (error) {
@@ -197,7 +222,7 @@ export class VolumeLifecycle {
       if (status === "uploading") this.upload(id);
     }
     for (const { id, status } of this.#parts.snapshots.list()) {
-      if (status === "creating") this.createSnapshot(id);
+      if (status === "creating") void this.createSnapshots([id]);
       if (status === "deleting") this.deleteSnapshot(id);
       if (status === "restoring") this.revert(id);
     }
@@ -221,23 +246,14 @@ export class VolumeLifecycle {
     });
   }
 
-  /** In the volume's turn, and in the snapshot's own. */
-  #withSnapshot(
-    id: string,
-    failure: { status: Snapshot["status"]; event: Event },
-    work: (asked: Snapshot) => Promise<void>,
-  ): void {
+  /** Says what could not be done with a snapshot. */
+  #failed(id: string, failure: { status: Snapshot["status"]; event: Event }, error: unknown): void {
     const { snapshots, messages, log } = this.#parts;
-    const asked = snapshots.get(id);
-    if (asked === undefined) return;
-    const turn = this.#turns.run(asked.volumeId, () => this.#turns.run(id, () => work(asked)));
-    void turn.catch((error: unknown) => {
-      log(`snapshot ${id}: ${messageOf(error)}`);
-      const snapshot = snapshots.get(id);
-      if (snapshot === undefined) return;
-      snapshots.put(changedSnapshot(snapshot, { status: failure.status }));
-      const about = { projectId: asked.projectId, resourceType: "VOLUME_SNAPSHOT", resourceId: id } as const;
-      tell(messages, about, failure.event);
-    });
+    log(`snapshot ${id}: ${messageOf(error)}`);
+    const snapshot = snapshots.get(id);
+    if (snapshot === undefined) return;
+    snapshots.put(changedSnapshot(snapshot, { status: failure.status }));
+    const about = { projectId: snapshot.projectId, resourceType: "VOLUME_SNAPSHOT", resourceId: id } as const;
+    tell(messages, about, failure.event);
   }
 }

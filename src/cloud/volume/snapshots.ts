@@ -65,7 +65,7 @@ export function snapshotRoutes(app: FastifyInstance, context: VolumeContext): vo
 
   app.post("/snapshots", (request, reply) => {
     const made = store.transaction(() => createSnapshot(context, request.scope, request.body, request.microversion));
-    lifecycle.createSnapshot(made.id);
+    void lifecycle.createSnapshots([made.id]);
     return reply.code(202).send({ snapshot: snapshotView(made, viewer(request), "answer") });
   });
 

@@ -76,6 +76,11 @@ describe.skipIf(missing)("virtual machines whose disks are copied", () => {
     await tell("cont");
   });
 
+  it("stand still one alone", async () => {
+    expect(await whileGuestsHeld(stateDir, instance, status, id)).toBe("paused");
+    expect(await whileGuestsHeld(stateDir, instance, status, "another")).toBe("running");
+  });
+
   it("go on at the next start of the cloud where all that held them was killed", async () => {
     await tell("stop");
     await writeFile(guestFiles(folder).held, "");

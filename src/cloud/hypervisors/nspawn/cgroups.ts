@@ -174,11 +174,6 @@ export async function killCgroup(cgroup: GuestCgroup): Promise<void> {
   await waitFor(`the processes in ${cgroup.unified} to end`, empty, { timeoutMs: 10_000, intervalMs: 10 });
 }
 
-/** Whether the group's processes are held. */
-export async function isFrozen({ unified }: GuestCgroup): Promise<boolean> {
-  return (await readFile(join(unified, "cgroup.freeze"), "utf8")).trim() === "1";
-}
-
 /**
  * Holds every process in the group, or lets them go on; returns once that is so. The v2 hierarchy does it, in either mode.
  * @throws SlipwayError E_TIMEOUT after 10 s

@@ -7,16 +7,20 @@ import { cgroupMode, instanceGroup } from "./cgroups.ts";
 
 const freezeFile = "cgroup.freeze";
 
-/** cgroup v2's freezer stops tasks where they hold nothing of the kernel, so what they have written can be brought to the disk. */
-const holder = `group=$1
-trap 'echo 0 > "$group/${freezeFile}"' EXIT
+/**
+ * cgroup v2's freezer stops tasks where they hold nothing of the kernel, so what they have written can be brought to the disk: to these devices,
+ * with the file systems on them, or to all. Whom somebody else holds stays held.
+ */
+const holder = `group=$1; shift
+before=$(cat "$group/${freezeFile}")
+trap '[ ! -e "$group/${freezeFile}" ] || echo "$before" > "$group/${freezeFile}"' EXIT
 echo 1 > "$group/${freezeFile}"
 tries=0
 until grep -q '^frozen 1' "$group/cgroup.events"; do
   tries=$((tries + 1)); [ "$tries" -lt 500 ] || { echo 'they do not freeze' >&2; exit 1; }
   sleep 0.02
 done
-sync
+if [ $# -gt 0 ]; then blockdev --flushbufs "$@"; else sync; fi
 echo held
 cat > /dev/null
 `;
@@ -27,9 +31,16 @@ cat > /dev/null
  */
 export async function whileFrozen<T>(instance: string, work: () => Promise<T>): Promise<T> {
   const group = await groupOf(instance);
-  if (group === undefined) return work();
+  return group === undefined ? work() : whileGroupFrozen(group, [], work);
+}
+
+/**
+ * Runs `work` while all processes of a group stand still, with everything that they have written to block devices in the files behind those.
+ * @param devices `/dev/loop3`; all of the machine's where there are none
+ */
+export function whileGroupFrozen<T>(group: string, devices: string[], work: () => Promise<T>): Promise<T> {
   return whileHeld(
-    ["sh", "-ec", holder, "slipway-freeze", group],
+    ["sh", "-ec", holder, "slipway-freeze", group, ...devices],
     work,
     (reason) => new Error(`the guests could not be brought to a standstill: ${reason}`),
   );

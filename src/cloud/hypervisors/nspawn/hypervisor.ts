@@ -14,7 +14,6 @@ import {
   cgroupMode,
   freezeCgroup,
   guestCgroup,
-  isFrozen,
   isPopulated,
   killCgroup,
   type Limits,
@@ -24,8 +23,8 @@ import {
 } from "./cgroups.ts";
 import { readConsole } from "./console.ts";
 import { CpuTurns, ownCpus } from "./cpus.ts";
-import { type DiskOwner, grow, type PluggedDisk, plug, unplugAll, writeDiskView } from "./disks.ts";
-import { thaw } from "./freeze.ts";
+import { type DiskOwner, grow, type PluggedDisk, plug, pluggedDisks, unplugAll, writeDiskView } from "./disks.ts";
+import { thaw, whileGroupFrozen } from "./freeze.ts";
 import {
   exitStatus,
   forgetRun,
@@ -41,7 +40,7 @@ import { hotPlug, hotUnplug, type RunningGuest } from "./hot-plug.ts";
 import { type Launch, nspawnEnvironment, supervisorCommand } from "./launch.ts";
 import { diskOf, ensureMounted, unmountBelow } from "./overlay.ts";
 import { isAlive, markOf, signal, startDetached } from "./processes.ts";
-import { mountRootVolume, unplugRootVolume } from "./root-volume.ts";
+import { mountRootVolume, rootVolumeLoop, unplugRootVolume } from "./root-volume.ts";
 import { copyTree } from "./tree.ts";
 
 export interface NspawnOptions {
@@ -193,8 +192,6 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
     return [`${files.rescued}:/${rescuedFolder}`, ...containers];
   }
 
-  const isHeld = async (id: string) => isFrozen(guestCgroup(await cgroups(), instance, id, anyLimits));
-
   /** The image tree below a guest's disk, as its last boot noted it. */
   async function imageOf(folder: string): Promise<string> {
     const image = await readTextIfExists(guestFiles(folder).image);
@@ -207,21 +204,26 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
     if (await isRunning(id)) await freezeCgroup(guestCgroup(await cgroups(), instance, id, anyLimits), held);
   }
 
-  /** Copies the guest's tree while the guest is held, so that it is what it was at one moment. */
+  /** What of the guest's pages is above its volumes' files is brought there first. */
+  async function whileStill<T>(id: string, work: () => Promise<T>): Promise<T> {
+    if (!(await isRunning(id))) return work();
+    const root = await rootVolumeLoop(ownerOf(id));
+    const loops = [...(root === undefined ? [] : [root]), ...(await pluggedDisks(ownerOf(id))).map(({ loop }) => loop)];
+    const { unified } = guestCgroup(await cgroups(), instance, id, anyLimits);
+    return whileGroupFrozen(
+      unified,
+      loops.map(({ name }) => `/dev/${name}`),
+      work,
+    );
+  }
+
+  /** Copies the guest's tree, as it was at one moment. */
   async function snapshot(id: string, target: string): Promise<number> {
     const folder = folderOf(id);
-    const files = guestFiles(folder);
-    const running = await isRunning(id);
-    const { name } = ownerOf(id);
-    const wasHeld = running && (await isHeld(id));
-    if (running && !wasHeld) await hold(id, true);
-    try {
-      if (!running) await ensureMounted(diskOf(folder, await imageOf(folder)), name);
-      return await copyTree(files.root, target);
-    } finally {
-      if (!running) await unmountBelow(folder);
-      else if (!wasHeld) await hold(id, false);
-    }
+    const copy = () => copyTree(guestFiles(folder).root, target);
+    if (await isRunning(id)) return whileStill(id, copy);
+    await ensureMounted(diskOf(folder, await imageOf(folder)), ownerOf(id).name);
+    return copy().finally(() => unmountBelow(folder));
   }
 
   /** Ends a guest's processes: politely first where asked, then at once. */
@@ -297,6 +299,7 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
     rescues: true,
     pause: (id) => turns.run(id, () => hold(id, true)),
     unpause: (id) => turns.run(id, () => hold(id, false)),
+    whileStill: (id, work) => turns.run(id, () => whileStill(id, work)),
     snapshot: (id, target) => turns.run(id, () => snapshot(id, target)),
     boot: (spec) => turns.run(spec.id, () => boot(spec)),
     stop: (id, how) => turns.run(id, () => end(id, how)),

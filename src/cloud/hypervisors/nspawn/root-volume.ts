@@ -4,7 +4,7 @@ import { CommandError, run } from "../../../common/process.ts";
 import type { GuestDisk } from "../hypervisor.ts";
 import { type DiskOwner, giveName } from "./disks.ts";
 import { guestFiles } from "./guest-folder.ts";
-import { ensureLoop, listLoops, releaseLoop } from "./loops.ts";
+import { ensureLoop, type Loop, listLoops, releaseLoop } from "./loops.ts";
 
 /** How long mke2fs' kin may take, milliseconds: a file system that grows writes into all that is new. */
 const timeoutMs = 1_800_000;
@@ -14,7 +14,9 @@ const releaseMs = 300_000;
 /** The volume's second name in the guest's folder, apart from those of the disks that the guest sees. */
 const linkOf = ({ folder, name }: DiskOwner) => `${guestFiles(folder).rootVolume}/${name}-vda`;
 
-const loopOf = async (owner: DiskOwner) => (await listLoops()).find(({ backingFile }) => backingFile === linkOf(owner));
+/** The loop device of the volume that a guest runs from, while it does. */
+export const rootVolumeLoop = async (owner: DiskOwner): Promise<Loop | undefined> =>
+  (await listLoops()).find(({ backingFile }) => backingFile === linkOf(owner));
 
 /**
  * Mounts a volume's ext4 file system as what the guest runs from, as large as the volume is by now. The guest gets no block device of it: what
@@ -42,7 +44,7 @@ export async function mountRootVolume(owner: DiskOwner, { path }: GuestDisk): Pr
 
 /** After the guest's processes are gone and its root is unmounted. */
 export async function unplugRootVolume(owner: DiskOwner): Promise<void> {
-  const loop = await loopOf(owner);
+  const loop = await rootVolumeLoop(owner);
   if (loop !== undefined) await releaseLoop(loop, releaseMs);
   await rm(dirname(linkOf(owner)), { recursive: true, force: true });
 }

@@ -70,12 +70,13 @@ export interface RunningGuest {
   process: ProcessMark;
 }
 
-/** The virtual machines that run of a cloud. */
-export async function runningGuests(stateDir: string, instance: string): Promise<RunningGuest[]> {
+/** The virtual machines that run of a cloud, or of those the one with this id. */
+export async function runningGuests(stateDir: string, instance: string, id?: string): Promise<RunningGuest[]> {
   const { guests } = stateFiles(stateDir);
   const found: RunningGuest[] = [];
   for (const entry of await namesIn(guests)) {
     const folder = join(guests, entry);
+    if (id !== undefined && decodeURIComponent(entry) !== id) continue;
     if (!(await pathExists(guestFiles(folder).pid))) continue; // it does not run, or is a container's
     const record = await readRun(folder);
     if (record === undefined || !(await isAlive(record.process))) continue;

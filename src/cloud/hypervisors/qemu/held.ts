@@ -5,13 +5,18 @@ import { runningGuests } from "./guest-files.ts";
 const program = join(import.meta.dirname, "hold-guests.ts");
 
 /**
- * Runs `work` while all virtual machines of a cloud stand still, with all that they have sent to their disks in the disks' files. They go on
- * when it has ended, also where this process was killed. Nobody else may talk to them meanwhile: the cloud does not run.
+ * Runs `work` while the virtual machines of a cloud, or the one with an id, stand still, with all that they have sent to their disks in the disks' files. They go on
+ * when it has ended, also where this process was killed. Nobody else may talk to them meanwhile.
  */
-export async function whileGuestsHeld<T>(stateDir: string, instance: string, work: () => Promise<T>): Promise<T> {
-  if ((await runningGuests(stateDir, instance)).length === 0) return work();
+export async function whileGuestsHeld<T>(
+  stateDir: string,
+  instance: string,
+  work: () => Promise<T>,
+  id?: string,
+): Promise<T> {
+  if ((await runningGuests(stateDir, instance, id)).length === 0) return work();
   return whileHeld(
-    [process.execPath, program, stateDir, instance],
+    [process.execPath, program, stateDir, instance, ...(id === undefined ? [] : [id])],
     work,
     (reason) => new Error(`the virtual machines could not be brought to a standstill: ${reason}`),
   );

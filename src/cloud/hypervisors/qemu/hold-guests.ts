@@ -5,8 +5,8 @@ import { isAlive } from "../nspawn/processes.ts";
 import { guestFiles, type RunningGuest, runningGuests } from "./guest-files.ts";
 import { Qmp } from "./qmp.ts";
 
-// Holds the guests of a cloud from when it says so until its standard input ends, however who started it ends:
-//   node src/cloud/hypervisors/qemu/hold-guests.ts STATE INSTANCE
+// Holds the guests of a cloud, or one of them, from when it says so until its standard input ends, however who started it ends:
+//   node src/cloud/hypervisors/qemu/hold-guests.ts STATE INSTANCE [SERVER]
 
 const ask = ({ monitor }: RunningGuest, command: string) => Qmp.session(monitor, (qmp) => qmp.execute(command));
 
@@ -30,11 +30,11 @@ async function letGo(guest: RunningGuest): Promise<void> {
   await rm(guestFiles(guest.folder).held, { force: true });
 }
 
-async function main(stateDir: string, instance: string): Promise<void> {
+async function main(stateDir: string, instance: string, id?: string): Promise<void> {
   const held: RunningGuest[] = [];
   const failures: string[] = [];
   try {
-    for (const guest of await runningGuests(stateDir, instance)) await whileItRuns(guest, () => hold(guest, held));
+    for (const guest of await runningGuests(stateDir, instance, id)) await whileItRuns(guest, () => hold(guest, held));
     process.stdout.write("held\n");
     for await (const _ of process.stdin);
   } finally {
@@ -44,8 +44,8 @@ async function main(stateDir: string, instance: string): Promise<void> {
   if (failures.length > 0) throw new Error(failures.join("; "));
 }
 
-const [stateDir = "", instance = ""] = process.argv.slice(2);
-main(stateDir, instance).catch((error: unknown) => {
+const [stateDir = "", instance = "", id] = process.argv.slice(2);
+main(stateDir, instance, id).catch((error: unknown) => {
   console.error(messageOf(error));
   process.exitCode = 1;
 });

@@ -13,6 +13,7 @@ import { isAlive, signal, startDetached } from "../nspawn/processes.ts";
 import { type Accelerator, diskDevice, diskNode, netdevOf, nodeOf, qemuCommand } from "./command.ts";
 import { type Forward, ruleOf } from "./forwards.ts";
 import { forgetRun, guestFiles, monitorOf, readRun, writeRun } from "./guest-files.ts";
+import { whileGuestsHeld } from "./held.ts";
 import { inspectImage } from "./image-format.ts";
 import { isoImage } from "./iso9660.ts";
 import { Qmp } from "./qmp.ts";
@@ -236,6 +237,7 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
     growDisk: (id, disk) => turns.run(id, () => growDisk(id, disk)),
     pause: (id) => turns.run(id, async () => void (await session(id, (qmp) => qmp.execute("stop")))),
     unpause: (id) => turns.run(id, async () => void (await session(id, (qmp) => qmp.execute("cont")))),
+    whileStill: (id, work) => turns.run(id, () => whileGuestsHeld(stateDir, instance, work, id)),
     state,
     console: (id, lines) => readConsole(guestFiles(folderOf(id)).console, lines),
     onExit: (listener) => watched.onExit(listener),

@@ -61,6 +61,10 @@ export interface ServiceParts {
 export async function createServices(parts: ServiceParts): Promise<FastifyInstance> {
   const { stateDir, store, tables, servers, images, volumes, addresses, log } = parts;
   const tokens = new Tokens(store, parts.accounts, parts.tokenLifetimeMs);
+  const glance = {
+    ...{ store, table: images, folder: stateFiles(stateDir).images },
+    inUse: (id: string) => isImageInUse(servers, id),
+  };
   const base = () => addresses().base;
   const app = createApp();
   parts.meetFaults(app);
@@ -81,6 +85,7 @@ export async function createServices(parts: ServiceParts): Promise<FastifyInstan
     quotas: quotaTable(store),
     serverGroups: parts.serverGroups,
     images,
+    glance,
     volumes,
     cinder: parts.cinder,
     blockDevices: parts.blockDevices,
@@ -103,12 +108,9 @@ export async function createServices(parts: ServiceParts): Promise<FastifyInstan
   });
   await app.register(imageService, {
     prefix: "/image",
-    store,
-    table: images,
+    ...glance,
     tokens,
-    folder: stateFiles(stateDir).images,
     webDownload: parts.webDownload,
-    inUse: (id) => isImageInUse(servers, id),
     base,
     log,
   });

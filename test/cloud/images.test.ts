@@ -252,6 +252,43 @@ describe("what Glance answers", () => {
     expect((await cloud.put(`${images}/${sent}/file`, "0123", stream)).status).toBe(204);
   });
 
+  it("by Nova's older way are Glance's own: what is staged goes too, names are reserved, others' are refused", async () => {
+    cloud = await TestCloud.start();
+    const files = () => readdir(stateFiles(cloud.stateDir).images);
+    const nova = (id: string, rest = "") => `/compute/v2.1/images/${id}${rest}`;
+    const id = await made();
+    await cloud.put(`${images}/${id}/stage`, "0123", stream);
+    expect(await files()).toEqual([`${id}.staged`]);
+    expect((await cloud.delete(nova(id))).status).toBe(204);
+    expect(await files()).toEqual([]);
+    const missing = await cloud.delete(nova(id));
+    expect([missing.status, missing.body.itemNotFound?.message]).toEqual([404, "Image not found."]);
+
+    const kept = await made();
+    const metadata = nova(kept, "/metadata");
+    expect((await cloud.post(metadata, { metadata: { a: "b", "c.d": "e" } })).body).toEqual({
+      metadata: { a: "b", "c.d": "e" },
+    });
+    expect((await cloud.put(metadata, { metadata: { a: "f" } })).body).toEqual({ metadata: { a: "f" } });
+    expect((await cloud.put(`${metadata}/a`, { meta: { a: "g" } })).status).toBe(200);
+    expect((await cloud.get(`${images}/${kept}`)).body).toMatchObject({ a: "g" });
+    expect((await cloud.get(`${images}/${kept}`)).body).not.toHaveProperty("c.d");
+    const reserved = await cloud.post(metadata, { metadata: { os_glance_failed_import: "all" } });
+    expect([reserved.status, reserved.body.forbidden?.message]).toEqual([403, `Not authorized for image ${kept}.`]);
+    expect((await cloud.delete(`${metadata}/a`)).status).toBe(204);
+    expect((await cloud.get(metadata)).body).toEqual({ metadata: {} });
+
+    const asAdmin = { token: await cloud.adminToken() };
+    const others = (await cloud.post(images, { visibility: "public" }, asAdmin)).body.id;
+    const refused = await cloud.post(nova(others, "/metadata"), { metadata: { a: "b" } });
+    expect([refused.status, refused.body.forbidden.message]).toEqual([403, `Not authorized for image ${others}.`]);
+    const undeleted = await cloud.delete(nova(others));
+    expect([undeleted.status, undeleted.body.forbidden.message]).toEqual([
+      403,
+      "You are not allowed to delete the image.",
+    ]);
+  });
+
   it("to contents: ranges, staging, deactivation, import methods", async () => {
     cloud = await TestCloud.start();
     const id = await made();

@@ -1,5 +1,6 @@
 import type { Hypervisor } from "../hypervisors/hypervisor.ts";
 import type { Image } from "../image/records.ts";
+import type { RemovalParts } from "../image/removal.ts";
 import type { NetworkTables } from "../network/records.ts";
 import type { Collection, Store } from "../store/store.ts";
 import type { VolumeContext } from "../volume/context.ts";
@@ -20,6 +21,8 @@ export interface ComputeContext {
   quotas: Collection<ProjectQuota>;
   serverGroups: Collection<ServerGroup>;
   images: Collection<Image>;
+  /** What Glance removes images from, where Nova passes that on. */
+  glance: RemovalParts;
   volumes: Collection<Volume>;
   /** What Cinder works with, of whom Nova asks volumes and snapshots. */
   cinder: VolumeContext;

@@ -2,11 +2,12 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { ApiError } from "../http/api-error.ts";
 import { parseSchema } from "../http/json-schema-words.ts";
-import { isoSeconds } from "../http/time.ts";
-import { owns, type Scope } from "../identity/scope.ts";
-import { deleteImage, isVisible } from "../image/images.ts";
+import type { Scope } from "../identity/scope.ts";
+import { isVisible } from "../image/images.ts";
 import { type ImageQuery, listImages } from "../image/list.ts";
+import { changeImage, parsePatch } from "../image/patch.ts";
 import type { Image } from "../image/records.ts";
+import { removeImage } from "../image/removal.ts";
 import type { ComputeContext } from "./context.ts";
 import { nova } from "./errors.ts";
 import { untilMicroversion } from "./microversion.ts";
@@ -14,6 +15,7 @@ import { firstOf, nextLinks, type Query } from "./paging.ts";
 import { limitsOf } from "./quota-limits.ts";
 import { metadata } from "./schema-types.ts";
 import { serverLinks } from "./server-view.ts";
+import { translated } from "./translated.ts";
 
 interface One {
   Params: { id: string };
@@ -44,7 +46,7 @@ const statuses: Partial<Record<Image["status"], [status: string, progress: numbe
 
 /** Nova's own way to Glance: `/images`, gone since 2.36, and their `metadata`, gone since 2.39. */
 export function proxiedImageRoutes(app: FastifyInstance, context: ComputeContext): void {
-  const { images, servers, base } = context;
+  const { images, base } = context;
   const found = (scope: Scope, id: string): Image => {
     const image = images.get(id);
     if (image === undefined || !isVisible(scope, image)) throw nova.missing("Image not found.");
@@ -70,22 +72,32 @@ export function proxiedImageRoutes(app: FastifyInstance, context: ComputeContext
   });
   app.delete<One>("/images/:id", (request, reply) => {
     untilMicroversion(request, 35);
-    const image = found(request.scope, request.params.id);
-    if (!owns(request.scope, image.ownerId) || image.protected) {
-      throw new ApiError(403, "You are not allowed to delete the image.");
-    }
-    if (servers.find(({ imageId }) => imageId === image.id) !== undefined) {
-      throw new ApiError(409, "Conflict deleting image. Reason: it is in use by a server.");
-    }
-    deleteImage(images, image);
+    const { id } = request.params;
+    const words = {
+      403: () => new ApiError(403, "You are not allowed to delete the image."),
+      404: () => nova.missing("Image not found."),
+      409: (reason: string) => new ApiError(409, `Conflict deleting image. Reason: ${reason}.`),
+    };
+    translated(words, () => removeImage(context.glance, request.scope, id));
     return reply.code(204).send();
   });
   metadataOfImages(app, context, found);
 }
 
+/** Changes to an image's properties as a client of Glance sends them: only what is another one by then. */
+function propertyPatch(before: Image["properties"], after: Image["properties"]): unknown[] {
+  const path = (name: string) => `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+  const given = Object.entries(after).filter(([name, value]) => !Object.hasOwn(before, name) || before[name] !== value);
+  const removed = Object.keys(before).filter((name) => !Object.hasOwn(after, name));
+  return [
+    ...given.map(([name, value]) => ({ op: "add", path: path(name), value })),
+    ...removed.map((name) => ({ op: "remove", path: path(name) })),
+  ];
+}
+
 function metadataOfImages(
   app: FastifyInstance,
-  { images, quotas }: ComputeContext,
+  { store, images, quotas }: ComputeContext,
   found: (scope: Scope, id: string) => Image,
 ): void {
   const path = "/images/:id/metadata";
@@ -94,9 +106,15 @@ function metadataOfImages(
     const properties = decide(image.properties);
     const most = limitsOf(quotas, request.scope.project?.id ?? "").metadata_items;
     if (most >= 0 && Object.keys(properties).length > most) throw new ApiError(403, "Image metadata limit exceeded");
-    if (!owns(request.scope, image.ownerId)) throw new ApiError(403, `Not authorized for image ${image.id}.`);
-    images.put({ ...image, properties, updatedAt: isoSeconds() });
-    return properties;
+    const { id } = image;
+    const words = {
+      403: () => new ApiError(403, `Not authorized for image ${id}.`),
+      400: (reason: string) =>
+        nova.badRequest(`Request of image ${id} got BadRequest response: HTTP 400 Bad Request: ${reason}`),
+    };
+    const keep = () =>
+      changeImage(images, request.scope, id, parsePatch(propertyPatch(image.properties, properties), 10), 10);
+    return translated(words, () => store.transaction(keep)).properties;
   };
   app.get<One>(path, (request) => {
     untilMicroversion(request, 38);
@@ -110,7 +128,8 @@ function metadataOfImages(
   app.put<One>(path, (request) => {
     untilMicroversion(request, 38);
     const asked = parseSchema(z.strictObject({ metadata }), request.body ?? null).metadata;
-    return { metadata: change(request, () => asked) };
+    change(request, () => asked);
+    return { metadata: asked };
   });
   app.get<OneKey>(`${path}/:key`, (request) => {
     untilMicroversion(request, 38);

@@ -1,17 +1,15 @@
-import { rmSync } from "node:fs";
-import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import { isoSeconds } from "../http/time.ts";
 import { sendUntyped } from "../http/untyped.ts";
 import { header } from "../identity/tokens.ts";
-import { stagedPath } from "./content.ts";
 import type { ImageOptions } from "./context.ts";
 import { glance } from "./faults.ts";
-import { createImage, deleteImage, ownImage, visibleImage } from "./images.ts";
+import { createImage, ownImage, visibleImage } from "./images.ts";
 import { importMethods } from "./info.ts";
 import { type ImageQuery, listImages } from "./list.ts";
-import { parsePatch, patched, patchTypes } from "./patch.ts";
+import { changeImage, parsePatch, patchTypes } from "./patch.ts";
 import type { Image } from "./records.ts";
+import { removeImage } from "./removal.ts";
 import { demandImageFields } from "./schema.ts";
 import { imageView, storeId } from "./view.ts";
 
@@ -24,7 +22,7 @@ interface OneTag {
 
 /** `/images`: list, create, show, change, delete; tags; deactivation. */
 export function imageRoutes(app: FastifyInstance, options: ImageOptions): void {
-  const { store, table, inUse, folder, base } = options;
+  const { store, table, base } = options;
   app.get<{ Querystring: Record<string, string | string[]> }>("/images", ({ scope, query }) => {
     const { images, next } = listImages(table, scope, query as ImageQuery);
     const address = (marker?: string) => {
@@ -61,22 +59,11 @@ export function imageRoutes(app: FastifyInstance, options: ImageOptions): void {
     }
     const changes = parsePatch(request.body, draft);
     const { scope, params } = request;
-    return imageView(
-      store.transaction(() => table.put(patched(ownImage(table, scope, params.id), scope, changes, draft))),
-    );
+    return imageView(store.transaction(() => changeImage(table, scope, params.id, changes, draft)));
   });
 
   app.delete<One>("/images/:id", ({ scope, params }, reply) => {
-    store.transaction(() => {
-      const image = ownImage(table, scope, params.id, { missing: `Failed to find image ${params.id} to delete` });
-      if (inUse(image.id)) {
-        throw glance.conflict(
-          `Image ${image.id} could not be deleted because it is in use: The image cannot be deleted because it is in use by a server.`,
-        );
-      }
-      deleteImage(table, image);
-    });
-    rmSync(stagedPath(join(folder, params.id)), { force: true });
+    removeImage(options, scope, params.id);
     return sendUntyped(reply, 204);
   });
 

@@ -1,8 +1,9 @@
 import { lookup } from "../../common/lookup.ts";
 import { isoSeconds } from "../http/time.ts";
 import { isAdmin, owns, type Scope } from "../identity/scope.ts";
+import type { Collection } from "../store/store.ts";
 import { glance } from "./faults.ts";
-import { demandNatural, demandUnreserved, readOnlyFields } from "./images.ts";
+import { demandNatural, demandUnreserved, ownImage, readOnlyFields } from "./images.ts";
 import type { Image } from "./records.ts";
 import { demandImageFields } from "./schema.ts";
 
@@ -98,8 +99,19 @@ export function parsePointer(pointer: string): string[] {
     .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~").trim());
 }
 
+/** Keeps the image as the changes leave it. Inside a transaction. @throws ApiError 400, 403, 404, 409 in Glance's words */
+export function changeImage(
+  table: Collection<Image>,
+  scope: Scope,
+  id: string,
+  changes: Change[],
+  draft: 4 | 10,
+): Image {
+  return table.put(patched(ownImage(table, scope, id), scope, changes, draft));
+}
+
 /** The image as the changes leave it. @throws ApiError 400, 403, 409 in Glance's words */
-export function patched(image: Image, scope: Scope, changes: Change[], draft: 4 | 10): Image {
+function patched(image: Image, scope: Scope, changes: Change[], draft: 4 | 10): Image {
   const next = changes.reduce<Image>((before, change) => applied(before, scope, change, draft), {
     ...image,
     properties: { ...image.properties },

@@ -14,7 +14,7 @@ import { readClouds } from "../openstack/clouds-file.ts";
 import { forgetStack, readStackRecord } from "../release/stack-record.ts";
 import { engineOf } from "./engine-choice.ts";
 import type { CloudPlace } from "./named-clouds.ts";
-import { prepareGuests } from "./prepare-guests.ts";
+import { prepareGuests, prepareMachines } from "./prepare-guests.ts";
 import type { Reporter } from "./ui/reporter.ts";
 import { backendUrl } from "./workspace.ts";
 
@@ -37,8 +37,8 @@ export async function ensureEmbeddedCloud(
   const { hypervisor, containers = false, port, egress, vendordata } = options;
   const { stateDir, cloudsFile } = place;
   const { running } = await daemonStatus(stateDir);
-  const pretended = [hypervisor, (await keptHypervisor(stateDir))?.hypervisor].includes("fake");
-  if (!running && !pretended) await ensureGuestsCanRun(stateDir, hypervisor, containers, reporter);
+  const kind = (await keptHypervisor(stateDir))?.hypervisor ?? hypervisor;
+  if (!running && ![kind, hypervisor].includes("fake")) await ensureGuestsCanRun(stateDir, kind, containers, reporter);
   return reporter.phase("cloud", "embedded cloud", async ({ detail }) => {
     const info = await startDaemon({
       ...startOf(place),
@@ -66,6 +66,7 @@ async function ensureGuestsCanRun(
   reporter: Reporter,
 ): Promise<void> {
   const obstacles = await lastingObstacles(stateDir);
+  if (wanted === "qemu") return prepareMachines(reporter, obstacles.length === 0);
   if (obstacles.length === 0) {
     await prepareGuests(reporter, containers ? kindsWith(true) : await imageKinds(stateDir));
   }

@@ -22,6 +22,8 @@ export interface DaemonInfo {
   reason: string;
   /** What runs virtual machines. */
   accelerator?: Accelerator;
+  /** What virtual machines are plugged into: the networks that containers have, or QEMU's own. */
+  network?: "namespaces" | "user";
   /** With pretended guests in place of real ones: what to do so that real ones can run. */
   remedies?: string[];
   /** The images that it offers from its start, by name; one of an earlier version does not tell. */

@@ -81,7 +81,7 @@ async function main(): Promise<void> {
     instance: cloud.instance,
     ...chosen,
     images: offered.images.map(({ name }) => name),
-    egress: chosen.hypervisor === "nspawn" ? egress : "none",
+    egress: chosen.hypervisor === "fake" ? "none" : egress,
     startedAt: new Date().toISOString(),
   };
   await writeFileAtomic(files.info, `${JSON.stringify(info, null, 2)}\n`);

@@ -23,8 +23,8 @@ export interface LifecycleParts extends DiskParts, SnapshotParts, PromiseParts {
   reconcile: () => Promise<void>;
 }
 
-/** How long a guest may take to shut down by itself before it is stopped hard; Nova's `shutdown_timeout`. */
-const shutdownTimeoutMs = 60_000;
+/** How long a guest may take to shut down by itself before it is stopped hard, seconds; Nova's `shutdown_timeout`. */
+const shutdownTimeout = 60;
 
 /**
  * Does with guests what the API has promised, behind the answers: one operation at a time per server, in the order of the calls. The
@@ -261,7 +261,14 @@ export class Lifecycle {
   }
 
   #stopGuest(id: string, soft = true): Promise<void> {
-    return this.#parts.hypervisor.stop(id, { soft, timeoutMs: shutdownTimeoutMs });
+    return this.#parts.hypervisor.stop(id, { soft, timeoutMs: this.#shutdownTimeout(id) * 1000 });
+  }
+
+  /** Its image may say how long its guests take: `os_shutdown_timeout`, as with Nova. */
+  #shutdownTimeout(id: string): number {
+    const { servers, images } = this.#parts;
+    const told = images.get(servers.get(id)?.imageId ?? "")?.properties.os_shutdown_timeout;
+    return typeof told === "string" && /^\d+$/.test(told) ? Number(told) : shutdownTimeout;
   }
 
   #hold(id: string, vmState: VmState): void {

@@ -25,7 +25,7 @@ export async function takeSnapshot(parts: SnapshotParts, server: Server): Promis
   if (imageId === undefined || images.get(imageId) === undefined) return;
   const path = join(imageFolder, imageId);
   const change = (fields: Partial<Image>) => images.patch(imageId, { ...fields, updatedAt: isoSeconds() });
-  change({ status: "saving", diskFormat: "raw", containerFormat: "bare" });
+  change({ status: "saving", diskFormat: hypervisor.snapshotFormat ?? "raw", containerFormat: "bare" });
   try {
     await removeTree(path); // what an interrupted one left
     const size = await hypervisor.snapshot?.(server.id, path);

@@ -81,6 +81,8 @@ export interface Hypervisor {
    * @returns bytes
    */
   snapshot?(id: string, target: string): Promise<number>;
+  /** Glance's name for that form; `raw` where it is not told. */
+  readonly snapshotFormat?: "qcow2";
   state(id: string): Promise<GuestState>;
   /** The console log's text (escape codes removed), whole or its last `lines`. Empty for a guest that never ran. */
   console(id: string, lines?: number): Promise<string>;

@@ -25,7 +25,7 @@ route add default gw "$(field gateway $latest/network_data.json)"
 count=$(dd if=/dev/vda bs=512 skip=200000 count=1 2>/dev/null | tr -d '\0'); count=$((count + 1))
 printf %s "$count" | dd of=/dev/vda bs=512 seek=200000 conv=notrunc 2>/dev/null; sync
 echo "boot $count of $(hostname)"
-printf '#!/bin/sh\npoweroff -f\n' > /etc/acpi/PWRF/00000080; chmod 755 /etc/acpi/PWRF/00000080
+printf '#!/bin/sh\necho powers off > /dev/console\npoweroff -f\n' > /etc/acpi/PWRF/00000080; chmod 755 /etc/acpi/PWRF/00000080
 acpid
 hostname > /www/index.html
 printf '#!/bin/sh\nprintf "content-type: text/plain\\r\\n\\r\\n"; eval "$(httpd -d "$QUERY_STRING")" 2>&1\n' > /www/cgi-bin/run

@@ -3,14 +3,14 @@ import type { GuestDisk } from "../hypervisor.ts";
 /** What runs a guest's instructions. */
 export type Accelerator = "kvm" | "hvf" | "tcg";
 
-/** One NIC of a guest, with the user-mode network behind it. */
+/** One NIC of a guest. */
 export interface QemuNic {
   portId: string;
   mac: string;
-  /** Its subnet, the guest's address in it, and the one that it sends what leaves its network to. */
-  subnet: string;
-  address: string;
-  gateway: string;
+  /** Bytes; QEMU's usual 1500 unless told. */
+  mtu?: number;
+  /** What is behind it: a kind of QEMU's network backends with its options, `tap,ifname=…`. */
+  backend: string;
 }
 
 /** One guest as QEMU starts it. */
@@ -21,8 +21,10 @@ export interface QemuGuest {
   accelerator: Accelerator;
   vcpus: number;
   ramMb: number;
-  /** The guest's own disk, qcow2, or the volume that it runs from. */
+  /** The disk that it runs from, qcow2, or the volume. */
   root: string | GuestDisk;
+  /** Its own disk, where it is rescued from another. */
+  rescued?: string;
   /** ISO image. */
   configDrive: string;
   disks: GuestDisk[];
@@ -54,28 +56,28 @@ export const diskDevice = ({ device, path }: GuestDisk) => ({
   serial: (uuid.exec(path)?.[0] ?? device).slice(0, 20),
 });
 
-/** What `-blockdev` and `-device` take for the disk that a guest runs from. */
-const ownDisk = (path: string) => [
+/** What `-blockdev` and `-device` take for a guest's own disk. */
+const ownDisk = (path: string, name = "root") => [
   {
-    ...{ "node-name": "root", driver: "qcow2", discard: "unmap" },
+    ...{ "node-name": name, driver: "qcow2", discard: "unmap" },
     file: { driver: "file", filename: path, discard: "unmap" },
   },
-  { driver: "virtio-blk-pci", id: "vda", drive: "root" },
+  { driver: "virtio-blk-pci", id: `own-${name}`, drive: name },
 ];
 const volumeDisk = (disk: GuestDisk) => [diskNode(disk), diskDevice(disk)];
 
 /**
- * QEMU's command line for one guest. A PC of the older kind, since its PCI bus takes disks while it runs. The network is QEMU's own, in user mode,
- * closed (`restrict=on`): nothing comes in but by forwards, nothing goes out. Pure.
+ * QEMU's command line for one guest. A PC of the older kind, since its PCI bus takes disks while it runs. Pure.
  */
 export function qemuCommand(guest: QemuGuest): string[] {
   const { name, uuid, accelerator, vcpus, ramMb, disks, nics } = guest;
+  const json = (option: string, what: unknown) => [option, JSON.stringify(what)];
   const [root, rootDevice] = typeof guest.root === "string" ? ownDisk(guest.root) : volumeDisk(guest.root);
   const drive = {
     ...{ "node-name": "config", driver: "raw", "read-only": true },
     file: { driver: "file", filename: guest.configDrive, "read-only": true },
   };
-  const json = (option: string, what: unknown) => [option, JSON.stringify(what)];
+  const [rescued, rescuedDevice] = guest.rescued === undefined ? [] : ownDisk(guest.rescued, "rescued");
   return [
     "qemu-system-x86_64",
     ...["-name", name, "-uuid", uuid],
@@ -87,14 +89,16 @@ export function qemuCommand(guest: QemuGuest): string[] {
     ...["-qmp", `unix:${value(guest.monitor)},server=on,wait=off`, "-pidfile", guest.pidFile],
     ...json("-blockdev", root),
     ...json("-device", { ...rootDevice, bootindex: 1 }),
+    ...(rescued === undefined ? [] : [...json("-blockdev", rescued), ...json("-device", rescuedDevice)]),
     ...disks.flatMap((disk) => [...json("-blockdev", diskNode(disk)), ...json("-device", diskDevice(disk))]),
     ...json("-blockdev", drive),
     ...["-device", "virtio-scsi-pci,id=scsi", ...json("-device", { driver: "scsi-cd", drive: "config" })],
-    ...nics.flatMap(({ portId, mac, subnet, address, gateway }) => [
-      "-netdev",
-      `user,id=${netdevOf(portId)},restrict=on,ipv6=off,net=${subnet},host=${gateway},dhcpstart=${address}`,
-      "-device",
-      `virtio-net-pci,netdev=${netdevOf(portId)},mac=${mac}`,
+    ...nics.flatMap(({ portId, mac, mtu, backend }) => [
+      ...["-netdev", `${backend},id=${netdevOf(portId)}`],
+      ...[
+        "-device",
+        `virtio-net-pci,netdev=${netdevOf(portId)},mac=${mac}${mtu === undefined ? "" : `,host_mtu=${mtu}`}`,
+      ],
     ]),
     ...["-device", "virtio-rng-pci"],
   ];

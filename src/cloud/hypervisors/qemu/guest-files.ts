@@ -30,6 +30,8 @@ export interface RunRecord {
 export function guestFiles(folder: string) {
   return {
     root: join(folder, "disk.qcow2"),
+    /** What it runs from while it is rescued. */
+    rescue: join(folder, "rescue.qcow2"),
     configDrive: join(folder, "config.iso"),
     console: join(folder, "console.log"),
     /** What QEMU itself says. */

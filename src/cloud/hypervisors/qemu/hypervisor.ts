@@ -1,4 +1,4 @@
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../../common/errors.ts";
 import { namesIn, pathExists } from "../../../common/files.ts";
@@ -10,14 +10,14 @@ import { GuestWatch } from "../guest-watch.ts";
 import type { GuestDisk, GuestSpec, GuestState, Hypervisor, ImageStore } from "../hypervisor.ts";
 import { readConsole } from "../nspawn/console.ts";
 import { isAlive, signal, startDetached } from "../nspawn/processes.ts";
-import { type Accelerator, diskDevice, diskNode, netdevOf, nodeOf, qemuCommand } from "./command.ts";
+import { type Accelerator, diskDevice, diskNode, netdevOf, nodeOf, type QemuGuest, qemuCommand } from "./command.ts";
 import { type Forward, ruleOf } from "./forwards.ts";
 import { forgetRun, guestFiles, monitorOf, readRun, writeRun } from "./guest-files.ts";
+import type { GuestNetwork } from "./guest-network.ts";
 import { whileGuestsHeld } from "./held.ts";
 import { inspectImage } from "./image-format.ts";
 import { isoImage } from "./iso9660.ts";
-import { Qmp } from "./qmp.ts";
-import type { UserNetwork } from "./user-network.ts";
+import { Qmp, type QmpEvent } from "./qmp.ts";
 
 export interface QemuOptions {
   /** Carried in the guests' names. */
@@ -25,15 +25,17 @@ export interface QemuOptions {
   /** The instance's folder; guests lie in `guests/<server id>` below it. */
   stateDir: string;
   images: ImageStore;
-  network: UserNetwork;
+  network: GuestNetwork;
   accelerator: Accelerator;
   log: (line: string) => void;
 }
 
 const startTimeoutMs = 20_000;
 const killTimeoutMs = 15_000;
-/** A guest takes a disk out when its kernel gets to it. */
-const unplugTimeoutMs = 30_000;
+/** A guest takes a disk out when its kernel gets to it, and one that boots may overhear it: asked again, as often and as long as Nova does. */
+const unplug = { attempts: 8, timeoutMs: 20_000 };
+/** Nobody writes meanwhile, so that it is as fast as the machine's disk. */
+const copyTimeoutMs = 10 * 60_000;
 /** `sun_path` of unix(7), the shortest of the systems'. */
 const longestSocketPath = 103;
 const gib = 1024 ** 3;
@@ -41,8 +43,8 @@ const gib = 1024 ** 3;
 const qemuEnvironment = { PATH: process.env.PATH, LC_ALL: "C.UTF-8" };
 
 /**
- * Guests as virtual machines of QEMU, for which nobody needs to be root: a qcow2 disk over the image, the config drive as a CD, QEMU's own
- * network in user mode. A guest is a process that outlives the daemon, and is found again by its id and its monitor's socket.
+ * Guests as virtual machines of QEMU: a qcow2 disk over the image, the config drive as a CD. A guest is a process that outlives the daemon, and
+ * is found again by its id and its monitor's socket.
  */
 export function createQemuHypervisor(options: QemuOptions): Hypervisor {
   const { instance, stateDir, images, network, accelerator, log } = options;
@@ -70,23 +72,19 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
     const folder = folderOf(id);
     const files = guestFiles(folder);
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    if (spec.rootDisk === undefined) await ensureDisk(files.root, await images.pathOf(spec.imageId), spec.diskGb);
+    const disk = await diskFor(spec, files);
     await writeFile(files.configDrive, isoImage("config-2", spec.configDrive), { mode: 0o600 });
     const monitor = monitorFor(id);
     if (Buffer.byteLength(monitor) > longestSocketPath)
       throw new Error(`The path of the cloud's state is too long: ${monitor}`);
+    const { nics, within } = await network.plug(spec);
     const command = qemuCommand({
       ...{ name: guestName(instance, id), uuid: id, accelerator, vcpus: spec.vcpus, ramMb: spec.ramMb },
-      ...{
-        root: spec.rootDisk ?? files.root,
-        configDrive: files.configDrive,
-        disks: spec.disks,
-        nics: network.nicsOf(spec),
-      },
+      ...{ ...disk, configDrive: files.configDrive, disks: spec.disks, nics },
       ...{ console: files.console, monitor, pidFile: files.pid },
     });
     await rm(files.log, { force: true });
-    const process = await startDetached(command, files.log, qemuEnvironment);
+    const process = await startDetached([...within, ...command], files.log, qemuEnvironment);
     await writeRun(folder, { process, forwards: [] });
     const answers = async () => {
       if (!(await isAlive(process))) {
@@ -98,6 +96,19 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
     await waitFor(`guest ${id} to start`, answers, { timeoutMs: startTimeoutMs, intervalMs: 10 });
     await leadIn(id);
     watched.add(id);
+  }
+
+  /** What a guest runs from: a volume, its own disk or, to rescue it, a fresh one of another image, with its own beside. */
+  async function diskFor(
+    spec: GuestSpec,
+    files: ReturnType<typeof guestFiles>,
+  ): Promise<Pick<QemuGuest, "root" | "rescued">> {
+    await rm(files.rescue, { force: true });
+    if (spec.rootDisk !== undefined) return { root: spec.rootDisk };
+    await ensureDisk(files.root, await images.pathOf(spec.imageId), spec.diskGb);
+    if (spec.rescueImageId === undefined) return { root: files.root };
+    await ensureDisk(files.rescue, await images.pathOf(spec.rescueImageId), 0);
+    return { root: files.rescue, rescued: files.root };
   }
 
   /** Makes what leads into a running guest be what the plan says. */
@@ -141,11 +152,12 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
       const wait = (timeoutMs: number) =>
         waitFor(`guest ${id} to end`, gone, { timeoutMs, intervalMs: 20, maxIntervalMs: 250 });
       const ask = (command: string) =>
-        Qmp.session(monitorFor(id), (qmp) => qmp.execute(command)).then(
+        session(id, (qmp) => qmp.execute(command)).then(
           () => true,
           () => false,
         );
-      const softly = how.soft && (await ask("system_powerdown")) && (await wait(how.timeoutMs).catch(() => false));
+      const pressed = how.soft && (await ask("cont")) && (await ask("system_powerdown")); // who is held cannot shut down
+      const softly = pressed && (await wait(how.timeoutMs).catch(() => false));
       if (!softly) {
         await ask("quit");
         const ended = await wait(2_000).catch(() => false);
@@ -178,12 +190,32 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
     await session(id, async (qmp) => {
       const nodes = (await qmp.execute("query-named-block-nodes", { flat: true })) as { "node-name": string }[];
       if (!nodes.some((node) => node["node-name"] === nodeOf(device))) return;
-      const out = qmp.next(({ event, data }) => event === "DEVICE_DELETED" && data?.device === device, unplugTimeoutMs);
-      out.catch(() => undefined);
-      await qmp.execute("device_del", { id: device });
-      await out;
+      await takeOut(qmp, device);
       await qmp.execute("blockdev-del", { "node-name": nodeOf(device) });
     });
+  }
+
+  /** Holds a guest or lets it go on; one that does not run is left alone. */
+  async function hold(id: string, held: boolean): Promise<void> {
+    if (await isRunning(id)) await session(id, (qmp) => qmp.execute(held ? "stop" : "cont"));
+  }
+
+  /** Copies the guest's disk while the guest stands still, so that it is what it was at one moment. */
+  async function snapshot(id: string, target: string): Promise<number> {
+    const { root } = guestFiles(folderOf(id));
+    if (!(await pathExists(root))) throw new Error("the guest never ran: it has no disk yet");
+    const ask = (command: string) => session(id, (qmp) => qmp.execute(command));
+    const moves = (await isRunning(id)) && ((await ask("query-status")) as { status: string }).status === "running";
+    if (moves) await ask("stop"); // writes to the disk's file what it had not yet
+    try {
+      // the disk is QEMU's, which stands still
+      await run("qemu-img", ["convert", "-U", "-f", "qcow2", "-O", "qcow2", root, target], {
+        timeoutMs: copyTimeoutMs,
+      });
+    } finally {
+      if (moves) await hold(id, false);
+    }
+    return (await stat(target)).size;
   }
 
   async function growDisk(id: string, disk: GuestDisk): Promise<void> {
@@ -195,6 +227,7 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
   async function destroy(id: string): Promise<void> {
     await end(id, { soft: false, timeoutMs: 0 });
     await rm(folderOf(id), { recursive: true, force: true });
+    await network.unplug(id);
   }
 
   async function state(id: string): Promise<GuestState> {
@@ -235,9 +268,12 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
     attachDisk: (id, disk) => turns.run(id, () => attachDisk(id, disk)),
     detachDisk: (id, device) => turns.run(id, () => detachDisk(id, device)),
     growDisk: (id, disk) => turns.run(id, () => growDisk(id, disk)),
-    pause: (id) => turns.run(id, async () => void (await session(id, (qmp) => qmp.execute("stop")))),
-    unpause: (id) => turns.run(id, async () => void (await session(id, (qmp) => qmp.execute("cont")))),
+    pause: (id) => turns.run(id, () => hold(id, true)),
+    unpause: (id) => turns.run(id, () => hold(id, false)),
     whileStill: (id, work) => turns.run(id, () => whileGuestsHeld(stateDir, instance, work, id)),
+    rescues: true,
+    snapshotFormat: "qcow2",
+    snapshot: (id, target) => turns.run(id, () => snapshot(id, target)),
     state,
     console: (id, lines) => readConsole(guestFiles(folderOf(id)).console, lines),
     onExit: (listener) => watched.onExit(listener),
@@ -267,4 +303,20 @@ async function ensureDisk(disk: string, image: string, diskGb: number): Promise<
   const { stdout } = await run("qemu-img", ["info", "--output=json", disk]);
   const virtual = (JSON.parse(stdout) as { "virtual-size": number })["virtual-size"];
   if (diskGb * gib > virtual) await run("qemu-img", ["resize", "-q", "-f", "qcow2", disk, String(diskGb * gib)]);
+}
+
+/** Has the guest take a disk out. @throws Error where it keeps it */
+async function takeOut(qmp: Qmp, device: string): Promise<void> {
+  const { attempts, timeoutMs } = unplug;
+  const isOut = ({ event, data }: QmpEvent) => event === "DEVICE_DELETED" && data?.device === device;
+  const out = qmp.next(isOut, attempts * timeoutMs);
+  out.catch(() => undefined);
+  const ask = () => qmp.execute("device_del", { id: device });
+  await ask();
+  const again = setInterval(() => void ask().catch(() => undefined), timeoutMs); // refused while the first is still waited for
+  try {
+    await out;
+  } finally {
+    clearInterval(again);
+  }
 }

@@ -6,7 +6,7 @@ import type { Obstacle } from "../nspawn/obstacles.ts";
 import type { Accelerator } from "./command.ts";
 
 /** What virtual machines need. */
-const qemuPackages: readonly HostPackage[] = [
+export const qemuPackages: readonly HostPackage[] = [
   { name: "qemu-system-x86", command: "qemu-system-x86_64", reason: "runs the guests" },
   { name: "qemu-utils", command: "qemu-img", reason: "makes their disks" },
 ];

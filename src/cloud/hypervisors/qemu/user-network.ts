@@ -1,19 +1,13 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Dataplane, NetworkingPlan } from "../../network/dataplane.ts";
-import { contains, parseCidr } from "../../network/ipv4.ts";
+import { contains, numberToIpv4, parseCidr } from "../../network/ipv4.ts";
 import type { GuestSpec } from "../hypervisor.ts";
-import type { QemuNic } from "./command.ts";
-import { type Forward, forwardsOf } from "./forwards.ts";
+import { forwardsOf } from "./forwards.ts";
+import type { GuestNetwork } from "./guest-network.ts";
 
 /** Neutron's data plane where no part of the machine's network may be changed: floating IPs are loopback addresses that lead into guests. */
-export interface UserNetwork extends Dataplane {
-  /** A guest's NICs with the network behind them. @throws Error for a port that has no address in a subnet with a gateway */
-  nicsOf(spec: GuestSpec): QemuNic[];
-  forwardsOf(serverId: string): Forward[];
-  /** Called with each plan that is applied; what it returns is part of the application. */
-  onApply(listener: () => Promise<void>): void;
-}
+export type UserNetwork = Dataplane & GuestNetwork;
 
 /** A /24 of 127.64.0.0/10 for each cloud of this machine: of its own in all likelihood, and the same at each start. */
 export function loopbackRange(instance: string): { cidr: string; gatewayIp: string } {
@@ -47,11 +41,20 @@ export async function createUserNetwork(instance: string): Promise<UserNetwork> 
     },
     onApply: (listener) => void listeners.push(listener),
     forwardsOf: (serverId) => forwardsOf(current, serverId, lowest),
-    nicsOf: (spec) => spec.nics.map((nic) => ({ portId: nic.portId, mac: nic.mac, ...placeOf(current, nic.portId) })),
+    plug: async ({ nics }: GuestSpec) => ({
+      within: [],
+      nics: nics.map(({ portId, mac }) => ({ portId, mac, backend: backendOf(current, portId) })),
+    }),
+    unplug: async () => undefined,
   };
 }
 
-function placeOf(plan: NetworkingPlan, portId: string): Omit<QemuNic, "portId" | "mac"> {
+/**
+ * QEMU's own network, in user mode, closed: nothing comes in but by forwards, nothing goes out. Its name server, which answers nobody, has the
+ * broadcast address: the third one, QEMU's choice, may be a guest's.
+ * @throws Error for a port that has no address in a subnet with a gateway
+ */
+function backendOf(plan: NetworkingPlan, portId: string): string {
   const port = plan.ports.find(({ id }) => id === portId);
   const subnets = plan.networks.find(({ id }) => id === port?.networkId)?.subnets ?? [];
   for (const address of port?.fixedIps ?? []) {
@@ -60,7 +63,7 @@ function placeOf(plan: NetworkingPlan, portId: string): Omit<QemuNic, "portId" |
       if (range === undefined || !contains(range, address)) continue;
       if (gatewayIp === null)
         throw new Error(`Port ${portId} is in a subnet without a gateway: QEMU's user-mode network needs one.`);
-      return { subnet: cidr, address, gateway: gatewayIp };
+      return `user,restrict=on,ipv6=off,net=${cidr},host=${gatewayIp},dhcpstart=${address},dns=${numberToIpv4(range.last)}`;
     }
   }
   throw new Error(`Port ${portId} has no IPv4 address: QEMU's user-mode network needs one.`);

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { FakeHypervisor } from "../../src/cloud/hypervisors/fake.ts";
 import { TestCloud } from "./support.ts";
 
@@ -92,6 +92,28 @@ describe("life of a server", () => {
     hypervisor.powerOff(id);
     await cloud.cloud.idle();
     expect((await cloud.server(id)).status).toBe("SHUTOFF");
+  });
+
+  it("has as long to shut down as its image says, and a minute else", async () => {
+    const hypervisor = new FakeHypervisor();
+    const stop = vi.spyOn(hypervisor, "stop");
+    cloud = await TestCloud.start({ hypervisor });
+    const { id, image } = await cloud.bootServer({ networks: [] });
+    const stopAndStart = async () => {
+      for (const action of ["os-stop", "os-start"]) {
+        await cloud.post(`/compute/v2.1/servers/${id}/action`, { [action]: null });
+        await cloud.cloud.idle();
+      }
+    };
+    await stopAndStart();
+    const changed = await cloud.request("PATCH", `/image/v2/images/${image.id}`, {
+      body: JSON.stringify([{ op: "add", path: "/os_shutdown_timeout", value: "300" }]),
+      headers: { "content-type": "application/openstack-images-v2.1-json-patch" },
+      token: await cloud.adminToken(),
+    });
+    expect(changed.status).toBe(200);
+    await stopAndStart();
+    expect(stop.mock.calls).toEqual([60_000, 300_000].map((timeoutMs) => [id, { soft: true, timeoutMs }]));
   });
 
   it("shows the console, whole or its end", async () => {

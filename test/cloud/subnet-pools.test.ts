@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { cidrsWithout, cidrText, compactCidrs, isWithinCidrs, meet } from "../../src/cloud/network/cidr-sets.ts";
-import { parseCidr } from "../../src/cloud/network/ipv4.ts";
+import { cidrsWithout, compactCidrs, isWithinCidrs, meet } from "../../src/cloud/network/cidr-sets.ts";
+import { cidrText, knownRange, parseCidr } from "../../src/cloud/network/ip.ts";
 import { type Answer, TestCloud } from "./support.ts";
 
 let cloud: TestCloud;
@@ -226,23 +226,26 @@ describe("address scopes", () => {
 
 describe("sets of addresses", () => {
   // small numbers, so that they meet; an independent reference counts address by address
-  const cidr = fc
-    .tuple(fc.integer({ min: 24, max: 32 }), fc.integer({ min: 0, max: 255 }))
-    .map(([prefix, last]) => cidrText({ first: parseCidr(`10.0.0.${last}/${prefix}`)?.first ?? 0, prefix }));
+  const lists = (version: 4 | 6) => {
+    const cidr = fc.tuple(fc.integer({ min: 24, max: 32 }), fc.integer({ min: 0, max: 255 })).map(([prefix, last]) => {
+      const written = version === 4 ? `10.0.0.${last}/${prefix}` : `fd00::${last.toString(16)}/${prefix + 96}`;
+      return cidrText(knownRange(written));
+    });
+    return [fc.array(cidr, { maxLength: 8 }), fc.array(cidr, { maxLength: 8 })] as const;
+  };
   const addressesOf = (cidrs: string[]) => {
-    const all = new Set<number>();
+    const all = new Set<bigint>();
     for (const range of cidrs.flatMap((one) => parseCidr(one) ?? [])) {
       for (let address = range.first; address <= range.last; address++) all.add(address);
     }
     return all;
   };
-  const lists = [fc.array(cidr, { maxLength: 8 }), fc.array(cidr, { maxLength: 8 })] as const;
 
-  it("have what they had, in as few CIDRs as can be", () => {
+  it.each([4, 6] as const)("have what they had, in as few CIDRs as can be, in IPv%d", (version) => {
     fc.assert(
-      fc.property(...lists, (some, others) => {
+      fc.property(...lists(version), (some, others) => {
         const compact = compactCidrs(some);
-        expect(addressesOf(compact)).toEqual(new Set([...addressesOf(some)].sort((a, b) => a - b)));
+        expect(addressesOf(compact)).toEqual(new Set([...addressesOf(some)].sort((a, b) => Number(a - b))));
         for (const [index, one] of compact.entries()) {
           const rest = compact.filter((_, at) => at !== index);
           const [first, second] = [parseCidr(one), parseCidr(compact[index + 1] ?? "")];

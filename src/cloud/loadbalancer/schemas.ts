@@ -1,11 +1,12 @@
+import { isIPv4 } from "node:net";
 import { z } from "zod";
-import { ipv4ToNumber, parseCidr } from "../network/ipv4.ts";
+import { parseCidr } from "../network/ip.ts";
 
 const name = z.string().max(255).nullish();
 const flag = z.boolean().optional();
 const tags = z.array(z.string().max(255)).nullish();
 const uuid = z.guid("Value should be UUID format");
-const address = z.string().refine((text) => ipv4ToNumber(text) !== undefined, "Value should be IPv4 or IPv6 format");
+const address = z.string().refine((text) => isIPv4(text), "Value should be IPv4 or IPv6 format");
 const port = z.int().min(1).max(65_535);
 const timeout = z
   .int()

@@ -1,6 +1,6 @@
 import { owns, type Scope } from "../identity/scope.ts";
 import { allocateFixedIps, newMac } from "../network/addresses.ts";
-import { contains, parseCidr } from "../network/ipv4.ts";
+import { contains, parseCidr } from "../network/ip.ts";
 import { removePort, unbindPort, userOf } from "../network/ports.ts";
 import { deviceOwner, type NetworkTables, type Port } from "../network/records.ts";
 import { newInternalRecord, revised } from "../network/resource.ts";
@@ -115,17 +115,18 @@ function madePort(
   const subnet = subnetFor(tables, scope, asked);
   demandTenantNetwork(tables, subnet.networkId);
   const request = { subnet_id: subnet.id, ...(asked.vip_address ? { ip_address: asked.vip_address } : {}) };
+  const mac = newMac(tables);
   const portSecurityEnabled = tables.networks.get(subnet.networkId)?.portSecurityEnabled ?? true;
   return tables.ports.put({
     ...newInternalRecord(projectId),
     name: `octavia-lb-${id}`,
     networkId: subnet.networkId,
-    mac: newMac(tables),
+    mac,
     adminStateUp: true,
     status: "DOWN",
     deviceId: "",
     deviceOwner: "",
-    fixedIps: allocateFixedIps(tables, subnet.networkId, deviceOwner.balancer, [request]),
+    fixedIps: allocateFixedIps(tables, { networkId: subnet.networkId, owner: deviceOwner.balancer, mac }, [request]),
     securityGroupIds: [],
     portSecurityEnabled,
     allowedAddressPairs: [],

@@ -1,3 +1,4 @@
+import { versionOf } from "../network/ip.ts";
 import type { Port } from "../network/records.ts";
 import { hostnameOf, type Instance } from "./instance.ts";
 import { type Ec2Version, isSince } from "./versions.ts";
@@ -28,7 +29,7 @@ function ec2MetaData(instance: Instance, version: Ec2Version): Folder {
     // a server from before they were numbered
     "instance-id": `i-${server.number === undefined ? server.id.slice(0, 8) : hex8(server.number)}`,
     hostname,
-    "local-ipv4": fixedAddresses(ports)[0] ?? "",
+    "local-ipv4": fixedIpv4(ports)[0] ?? "",
     "reservation-id": server.reservationId ?? `r-${server.id.slice(0, 8)}`,
     "security-groups": groupNames(instance),
     ...(server.keyName === null
@@ -48,7 +49,8 @@ function ec2MetaData(instance: Instance, version: Ec2Version): Folder {
 
 const hex8 = (number: number) => number.toString(16).padStart(8, "0");
 
-const fixedAddresses = (ports: Port[]) => ports.flatMap(({ fixedIps }) => fixedIps.map(({ ipAddress }) => ipAddress));
+const fixedIpv4 = (ports: Port[]) =>
+  ports.flatMap(({ fixedIps }) => fixedIps.map(({ ipAddress }) => ipAddress)).filter((ip) => versionOf(ip) === 4);
 
 function floatingAddress({ floatingIps }: Instance["tables"], ports: Port[]): string {
   const first = ports.flatMap(({ id }) => floatingIps.find(({ portId }) => portId === id) ?? [])[0];

@@ -3,7 +3,7 @@ import { pythonRepr } from "../http/python-repr.ts";
 import { attribute, ownerAttributes } from "./attributes.ts";
 import { neutron } from "./errors.ts";
 import type { View } from "./filters.ts";
-import { normalizeCidr } from "./ipv4.ts";
+import { normalizeCidr } from "./ip.ts";
 import { removeSharing } from "./rbac-sharing.ts";
 import type { AddressGroup, NetworkTables } from "./records.ts";
 import { type NetworkResource, newRecord, revised } from "./resource.ts";
@@ -100,5 +100,5 @@ function toAddress(value: unknown): string {
   return normalAddress(whole as string);
 }
 
-/** Without host bits. Guests have no IPv6: such ranges are kept as they came. */
+/** Without host bits. */
 const normalAddress = (cidr: string) => normalizeCidr(cidr) ?? cidr;

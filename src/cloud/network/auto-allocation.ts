@@ -3,10 +3,11 @@ import { ApiError } from "../http/api-error.ts";
 import { isAdmin, type Scope } from "../identity/scope.ts";
 import { neutron } from "./errors.ts";
 import { networks } from "./networks.ts";
-import type { AutoAllocatedTopology, Network, NetworkTables } from "./records.ts";
+import type { AutoAllocatedTopology, Network, NetworkTables, Subnet, SubnetPool } from "./records.ts";
 import { addRouterInterface, removeRouterInterface } from "./router-interfaces.ts";
 import { routers } from "./routers.ts";
 import type { NetworkContext } from "./routes.ts";
+import { findDefaultPool, poolVersion } from "./subnet-allocation.ts";
 import { subnets } from "./subnets.ts";
 
 const failure = (reason: string) => new ApiError(409, `Deployment error: ${reason}.`, "AutoAllocationFailure");
@@ -65,7 +66,7 @@ function defaultExternal(tables: NetworkTables): Network {
 /** @throws ApiError 409 */
 function demandRequirements(tables: NetworkTables): void {
   defaultExternal(tables);
-  if (tables.subnetPools.find(({ isDefault }) => isDefault) === undefined) {
+  if (defaultPools(tables).length === 0) {
     throw failure("No default subnetpools defined");
   }
 }
@@ -74,15 +75,29 @@ function makeTopology(tables: NetworkTables, scope: Scope, projectId: string): A
   const external = defaultExternal(tables);
   const owner = { project_id: projectId };
   const network = tables.networks.put(networks.create(tables, scope, { ...owner, name: "auto_allocated_network" }));
-  const subnet = makeSubnet(tables, scope, { ...owner, network_id: network.id });
+  const made = defaultPools(tables).map((pool) =>
+    makeSubnet(tables, scope, { ...owner, network_id: network.id }, pool),
+  );
+  if (made.length === 0) throw failure("Unable to provide tenant private network");
   const wanted = { ...owner, name: "auto_allocated_router", external_gateway_info: { network_id: external.id } };
   const router = tables.routers.put(routers.create(tables, scope, wanted));
-  addRouterInterface(tables, scope, router, { subnet_id: subnet.id });
+  for (const { id } of made) addRouterInterface(tables, scope, router, { subnet_id: id });
   return tables.topologies.put({ id: projectId, networkId: network.id, routerId: router.id });
 }
 
-function makeSubnet(tables: NetworkTables, scope: Scope, where: { project_id: string; network_id: string }) {
-  const wanted = { ...where, name: "auto_allocated_subnet_v4", ip_version: 4, use_default_subnetpool: true };
+/** Of each family the default pool, where there is one. */
+const defaultPools = (tables: NetworkTables): SubnetPool[] =>
+  ([4, 6] as const).flatMap((version) => findDefaultPool(tables, version) ?? []);
+
+function makeSubnet(
+  tables: NetworkTables,
+  scope: Scope,
+  where: { project_id: string; network_id: string },
+  pool: SubnetPool,
+): Subnet {
+  const version = poolVersion(pool);
+  const name = `auto_allocated_subnet_v${version}`;
+  const wanted = { ...where, name, ip_version: version, use_default_subnetpool: true };
   try {
     return tables.subnets.put(subnets.create(tables, scope, wanted));
   } catch (error) {

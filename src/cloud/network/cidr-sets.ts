@@ -1,26 +1,26 @@
-import { type Ipv4Range, numberToIpv4, parseCidr } from "./ipv4.ts";
+import { bitsOf, cidrText, type IpRange, type IpVersion, parseCidr, sizeOf } from "./ip.ts";
 
-/** Addresses from the first to the last, of any number. */
-type Span = Pick<Ipv4Range, "first" | "last">;
+/** Addresses of one family from the first to the last, of any number. */
+type Span = Pick<IpRange, "version" | "first" | "last">;
 
 /** The same addresses in as few CIDRs as can be, in order: netaddr's `IPSet.compact`. */
 export const compactCidrs = (cidrs: string[]): string[] => spansOf(cidrs).flatMap(cidrsOf).map(cidrText);
 
-/** What of `all` is in none of `taken`, in as few CIDRs as can be, in order. */
-export function cidrsWithout(all: string[], taken: string[]): Ipv4Range[] {
+/** What of `all` is in none of `taken`, in as few CIDRs as can be, in order. All of one family. */
+export function cidrsWithout(all: string[], taken: string[]): IpRange[] {
   const holes = spansOf(taken);
   const left: Span[] = [];
   let at = 0;
-  for (const { first, last } of spansOf(all)) {
+  for (const { version, first, last } of spansOf(all)) {
     let start = first;
     while (at < holes.length && (holes[at] as Span).last < first) at++;
     for (let next = at; next < holes.length && (holes[next] as Span).first <= last; next++) {
       const hole = holes[next] as Span;
-      if (hole.first > start) left.push({ first: start, last: hole.first - 1 });
-      start = hole.last + 1;
+      if (hole.first > start) left.push({ version, first: start, last: hole.first - 1n });
+      start = hole.last + 1n;
       at = next; // the last one may reach into the next span
     }
-    if (start <= last) left.push({ first: start, last });
+    if (start <= last) left.push({ version, first: start, last });
   }
   return left.flatMap(cidrsOf);
 }
@@ -38,29 +38,35 @@ export function meet(some: string[], others: string[]): boolean {
   });
 }
 
-export const cidrText = ({ first, prefix }: Pick<Ipv4Range, "first" | "prefix">) => `${numberToIpv4(first)}/${prefix}`;
-
 /** Without overlaps and neighbours, in order. */
 function spansOf(cidrs: string[]): Span[] {
   const spans: Span[] = [];
-  for (const { first, last } of cidrs.flatMap((cidr) => parseCidr(cidr) ?? []).sort((a, b) => a.first - b.first)) {
+  const ranges = cidrs.flatMap((cidr) => parseCidr(cidr) ?? []).sort((a, b) => compare(a.first, b.first));
+  for (const { version, first, last } of ranges) {
     const previous = spans.at(-1);
-    if (previous !== undefined && first <= previous.last + 1) previous.last = Math.max(previous.last, last);
-    else spans.push({ first, last });
+    if (previous === undefined || first > previous.last + 1n) spans.push({ version, first, last });
+    else if (last > previous.last) previous.last = last;
   }
   return spans;
 }
 
+const compare = (a: bigint, b: bigint) => (a < b ? -1 : Number(a > b));
+
 /** The largest CIDR that begins where the span does and ends in it, and so on. */
-function cidrsOf({ first, last }: Span): Ipv4Range[] {
-  const cidrs: Ipv4Range[] = [];
+function cidrsOf({ version, first, last }: Span): IpRange[] {
+  const cidrs: IpRange[] = [];
   for (let start = first; start <= last; ) {
-    let prefix = 32;
-    const sizeOf = (length: number) => 2 ** (32 - length);
-    while (prefix > 0 && start % sizeOf(prefix - 1) === 0 && start + sizeOf(prefix - 1) - 1 <= last) prefix--;
-    const end = start + sizeOf(prefix) - 1;
-    cidrs.push({ first: start, last: end, prefix });
-    start = end + 1;
+    const prefix = shortestAt(version, start, last);
+    const end = start + sizeOf(version, prefix) - 1n;
+    cidrs.push({ version, first: start, last: end, prefix });
+    start = end + 1n;
   }
   return cidrs;
+}
+
+function shortestAt(version: IpVersion, start: bigint, last: bigint): number {
+  let prefix = bitsOf(version);
+  const fits = (size: bigint) => start % size === 0n && start + size - 1n <= last;
+  while (prefix > 0 && fits(sizeOf(version, prefix - 1))) prefix--;
+  return prefix;
 }

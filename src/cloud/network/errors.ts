@@ -1,5 +1,5 @@
 import { ApiError } from "../http/api-error.ts";
-import { pythonRepr, pythonText } from "../http/python-repr.ts";
+import { pythonText } from "../http/python-repr.ts";
 
 /** Neutron's refusals, by its own exception classes and in its own words. */
 export const neutron = {
@@ -52,6 +52,12 @@ export const neutron = {
       "Subnets hosted on the same network must be allocated from the same subnet pool.",
       "NetworkSubnetPoolAffinityError",
     ),
+  scopeAffinity: () =>
+    new ApiError(
+      400,
+      "Subnets of the same address family hosted on the same network must all participate in the same address scope.",
+      "NetworkAddressScopeAffinityError",
+    ),
   gatewayIpInUse: (address: string, portId: string) =>
     new ApiError(
       409,
@@ -64,8 +70,8 @@ export const neutron = {
       `Unable to reconfigure sharing settings for network ${name}. Multiple tenants are using it.`,
       "InvalidSharedSetting",
     ),
-  poolInvalid: (pool: unknown) =>
-    new ApiError(400, `The allocation pool ${pythonRepr(pool)} is not valid.`, "InvalidAllocationPool"),
+  poolInvalid: (pool: string) =>
+    new ApiError(400, `The allocation pool ${pool} is not valid.`, "InvalidAllocationPool"),
   poolOutOfBounds: (pool: string, cidr: string) =>
     new ApiError(400, `The allocation pool ${pool} spans beyond the subnet cidr ${cidr}.`, "OutOfBoundsAllocationPool"),
   poolsOverlap: (a: string, b: string, cidr: string) =>
@@ -134,6 +140,12 @@ export const neutron = {
       `IP address ${address} is not a valid IP for any of the subnets on the specified network.`,
       "InvalidIpForNetwork",
     ),
+  addressOnAutoSubnet: (address: string, subnetId: string) =>
+    new ApiError(
+      400,
+      `IPv6 address ${address} cannot be directly assigned to a port on subnet ${subnetId} as the subnet is configured for automatic addresses`,
+      "AllocationOnAutoAddressSubnet",
+    ),
   macInUse: (networkId: string, mac: string) =>
     new ApiError(
       409,
@@ -148,6 +160,12 @@ export const neutron = {
     new ApiError(404, `Router ${id} has no interface on subnet ${subnetId}`, "RouterInterfaceNotFoundForSubnet"),
   noInterface: (id: string, portId: string) =>
     new ApiError(404, `Router ${id} does not have an interface with id ${portId}`, "RouterInterfaceNotFound"),
+  subnetMismatch: (portId: string, subnetId: string) =>
+    new ApiError(
+      400,
+      `Subnet on port ${portId} does not match the requested subnet ${subnetId}.`,
+      "SubnetMismatchForPort",
+    ),
   interfaceInUse: (id: string, subnetId: string) =>
     new ApiError(
       409,

@@ -1,10 +1,10 @@
 import { SlipwayError } from "../../common/errors.ts";
-import { hostRange, normalizeCidr, numberToIpv4, parseCidr } from "./ipv4.ts";
+import { defaultPools } from "./allocation-pools.ts";
+import { cidrText, hostRange, ipText, parseCidr, versionOf } from "./ip.ts";
 import { externalPhysicalNetwork } from "./provider-segments.ts";
 import { setSharing } from "./rbac-sharing.ts";
 import type { NetworkTables } from "./records.ts";
 import { newInternalRecord } from "./resource.ts";
-import { defaultPools } from "./subnets.ts";
 
 /** The external network's name, which clients configure as their floating IP pool. */
 const externalNetworkName = "public";
@@ -12,7 +12,7 @@ const externalNetworkName = "public";
 /** The CIDR of the external network, once it was made. */
 export function externalCidrOf(tables: NetworkTables): string | undefined {
   const network = tables.networks.find((item) => item.external && item.name === externalNetworkName);
-  return tables.subnets.find((subnet) => subnet.networkId === network?.id)?.cidr;
+  return tables.subnets.find(({ networkId, cidr }) => networkId === network?.id && versionOf(cidr) === 4)?.cidr;
 }
 
 /**
@@ -21,10 +21,10 @@ export function externalCidrOf(tables: NetworkTables): string | undefined {
  */
 export function ensureExternalNetwork(tables: NetworkTables, adminProjectId: string, wanted: string): void {
   const range = parseCidr(wanted);
-  const cidr = normalizeCidr(wanted);
-  if (range === undefined || cidr === undefined) {
+  if (range?.version !== 4) {
     throw new SlipwayError("E_ADDRESS_RANGE", `the external range ${wanted} is not an IPv4 CIDR`);
   }
+  const cidr = cidrText(range);
   const existing = externalCidrOf(tables);
   if (existing === cidr) return;
   if (existing !== undefined) {
@@ -44,7 +44,7 @@ export function ensureExternalNetwork(tables: NetworkTables, adminProjectId: str
     provider: { type: "flat", physicalNetwork: externalPhysicalNetwork, segmentationId: null },
   });
   setSharing(tables, "network", network, { access_as_external: true });
-  const gatewayIp = numberToIpv4(hostRange(range).first);
+  const gatewayIp = ipText({ version: 4, value: hostRange(range).first });
   tables.subnets.put({
     ...newInternalRecord(adminProjectId),
     name: "public-subnet",

@@ -1,6 +1,7 @@
 import { owns, type Scope } from "../identity/scope.ts";
 import { neutron } from "./errors.ts";
-import type { FloatingIp, NetworkTables, Port } from "./records.ts";
+import { versionOf } from "./ip.ts";
+import type { FixedIp, FloatingIp, NetworkTables, Port } from "./records.ts";
 import { revised } from "./resource.ts";
 
 /** What an associated floating IP leads to. */
@@ -22,12 +23,7 @@ export function associationTo(
 ): Association {
   const port = tables.ports.get(portId);
   if (port === undefined || !owns(scope, port.projectId)) throw neutron.portNotFound(portId);
-  const ip = wantedIp === undefined ? port.fixedIps[0] : port.fixedIps.find((item) => item.ipAddress === wantedIp);
-  if (ip === undefined) {
-    throw wantedIp === undefined
-      ? neutron.portWithoutAddress(portId)
-      : neutron.bad("floatingip", `Port ${portId} does not have fixed ip ${wantedIp}`);
-  }
+  const ip = wantedIp === undefined ? onlyIpv4Of(port) : namedIpv4Of(port, wantedIp);
   const routerId = routerBetween(tables, ip.subnetId, floating.networkId);
   if (routerId === undefined) throw neutron.externalGatewayNotFound(floating.networkId, ip.subnetId, portId);
   if (tables.portForwardings.find(({ internalPortId }) => internalPortId === portId) !== undefined) {
@@ -40,6 +36,29 @@ export function associationTo(
     throw neutron.floatingIpTaken(floating.address, floating.id, portId, ip.ipAddress, floating.networkId);
   }
   return { portId, fixedIp: ip.ipAddress, routerId };
+}
+
+/** Floating IPs are of IPv4. */
+function onlyIpv4Of({ id, fixedIps }: Port): FixedIp {
+  const [ip, another] = fixedIps.filter(({ ipAddress }) => versionOf(ipAddress) === 4);
+  if (ip === undefined) throw neutron.portWithoutAddress(id);
+  if (another === undefined) return ip;
+  throw neutron.bad(
+    "floatingip",
+    `Port ${id} has multiple fixed IPv4 addresses.  Must provide a specific IPv4 address when assigning a floating IP`,
+  );
+}
+
+function namedIpv4Of({ id, fixedIps }: Port, wanted: string): FixedIp {
+  if (versionOf(wanted) !== 4) {
+    throw neutron.bad(
+      "floatingip",
+      `Cannot process floating IP association with ${wanted}, since that is not an IPv4 address`,
+    );
+  }
+  const ip = fixedIps.find(({ ipAddress }) => ipAddress === wanted);
+  if (ip === undefined) throw neutron.bad("floatingip", `Port ${id} does not have fixed ip ${wanted}`);
+  return ip;
 }
 
 /** The router that has a leg in the subnet and a gateway on the external network. */

@@ -2,6 +2,7 @@ import type { FixedIpRequest } from "./addresses.ts";
 import { attribute, standardAttributes } from "./attributes.ts";
 import { neutron } from "./errors.ts";
 import { associationTo, unassociated } from "./floatingip-association.ts";
+import { versionOf } from "./ip.ts";
 import { externalNetwork } from "./networks.ts";
 import { deviceOwner, type FloatingIp, type NetworkTables } from "./records.ts";
 import { commonView, type NetworkResource, newRecord, revised } from "./resource.ts";
@@ -49,6 +50,10 @@ export const floatingIps: NetworkResource<FloatingIp, typeof attributes> = {
 
   create(tables, scope, body) {
     const network = externalNetwork(tables, body.floating_network_id ?? "");
+    const isIpv4 = tables.subnets.find(({ networkId, cidr }) => networkId === network.id && versionOf(cidr) === 4);
+    if (isIpv4 === undefined) {
+      throw neutron.bad("floatingip", `Network ${network.id} does not contain any IPv4 subnet`);
+    }
     const base = newRecord(scope, body);
     demandPort(body);
     const wanted: FixedIpRequest = {
@@ -57,7 +62,7 @@ export const floatingIps: NetworkResource<FloatingIp, typeof attributes> = {
     };
     const asked = Object.keys(wanted).length === 0 ? undefined : [wanted];
     const own = externalPort(tables, network.id, base.id, deviceOwner.floatingIp, asked);
-    const address = own.fixedIps[0]?.ipAddress;
+    const address = own.fixedIps.find(({ ipAddress: held }) => versionOf(held) === 4)?.ipAddress;
     if (address === undefined) throw neutron.externalAddressExhausted(network.id);
     const floating: FloatingIp = { ...base, address, networkId: network.id, ownPortId: own.id, ...unassociated };
     if (body.port_id === undefined || body.port_id === null) return floating;

@@ -3,7 +3,7 @@ import { isAdmin } from "../identity/scope.ts";
 import { attribute } from "./attributes.ts";
 import { neutron } from "./errors.ts";
 import { pickFields, type Query, selectPage, type View } from "./filters.ts";
-import { ipv4ToNumber } from "./ipv4.ts";
+import { parseIp, versionOf } from "./ip.ts";
 import { networks } from "./networks.ts";
 import type { Network, NetworkTables, Subnet } from "./records.ts";
 import { visibleRecord } from "./resource.ts";
@@ -25,31 +25,19 @@ export function ipAvailabilityRoutes(app: FastifyInstance, tables: NetworkTables
     }
     return counts;
   };
-  const viewOf = (network: Network, counts: Map<string, number>): View => {
-    const subnets = tables.subnets
-      .list(({ networkId }) => networkId === network.id)
-      .map((subnet) => subnetView(subnet, counts.get(subnet.id) ?? 0));
-    return {
-      network_id: network.id,
-      network_name: network.name,
-      tenant_id: network.projectId,
-      project_id: network.projectId,
-      subnet_ip_availability: subnets,
-      used_ips: sum(subnets.map(({ used_ips }) => used_ips)),
-      total_ips: sum(subnets.map(({ total_ips }) => total_ips)),
-    };
-  };
-
   app.get<{ Querystring: Query }>("/network-ip-availabilities", ({ scope, query }) => {
     const counts = used();
     const shown = isAdmin(scope) ? tables.networks.list() : [];
+    const isAsked = versionFilter(query);
     const { views } = selectPage({
-      views: shown.map((network) => viewOf(network, counts)),
+      views: shown.map((network) => networkView(network, subnetsOf(tables, network).filter(isAsked), counts)),
       attributes,
       query,
       url: "",
       notFound: neutron.networkNotFound,
-      hidden: () => ({ ip_version: 4 }),
+      hidden: (view) => ({
+        ip_version: (view.subnet_ip_availability as View[]).map(({ ip_version: version }) => String(version)),
+      }),
     });
     return { network_ip_availabilities: views };
   });
@@ -58,15 +46,46 @@ export function ipAvailabilityRoutes(app: FastifyInstance, tables: NetworkTables
     ({ scope, params, query }) => {
       const network = visibleRecord(networks, tables, scope, params.id);
       if (!isAdmin(scope)) throw neutron.notSupported();
-      return { network_ip_availability: pickFields(viewOf(network, used()), query) };
+      return { network_ip_availability: pickFields(networkView(network, subnetsOf(tables, network), used()), query) };
     },
   );
 }
 
-const sum = (numbers: number[]) => numbers.reduce((all, one) => all + one, 0);
+const subnetsOf = (tables: NetworkTables, { id }: Network) => tables.subnets.list(({ networkId }) => networkId === id);
+
+/** Who asks for one family is told of its subnets alone. */
+function versionFilter({ ip_version: asked }: Query): (subnet: Subnet) => boolean {
+  const wanted = [asked ?? []].flat();
+  return ({ cidr }) => wanted.length === 0 || wanted.includes(String(versionOf(cidr)));
+}
+
+function networkView({ id, name, projectId }: Network, subnets: Subnet[], counts: Map<string, number>): View {
+  const views = subnets.map((subnet) => subnetView(subnet, counts.get(subnet.id) ?? 0));
+  return {
+    network_id: id,
+    network_name: name,
+    tenant_id: projectId,
+    project_id: projectId,
+    subnet_ip_availability: views,
+    used_ips: views.reduce((sum, { used_ips }) => sum + used_ips, 0),
+    total_ips: exact(subnets.reduce((sum, subnet) => sum + sizeOfPools(subnet), 0n)),
+  };
+}
 
 /** What a subnet can give is what its pools hold; what it has given may lie outside of them. */
-function subnetView({ id, name, cidr, allocationPools }: Subnet, used: number) {
-  const sizes = allocationPools.map(({ start, end }) => (ipv4ToNumber(end) ?? 0) - (ipv4ToNumber(start) ?? 0) + 1);
-  return { subnet_id: id, ip_version: 4, cidr, subnet_name: name, used_ips: used, total_ips: sum(sizes) };
+function subnetView(subnet: Subnet, used: number) {
+  const { id, name, cidr } = subnet;
+  const view = { subnet_id: id, ip_version: versionOf(cidr), cidr, subnet_name: name, used_ips: used };
+  return { ...view, total_ips: exact(sizeOfPools(subnet)) };
 }
+
+function sizeOfPools({ allocationPools }: Subnet): bigint {
+  const numberOf = (address: string) => parseIp(address)?.value ?? 0n;
+  return allocationPools.reduce((sum, { start, end }) => sum + numberOf(end) - numberOf(start) + 1n, 0n);
+}
+
+const { rawJSON } = JSON as typeof JSON & { rawJSON(text: string): unknown };
+
+/** A number of JSON to its last digit, which one of JavaScript's may lose. */
+const exact = (value: bigint): unknown =>
+  value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : rawJSON(String(value));

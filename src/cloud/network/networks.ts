@@ -1,11 +1,13 @@
 import { attribute, standardAttributes, type Values } from "./attributes.ts";
 import { neutron } from "./errors.ts";
+import { versionOf } from "./ip.ts";
 import { removePort } from "./ports.ts";
 import { largestMtu, segmentFor } from "./provider-segments.ts";
 import { removeSharing, setSharing } from "./rbac-sharing.ts";
 import type { Network, NetworkTables } from "./records.ts";
 import { commonView, type NetworkResource, newRecord, revised } from "./resource.ts";
 import { isGranted, isSharedNetwork } from "./sharing.ts";
+import { scopeOf } from "./subnet-checks.ts";
 import { removeSubnet } from "./subnets.ts";
 import { listOf, nonNegative, text, toBoolean, toInteger } from "./validators.ts";
 import { demandZones, zone } from "./zones.ts";
@@ -58,8 +60,14 @@ export const networks: NetworkResource<Network, typeof attributes> = {
       shared: network.shared,
       availability_zone_hints: network.zoneHints ?? [],
       availability_zones: subnets.length === 0 ? [] : [zone],
-      ipv4_address_scope: addressScopeOf(tables, subnets),
-      ipv6_address_scope: null,
+      ipv4_address_scope: scopeOf(
+        tables,
+        subnets.filter(({ cidr }) => versionOf(cidr) === 4),
+      ),
+      ipv6_address_scope: scopeOf(
+        tables,
+        subnets.filter(({ cidr }) => versionOf(cidr) === 6),
+      ),
       "router:external": network.external,
       ...(network.external ? { is_default: network.isDefault ?? false } : {}),
       port_security_enabled: network.portSecurityEnabled,
@@ -142,11 +150,6 @@ function mtuOf(wanted: number | undefined, largest: number): number {
   if (wanted === undefined || wanted === 0) return largest;
   if (wanted > largest) throw neutron.invalidInput(`Requested MTU is too big, maximum is ${largest}`);
   return wanted;
-}
-
-function addressScopeOf(tables: NetworkTables, subnets: { poolId?: string | null }[]): string | null {
-  const pool = tables.subnetPools.get(subnets.find((subnet) => subnet.poolId)?.poolId ?? "");
-  return pool?.addressScopeId ?? null;
 }
 
 function demandUnchangedProvider(network: Network, body: Values<typeof attributes>): void {

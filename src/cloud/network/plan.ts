@@ -1,6 +1,7 @@
 import type { NetworkingPlan, PortForwardingPlan, PortPlan, RouterPlan, SecurityRulePlan } from "./dataplane.ts";
+import { versionOf } from "./ip.ts";
 import { protocolNumber } from "./protocols.ts";
-import type { FloatingIp, NetworkTables, Port, Router, SecurityGroupRule } from "./records.ts";
+import type { FixedIp, FloatingIp, NetworkTables, Port, Router, SecurityGroupRule } from "./records.ts";
 import { gatewayAddress, interfacesOf } from "./routers.ts";
 
 /** What the data plane shall look like, computed from Neutron's tables alone. The external network is the data plane's own. */
@@ -12,7 +13,7 @@ export function networkingPlan(tables: NetworkTables): NetworkingPlan {
       id: network.id,
       mtu: network.mtu,
       subnets: tables.subnets
-        .list((subnet) => subnet.networkId === network.id)
+        .list((subnet) => subnet.networkId === network.id && versionOf(subnet.cidr) === 4)
         .map((subnet) => ({ id: subnet.id, cidr: subnet.cidr, gatewayIp: subnet.gatewayIp })),
     })),
     routers: tables.routers.list().map((router) => routerPlan(tables, router)),
@@ -52,7 +53,7 @@ function routerPlan(tables: NetworkTables, router: Router): RouterPlan {
     externalIp: up ? gatewayAddress(tables, router.gateway) : null,
     enableSnat: router.gateway?.enableSnat ?? false,
     interfaces: (up ? interfacesOf(tables, router.id) : []).flatMap((leg) =>
-      leg.fixedIps.map((ip) => ({
+      leg.fixedIps.filter(isIpv4).map((ip) => ({
         networkId: leg.networkId,
         ip: ip.ipAddress,
         cidr: tables.subnets.get(ip.subnetId)?.cidr ?? `${ip.ipAddress}/32`,
@@ -62,7 +63,7 @@ function routerPlan(tables: NetworkTables, router: Router): RouterPlan {
       floating.fixedIp === null ? [] : [{ floatingIp: floating.address, fixedIp: floating.fixedIp }],
     ),
     portForwardings: floatingIps.flatMap((floating) => forwardingPlans(tables, floating)),
-    routes: up ? router.routes : [],
+    routes: up ? router.routes.filter(({ nexthop }) => versionOf(nexthop) === 4) : [],
   };
 }
 
@@ -74,12 +75,15 @@ function forwardingPlans(tables: NetworkTables, floating: FloatingIp): PortForwa
     }));
 }
 
+/** The data plane carries IPv4. */
+const isIpv4 = ({ ipAddress }: FixedIp) => versionOf(ipAddress) === 4;
+
 function portPlan(port: Port): PortPlan {
   return {
     id: port.id,
     networkId: port.networkId,
     mac: port.mac,
-    fixedIps: port.fixedIps.map((ip) => ip.ipAddress),
+    fixedIps: port.fixedIps.filter(isIpv4).map((ip) => ip.ipAddress),
     allowedAddresses: port.allowedAddressPairs.map((pair) => ({
       address: pair.ip_address,
       mac: pair.mac_address.toLowerCase().replaceAll("-", ":"),

@@ -2,13 +2,14 @@ import { hostname } from "node:os";
 import { pythonText } from "../http/python-repr.ts";
 import { isAdmin, owns, type Scope } from "../identity/scope.ts";
 import { pairsFor, toPairs } from "./address-pairs.ts";
-import { allocateFixedIps, type FixedIpRequest, newMac } from "./addresses.ts";
+import { allocateFixedIps, changeFixedIps, type FixedIpRequest, newMac } from "./addresses.ts";
 import { attribute, standardAttributes, toKeyAndValue, type Values } from "./attributes.ts";
 import { type DhcpOption, mergeDhcpOptions, toDhcpOptions } from "./dhcp-options.ts";
 import { neutron } from "./errors.ts";
 import { releaseFloatingIps } from "./floatingip-association.ts";
+import { isEui64 } from "./ip.ts";
 import { removeForwardingsTo } from "./port-forwarding-release.ts";
-import { deviceOwner, type NetworkTables, type Port } from "./records.ts";
+import { deviceOwner, type FixedIp, type NetworkTables, type Port, routerInterfaceOwners } from "./records.ts";
 import { commonView, type NetworkResource, newRecord, revised } from "./resource.ts";
 import { checkGroups, defaultGroup } from "./security-groups.ts";
 import { networkForNew } from "./sharing.ts";
@@ -142,7 +143,7 @@ export const ports: NetworkResource<Port, typeof attributes> = {
       status: "DOWN",
       deviceId: body.device_id ?? "",
       deviceOwner: owner,
-      fixedIps: allocateFixedIps(tables, network.id, owner, body.fixed_ips),
+      fixedIps: allocateFixedIps(tables, { networkId: network.id, owner, mac: macAddress }, body.fixed_ips),
       securityGroupIds: groupsFor(tables, scope, base.projectId, body.security_groups, portSecurityEnabled),
       portSecurityEnabled,
       allowedAddressPairs: pairsFor(body.allowed_address_pairs, macAddress, portSecurityEnabled),
@@ -163,22 +164,14 @@ export const ports: NetworkResource<Port, typeof attributes> = {
       demandOwnRouter(tables, scope, { owner, device: body.device_id || port.deviceId, projectId: port.projectId });
     }
     if (body.mac_address !== port.mac) demandFreeMac(tables, port.networkId, body.mac_address);
+    // null asks for another one
+    const mac = body.mac_address === null ? newMac(tables) : (body.mac_address ?? port.mac);
     return revised(port, {
       name: body.name ?? port.name,
       description: body.description ?? port.description,
       adminStateUp: body.admin_state_up ?? port.adminStateUp,
-      // null asks for another one
-      mac: body.mac_address === null ? newMac(tables) : (body.mac_address ?? port.mac),
-      fixedIps:
-        body.fixed_ips === undefined
-          ? port.fixedIps
-          : allocateFixedIps(
-              tables,
-              port.networkId,
-              body.device_owner ?? port.deviceOwner,
-              body.fixed_ips,
-              port.fixedIps,
-            ),
+      mac,
+      fixedIps: changedAddresses(tables, port, { mac, owner: body.device_owner ?? port.deviceOwner }, body.fixed_ips),
       securityGroupIds: wanted === undefined ? port.securityGroupIds : checkGroups(tables, scope, wanted),
       allowedAddressPairs:
         body.allowed_address_pairs === undefined
@@ -208,10 +201,6 @@ function isOfRouting(tables: NetworkTables, { device, deviceId, deviceOwner: own
   return isRouters && tables.routers.get(deviceId) !== undefined;
 }
 
-const routerInterfaceOwners: string[] = [
-  ...[deviceOwner.routerInterface, "network:ha_router_replicated_interface", "network:router_interface_distributed"],
-];
-
 /** Nobody calls a port an interface of another project's router. @throws ApiError 409 */
 function demandOwnRouter(
   tables: NetworkTables,
@@ -221,6 +210,20 @@ function demandOwnRouter(
   if (isAdmin(scope) || !routerInterfaceOwners.includes(owner)) return;
   const router = tables.routers.get(device);
   if (router !== undefined && router.projectId !== projectId) throw neutron.deviceNotOwned(device);
+}
+
+/** Addresses that a port gives itself follow its MAC address. */
+function changedAddresses(
+  tables: NetworkTables,
+  port: Port,
+  { mac, owner }: { mac: string; owner: string },
+  asked: FixedIpRequest[] | undefined,
+): FixedIp[] {
+  const follows = mac !== port.mac && port.fixedIps.some(({ ipAddress }) => isEui64(ipAddress));
+  const wanted =
+    asked ?? (follows ? port.fixedIps.map((ip) => ({ subnet_id: ip.subnetId, ip_address: ip.ipAddress })) : undefined);
+  if (wanted === undefined) return port.fixedIps;
+  return changeFixedIps(tables, { networkId: port.networkId, owner, mac }, port.fixedIps, wanted);
 }
 
 function ownsNetwork(tables: NetworkTables, port: Port, scope: Scope): boolean {

@@ -51,7 +51,14 @@ export interface Subnet extends NetworkRecord {
   /** The pool that its range was taken from. */
   poolId?: string | null;
   serviceTypes?: string[];
+  /** How hosts get their addresses in an IPv6 subnet, where something tells them; absent in IPv4. */
+  ipv6AddressMode?: Ipv6Mode | undefined;
+  /** What the routers of an IPv6 subnet advertise; without it they are silent. */
+  ipv6RaMode?: Ipv6Mode | undefined;
 }
+
+/** Neutron's words for how IPv6 addresses are configured. */
+export type Ipv6Mode = "slaac" | "dhcpv6-stateful" | "dhcpv6-stateless";
 
 /** Ranges that subnets are cut from. */
 export interface SubnetPool extends NetworkRecord {
@@ -262,3 +269,9 @@ export const deviceOwner = {
   /** A load balancer's address. */
   balancer: "Octavia",
 } as const;
+
+/** The owners of ports that are a router's in a tenant's network. */
+export const routerInterfaceOwners: readonly string[] = [
+  ...[deviceOwner.routerInterface, "network:ha_router_replicated_interface", "network:router_interface_distributed"],
+  "network:router_centralized_snat",
+];

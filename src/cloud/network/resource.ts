@@ -43,6 +43,8 @@ export interface NetworkResource<T extends NetworkRecord, A extends Attributes =
   /** Whether anything may be made where a body says, which is asked before what of it may be set. */
   demandPlace?(tables: NetworkTables, scope: Scope, body: Values<A>): void;
   create(tables: NetworkTables, scope: Scope, body: Values<A>): T;
+  /** What follows from there being one more, once it is there. */
+  created?(tables: NetworkTables, record: T): void;
   /** Absent where the API has no PUT. */
   update?(tables: NetworkTables, scope: Scope, record: T, body: Values<A>): T;
   remove(tables: NetworkTables, record: T): void;

@@ -1,9 +1,9 @@
 import { owns, type Scope } from "../identity/scope.ts";
-import { allocateFixedIps, newMac } from "./addresses.ts";
+import { allocateFixedIps, inOrder, newMac } from "./addresses.ts";
 import { neutron } from "./errors.ts";
-import { contains, overlaps, parseCidr } from "./ipv4.ts";
+import { contains, knownRange, overlaps, parseCidr, versionOf } from "./ip.ts";
 import { userOf } from "./ports.ts";
-import { deviceOwner, type NetworkTables, type Port, type Router, type Subnet } from "./records.ts";
+import { deviceOwner, type FixedIp, type NetworkTables, type Port, type Router, type Subnet } from "./records.ts";
 import { newInternalRecord, revised } from "./resource.ts";
 import { interfacesOf } from "./routers.ts";
 import { isObject, uuid } from "./validators.ts";
@@ -31,37 +31,60 @@ export function addRouterInterface(tables: NetworkTables, scope: Scope, router: 
   if (subnet.gatewayIp === null) {
     throw neutron.badRouterRequest(`Subnet for router interface must have a gateway IP`);
   }
-  demandRoom(tables, router, subnet);
-  const port: Port = tables.ports.put({
+  demandRoutable(subnet);
+  demandRoom(tables, router, [subnet]);
+  const holder = { networkId: subnet.networkId, owner: deviceOwner.routerInterface };
+  const address = { subnet_id: subnet.id, ip_address: subnet.gatewayIp };
+  const port = versionOf(subnet.cidr) === 6 ? ipv6PortOf(tables, router, subnet.networkId) : undefined;
+  if (port !== undefined) {
+    const [added] = allocateFixedIps(tables, { ...holder, mac: port.mac }, [address]);
+    tables.ports.put(revised(port, { fixedIps: inOrder([...port.fixedIps, ...(added === undefined ? [] : [added])]) }));
+    return interfaceView(router, port, [subnet.id]);
+  }
+  const mac = newMac(tables);
+  const made: Port = tables.ports.put({
     ...newInternalRecord(router.projectId),
     networkId: subnet.networkId,
-    mac: newMac(tables),
+    mac,
     adminStateUp: true,
     status: "ACTIVE",
     deviceId: router.id,
     deviceOwner: deviceOwner.routerInterface,
     device: { kind: "router", id: router.id },
-    fixedIps: allocateFixedIps(tables, subnet.networkId, deviceOwner.routerInterface, [
-      { subnet_id: subnet.id, ip_address: subnet.gatewayIp },
-    ]),
+    fixedIps: allocateFixedIps(tables, { ...holder, mac }, [address]),
     securityGroupIds: [],
     portSecurityEnabled: false,
     allowedAddressPairs: [],
     extraDhcpOpts: [],
   });
-  return interfaceView(router, port, subnet.id);
+  return interfaceView(router, made, [subnet.id]);
 }
+
+/** The IPv6 subnets of a network are on one port of a router: links have several prefixes there. */
+function ipv6PortOf(tables: NetworkTables, router: Router, networkId: string): Port | undefined {
+  return interfacesOf(tables, router.id).find((port) => port.networkId === networkId && hasIpv6(port));
+}
+
+const hasIpv6 = ({ fixedIps }: Port) => fixedIps.some(({ ipAddress }) => versionOf(ipAddress) === 6);
 
 function addByPort(tables: NetworkTables, scope: Scope, router: Router, portId: string): unknown {
   const port = tables.ports.get(portId);
   if (port === undefined || !owns(scope, port.projectId)) throw neutron.portNotFound(portId);
   const user = userOf(port);
   if (user !== undefined) throw neutron.portInUse(port.id, port.networkId, user);
-  const [ip] = port.fixedIps;
-  if (ip === undefined || port.fixedIps.length > 1) {
+  if (port.fixedIps.length === 0) throw neutron.badRouterRequest("Router port must have at least one fixed IP");
+  const subnets = port.fixedIps.map(({ subnetId }) => ownSubnet(tables, scope, subnetId));
+  for (const subnet of subnets) demandRoutable(subnet);
+  const other = hasIpv6(port) ? ipv6PortOf(tables, router, port.networkId) : undefined;
+  if (other !== undefined) {
+    throw neutron.badRouterRequest(
+      `Cannot have multiple router ports with the same network id if both contain IPv6 subnets. Existing port ${other.id} has IPv6 subnet(s) and network id ${other.networkId}`,
+    );
+  }
+  demandRoom(tables, router, subnets);
+  if (subnets.filter(({ cidr }) => versionOf(cidr) === 4).length > 1) {
     throw neutron.badRouterRequest("Cannot have multiple IPv4 subnets on router port");
   }
-  demandRoom(tables, router, ownSubnet(tables, scope, ip.subnetId));
   tables.ports.put(
     revised(port, {
       deviceId: router.id,
@@ -72,37 +95,58 @@ function addByPort(tables: NetworkTables, scope: Scope, router: Router, portId: 
       portSecurityEnabled: false,
     }),
   );
-  return interfaceView(router, port, ip.subnetId);
+  return interfaceView(
+    router,
+    port,
+    subnets.map(({ id }) => id),
+  );
 }
 
 /** `PUT /v2.0/routers/{id}/remove_router_interface`; refused while a floating IP needs the interface. */
 export function removeRouterInterface(tables: NetworkTables, _scope: Scope, router: Router, input: unknown): unknown {
   const wanted = readInterface(input);
-  if (wanted.subnet_id !== undefined && tables.subnets.get(wanted.subnet_id) === undefined) {
-    throw neutron.subnetNotFound(wanted.subnet_id);
-  }
-  const legs = interfacesOf(tables, router.id);
-  const port = legs.find((leg) =>
-    wanted.port_id === undefined
-      ? leg.fixedIps.some((ip) => ip.subnetId === wanted.subnet_id)
-      : leg.id === wanted.port_id,
-  );
-  if (port === undefined) {
-    throw wanted.port_id === undefined
-      ? neutron.noInterfaceOnSubnet(router.id, wanted.subnet_id ?? "")
-      : neutron.noInterface(router.id, wanted.port_id);
-  }
-  const subnetId = port.fixedIps[0]?.subnetId ?? "";
-  if (wanted.subnet_id !== undefined && wanted.subnet_id !== subnetId) {
-    throw neutron.noInterfaceOnSubnet(router.id, wanted.subnet_id);
-  }
+  return wanted.port_id === undefined
+    ? removeSubnetFrom(tables, router, wanted.subnet_id ?? "")
+    : removeInterfacePort(tables, router, wanted.port_id, wanted.subnet_id);
+}
+
+function removeInterfacePort(tables: NetworkTables, router: Router, portId: string, subnetId?: string): unknown {
+  const port = interfacesOf(tables, router.id).find(({ id }) => id === portId);
+  if (port === undefined) throw neutron.noInterface(router.id, portId);
+  const subnetIds = port.fixedIps.map((ip) => ip.subnetId);
+  if (subnetId !== undefined && !subnetIds.includes(subnetId)) throw neutron.subnetMismatch(portId, subnetId);
+  for (const id of subnetIds) demandUnneeded(tables, router, id);
+  tables.ports.delete(port.id);
+  return interfaceView(router, port, subnetIds);
+}
+
+/** What else is on the port stays there. */
+function removeSubnetFrom(tables: NetworkTables, router: Router, subnetId: string): unknown {
+  if (tables.subnets.get(subnetId) === undefined) throw neutron.subnetNotFound(subnetId);
+  const isOf = (ip: FixedIp) => ip.subnetId === subnetId;
+  const port = interfacesOf(tables, router.id).find(({ fixedIps }) => fixedIps.some(isOf));
+  if (port === undefined) throw neutron.noInterfaceOnSubnet(router.id, subnetId);
+  demandUnneeded(tables, router, subnetId);
+  const fixedIps = port.fixedIps.filter((ip) => !isOf(ip));
+  if (fixedIps.length === 0) tables.ports.delete(port.id);
+  else tables.ports.put(revised(port, { fixedIps }));
+  return interfaceView(router, port, [subnetId]);
+}
+
+function demandUnneeded(tables: NetworkTables, router: Router, subnetId: string): void {
   if (leadsInto(tables, router, subnetId)) throw neutron.interfaceInUse(router.id, subnetId);
   const range = parseCidr(tables.subnets.get(subnetId)?.cidr ?? "");
   if (range !== undefined && router.routes.some(({ nexthop }) => contains(range, nexthop))) {
     throw neutron.interfaceInUseByRoute(router.id, subnetId);
   }
-  tables.ports.delete(port.id);
-  return interfaceView(router, port, subnetId);
+}
+
+/** Hosts that listen to somebody else's router are not served by one of this cloud. */
+function demandRoutable({ id, ipv6AddressMode, ipv6RaMode }: Subnet): void {
+  if (ipv6AddressMode === undefined || ipv6RaMode !== undefined) return;
+  throw neutron.badRouterRequest(
+    `IPv6 subnet ${id} configured to receive RAs from an external router cannot be added to Neutron Router.`,
+  );
 }
 
 /** Whether a floating IP of the router, or a port of one, leads to an address of the subnet. */
@@ -128,29 +172,29 @@ function ownSubnet(tables: NetworkTables, scope: Scope, id: string): Subnet {
 }
 
 /** A router has one leg per subnet, and its subnets do not overlap. */
-function demandRoom(tables: NetworkTables, router: Router, subnet: Subnet): void {
-  const wanted = parseCidr(subnet.cidr);
-  for (const leg of interfacesOf(tables, router.id)) {
-    for (const { subnetId } of leg.fixedIps) {
-      if (subnetId === subnet.id) throw neutron.badRouterRequest(`Router already has a port on subnet ${subnet.id}`);
-      const other = tables.subnets.get(subnetId);
-      const taken = other === undefined ? undefined : parseCidr(other.cidr);
-      if (other !== undefined && wanted !== undefined && taken !== undefined && overlaps(wanted, taken)) {
-        throw neutron.badRouterRequest(
-          `Cidr ${subnet.cidr} of subnet ${subnet.id} overlaps with cidr ${other.cidr} of subnet ${other.id}`,
-        );
-      }
+function demandRoom(tables: NetworkTables, router: Router, wanted: Subnet[]): void {
+  const held = interfacesOf(tables, router.id).flatMap(({ fixedIps }) => fixedIps.map(({ subnetId }) => subnetId));
+  for (const subnetId of held) {
+    if (wanted.some(({ id }) => id === subnetId)) {
+      throw neutron.badRouterRequest(`Router already has a port on subnet ${subnetId}`);
     }
+    const other = tables.subnets.get(subnetId);
+    if (other === undefined) continue;
+    const clash = wanted.find(({ cidr }) => overlaps(knownRange(cidr), knownRange(other.cidr)));
+    if (clash === undefined) continue;
+    throw neutron.badRouterRequest(
+      `Cidr ${clash.cidr} of subnet ${clash.id} overlaps with cidr ${other.cidr} of subnet ${other.id}`,
+    );
   }
 }
 
-function interfaceView(router: Router, port: Port, subnetId: string): unknown {
+function interfaceView(router: Router, port: Port, subnetIds: string[]): unknown {
   return {
     id: router.id,
     tenant_id: router.projectId,
     port_id: port.id,
     network_id: port.networkId,
-    subnet_id: subnetId,
-    subnet_ids: [subnetId],
+    subnet_id: subnetIds.at(-1),
+    subnet_ids: subnetIds,
   };
 }

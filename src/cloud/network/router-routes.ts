@@ -2,7 +2,7 @@ import { neutron } from "./errors.ts";
 import type { NetworkTables, Router } from "./records.ts";
 import { revised } from "./resource.ts";
 import { demandReachable } from "./routers.ts";
-import { hostRoutes, isObject } from "./validators.ts";
+import { hostRoutes, isObject, normalRoutes } from "./validators.ts";
 
 const keyOf = ({ destination, nexthop }: Router["routes"][number]) => `${destination} ${nexthop}`;
 
@@ -26,5 +26,5 @@ function readRoutes(input: unknown): Router["routes"] {
   const routes = isObject(router) ? router.routes : undefined;
   const fault = hostRoutes(routes);
   if (fault !== undefined) throw neutron.badRequest(`Invalid input for routes. Reason: ${fault}.`);
-  return routes as Router["routes"];
+  return normalRoutes(routes as Router["routes"]);
 }

@@ -1,9 +1,10 @@
 import { ApiError } from "../http/api-error.ts";
-import { allocateFixedIps, type FixedIpRequest, newMac } from "./addresses.ts";
+import { allocateFixedIps, changeFixedIps, type FixedIpRequest, newMac } from "./addresses.ts";
 import { attribute, standardAttributes } from "./attributes.ts";
 import { neutron } from "./errors.ts";
-import { contains, parseCidr } from "./ipv4.ts";
-import { deviceOwner, type NetworkTables, type Port, type Router, type RouterGateway } from "./records.ts";
+import { contains, parseCidr, versionOf } from "./ip.ts";
+import { isAutoAddressed } from "./ipv6-modes.ts";
+import { deviceOwner, type NetworkTables, type Port, type Router, type RouterGateway, type Subnet } from "./records.ts";
 import { commonView, type NetworkResource, newInternalRecord, newRecord, revised } from "./resource.ts";
 import {
   boolean,
@@ -12,6 +13,7 @@ import {
   hostRoutes,
   isObject,
   listOf,
+  normalRoutes,
   nullToList,
   text,
   toBoolean,
@@ -94,12 +96,13 @@ export const routers: NetworkResource<Router, typeof attributes> = {
   update(tables, _scope, router, body) {
     demandPlain(body);
     const wanted = body.external_gateway_info;
-    if (body.routes !== undefined) demandReachable(tables, router, body.routes);
+    const routes = body.routes === undefined ? router.routes : normalRoutes(body.routes);
+    if (body.routes !== undefined) demandReachable(tables, router, routes);
     return revised(router, {
       name: body.name ?? router.name,
       description: body.description ?? router.description,
       adminStateUp: body.admin_state_up ?? router.adminStateUp,
-      routes: body.routes ?? router.routes,
+      routes,
       gateway: wanted === undefined ? router.gateway : changeGateway(tables, router, wanted),
     });
   },
@@ -162,9 +165,10 @@ export function demandReachable(tables: NetworkTables, router: Router, routes: R
   }
 }
 
-/** The router's first address on the external network. */
+/** The router's first IPv4 address on the external network. */
 export function gatewayAddress(tables: NetworkTables, gateway: RouterGateway | null): string | null {
-  return gateway === null ? null : (tables.ports.get(gateway.portId)?.fixedIps[0]?.ipAddress ?? null);
+  const fixedIps = gateway === null ? [] : (tables.ports.get(gateway.portId)?.fixedIps ?? []);
+  return fixedIps.find(({ ipAddress }) => versionOf(ipAddress) === 4)?.ipAddress ?? null;
 }
 
 function gatewayView(tables: NetworkTables, gateway: RouterGateway | null): unknown {
@@ -182,20 +186,45 @@ function plugGateway(tables: NetworkTables, routerId: string, wanted: GatewayReq
   const network = tables.networks.get(wanted.network_id);
   if (network === undefined) throw neutron.networkNotFound(wanted.network_id);
   if (!network.external) throw neutron.badRouterRequest(`Network ${network.id} is not an external network`);
-  const port = externalPort(tables, network.id, routerId, deviceOwner.routerGateway, wanted.external_fixed_ips);
+  const asked = wanted.external_fixed_ips ?? [];
+  demandNotGateways(tables, network.id, asked);
+  const port = externalPort(
+    tables,
+    network.id,
+    routerId,
+    deviceOwner.routerGateway,
+    asked.length === 0 ? undefined : asked,
+  );
   return { networkId: network.id, enableSnat: wanted.enable_snat ?? true, portId: port.id };
 }
 
 function changeGateway(tables: NetworkTables, router: Router, wanted: GatewayRequest | null): RouterGateway | null {
   const old = router.gateway;
-  if (old !== null && old.networkId === wanted?.network_id && wanted.external_fixed_ips === undefined) {
+  if (old !== null && old.networkId === wanted?.network_id) {
+    if (wanted.external_fixed_ips?.length) changeGatewayAddresses(tables, old, wanted.external_fixed_ips);
     return { ...old, enableSnat: wanted.enable_snat ?? true };
   }
   if (old !== null) {
-    if (wanted?.network_id !== old.networkId) demandNoFloatingIps(tables, router, old);
+    demandNoFloatingIps(tables, router, old);
     tables.ports.delete(old.portId);
   }
   return plugGateway(tables, router.id, wanted);
+}
+
+function changeGatewayAddresses(tables: NetworkTables, gateway: RouterGateway, asked: FixedIpRequest[]): void {
+  demandNotGateways(tables, gateway.networkId, asked);
+  const port = tables.ports.get(gateway.portId);
+  if (port === undefined) return;
+  const holder = { networkId: port.networkId, owner: port.deviceOwner, mac: port.mac };
+  tables.ports.put(revised(port, { fixedIps: changeFixedIps(tables, holder, port.fixedIps, asked) }));
+}
+
+/** What leads out of the external network is not the router itself. */
+function demandNotGateways(tables: NetworkTables, networkId: string, asked: FixedIpRequest[]): void {
+  const gateways = tables.subnets.list((subnet) => subnet.networkId === networkId).map(({ gatewayIp }) => gatewayIp);
+  const clash = asked.find(({ ip_address: address }) => address !== undefined && gateways.includes(address));
+  if (clash === undefined) return;
+  throw neutron.badRouterRequest(`External IP ${clash.ip_address} is the same as the gateway IP`);
 }
 
 function demandNoFloatingIps(tables: NetworkTables, router: Router, { networkId }: RouterGateway): void {
@@ -211,18 +240,37 @@ export function externalPort(
   owner: string,
   wanted?: FixedIpRequest[],
 ): Port {
+  const mac = newMac(tables);
   return tables.ports.put({
     ...newInternalRecord(""),
     networkId,
-    mac: newMac(tables),
+    mac,
     adminStateUp: true,
     status: "ACTIVE",
     deviceId,
     deviceOwner: owner,
-    fixedIps: allocateFixedIps(tables, networkId, owner, wanted),
+    fixedIps: allocateFixedIps(tables, { networkId, owner, mac }, wanted),
     securityGroupIds: [],
     portSecurityEnabled: false,
     allowedAddressPairs: [],
     extraDhcpOpts: [],
   });
+}
+
+/** The gateways on a network get an address of its new subnet, where they have none of that family but what they give themselves. */
+export function addGatewayAddresses(tables: NetworkTables, subnet: Subnet): void {
+  const isGateway = ({ networkId, deviceOwner: owner }: Port) =>
+    networkId === subnet.networkId && owner === (deviceOwner.routerGateway as string);
+  for (const port of tables.ports.list(isGateway)) {
+    const given = port.fixedIps.filter((ip) => {
+      const of = tables.subnets.get(ip.subnetId);
+      return of !== undefined && !isAutoAddressed(of);
+    });
+    const isServed = given.some(({ ipAddress }) => versionOf(ipAddress) === versionOf(subnet.cidr));
+    if (given.length > 1 || isServed) continue;
+    const holder = { networkId: port.networkId, owner: port.deviceOwner, mac: port.mac };
+    const kept = port.fixedIps.map((ip) => ({ subnet_id: ip.subnetId, ip_address: ip.ipAddress }));
+    const fixedIps = changeFixedIps(tables, holder, port.fixedIps, [...kept, { subnet_id: subnet.id }]);
+    tables.ports.put(revised(port, { fixedIps }));
+  }
 }

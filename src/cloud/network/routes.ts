@@ -78,7 +78,9 @@ export function resourceRoutes<T extends NetworkRecord, A extends Attributes>(
     store.transaction(() => resource.prepare?.(tables, scope));
     const record = resource.create(tables, scope, body);
     demandQuota(resource, tables, record);
-    return table.put(record);
+    table.put(record);
+    resource.created?.(tables, record);
+    return record;
   };
   app.post(`/${path}`, async ({ scope, body }, reply) => {
     projectOf(scope);

@@ -4,7 +4,7 @@ import { owns } from "../identity/scope.ts";
 import { attribute, standardAttributes } from "./attributes.ts";
 import { neutron } from "./errors.ts";
 import type { View } from "./filters.ts";
-import { normalizeCidr } from "./ipv4.ts";
+import { bitsOf, normalizeCidr, normalizeIp, versionOf } from "./ip.ts";
 import { protocolNumber, takesPorts, toProtocol } from "./protocols.ts";
 import type { SecurityGroupRule } from "./records.ts";
 import { commonView, type NetworkResource, newRecord } from "./resource.ts";
@@ -31,7 +31,8 @@ function toPortValue(value: unknown): unknown {
 function toPrefix(value: unknown): unknown {
   if (value === null || value === "") return null;
   const address = pythonText(value);
-  const full = address.includes("/") ? address : `${address}/${address.includes(":") ? 128 : 32}`;
+  const [ip = "", length = bitsOf(versionOf(address))] = address.split("/");
+  const full = `${normalizeIp(ip)}/${length}`;
   if (isCidr(full)) return full;
   throw new ApiError(400, `Invalid CIDR ${address} given as IP prefix.`, "InvalidCIDR");
 }
@@ -74,7 +75,7 @@ export const securityGroupRules: NetworkResource<SecurityGroupRule, typeof attri
     const range = portRange(protocol, body.port_range_min ?? null, body.port_range_max ?? null);
     if (remotes.length > 1) throw neutron.manyRemotes();
     const prefix = body.remote_ip_prefix ?? null;
-    if (prefix !== null && prefix.includes(":") !== (ethertype === "IPv6")) {
+    if (prefix !== null && `IPv${versionOf(prefix)}` !== ethertype) {
       throw neutron.ruleConflict(ethertype, prefix);
     }
     for (const id of [body.remote_group_id, groupId]) {
@@ -153,12 +154,17 @@ function meaning(rule: SecurityGroupRule): string {
   ]);
 }
 
+/** Encapsulated IPv6, its headers for routing and fragments, ICMPv6, and its headers for nothing and for options. */
+const ipv6Protocols = new Set([41, 43, 44, 58, 59, 60]);
+
 /** ICMP is another protocol in IPv6. */
 function familyProtocol(protocol: string | null, ethertype: SecurityGroupRule["ethertype"]): string | null {
   if (protocol === null) return null;
-  if (ethertype === "IPv6") return ["icmp", "icmpv6", "1"].includes(protocol) ? "ipv6-icmp" : protocol;
-  const onlyV6 = protocol.startsWith("ipv6-") || protocol === "icmpv6" || protocolNumber(protocol) === 58;
-  if (!onlyV6 || protocol === "ipv6-encap") return protocol;
+  if (ethertype === "IPv6") {
+    if (protocol === "1") return "58";
+    return ["icmp", "icmpv6"].includes(protocol) ? "ipv6-icmp" : protocol;
+  }
+  if (!ipv6Protocols.has(protocolNumber(protocol))) return protocol;
   const words = `Invalid ethertype ${ethertype} for protocol ${protocol}.`;
   throw new ApiError(400, words, "SecurityGroupEthertypeConflictWithProtocol");
 }

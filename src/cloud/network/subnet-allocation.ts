@@ -1,17 +1,25 @@
 import { ApiError } from "../http/api-error.ts";
 import { owns, type Scope } from "../identity/scope.ts";
-import { cidrsWithout, cidrText } from "./cidr-sets.ts";
+import { cidrsWithout } from "./cidr-sets.ts";
 import { neutron } from "./errors.ts";
-import { parseCidr } from "./ipv4.ts";
+import { bitsOf, cidrText, type IpVersion, parseCidr, sizeOf, versionOf } from "./ip.ts";
 import type { NetworkTables, SubnetPool } from "./records.ts";
 import { isGranted } from "./sharing.ts";
 
 /** The pool of `use_default_subnetpool`. @throws ApiError 400 */
-export function defaultPool(tables: NetworkTables): SubnetPool {
-  const pool = tables.subnetPools.find(({ isDefault }) => isDefault);
-  if (pool === undefined) throw neutron.bad("subnets", "No default subnetpool found for IPv4");
+export function defaultPool(tables: NetworkTables, version: IpVersion): SubnetPool {
+  const pool = findDefaultPool(tables, version);
+  if (pool === undefined) throw neutron.bad("subnets", `No default subnetpool found for IPv${version}`);
   return pool;
 }
+
+/** Each family has one default pool, or none. */
+export function findDefaultPool(tables: NetworkTables, version: IpVersion): SubnetPool | undefined {
+  return tables.subnetPools.find((pool) => pool.isDefault && poolVersion(pool) === version);
+}
+
+/** The family that a pool's ranges are of. */
+export const poolVersion = ({ prefixes }: Pick<SubnetPool, "prefixes">): IpVersion => versionOf(prefixes[0] ?? "");
 
 /** The pool that a scope names; undefined where it names none. @throws ApiError 404 */
 export function demandPool(tables: NetworkTables, scope: Scope, id: string | null): SubnetPool | undefined {
@@ -36,11 +44,12 @@ interface Wanted {
  * @throws ApiError 400, 409, 500 in Neutron's words
  */
 export function allocateRange(tables: NetworkTables, pool: SubnetPool, { cidr, length, gatewayIp }: Wanted): string {
+  const version = poolVersion(pool);
   const wantedLength = length ?? pool.defaultPrefixLength;
   const named = cidr ?? (gatewayIp ? `${gatewayIp}/${wantedLength}` : undefined);
   const asked = named === undefined ? undefined : parseCidr(named);
   const prefix = asked?.prefix ?? wantedLength;
-  if (prefix > 32) throw neutron.addressFormat(`0.0.0.0/${prefix}`);
+  if (prefix > bitsOf(version)) throw neutron.addressFormat(`${version === 4 ? "0.0.0.0" : "::"}/${prefix}`);
   if (prefix > pool.maxPrefixLength) {
     const words = `Unable to allocate subnet with prefix length ${prefix}, maximum allowed prefix is ${pool.maxPrefixLength}.`;
     throw new ApiError(400, words, "MaxPrefixSubnetAllocationError");
@@ -49,7 +58,7 @@ export function allocateRange(tables: NetworkTables, pool: SubnetPool, { cidr, l
     const words = `Unable to allocate subnet with prefix length ${prefix}, minimum allowed prefix is ${pool.minPrefixLength}.`;
     throw new ApiError(400, words, "MinPrefixSubnetAllocationError");
   }
-  demandPoolQuota(tables, pool, 2 ** (32 - prefix));
+  demandPoolQuota(tables, pool, prefix);
   const own = tables.subnets.list((subnet) => subnet.poolId === pool.id);
   const free = cidrsWithout(
     pool.prefixes,
@@ -61,19 +70,20 @@ export function allocateRange(tables: NetworkTables, pool: SubnetPool, { cidr, l
   }
   const block = free.toSorted((a, b) => b.prefix - a.prefix).find((one) => one.prefix <= prefix);
   if (block === undefined) throw allocationFailed(`Insufficient prefix space to allocate subnet size /${prefix}`);
-  return cidrText({ first: block.first, prefix });
+  return cidrText({ ...block, prefix });
 }
 
 const allocationFailed = (reason: string) =>
   new ApiError(500, `Failed to allocate subnet: ${reason}.`, "SubnetAllocationError");
 
-/** Whatever project asks: Neutron counts what the pool's own has of it. */
-function demandPoolQuota(tables: NetworkTables, pool: SubnetPool, addresses: number): void {
+/** Whatever project asks: Neutron counts what the pool's own has of it, in addresses or, of IPv6, in `/64`. */
+function demandPoolQuota(tables: NetworkTables, pool: SubnetPool, prefix: number): void {
   if (!pool.defaultQuota) return;
+  const version = poolVersion(pool);
+  const sizeAt = (length: number) => Number(sizeOf(version, length)) / Number(sizeOf(version, version === 4 ? 32 : 64));
   const own = tables.subnets.list((subnet) => subnet.poolId === pool.id && subnet.projectId === pool.projectId);
-  const sizes = own.flatMap(({ cidr }) => parseCidr(cidr) ?? []).map(({ first, last }) => last - first + 1);
-  const used = sizes.reduce((sum, size) => sum + size, 0);
-  if (used + addresses > pool.defaultQuota) {
+  const used = own.reduce((sum, { cidr }) => sum + sizeAt(parseCidr(cidr)?.prefix ?? bitsOf(version)), 0);
+  if (used + sizeAt(prefix) > pool.defaultQuota) {
     throw new ApiError(409, "Per-tenant subnet pool prefix quota exceeded.", "SubnetPoolQuotaExceeded");
   }
 }

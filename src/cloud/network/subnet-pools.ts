@@ -2,12 +2,14 @@ import { ApiError } from "../http/api-error.ts";
 import type { Scope } from "../identity/scope.ts";
 import { isSeen } from "./address-scopes.ts";
 import { attribute, standardAttributes, type Values } from "./attributes.ts";
-import { cidrsWithout, cidrText, compactCidrs, isWithinCidrs, meet } from "./cidr-sets.ts";
+import { cidrsWithout, compactCidrs, isWithinCidrs, meet } from "./cidr-sets.ts";
 import { neutron } from "./errors.ts";
+import { bitsOf, cidrText, type IpVersion, versionOf } from "./ip.ts";
 import { removeSharing, setSharing } from "./rbac-sharing.ts";
 import type { AddressScope, NetworkTables, SubnetPool } from "./records.ts";
 import { commonView, type NetworkResource, newRecord, revised } from "./resource.ts";
 import { isGranted } from "./sharing.ts";
+import { findDefaultPool, poolVersion } from "./subnet-allocation.ts";
 import {
   isCidr,
   isObject,
@@ -41,7 +43,7 @@ const attributes = {
 type Body = Values<typeof attributes>;
 type Bounds = Pick<SubnetPool, "minPrefixLength" | "maxPrefixLength" | "defaultPrefixLength">;
 
-/** `/v2.0/subnetpools`: ranges that subnets are cut from; IPv4 only. */
+/** `/v2.0/subnetpools`: ranges that subnets are cut from, all of one family. */
 export const subnetPools: NetworkResource<SubnetPool, typeof attributes> = {
   singular: "subnetpool",
   path: "subnetpools",
@@ -69,16 +71,17 @@ export const subnetPools: NetworkResource<SubnetPool, typeof attributes> = {
   }),
 
   create(tables, scope, body) {
+    const prefixes = demandPrefixes(body.prefixes ?? []);
     const pool: SubnetPool = {
       ...newRecord(scope, body),
-      prefixes: demandPrefixes(body.prefixes ?? []),
-      ...boundsOf(body, {}),
+      prefixes,
+      ...boundsOf(body, {}, poolVersion({ prefixes })),
       defaultQuota: body.default_quota ?? null,
       shared: body.shared ?? false,
       isDefault: body.is_default ?? false,
       addressScopeId: body.address_scope_id ?? null,
     };
-    if (pool.isDefault) demandNoDefault(tables);
+    if (pool.isDefault) demandNoDefault(tables, poolVersion(pool));
     demandScope(tables, scope, pool);
     setSharing(tables, "subnetpool", pool, { access_as_shared: pool.shared });
     return pool;
@@ -88,12 +91,16 @@ export const subnetPools: NetworkResource<SubnetPool, typeof attributes> = {
     if (body.prefixes !== undefined && !isWithinCidrs(pool.prefixes, body.prefixes)) {
       throw illegalPrefixes("Existing prefixes must be a subset of the new prefixes");
     }
-    if (body.is_default === true && !pool.isDefault) demandNoDefault(tables);
+    const version = poolVersion(pool);
+    if (body.prefixes !== undefined && poolVersion({ prefixes: demandPrefixes(body.prefixes) }) !== version) {
+      throw mixedVersions();
+    }
+    if (body.is_default === true && !pool.isDefault) demandNoDefault(tables, version);
     const changed = revised(pool, {
       name: body.name ?? pool.name,
       description: body.description ?? pool.description,
       prefixes: body.prefixes === undefined ? pool.prefixes : demandPrefixes(body.prefixes),
-      ...boundsOf(body, pool),
+      ...boundsOf(body, pool, version),
       defaultQuota: body.default_quota ?? pool.defaultQuota,
       isDefault: body.is_default ?? pool.isDefault,
       addressScopeId: body.address_scope_id === undefined ? pool.addressScopeId : body.address_scope_id,
@@ -118,7 +125,7 @@ const plainView = (pool: SubnetPool) => ({
   is_default: pool.isDefault,
   shared: pool.shared,
   prefixes: pool.prefixes,
-  ip_version: 4,
+  ip_version: poolVersion(pool),
   default_quota: pool.defaultQuota,
   address_scope_id: pool.addressScopeId,
   ...commonView(pool),
@@ -126,7 +133,7 @@ const plainView = (pool: SubnetPool) => ({
 
 /** `PUT /v2.0/subnetpools/{id}/add_prefixes` */
 export function addPrefixes(tables: NetworkTables, scope: Scope, pool: SubnetPool, body: unknown): SubnetPool {
-  const prefixes = compactCidrs([...pool.prefixes, ...prefixesIn(body)]);
+  const prefixes = compactCidrs([...pool.prefixes, ...prefixesIn(body, pool)]);
   const changed = revised(pool, { prefixes });
   demandScope(tables, scope, changed);
   return changed;
@@ -134,19 +141,19 @@ export function addPrefixes(tables: NetworkTables, scope: Scope, pool: SubnetPoo
 
 /** `PUT /v2.0/subnetpools/{id}/remove_prefixes` */
 export function removePrefixes(tables: NetworkTables, _scope: Scope, pool: SubnetPool, body: unknown): SubnetPool {
-  const gone = prefixesIn(body);
+  const gone = prefixesIn(body, pool);
   const taken = tables.subnets.list(({ poolId }) => poolId === pool.id).map(({ cidr }) => cidr);
   if (meet(taken, gone)) throw illegalPrefixes("One or more the prefixes to be removed is in use by a subnet.");
   return revised(pool, { prefixes: cidrsWithout(pool.prefixes, gone).map(cidrText) });
 }
 
 /** The list that a request to add or remove prefixes has. @throws ApiError 400 */
-function prefixesIn(body: unknown): string[] {
+function prefixesIn(body: unknown, pool: SubnetPool): string[] {
   const given = isObject(body) ? body.prefixes : undefined;
   if (!Array.isArray(given) || given.length === 0) throw neutron.badRequest("Request body contains invalid data");
   return given.map((prefix) => {
     if (!isCidr(prefix)) throw neutron.addressFormat(prefix);
-    if (prefix.includes(":")) throw mixedVersions();
+    if (versionOf(prefix) !== poolVersion(pool)) throw mixedVersions();
     return prefix;
   });
 }
@@ -155,9 +162,7 @@ function demandPrefixes(prefixes: string[]): string[] {
   if (prefixes.length === 0) {
     throw new ApiError(400, "Empty subnet pool prefix list.", "EmptySubnetPoolPrefixList");
   }
-  const sixes = prefixes.filter((prefix) => prefix.includes(":"));
-  if (sixes.length > 0 && sixes.length < prefixes.length) throw mixedVersions();
-  if (sixes.length > 0) throw neutron.invalidInput("this cloud has IPv4 subnets only");
+  if (new Set(prefixes.map(versionOf)).size > 1) throw mixedVersions();
   return compactCidrs(prefixes);
 }
 
@@ -167,22 +172,23 @@ const mixedVersions = () =>
 const illegalPrefixes = (reason: string) =>
   new ApiError(400, `Illegal update to prefixes: ${reason}.`, "IllegalSubnetPoolPrefixUpdate");
 
-/** Neutron's usual shortest prefix is 8, and without a word subnets get the shortest. */
-function boundsOf(body: Body, old: Partial<Bounds>): Bounds {
-  const min = body.min_prefixlen ?? old.minPrefixLength ?? 8;
-  const max = body.max_prefixlen ?? old.maxPrefixLength ?? 32;
+/** Neutron's usual shortest prefix is 8, in IPv6 64, and without a word subnets get the shortest. */
+function boundsOf(body: Body, old: Partial<Bounds>, version: IpVersion): Bounds {
+  const bits = bitsOf(version);
+  const min = body.min_prefixlen ?? old.minPrefixLength ?? (version === 4 ? 8 : 64);
+  const max = body.max_prefixlen ?? old.maxPrefixLength ?? bits;
   const usual = body.default_prefixlen ?? old.defaultPrefixLength ?? min;
   const illegal = (kind: string, value: number, base: string, limit: number) =>
     new ApiError(400, `Illegal prefix bounds: ${kind}=${value}, ${base}=${limit}.`, "IllegalSubnetPoolPrefixBounds");
   if (min > max) throw illegal("min_prefixlen", min, "max_prefixlen", max);
-  if (max > 32) throw illegal("max_prefixlen", max, "ip_version_max", 32);
+  if (max > bits) throw illegal("max_prefixlen", max, "ip_version_max", bits);
   if (usual < min) throw illegal("default_prefixlen", usual, "min_prefixlen", min);
   if (usual > max) throw illegal("default_prefixlen", usual, "max_prefixlen", max);
   return { minPrefixLength: min, maxPrefixLength: max, defaultPrefixLength: usual };
 }
 
-function demandNoDefault(tables: NetworkTables): void {
-  if (tables.subnetPools.find(({ isDefault }) => isDefault) === undefined) return;
+function demandNoDefault(tables: NetworkTables, version: IpVersion): void {
+  if (findDefaultPool(tables, version) === undefined) return;
   throw neutron.invalidInput(
     "A default subnetpool for this IP family has already been set. Only one default may exist per IP family",
   );
@@ -207,7 +213,7 @@ function demandScope(tables: NetworkTables, scope: Scope, pool: SubnetPool): voi
 }
 
 function demandVersion({ id, ipVersion }: AddressScope, pool: SubnetPool): void {
-  if (ipVersion === 4) return;
+  if (ipVersion === poolVersion(pool)) return;
   const words = `Illegal subnetpool association: subnetpool ${pool.id} cannot associate with address scope ${id} because subnetpool ip_version is not ${ipVersion}.`;
   throw new ApiError(400, words, "IllegalSubnetPoolIpVersionAssociationToAddressScope");
 }

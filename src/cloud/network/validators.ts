@@ -1,7 +1,6 @@
-import { isIPv4, isIPv6 } from "node:net";
 import { pythonRepr, pythonText } from "../http/python-repr.ts";
 import { neutron } from "./errors.ts";
-import { normalizeCidr, parseCidr } from "./ipv4.ts";
+import { bitsOf, cidrText, knownRange, normalizeCidr, normalizeIp, parseCidr, parseIp } from "./ip.ts";
 
 /** Says why a value cannot be taken, in neutron-lib's words; undefined where it can. */
 export type Validator = (value: unknown) => string | undefined;
@@ -52,7 +51,7 @@ export const range =
 
 export const ipAddress: Validator = (value) => {
   if (typeof value !== "string") return `'${pythonText(value)}' is not a valid IP address`;
-  if (isIPv4(value) || isIPv6(value)) return undefined;
+  if (parseIp(value) !== undefined) return undefined;
   const parts = value.split(".");
   if (parts.length === 4 && parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) < 256)) {
     return `'${value}' is not an accepted IP address, '${parts.map(Number).join(".")}' is recommended`;
@@ -63,7 +62,8 @@ export const ipAddress: Validator = (value) => {
 /** `a.b.c.d/len` with or without host bits, as subnets and prefixes may be given. */
 export const subnet: Validator = (value) => {
   const [address = "", length] = typeof value === "string" ? value.split("/") : [];
-  if (isIPv4(address) && length === undefined) return notRecognized(value, `${address}/32`);
+  const ip = parseIp(address);
+  if (ip !== undefined && length === undefined) return notRecognized(value, `${address}/${bitsOf(ip.version)}`);
   return isCidr(value) ? undefined : `'${pythonText(value)}' is not a valid IP subnet`;
 };
 
@@ -72,19 +72,18 @@ const notRecognized = (value: unknown, better: string) =>
 
 /** A CIDR of either family. */
 export function isCidr(value: unknown): boolean {
-  if (typeof value !== "string") return false;
-  const [address = "", length = "", ...rest] = value.split("/");
-  if (rest.length > 0 || !/^\d{1,3}$/.test(length)) return false;
-  return isIPv4(address) ? Number(length) <= 32 : isIPv6(address) && Number(length) <= 128;
+  return typeof value === "string" && parseCidr(value) !== undefined;
 }
 
 const routeCidr: Validator = (value) => {
   if (!isCidr(value)) return `'${pythonText(value)}' is not a valid CIDR`;
   const cidr = value as string;
-  if (cidr.includes(":")) return undefined;
-  const normal = normalizeCidr(cidr);
-  if (normal !== cidr) return `'${cidr}' is not a recognized CIDR, '${normal}' is recommended`;
-  return parseCidr(cidr)?.first === 0x7f000000 ? `'${cidr}' is not a routable CIDR` : undefined;
+  const range = knownRange(cidr);
+  const normal = cidrText(range);
+  const isNormal = range.version === 4 ? normal === cidr : parseIp(cidr.split("/")[0] ?? "")?.value === range.first;
+  if (!isNormal) return `'${cidr}' is not a recognized CIDR, '${normal}' is recommended`;
+  const loopback = range.version === 4 ? 0x7f000000n : 1n;
+  return range.first === loopback ? `'${cidr}' is not a routable CIDR` : undefined;
 };
 
 /** A list without duplicates whose items are all right. */
@@ -156,6 +155,13 @@ export const hostRoutes: Validator = (value) => {
   const [twice] = duplicatesIn(value);
   return fault ?? (twice === undefined ? undefined : `Duplicate hostroute '${pythonText(twice)}'`);
 };
+
+/** Routes in the normal text of their addresses. */
+export const normalRoutes = (routes: { destination: string; nexthop: string }[]) =>
+  routes.map(({ destination, nexthop }) => ({
+    destination: normalizeCidr(destination) ?? destination,
+    nexthop: normalizeIp(nexthop),
+  }));
 
 export const nameservers: Validator = (value) => {
   if (!Array.isArray(value)) return `Invalid data format for nameserver: '${pythonText(value)}'`;

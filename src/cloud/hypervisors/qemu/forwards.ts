@@ -1,5 +1,5 @@
 import type { NetworkingPlan, PortPlan, SecurityRulePlan } from "../../network/dataplane.ts";
-import { contains, parseCidr } from "../../network/ipv4.ts";
+import { contains, parseCidr } from "../../network/ip.ts";
 
 /** A port of this machine behind which a guest's lies. */
 export interface Forward {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Dataplane, NetworkingPlan } from "../../network/dataplane.ts";
-import { contains, numberToIpv4, parseCidr } from "../../network/ipv4.ts";
+import { contains, ipText, parseCidr } from "../../network/ip.ts";
 import type { GuestSpec } from "../hypervisor.ts";
 import { forwardsOf } from "./forwards.ts";
 import type { GuestNetwork } from "./guest-network.ts";
@@ -60,10 +60,10 @@ function backendOf(plan: NetworkingPlan, portId: string): string {
   for (const address of port?.fixedIps ?? []) {
     for (const { cidr, gatewayIp } of subnets) {
       const range = parseCidr(cidr);
-      if (range === undefined || !contains(range, address)) continue;
+      if (range?.version !== 4 || !contains(range, address)) continue;
       if (gatewayIp === null)
         throw new Error(`Port ${portId} is in a subnet without a gateway: QEMU's user-mode network needs one.`);
-      return `user,restrict=on,ipv6=off,net=${cidr},host=${gatewayIp},dhcpstart=${address},dns=${numberToIpv4(range.last)}`;
+      return `user,restrict=on,ipv6=off,net=${cidr},host=${gatewayIp},dhcpstart=${address},dns=${ipText({ version: 4, value: range.last })}`;
     }
   }
   throw new Error(`Port ${portId} has no IPv4 address: QEMU's user-mode network needs one.`);

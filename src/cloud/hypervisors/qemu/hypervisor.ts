@@ -200,21 +200,14 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
     if (await isRunning(id)) await session(id, (qmp) => qmp.execute(held ? "stop" : "cont"));
   }
 
-  /** Copies the guest's disk while the guest stands still, so that it is what it was at one moment. */
+  /** Copies the guest's disk, as it was at one moment. */
   async function snapshot(id: string, target: string): Promise<number> {
     const { root } = guestFiles(folderOf(id));
     if (!(await pathExists(root))) throw new Error("the guest never ran: it has no disk yet");
-    const ask = (command: string) => session(id, (qmp) => qmp.execute(command));
-    const moves = (await isRunning(id)) && ((await ask("query-status")) as { status: string }).status === "running";
-    if (moves) await ask("stop"); // writes to the disk's file what it had not yet
-    try {
+    const copy = () =>
       // the disk is QEMU's, which stands still
-      await run("qemu-img", ["convert", "-U", "-f", "qcow2", "-O", "qcow2", root, target], {
-        timeoutMs: copyTimeoutMs,
-      });
-    } finally {
-      if (moves) await hold(id, false);
-    }
+      run("qemu-img", ["convert", "-U", "-f", "qcow2", "-O", "qcow2", root, target], { timeoutMs: copyTimeoutMs });
+    await whileGuestsHeld(stateDir, instance, copy, id);
     return (await stat(target)).size;
   }
 

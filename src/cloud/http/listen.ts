@@ -38,16 +38,39 @@ export async function listen(host: string, port: number, patience: Patience = us
   };
 }
 
+/** How many connections there may be at once; those beyond are cut off. */
+export interface ConnectionLimits {
+  inAll: number;
+  /** From one address. */
+  each: number;
+}
+
 /** Serves on a socket that listens already, made elsewhere; closing ends both. */
 export async function serveOn(
   socket: SocketServer,
   handler: RequestListener,
-  connections = mostConnections,
+  limits: ConnectionLimits,
 ): Promise<Pick<Listener, "close">> {
   const server = patientServer(handler, usualPatience);
-  server.maxConnections = connections;
+  server.maxConnections = limits.inAll;
+  limitEach(server, limits.each);
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(socket, resolve));
   return { close: () => closeServer(server) };
+}
+
+function limitEach(server: Server, most: number): void {
+  const open = new Map<string, number>();
+  server.on("connection", (connection) => {
+    const { remoteAddress: address = "" } = connection;
+    const count = (open.get(address) ?? 0) + 1;
+    if (count > most) return void connection.destroy();
+    open.set(address, count);
+    connection.once("close", () => {
+      const left = (open.get(address) ?? 1) - 1;
+      if (left > 0) open.set(address, left);
+      else open.delete(address);
+    });
+  });
 }
 
 function patientServer(handler: RequestListener, patience: Patience): Server {

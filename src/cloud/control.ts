@@ -159,10 +159,22 @@ export function daemonStatus(stateDir: string): Promise<DaemonStatus> {
 const isDaemon = async ({ pid, startTime }: DaemonInfo) =>
   startTime === undefined || (await isAlive({ pid, startTime }));
 
-/** Ends the daemon; its guests stay. Returns whether there was one. @throws SlipwayError E_TIMEOUT */
+/**
+ * Ends the daemon; its guests stay. Returns whether there was one.
+ * @throws SlipwayError E_LOCKED where somebody's program has the cloud in it, E_TIMEOUT
+ */
 export async function stopDaemon(stateDir: string): Promise<boolean> {
   const status = await daemonStatus(stateDir);
   if (!status.running) return false;
+  if (status.isProgram) {
+    throw new SlipwayError(
+      "E_LOCKED",
+      `this cloud runs in a program, process ${status.pid}, that started it by itself`,
+      {
+        hint: "End that program, or let it close its cloud.",
+      },
+    );
+  }
   await terminate(status);
   await waitFor("the cloud to end", async () => (isLocked(stateFiles(stateDir).lock) ? undefined : true), {
     timeoutMs: stopTimeoutMs,
@@ -183,7 +195,7 @@ async function terminate(info: DaemonInfo): Promise<void> {
 
 /**
  * Runs `work` on the state of a cloud that does not run meanwhile. One that ran is started again afterwards, whatever came of the work.
- * @throws SlipwayError E_LOCKED where somebody else starts it in between
+ * @throws SlipwayError E_LOCKED where somebody else starts it in between, and as {@link stopDaemon}
  */
 export async function whileStopped<T>(options: StartOptions, work: () => Promise<T>): Promise<T> {
   const ran = await stopDaemon(options.stateDir);

@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { SlipwayError } from "../common/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../common/files.ts";
@@ -9,9 +10,11 @@ export type HypervisorChoice = "auto" | "nspawn" | "qemu" | "fake";
 /** Guests' way out: none, or by this machine under its address. */
 export type EgressChoice = "none" | "nat";
 
-/** What a running daemon says of itself, in `daemon.json` below its state and to the process that started it. */
+/** What a process that runs a cloud says of itself, in `daemon.json` below its state; a daemon also to the process that started it. */
 export interface DaemonInfo {
   pid: number;
+  /** The process is somebody's program that has the cloud in it (`slipway/cloud`), and no daemon that may be ended. */
+  isProgram?: true;
   /** Tells the process from a later one of that id; one of an earlier version does not tell. */
   startTime?: string;
   authUrl: string;
@@ -53,6 +56,16 @@ export const daemonFiles = (stateDir: string) => ({
   /** The way out that guests were given last. */
   egress: join(stateDir, "egress"),
 });
+
+/** Tells who runs a cloud, from when it answers. The caller holds the state's lock, and removes it with {@link removeDaemonInfo}. */
+export async function writeDaemonInfo(stateDir: string, info: DaemonInfo): Promise<void> {
+  await writeFileAtomic(daemonFiles(stateDir).info, `${JSON.stringify(info, null, 2)}\n`);
+}
+
+/** While the lock is held: the next one's must not be taken away. */
+export async function removeDaemonInfo(stateDir: string): Promise<void> {
+  await rm(daemonFiles(stateDir).info, { force: true });
+}
 
 /** What the daemon wrote when it last started; it may be dead by now. */
 export async function readDaemonInfo(stateDir: string): Promise<DaemonInfo | undefined> {

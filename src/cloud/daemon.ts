@@ -1,4 +1,4 @@
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { messageOf, SlipwayError } from "../common/errors.ts";
 import { writeFileAtomic } from "../common/files.ts";
@@ -14,6 +14,8 @@ import {
   type EgressChoice,
   type HypervisorChoice,
   keptEgress,
+  removeDaemonInfo,
+  writeDaemonInfo,
 } from "./daemon-info.ts";
 import { markOf, type ProcessMark } from "./hypervisors/nspawn/processes.ts";
 import { imageKinds } from "./images/kinds.ts";
@@ -84,12 +86,11 @@ async function main(): Promise<void> {
     egress: chosen.hypervisor === "fake" ? "none" : egress,
     startedAt: new Date().toISOString(),
   };
-  await writeFileAtomic(files.info, `${JSON.stringify(info, null, 2)}\n`);
+  await writeDaemonInfo(stateDir, info);
 
   const end = (signal: string) => {
     log(`ends by ${signal}`);
-    // while the lock is held: the next daemon's info must not be taken away
-    rm(files.info, { force: true })
+    removeDaemonInfo(stateDir)
       .then(() => control.close())
       .then(() => cloud.close())
       .then(() => requests.close())

@@ -5,7 +5,8 @@ import { writeFileAtomic } from "../common/files.ts";
 import { chooseHypervisor } from "./choose-hypervisor.ts";
 import { type RunningCloud, startCloud as start } from "./cloud.ts";
 import { usualEntry, withCloudEntries } from "./clouds-yaml.ts";
-import { daemonFiles } from "./daemon-info.ts";
+import { daemonFiles, removeDaemonInfo, writeDaemonInfo } from "./daemon-info.ts";
+import { markOf } from "./hypervisors/nspawn/processes.ts";
 import { defaultDomain } from "./identity/accounts.ts";
 import { region } from "./identity/catalog.ts";
 import { imageKinds } from "./images/kinds.ts";
@@ -24,13 +25,21 @@ export const startCloud: typeof Contract = async (options = {}) => {
   const stateDir = await realpath(await ensureFolder(options.stateDir ?? (await makeTemporaryState())));
   let cloud: RunningCloud | undefined;
   const end = async () => {
+    if (cloud !== undefined) await removeDaemonInfo(stateDir);
     await cloud?.close();
     if (isTemporary) await removeTemporaryState(stateDir);
   };
   try {
-    const { hypervisor, parts } = await partsOf(stateDir, options);
+    const { chosen, parts } = await partsOf(stateDir, options);
     cloud = await start(parts);
-    return await faceOf(cloud, hypervisor, join(stateDir, "clouds.yaml"), end);
+    await writeDaemonInfo(stateDir, {
+      ...((await markOf(process.pid)) ?? { pid: process.pid }),
+      ...{ isProgram: true, authUrl: cloud.authUrl, port: cloud.port, instance: cloud.instance },
+      ...chosen,
+      images: (parts.images ?? []).map(({ name }) => name),
+      ...{ egress: "none", startedAt: new Date().toISOString() },
+    });
+    return await faceOf(cloud, chosen.hypervisor, join(stateDir, "clouds.yaml"), end);
   } catch (error) {
     await end().catch((failure: unknown) => options.log?.(`what it began is not all gone: ${messageOf(failure)}`));
     throw error;
@@ -57,7 +66,7 @@ async function partsOf(stateDir: string, options: CloudOptions) {
       ...(tokenLifetimeMs === undefined ? {} : { tokenLifetimeMs }),
       ...(vendorData === undefined ? {} : { vendorData }),
     };
-    return { hypervisor: chosen.hypervisor, parts: { stateDir, lock, log, ...given, ...offered } };
+    return { chosen, parts: { stateDir, lock, log, ...given, ...offered } };
   } catch (error) {
     lock.release();
     throw error;

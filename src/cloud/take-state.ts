@@ -1,6 +1,5 @@
-import { rm } from "node:fs/promises";
 import type { KernelLock } from "../common/kernel-lock.ts";
-import { daemonFiles } from "./daemon-info.ts";
+import { removeDaemonInfo } from "./daemon-info.ts";
 import { completeReplacement } from "./snapshots/replace.ts";
 import { lockState } from "./store/lock.ts";
 import { stateFiles } from "./store/state.ts";
@@ -12,7 +11,7 @@ import { stateFiles } from "./store/state.ts";
 export async function takeState(stateDir: string): Promise<KernelLock> {
   const lock = lockState(stateFiles(stateDir).lock);
   try {
-    await rm(daemonFiles(stateDir).info, { force: true }); // of a daemon that was killed: its id may be another process's
+    await removeDaemonInfo(stateDir); // of a daemon that was killed: its id may be another process's
     await completeReplacement(stateDir);
     return lock;
   } catch (error) {

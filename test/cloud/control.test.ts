@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { daemonStatus, destroyCloud, startDaemon, stopDaemon, whileStopped } from "../../src/cloud/control.ts";
 import { daemonFiles } from "../../src/cloud/daemon-info.ts";
+import { startCloud } from "../../src/cloud/library.ts";
 import { incomingState } from "../../src/cloud/snapshots/replace.ts";
 import { lockState } from "../../src/cloud/store/lock.ts";
 import { readSettings, stateFiles } from "../../src/cloud/store/state.ts";
@@ -55,6 +56,21 @@ describe("the daemon", () => {
     const again = await start({ hypervisor: "auto" });
     expect(again).toMatchObject({ port: info.port, instance: info.instance, hypervisor: "fake" });
     expect(again.pid).not.toBe(info.pid);
+  });
+
+  it("is told from a program that has the cloud in it, which is not ended", async () => {
+    await using cloud = await startCloud({ stateDir });
+    const { authUrl, port } = cloud;
+    expect(await daemonStatus(stateDir)).toMatchObject({
+      ...{ running: true, isProgram: true, pid: process.pid, authUrl, port, hypervisor: "fake", images: ["debian-13"] },
+    });
+    const refused = { code: "E_LOCKED", message: expect.stringContaining(`process ${process.pid}`) };
+    await expect(stopDaemon(stateDir)).rejects.toMatchObject(refused);
+    await expect(destroyCloud(stateDir)).rejects.toMatchObject(refused);
+    expect(await start()).toMatchObject({ pid: process.pid }); // it answers already
+    await cloud.close();
+    expect(await daemonStatus(stateDir)).toEqual({ running: false });
+    expect(await stopDaemon(stateDir)).toBe(false);
   });
 
   it("offers an image for containers from when that is asked for", async () => {

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { copyFile, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -12,6 +13,7 @@ import {
   takeSnapshot,
 } from "../../src/cloud/snapshots/snapshots.ts";
 import { copyAsIs } from "../../src/cloud/store/copy.ts";
+import { backupOf } from "../../src/cloud/store/migrate.ts";
 import { readInstance, stateFiles, stateParts } from "../../src/cloud/store/state.ts";
 import { shown } from "./states/laid-out.ts";
 import { TestCloud } from "./support.ts";
@@ -181,6 +183,20 @@ describe("a replacement of the state", () => {
 });
 
 describe("a reset", () => {
+  it("and a restoration take the copies away that were made of the former state before it was brought to a later layout", async () => {
+    const { database } = stateFiles(cloud.stateDir);
+    const copies = [backupOf(database, 1), `${backupOf(database, 2)}.part`];
+    const left = () => copies.filter((path) => existsSync(path));
+    const replacements = [() => restoreSnapshot(cloud.stateDir, "first"), () => resetState(cloud.stateDir)];
+    for (const replace of [...replacements, ...replacements.slice(0, 1)]) {
+      for (const path of copies) await writeFile(path, "a state");
+      expect(left()).toEqual(copies);
+      await whileClosed(replace);
+      expect(left()).toEqual([]);
+    }
+    expect(await shown(cloud)).toEqual(first);
+  });
+
   it("leaves port, passwords, name on the machine and snapshots, and nothing that was made", async () => {
     const before = cloud.cloud;
     await whileClosed(() => resetState(cloud.stateDir));

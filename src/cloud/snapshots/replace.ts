@@ -4,6 +4,7 @@ import { SlipwayError } from "../../common/errors.ts";
 import { pathExists, syncFolder } from "../../common/files.ts";
 import { findLeftovers, removeLeftovers } from "../leftovers.ts";
 import { syncTree } from "../store/copy.ts";
+import { removeBackups } from "../store/migrate.ts";
 import { removeTree } from "../store/remove.ts";
 import { readInstance, stateFiles, stateParts } from "../store/state.ts";
 
@@ -35,6 +36,7 @@ export async function completeReplacement(stateDir: string): Promise<void> {
   const { database } = stateFiles(stateDir);
   const instance = readInstance(database) ?? readInstance(stateFiles(incoming).database);
   if (instance !== undefined) await endGuests(instance);
+  removeBackups(database);
   for (const path of stateParts(stateDir)) {
     const fresh = join(incoming, basename(path));
     if (!(await pathExists(fresh))) continue; // an earlier attempt came so far

@@ -1,10 +1,18 @@
-import { existsSync, renameSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { SlipwayError } from "../../common/errors.ts";
 import { migrations } from "./migrations.ts";
 
 /** The copy that is made of a state before it is changed to `version`. */
 export const backupOf = (path: string, version: number) => `${path}.before-${version}`;
+
+/** Removes the copies of a state that another one takes the place of. */
+export function removeBackups(path: string): void {
+  for (const name of readdirSync(dirname(path))) {
+    if (name.startsWith(`${basename(path)}.before-`)) rmSync(join(dirname(path), name), { force: true });
+  }
+}
 
 /**
  * Brings a state to the layout of this Slipway, step by step, each in one transaction: killed at any moment, it is at one step or the next.

@@ -1,10 +1,12 @@
 import { once } from "node:events";
-import { readdir, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type RequestListener, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
+import { deleteImage } from "../../src/cloud/image/images.ts";
 import { parsePointer } from "../../src/cloud/image/patch.ts";
 import { imageTable } from "../../src/cloud/image/records.ts";
 import { stateFiles } from "../../src/cloud/store/state.ts";
@@ -474,4 +476,31 @@ describe("an import from an address", () => {
       server.closeAllConnections();
     }
   });
+});
+
+it("a large tree goes with its image while the cloud answers", async () => {
+  cloud = await TestCloud.start();
+  const { id } = (await cloud.post("/image/v2/images", { disk_format: "raw", container_format: "bare" })).body;
+  await cloud.cloud.close();
+  const tree = join(stateFiles(cloud.stateDir).images, id);
+  await mkdir(tree, { recursive: true });
+  for (let count = 0; count < 500; count++) await mkdir(join(tree, String(count)));
+  const store = new Store(stateFiles(cloud.stateDir).database);
+  const table = imageTable(store);
+  table.patch(id, { status: "active", path: tree, ownsContent: true });
+  const image = table.get(id);
+  if (image === undefined) throw new Error("the image is gone");
+  try {
+    const removeContent = deleteImage(table, image);
+    expect([table.get(id), existsSync(tree)]).toEqual([undefined, true]);
+    let answered = false;
+    setImmediate(() => {
+      answered = true;
+    });
+    await removeContent();
+    expect([answered, existsSync(tree)]).toEqual([true, false]);
+  } finally {
+    store.close();
+    await cloud.restart();
+  }
 });

@@ -122,7 +122,10 @@ describe("life of a server", () => {
     const output = async (argument: unknown) =>
       (await cloud.post(`/compute/v2.1/servers/${id}/action`, { "os-getConsoleOutput": argument })).body.output;
     expect(await output({})).toBe("one\ntwo\nthree\n");
-    expect(await output({ length: 2 })).toBe("two\nthree\n");
+    // as Nova counts: behind the last line's end another one begins
+    expect(await output({ length: 2 })).toBe("three\n");
+    expect(await output({ length: 9 })).toBe("one\ntwo\nthree\n");
+    expect(await output({ length: 0 })).toBe("");
     expect(await output({ length: null })).toBe("one\ntwo\nthree\n");
   });
 });

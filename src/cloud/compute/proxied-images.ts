@@ -70,7 +70,7 @@ export function proxiedImageRoutes(app: FastifyInstance, context: ComputeContext
     untilMicroversion(request, 35);
     return { image: detail(found(request.scope, request.params.id), base()) };
   });
-  app.delete<One>("/images/:id", (request, reply) => {
+  app.delete<One>("/images/:id", async (request, reply) => {
     untilMicroversion(request, 35);
     const { id } = request.params;
     const words = {
@@ -78,7 +78,8 @@ export function proxiedImageRoutes(app: FastifyInstance, context: ComputeContext
       404: () => nova.missing("Image not found."),
       409: (reason: string) => new ApiError(409, `Conflict deleting image. Reason: ${reason}.`),
     };
-    translated(words, () => removeImage(context.glance, request.scope, id));
+    const removeContent = translated(words, () => removeImage(context.glance, request.scope, id));
+    await removeContent();
     return reply.code(204).send();
   });
   metadataOfImages(app, context, found);

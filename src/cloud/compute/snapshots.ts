@@ -43,14 +43,19 @@ export async function takeSnapshot(parts: SnapshotParts, server: Server): Promis
     await removeTree(path);
     throw error;
   }
-  if (typeof rotation === "number") rotate(images, server, imageId, rotation);
+  if (typeof rotation === "number") await rotate(images, server, imageId, rotation);
 }
 
 /**
  * Deletes the oldest of a server's backups of a kind, until there are as many as are to be kept: only images of its project, whatever others
  * say of theirs, and none that is protected.
  */
-function rotate(images: Collection<Image>, { id, projectId }: Server, latest: string, kept: number): void {
+async function rotate(
+  images: Collection<Image>,
+  { id, projectId }: Server,
+  latest: string,
+  kept: number,
+): Promise<void> {
   const kind = images.get(latest)?.properties.backup_type;
   const own = images.list(
     ({ ownerId, properties }) =>
@@ -60,5 +65,5 @@ function rotate(images: Collection<Image>, { id, projectId }: Server, latest: st
       properties.instance_uuid === id,
   );
   const excess = own.slice(0, Math.max(0, own.length - kept));
-  for (const image of excess) if (!image.protected) deleteImage(images, image);
+  for (const image of excess) if (!image.protected) await deleteImage(images, image)();
 }

@@ -62,8 +62,8 @@ export function imageRoutes(app: FastifyInstance, options: ImageOptions): void {
     return imageView(store.transaction(() => changeImage(table, scope, params.id, changes, draft)));
   });
 
-  app.delete<One>("/images/:id", ({ scope, params }, reply) => {
-    removeImage(options, scope, params.id);
+  app.delete<One>("/images/:id", async ({ scope, params }, reply) => {
+    await removeImage(options, scope, params.id)();
     return sendUntyped(reply, 204);
   });
 

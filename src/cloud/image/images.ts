@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { rmSync } from "node:fs";
 import { isoSeconds } from "../http/time.ts";
 import { isAdmin, owns, type Scope } from "../identity/scope.ts";
 import { projectOf } from "../identity/tokens.ts";
+import { removeTree } from "../store/remove.ts";
 import type { Collection } from "../store/store.ts";
 import { glance } from "./faults.ts";
 import type { Image } from "./records.ts";
@@ -143,9 +143,16 @@ export function ownImage(
   return image;
 }
 
-/** Deletes an image and what the cloud itself stored of it. A protected one stays. */
-export function deleteImage(table: Collection<Image>, image: Image): void {
+/**
+ * Deletes an image; a protected one stays. Returns what removes that which the cloud itself stored of it, and may take its time: to be called
+ * once the record is gone for good.
+ * @throws ApiError 403
+ */
+export function deleteImage(table: Collection<Image>, image: Image): () => Promise<void> {
   if (image.protected) throw glance.forbidden(`Image ${image.id} is protected and cannot be deleted.`);
   table.delete(image.id);
-  if (image.ownsContent && image.path !== null) rmSync(image.path, { recursive: true, force: true });
+  const { path, ownsContent } = image;
+  return async () => {
+    if (ownsContent && path !== null) await removeTree(path);
+  };
 }

@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Scope } from "../identity/scope.ts";
 import { stagedPath } from "./content.ts";
@@ -9,16 +9,26 @@ import { deleteImage, ownImage } from "./images.ts";
 /** What images are removed from. */
 export type RemovalParts = Pick<ImageOptions, "store" | "table" | "folder" | "inUse">;
 
-/** Deletes an image with all that was stored for it. @throws ApiError 403, 404, 409 in Glance's words */
-export function removeImage({ store, table, folder, inUse }: RemovalParts, scope: Scope, id: string): void {
-  store.transaction(() => {
+/**
+ * Deletes an image. Returns what removes all that was stored for it, and may take its time.
+ * @throws ApiError 403, 404, 409 in Glance's words
+ */
+export function removeImage(
+  { store, table, folder, inUse }: RemovalParts,
+  scope: Scope,
+  id: string,
+): () => Promise<void> {
+  const removeContent = store.transaction(() => {
     const image = ownImage(table, scope, id, { missing: `Failed to find image ${id} to delete` });
     if (inUse(image.id)) {
       throw glance.conflict(
         `Image ${image.id} could not be deleted because it is in use: The image cannot be deleted because it is in use by a server.`,
       );
     }
-    deleteImage(table, image);
+    return deleteImage(table, image);
   });
-  rmSync(stagedPath(join(folder, id)), { force: true });
+  return async () => {
+    await removeContent();
+    await rm(stagedPath(join(folder, id)), { force: true });
+  };
 }

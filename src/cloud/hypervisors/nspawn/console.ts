@@ -12,13 +12,11 @@ export function readableText(output: string): string {
     .replace(/[^\n\t\P{Cc}]/gu, "");
 }
 
-/** The last `lines` of a text, all of it without a number. */
+/** The last `lines` of a text, all of it without a number; as Nova counts: a line's end at the end of the text begins another, empty one. */
 export function lastLines(text: string, lines?: number): string {
   if (lines === undefined || lines < 0) return text;
   if (lines === 0) return "";
-  const rows = text.split("\n");
-  const ended = rows.at(-1) === "" ? 1 : 0;
-  return rows.slice(-(lines + ended)).join("\n");
+  return text.split("\n").slice(-lines).join("\n");
 }
 
 /** A console log's text, at most its last MiB; empty where there is none. */

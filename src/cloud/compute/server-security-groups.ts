@@ -22,7 +22,7 @@ export function novaGroupView(
 }
 
 /** Without a range all ports of a protocol that has ports, and -1 for one that has none. */
-function portsOf({ protocol, portRangeMin, portRangeMax }: SecurityGroupRule): [number | null, number | null] {
+export function portsOf({ protocol, portRangeMin, portRangeMax }: SecurityGroupRule): [number | null, number | null] {
   if (!protocol || portRangeMin !== null || portRangeMax !== null) return [portRangeMin, portRangeMax];
   return /^(tcp|udp)$/i.test(protocol) ? [1, 65_535] : [-1, -1];
 }

@@ -17,6 +17,8 @@ import { limitRoutes } from "./limits.ts";
 import { microversions } from "./microversion.ts";
 import { proxiedImageRoutes } from "./proxied-images.ts";
 import { proxiedNetworkRoutes, takenAwayRoutes } from "./proxied-networks.ts";
+import { proxiedSecurityGroupRoutes } from "./proxied-security-groups.ts";
+import { proxiedVolumeRoutes } from "./proxied-volumes.ts";
 import { quotaRoutes } from "./quotas.ts";
 import { serverActionRoutes } from "./server-actions.ts";
 import { serverGroupRoutes } from "./server-groups.ts";
@@ -81,6 +83,8 @@ export async function computeService(app: FastifyInstance, options: ComputeOptio
       tenantUsageRoutes(inner, options);
       proxiedImageRoutes(inner, options);
       proxiedNetworkRoutes(inner, options);
+      proxiedSecurityGroupRoutes(inner, options);
+      proxiedVolumeRoutes(inner, options);
       takenAwayRoutes(inner);
       smallRoutes(inner);
     },

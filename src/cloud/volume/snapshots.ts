@@ -85,14 +85,7 @@ export function snapshotRoutes(app: FastifyInstance, context: VolumeContext): vo
   });
 
   app.delete<One>("/snapshots/:id", ({ scope, params }, reply) => {
-    store.transaction(() => {
-      const snapshot = ownSnapshot(snapshots, scope, params.id);
-      if (snapshot.status !== "available" && snapshot.status !== "error") {
-        throw cinder.invalidSnapshot("Snapshot status must be available or error and must not be part of a group.");
-      }
-      snapshots.put(changedSnapshot(snapshot, { status: "deleting" }));
-    });
-    lifecycle.deleteSnapshot(params.id);
+    deleteSnapshot(context, scope, params.id);
     return sendUntyped(reply, 202);
   });
 
@@ -111,6 +104,18 @@ export function snapshotRoutes(app: FastifyInstance, context: VolumeContext): vo
     save: (id, metadata) => void snapshots.patch(id, { metadata }),
     missing: (id, key) => new ApiError(404, `Snapshot ${id} has no metadata with key ${key}.`),
   });
+}
+
+/** Begins a snapshot's end. @throws ApiError 400, 404 */
+export function deleteSnapshot({ store, snapshots, lifecycle }: VolumeContext, scope: Scope, id: string): void {
+  store.transaction(() => {
+    const snapshot = ownSnapshot(snapshots, scope, id);
+    if (snapshot.status !== "available" && snapshot.status !== "error") {
+      throw cinder.invalidSnapshot("Snapshot status must be available or error and must not be part of a group.");
+    }
+    snapshots.put(changedSnapshot(snapshot, { status: "deleting" }));
+  });
+  lifecycle.deleteSnapshot(id);
 }
 
 /** Of a volume in use where that is forced, and from 3.66 on always. @throws ApiError 400, 404, 413 */

@@ -6,6 +6,7 @@ import {
   isSameModel,
   loadArriving,
   loadVersion,
+  type ModelIdentity,
   type Registry,
   setTrial,
   switchVersion,
@@ -85,7 +86,7 @@ export function withLineupAlone(registry: Registry, manifest: Manifest): Registr
 }
 
 /** Without these models in memory, as far as they are known. */
-export function withoutModels(registry: Registry, models: readonly Model[]): Registry {
+export function withoutModels(registry: Registry, models: readonly ModelIdentity[]): Registry {
   return models.reduce((changed, { name, version }) => {
     const known = Object.hasOwn(changed.models, name) ? changed.models[name] : undefined;
     return known?.versions.some((one) => one.version === version) ? unload(changed, name, version) : changed;

@@ -20,6 +20,7 @@ import { runServingProcess } from "./process.ts";
 import { identityFor } from "./runtime/identity.ts";
 import { ModelSet } from "./runtime/model-set.ts";
 import { Recycler } from "./runtime/recycler.ts";
+import { noteRecycling } from "./runtime/recyclings.ts";
 import { serveRuntime } from "./runtime/server.ts";
 import { registerRuntime } from "./workers/own-runtime.ts";
 
@@ -117,6 +118,10 @@ function recyclerOf(
     limits: recycle,
     siblings: siblings.map((other) => runtimeSocket(config, name, other)),
     lockFile: join(config.runtimeDir, `${name}.recycle`),
+    note: () =>
+      noteRecycling(config.runtimeDir, `${name}-${replica}`).catch((error: unknown) =>
+        log.warn({ err: error }, "the host's agent will take this for a death"),
+      ),
     stop,
     log,
   });

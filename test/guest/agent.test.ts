@@ -11,11 +11,13 @@ import { ManifestWatch } from "../../src/guest/manifest-watch.ts";
 import type { ReleaseReport, ReleaseStatus } from "../../src/guest/release-progress.ts";
 import { type ReleaseRecord, readReleaseRecord, writeReleaseRecord } from "../../src/guest/release-record.ts";
 import { type Gate, gateSchema } from "../../src/guest/release-terms.ts";
+import { FAILING_BEFORE } from "../../src/guest/releasing/failing-already.ts";
 import { readReleaseHistory } from "../../src/guest/releasing/history.ts";
 import { payloadServices } from "../../src/guest/unit-names.ts";
 import { loadedVersions } from "../../src/serving/models/registry.ts";
 import { readRegistry } from "../../src/serving/models/registry-file.ts";
 import { publishPackage } from "../../src/serving/models/shelf.ts";
+import { noteRecycling } from "../../src/serving/runtime/recyclings.ts";
 import { askOnce, constantLoad } from "../support/constant-load.ts";
 import { fakeHost } from "./fake-host.ts";
 import type { TestModel } from "./played-runtime.ts";
@@ -203,6 +205,32 @@ describe("deploy", () => {
     expect(last).toMatchObject({ sequence: 2, result });
     if (deaths === "again")
       expect(last.failure).toMatchObject({ phase: "watch", reason: expect.stringContaining("died 2 times") });
+  });
+
+  it("takes no runtime that made room for a fresh process for one that died", async () => {
+    const { release, deploy, host, status, inMemory, paths } = await servingHost();
+    const run = host.run;
+    const startedAt = () => process.hrtime.bigint() / 1000n;
+    let recycled = 0;
+    host.run = async (command, args, options) => {
+      if (!args.includes("NRestarts")) return run(command, args, options);
+      const isLive = (await inMemory()).some(({ version, live }) => version === "2" && live);
+      if (isLive && recycled < 3) {
+        await noteRecycling(paths.runtimeDir, "default-0");
+        recycled++;
+      }
+      return {
+        stdout: `NRestarts=${recycled}\nSubState=running\nExecMainStartTimestampMonotonic=${startedAt()}\n`,
+        stderr: "",
+      };
+    };
+    await deploy(watching(await release(2, { output: 0.75 }), { watchSeconds: 0.3 }));
+    expect(recycled).toBe(3);
+    expect((await status()).last).toMatchObject({ sequence: 2, result: "passed" });
+    // nor is what serves one that takes its runtimes down
+    const kept = await release(3, { output: 0.5 });
+    await deploy(kept, { sequence: 2, manifest: await release(2, { output: 0.75 }) });
+    expect((await status()).last.figures).not.toHaveProperty(FAILING_BEFORE);
   });
 
   it("ends its watch for a release that comes after it", async () => {

@@ -1,14 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { readServingConfig } from "../../serving/config.ts";
+import { notedRecyclings, type Recyclings } from "../../serving/runtime/recyclings.ts";
 import type { Host } from "../host.ts";
 import { servingFrontend, servingWorkers } from "../services.ts";
-import { servingServices, unitNames } from "../unit-names.ts";
+import { runtimeUnit, servingServices, unitNames } from "../unit-names.ts";
 
-/** How a unit of the host's services lasts, as systemd tells. */
+/** How a unit of the host's services lasts, as systemd tells. A runtime that made room for a fresh process did not die. */
 export interface UnitDeaths {
-  /** How often it died since that was set back; one that is about to be restarted counts already. */
+  /** How often it died since that was set back; one that is about to be restarted counts already. To be compared: it may begin below 0. */
   count: number;
-  /** When the last one was followed by a start, in milliseconds since 1970; now where that is still to come; undefined without any. */
+  /** When the last one was followed by a start, in milliseconds since 1970; now where that is still to come; undefined without any, and where
+   * it has made room for a fresh process since. */
   lastAt: number | undefined;
 }
 
@@ -21,20 +23,27 @@ export async function unitDeaths({ config, paths, run }: Pick<Host, "config" | "
   const properties = ["NRestarts", "SubState", "ExecMainStartTimestampMonotonic"].flatMap((name) => ["-p", name]);
   const { stdout } = await run("systemctl", ["show", ...properties, ...units]);
   const states = stdout.split("\n\n");
-  return new Map(units.map((unit, index) => [unit, deathsIn(states[index] ?? "")]));
+  const noted = [...(await notedRecyclings(paths.runtimeDir))];
+  const recyclings = new Map(noted.map(([instance, one]) => [runtimeUnit(instance), one]));
+  return new Map(units.map((unit, index) => [unit, deathsIn(states[index] ?? "", recyclings.get(unit))]));
 }
 
 /** States between a death and the restart that counts it. */
 const dead = ["auto-restart", "dead-before-auto-restart", "failed-before-auto-restart"];
 
-function deathsIn(state: string): UnitDeaths {
+/** A runtime that makes room answers what it was asked, and is started a second later: all of that takes no longer. */
+const RECYCLING_MS = 30_000;
+
+function deathsIn(state: string, recycled: Recyclings = { times: 0, lastAt: Number.NEGATIVE_INFINITY }): UnitDeaths {
   const property = (name: string) => new RegExp(`^${name}=(.+)$`, "m").exec(state)?.[1];
   const restarts = Number(property("NRestarts") ?? 0);
-  if (dead.includes(property("SubState") ?? "")) return { count: restarts + 1, lastAt: Date.now() };
-  if (restarts === 0) return { count: 0, lastAt: undefined };
+  const isDead = dead.includes(property("SubState") ?? "");
+  const count = restarts + (isDead ? 1 : 0) - recycled.times;
+  if (restarts === 0 && !isDead) return { count, lastAt: undefined };
   const startedMs = Number(property("ExecMainStartTimestampMonotonic") ?? 0) / 1000;
   const upMs = Number(process.hrtime.bigint() / 1_000_000n);
-  return { count: restarts, lastAt: Date.now() - upMs + startedMs };
+  const lastAt = isDead ? Date.now() : Date.now() - upMs + startedMs;
+  return { count, lastAt: lastAt - recycled.lastAt < RECYCLING_MS ? undefined : lastAt };
 }
 
 const LOOK_MS = 250;

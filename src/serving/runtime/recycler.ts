@@ -18,6 +18,8 @@ export interface RecyclerOptions {
   siblings: string[];
   /** A file of the group: whoever has it locked is the one that goes. */
   lockFile: string;
+  /** Called before the process ends: whoever starts it again would take it for one that died. */
+  note: () => Promise<void>;
   /** Ends the process once what was asked is answered. */
   stop: (reason: string) => void;
   log: Logger;
@@ -75,6 +77,7 @@ export class Recycler {
       if (this.#lock === undefined) return;
       if (await this.#mayGo(this.#dueSince)) {
         clearInterval(this.#timer);
+        await this.#options.note();
         this.#options.stop(reason);
         return;
       }

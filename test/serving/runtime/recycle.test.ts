@@ -7,6 +7,7 @@ import { runtimeSockets, type ServingConfigFile } from "../../../src/serving/con
 import { importAnyModel } from "../../../src/serving/models/import-any.ts";
 import { Router } from "../../../src/serving/routing/router.ts";
 import { mostBytes } from "../../../src/serving/runtime/recycler.ts";
+import { notedRecyclings } from "../../../src/serving/runtime/recyclings.ts";
 import { textTensor } from "../../../src/serving/tensors/raw-tensor.ts";
 import { type Host, installModel, prepareHost, startServing, type TestProcess } from "../support.ts";
 
@@ -107,6 +108,10 @@ describe("a runtime that has answered so many frames", { timeout: 60_000 }, () =
       expect(new Set(codes)).toEqual(new Set([0]));
     }
     expect(fewest()).toBe(1);
+    const noted = await notedRecyclings(host.config.runtimeDir);
+    for (const [replica, { codes }] of units.entries()) {
+      expect(noted.get(`default-${replica}`)).toEqual({ times: codes.length, lastAt: expect.any(Number) });
+    }
   });
 
   it("stays while no other of its group answers", async () => {

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { waitFor } from "../../src/common/wait.ts";
 import { appEntries } from "../../src/release/app-layer.ts";
+import { connectQueue } from "../../src/serving/jobs/connection.ts";
 import { importModel } from "../../src/serving/models/import.ts";
 import { type QueueServer, queueAbsent, startQueueServer } from "../support/queue-server.ts";
 import {
@@ -196,6 +197,23 @@ describe.skipIf(queueAbsent)(`jobs${queueAbsent ? ` (${queueAbsent})` : ""}`, ()
       state: "completed",
       result: { predictions: probabilities(outputs) },
     });
+  });
+
+  it("keep no worker from stopping whose queue's server is away, or has moved", { timeout: 40_000 }, async () => {
+    const home = join(folder, "moved-server");
+    await mkdir(home);
+    const own = await startQueueServer(home);
+    onTestFinished(() => own.stop());
+    const client = await connectQueue(own.queue, { blocking: true });
+    onTestFinished(() => client.disconnect());
+    client.on("error", () => undefined);
+    const host = await newHost("worker-left", { queue: own.queue });
+    const worker = started(startServing("worker", host));
+    const isWaiting = async () => /cmd=bzpopmin/.test(String(await client.client("LIST"))) || undefined;
+    await waitFor("the worker to wait for jobs", isWaiting, { timeoutMs: 20_000 });
+    await own.stop();
+    expect(await worker.end("SIGTERM")).toBe(0);
+    expect(worker.output()).toContain("what is under way is left to another worker");
   });
 
   it("are refused while the queue's server is away, and predictions are not", async () => {

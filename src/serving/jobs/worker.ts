@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Job, UnrecoverableError, WaitingError, Worker, type WorkerOptions } from "bullmq";
 import type { Redis } from "ioredis";
 import type { Logger } from "pino";
@@ -55,6 +56,10 @@ const timing = {
   maxStalledCount: 2,
   maxStartedAttempts: MAX_STARTS,
 } satisfies Partial<WorkerOptions>;
+
+/** A server that has been away for so long while a worker stops is not waited for: it moves to another place, for one. */
+const AWAY_MS = 1000;
+const AWAY_LOOK_MS = 100;
 
 /** Why a running job is to stop. */
 class Stop extends Error {
@@ -184,14 +189,16 @@ export function startWorker(setup: WorkerSetup): { close: () => Promise<void> } 
 
   return {
     close: async () => {
-      const closing = Promise.all(workers.map((worker) => worker.close()));
+      const closing = Promise.all(workers.map((worker) => worker.close())).then(() => true);
       const patience = setTimeout(() => {
         for (const controller of running.values()) controller.abort(new Stop(STOPPING));
       }, STOP_MS);
-      await closing;
+      const isClosed = await Promise.race([closing, untilAway(connection).then(() => false)]);
       clearTimeout(patience);
       clearInterval(look);
-      await writeFinished().catch(() => undefined); // a figure that nobody misses
+      if (isClosed)
+        await writeFinished().catch(() => undefined); // a figure that nobody misses
+      else log.warn("the queue's server is away: what is under way is left to another worker");
       await Promise.all(Object.values(setup.children).map((children) => children.close()));
     },
   };
@@ -252,4 +259,13 @@ function jobNotes(job: Job) {
       if (failure) throw failure;
     },
   };
+}
+
+/** Resolves when a connection's server has been away for a while, or the connection is given up. */
+async function untilAway(connection: Redis): Promise<void> {
+  let since = performance.now();
+  while (performance.now() - since < AWAY_MS) {
+    await sleep(AWAY_LOOK_MS, undefined, { ref: false });
+    if (connection.status === "ready") since = performance.now();
+  }
 }

@@ -10,6 +10,7 @@ import type { ModelSet } from "../runtime/model-set.ts";
 import type { RuntimeServerOptions } from "../runtime/server.ts";
 import { AcceptanceLog } from "./acceptance-log.ts";
 import { type Consumer, consumeFrames } from "./consumer.ts";
+import { warnUnlessServerIsDurable } from "./durability.ts";
 import { KeptAnswers } from "./kept-answers.ts";
 import { durableKeys } from "./protocol.ts";
 import { Recorder } from "./recorder.ts";
@@ -31,6 +32,7 @@ export async function durably(
   const queue = requireQueue(config);
   const waiting = await connect(queue, { blocking: true }, log);
   const commands = await connect(queue, { blocking: false }, log);
+  warnUnlessServerIsDurable(commands, log);
   const { streamFrames, keepAnswersS, claimMs } = durableSettingsOf(config);
   const common = {
     commands,

@@ -60,3 +60,29 @@ it("and gets one with a subnet, a router and a way out, once, also with a server
   expect((await cloud.get(`${v2}/routers`)).body.routers).toEqual([]);
   expect((await cloud.get(`${v2}/networks?name=auto_allocated_network`)).body.networks).toEqual([]);
 });
+
+it("which goes also where somebody has taken a part of it", async () => {
+  const { id } = (await cloud.get(path())).body.auto_allocated_topology;
+  const [router] = (await cloud.get(`${v2}/routers?name=auto_allocated_router`)).body.routers;
+  const [{ id: subnet_id }] = (await cloud.get(`${v2}/subnets?network_id=${id}`)).body.subnets;
+  await cloud.put(`${v2}/routers/${router.id}/remove_router_interface`, { subnet_id });
+  expect((await cloud.delete(path())).status).toBe(204);
+  expect((await cloud.get(`${v2}/routers/${router.id}`)).status).toBe(404);
+  expect((await cloud.get(`${v2}/networks/${id}`)).status).toBe(404);
+});
+
+it("and not of a pool that is not shared with who asks", async () => {
+  const { subnetpools } = (await cloud.get(`${v2}/subnetpools?is_default=true`, admin)).body;
+  await cloud.delete(`${v2}/subnetpools/${subnetpools[0].id}`, admin);
+  const pool = { name: "own", prefixes: ["10.181.0.0/16"], default_prefixlen: 26, is_default: true };
+  await cloud.make("subnetpool", pool, admin.token);
+  const failed = (reason: string) => [409, "AutoAllocationFailure", `Deployment error: ${reason}.`];
+  expect(told(await cloud.get(`${path()}?fields=dry-run`))).toEqual(failed("No default subnetpools defined"));
+  expect(told(await cloud.get(path()))).toEqual(failed("Unable to provide tenant private network"));
+  const network = await cloud.make("network", {});
+  const subnet = { network_id: network.id, ip_version: 4, use_default_subnetpool: true };
+  expect(told(await cloud.post(`${v2}/subnets`, { subnet }))[2]).toBe(
+    "Bad subnets request: No default subnetpool found for IPv4.",
+  );
+  expect((await cloud.post(`${v2}/subnets`, { subnet }, admin)).status).toBe(201);
+});

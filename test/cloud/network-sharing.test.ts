@@ -125,6 +125,11 @@ describe("RBAC policies", () => {
     const further = { network_id: network.id, ip_version: 4, cidr: "10.97.1.0/24" };
     const own = await cloud.make("subnet", further, other.token); // as in Neutron
     expect((await cloud.delete(`${v2}/subnets/${own.id}`, other)).status).toBe(204);
+    const unseen = await cloud.make("subnet", further, other.token);
+    expect((await cloud.delete(`${v2}/subnets/${unseen.id}`)).status).toBe(404);
+    await share("network", network.id, { target_tenant: cloud.projectId }); // then its owner sees what others have in it
+    expect((await cloud.put(`${v2}/subnets/${unseen.id}`, { subnet: { name: "x" } })).status).toBe(200);
+    expect((await cloud.delete(`${v2}/subnets/${unseen.id}`)).status).toBe(204);
     expect((await cloud.delete(`${v2}/networks/${network.id}`, other)).status).toBe(403);
     const body2 = await cloud.serverBody({ networks: [{ uuid: network.id }] });
     const { imageRef, flavorRef, ...server } = body2.server;
@@ -202,7 +207,11 @@ describe("RBAC policies", () => {
       "((((rule:create_rbac_policy and rule:create_rbac_policy:object_type) and rule:create_rbac_policy:object_id) and rule:create_rbac_policy:target_tenant) and rule:create_rbac_policy:action) is disallowed by policy",
     ]);
     expect(told(await share("zz", id))[2]).toBe("Invalid input for operation: 'zz' is not a valid RBAC object type.");
-    expect(told(await share("network", id, { action: "access_as_external" }))[1]).toBe("InvalidActionForType");
+    const { id: group } = await cloud.make("security_group", { name: "no way out" });
+    expect(told(await share("security_group", group, { action: "access_as_external" }))).toEqual([
+      ...[400, "InvalidActionForType"],
+      "Invalid action 'access_as_external' for object type 'security_group'. Valid actions: ('access_as_shared',)",
+    ]);
     const external = await cloud.externalNetworkId();
     expect(told(await share("network", external, { action: "zz" }, admin))[2]).toBe(
       "Invalid action 'zz' for object type 'network'. Valid actions: ('access_as_shared', 'access_as_external')",
@@ -218,5 +227,100 @@ describe("RBAC policies", () => {
     expect(told(await cloud.get(`${policies}/zz`))).toEqual([
       ...[404, "RbacPolicyNotFound", "RBAC policy of type unknown with ID zz not found"],
     ]);
+  });
+});
+
+// each as Neutron 21 says it
+describe("external networks", () => {
+  const networks = `${v2}/networks`;
+  const change = (id: string, network: object) => cloud.put(`${networks}/${id}`, { network }, admin);
+  const policiesOf = async (id: string) =>
+    (await cloud.get(`${v2}/rbac-policies?object_id=${id}&action=access_as_external`, admin)).body.rbac_policies;
+  const seen = async (id: string, as: { token: string }) => (await cloud.get(`${networks}/${id}`, as)).status;
+  const letOut = (id: string, target_tenant: string, as = admin) => {
+    const rbac_policy = { object_type: "network", object_id: id, action: "access_as_external", target_tenant };
+    return cloud.post(`${v2}/rbac-policies`, { rbac_policy }, as);
+  };
+  const routerBy = (network_id: string, as: { token: string }) =>
+    cloud.post(`${v2}/routers`, { router: { external_gateway_info: { network_id } } }, as);
+  async function makeExternal() {
+    const network = await cloud.make("network", { "router:external": true }, admin.token);
+    await cloud.make("subnet", { network_id: network.id, ip_version: 4, cidr: "10.90.0.0/24" }, admin.token);
+    return network.id as string;
+  }
+
+  it("stay so while routers have a gateway in them, and are nobody's way out then", async () => {
+    const id = await makeExternal();
+    expect((await letOut(id, other.projectId)).status).toBe(201);
+    const router = (await routerBy(id, other)).body.router;
+    expect(told(await change(id, { "router:external": false }))).toEqual([
+      ...[409, "ExternalNetworkInUse"],
+      `External network ${id} cannot be updated to be made non-external, since it has existing gateway ports.`,
+    ]);
+    await cloud.delete(`${v2}/routers/${router.id}`, other);
+    expect(await policiesOf(id)).toHaveLength(2);
+    expect((await change(id, { "router:external": false })).body.network["router:external"]).toBe(false);
+    expect(await policiesOf(id)).toEqual([]);
+    expect(await seen(id, other)).toBe(404);
+  });
+
+  it("carry their guests as before, and lead nowhere but for the machine's own", async () => {
+    const network = await cloud.make("network", {});
+    await cloud.make("subnet", { network_id: network.id, ip_version: 4, cidr: "172.24.96.0/24" });
+    await cloud.bootServer({ networks: [{ uuid: network.id }] });
+    const ports = () => plan.ports.filter(({ networkId, serverId }) => networkId === network.id && serverId !== null);
+    expect(ports()).toHaveLength(1);
+    expect((await change(network.id, { "router:external": true })).status).toBe(200);
+    expect(ports()).toHaveLength(1);
+    const { body } = await routerBy(network.id, other);
+    expect(body.router.external_gateway_info.external_fixed_ips).toMatchObject([{ ip_address: "172.24.96.3" }]);
+    expect(plan.routers.find(({ id }) => id === body.router.id)).toMatchObject({ externalIp: null });
+    const usual = (await routerBy(await cloud.externalNetworkId(), other)).body.router;
+    expect(plan.routers.find(({ id }) => id === usual.id)).toMatchObject({ externalIp: expect.any(String) });
+  });
+
+  it("are so for the projects that policies name, whom nobody takes the way out that they use", async () => {
+    const { id } = await cloud.make("network", {});
+    await cloud.make("subnet", { network_id: id, ip_version: 4, cidr: "10.91.0.0/24" });
+    expect(told(await routerBy(id, other))).toEqual([...[404, "NetworkNotFound", `Network ${id} could not be found.`]]);
+    const policy = (await letOut(id, other.projectId, { token: cloud.token })).body.rbac_policy;
+    expect((await cloud.get(`${networks}/${id}`, other)).body.network).toMatchObject({ "router:external": true });
+    const third = await cloud.stranger("third");
+    expect(await seen(id, third)).toBe(404);
+    expect((await cloud.post(`${v2}/floatingips`, { floatingip: { floating_network_id: id } }, third)).status).toBe(
+      404,
+    );
+    const router = (await routerBy(id, other)).body.router;
+    const path = `${v2}/rbac-policies/${policy.id}`;
+    const inUse = [
+      ...[409, "RbacPolicyInUse"],
+      `RBAC policy on object ${id} cannot be removed because other objects depend on it.\nDetails: There are routers attached to this network that depend on this policy for access.`,
+    ];
+    expect(told(await cloud.delete(path))).toEqual(inUse);
+    expect(told(await cloud.put(path, { rbac_policy: { target_tenant: third.projectId } }))).toEqual(inUse);
+    const forAll = (await letOut(id, "*")).body.rbac_policy;
+    expect((await cloud.delete(path)).status).toBe(204); // it has the other one
+    expect(await seen(id, third)).toBe(200);
+    expect(told(await cloud.delete(`${v2}/rbac-policies/${forAll.id}`, admin))).toEqual(inUse);
+    await cloud.delete(`${v2}/routers/${router.id}`, other);
+    expect((await cloud.delete(`${v2}/rbac-policies/${forAll.id}`, admin)).status).toBe(204);
+    expect((await cloud.get(`${networks}/${id}`)).body.network["router:external"]).toBe(false);
+    expect((await change(id, { name: "renamed" })).status).toBe(200);
+    expect(await policiesOf(id)).toEqual([]);
+  });
+
+  it("have one default, which is everybody's", async () => {
+    const id = await cloud.externalNetworkId();
+    const [policy] = await policiesOf(id);
+    expect(told(await cloud.delete(`${v2}/rbac-policies/${policy.id}`, admin))).toEqual([
+      ...[409, "RbacPolicyInUse"],
+      `RBAC policy on object ${id} cannot be removed because other objects depend on it.\nDetails: Default external networks must be shared to everyone.`,
+    ]);
+    const words = [409, "DefaultExternalNetworkExists", `A default external network already exists: ${id}.`];
+    const network = { "router:external": true, is_default: true };
+    expect(told(await cloud.post(networks, { network }, admin))).toEqual(words);
+    const second = await makeExternal();
+    expect(told(await change(second, { is_default: true }))).toEqual(words);
+    expect((await change(second, { "router:external": false, is_default: true })).status).toBe(409);
   });
 });

@@ -51,9 +51,34 @@ describe("networks and subnets", () => {
     expect(noGateway.allocation_pools).toEqual([{ start: "10.78.0.1", end: "10.78.0.6" }]);
   });
 
+  it("gives a subnet a gateway outside of it, by which no router leads and which the machine knows nothing of", async () => {
+    const network = await cloud.make("network", {});
+    const fields = { network_id: network.id, ip_version: 4, cidr: "10.79.0.0/29", gateway_ip: "0.0.0.0" };
+    const subnet = await cloud.make("subnet", fields);
+    expect(subnet).toMatchObject({
+      ...{ gateway_ip: "0.0.0.0", allocation_pools: [{ start: "10.79.0.1", end: "10.79.0.6" }] },
+    });
+    const router = await cloud.make("router", {});
+    const plug = { subnet_id: subnet.id };
+    const refused = await cloud.put(`/network/v2.0/routers/${router.id}/add_router_interface`, plug);
+    expect([refused.status, refused.body]).toEqual([400, fault("InvalidIpForSubnet", expect.any(String))]);
+    const pair = { network_id: network.id, ip_version: 4, cidr: "10.79.2.8/31", enable_dhcp: false };
+    expect(await cloud.post("/network/v2.0/subnets", { subnet: pair })).toMatchObject({
+      ...{
+        status: 409,
+        body: fault("IpamValueInvalid", "Gateway IP 10.79.2.9 cannot be allocated in CIDR 10.79.2.8/31"),
+      },
+    });
+    const single = { network_id: network.id, ip_version: 4, cidr: "10.79.1.9/32", enable_dhcp: false };
+    expect(await cloud.make("subnet", single)).toMatchObject({
+      ...{ gateway_ip: "10.79.1.10", allocation_pools: [{ start: "10.79.1.9", end: "10.79.1.9" }] },
+    });
+  });
+
   it.each([
     [{ cidr: "10.77.0.300/24" }, 400, "InvalidInput"],
-    [{ cidr: "10.77.0.0/24", gateway_ip: "10.78.0.1" }, 400, "InvalidInput"],
+    [{ cidr: "10.77.0.0/24", gateway_ip: "10.77.0.0" }, 400, "InvalidInput"],
+    [{ cidr: "10.77.0.0/24", gateway_ip: "10.77.0.255" }, 400, "InvalidInput"],
     [{ cidr: "10.77.0.0/24", gateway_ip: "10.77.0.01" }, 400, "HTTPBadRequest"],
     [{ cidr: "10.77.0.0/31" }, 400, "InvalidInput"],
     [

@@ -95,16 +95,7 @@ export class ArmedFaults {
   }
 
   find(fault: Fault): ArmedFault | undefined {
-    const found = this.#table.get(keyOf(fault));
-    // one that an earlier version armed knows less
-    return (
-      found && {
-        ...found,
-        probability: found.probability ?? (found.seed === null ? 1 : 0.5),
-        target: found.target ?? null,
-        only: found.only ?? null,
-      }
-    );
+    return this.#table.get(keyOf(fault));
   }
 
   /** The armed fault while it has strikes left. */

@@ -1,5 +1,6 @@
 import { messageOf } from "../../common/errors.ts";
 import { Turns } from "../../common/turns.ts";
+import { gatewayInside } from "../network/ip.ts";
 import { prefixLength } from "../network/linux/addresses.ts";
 import type { NetworkTables } from "../network/records.ts";
 import type { Collection, Store } from "../store/store.ts";
@@ -185,7 +186,7 @@ function balancerPlan({ subnets }: NetworkTables, balancer: LoadBalancer, family
     id: balancer.id,
     vip: balancer.vip_address,
     prefixLength: subnet === undefined ? 32 : prefixLength(subnet.cidr),
-    gatewayIp: subnet?.gatewayIp ?? null,
+    gatewayIp: subnet === undefined ? null : gatewayInside(subnet),
     listeners: balancer.admin_state_up ? family.listeners.filter(isOn) : [],
     pools: family.pools.filter(isOn).map((pool) => ({
       ...pool,

@@ -7,7 +7,8 @@ import type { AutoAllocatedTopology, Network, NetworkTables, Subnet, SubnetPool 
 import { addRouterInterface, removeRouterInterface } from "./router-interfaces.ts";
 import { routers } from "./routers.ts";
 import type { NetworkContext } from "./routes.ts";
-import { findDefaultPool, poolVersion } from "./subnet-allocation.ts";
+import { findDefaultPool } from "./subnet-allocation.ts";
+import { poolVersion } from "./subnet-pools.ts";
 import { subnets } from "./subnets.ts";
 
 const failure = (reason: string) => new ApiError(409, `Deployment error: ${reason}.`, "AutoAllocationFailure");
@@ -32,7 +33,7 @@ export function autoAllocationRoutes(app: FastifyInstance, { store, tables, reco
     const id = projectIn(scope, params.project);
     const fields = [query.fields ?? []].flat();
     if (fields.includes("dry-run")) {
-      demandRequirements(tables);
+      demandRequirements(tables, scope);
       return { auto_allocated_topology: { id: "dry-run=pass", tenant_id: id } };
     }
     if (fields.length > 0) throw neutron.bad("auto_allocate", "Unrecognized field");
@@ -64,9 +65,9 @@ function defaultExternal(tables: NetworkTables): Network {
 }
 
 /** @throws ApiError 409 */
-function demandRequirements(tables: NetworkTables): void {
+function demandRequirements(tables: NetworkTables, scope: Scope): void {
   defaultExternal(tables);
-  if (defaultPools(tables).length === 0) {
+  if (defaultPools(tables, scope).length === 0) {
     throw failure("No default subnetpools defined");
   }
 }
@@ -75,7 +76,7 @@ function makeTopology(tables: NetworkTables, scope: Scope, projectId: string): A
   const external = defaultExternal(tables);
   const owner = { project_id: projectId };
   const network = tables.networks.put(networks.create(tables, scope, { ...owner, name: "auto_allocated_network" }));
-  const made = defaultPools(tables).map((pool) =>
+  const made = defaultPools(tables, scope).map((pool) =>
     makeSubnet(tables, scope, { ...owner, network_id: network.id }, pool),
   );
   if (made.length === 0) throw failure("Unable to provide tenant private network");
@@ -85,9 +86,9 @@ function makeTopology(tables: NetworkTables, scope: Scope, projectId: string): A
   return tables.topologies.put({ id: projectId, networkId: network.id, routerId: router.id });
 }
 
-/** Of each family the default pool, where there is one. */
-const defaultPools = (tables: NetworkTables): SubnetPool[] =>
-  ([4, 6] as const).flatMap((version) => findDefaultPool(tables, version) ?? []);
+/** Of each family the default pool, where there is one that the scope sees. */
+const defaultPools = (tables: NetworkTables, scope: Scope): SubnetPool[] =>
+  ([4, 6] as const).flatMap((version) => findDefaultPool(tables, scope, version) ?? []);
 
 function makeSubnet(
   tables: NetworkTables,
@@ -105,11 +106,22 @@ function makeSubnet(
   }
 }
 
+/** What somebody has taken out of a topology already is none of it any more. */
+function unlessGone(remove: () => void): void {
+  try {
+    remove();
+  } catch (error) {
+    if (!(error instanceof ApiError && error.status === 404)) throw error;
+  }
+}
+
 function removeTopology(tables: NetworkTables, scope: Scope, { id, networkId, routerId }: AutoAllocatedTopology): void {
   const router = tables.routers.get(routerId);
   const own = tables.subnets.list((subnet) => subnet.networkId === networkId);
   if (router !== undefined) {
-    for (const subnet of own) removeRouterInterface(tables, scope, router, { subnet_id: subnet.id });
+    for (const subnet of own) {
+      unlessGone(() => removeRouterInterface(tables, scope, router, { subnet_id: subnet.id }));
+    }
     routers.remove(tables, router);
   }
   const network = tables.networks.get(networkId);

@@ -1,7 +1,7 @@
 import { SlipwayError } from "../../common/errors.ts";
 import { defaultPools } from "./allocation-pools.ts";
 import { cidrText, hostRange, ipText, parseCidr, versionOf } from "./ip.ts";
-import { externalPhysicalNetwork } from "./provider-segments.ts";
+import { externalPhysicalNetwork, isOutside } from "./provider-segments.ts";
 import { setSharing } from "./rbac-sharing.ts";
 import type { NetworkTables } from "./records.ts";
 import { newInternalRecord } from "./resource.ts";
@@ -11,7 +11,7 @@ const externalNetworkName = "public";
 
 /** The CIDR of the external network, once it was made. */
 export function externalCidrOf(tables: NetworkTables): string | undefined {
-  const network = tables.networks.find((item) => item.external && item.name === externalNetworkName);
+  const network = tables.networks.find(isOutside);
   return tables.subnets.find(({ networkId, cidr }) => networkId === network?.id && versionOf(cidr) === 4)?.cidr;
 }
 

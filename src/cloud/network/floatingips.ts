@@ -49,7 +49,7 @@ export const floatingIps: NetworkResource<FloatingIp, typeof attributes> = {
   }),
 
   create(tables, scope, body) {
-    const network = externalNetwork(tables, body.floating_network_id ?? "");
+    const network = externalNetwork(tables, scope, body.floating_network_id ?? "");
     const isIpv4 = tables.subnets.find(({ networkId, cidr }) => networkId === network.id && versionOf(cidr) === 4);
     if (isIpv4 === undefined) {
       throw neutron.bad("floatingip", `Network ${network.id} does not contain any IPv4 subnet`);

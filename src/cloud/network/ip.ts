@@ -104,6 +104,11 @@ export function overlaps(a: IpRange, b: IpRange): boolean {
   return a.version === b.version && a.first <= b.last && b.first <= a.last;
 }
 
+/** A subnet's gateway where it lies in it; one outside is known to nobody here, and guests have to find it for themselves. */
+export function gatewayInside({ cidr, gatewayIp }: { cidr: string; gatewayIp: string | null }): string | null {
+  return gatewayIp !== null && contains(knownRange(cidr), gatewayIp) ? gatewayIp : null;
+}
+
 /** `255.255.255.0` for 24, `ffff:ffff:ffff:ffff::` for 64. */
 export function netmaskOf({ version, prefix }: Pick<IpRange, "version" | "prefix">): string {
   return ipText({ version, value: 2n ** BigInt(bitsOf(version)) - sizeOf(version, prefix) });

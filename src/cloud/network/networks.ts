@@ -1,12 +1,15 @@
+import { ApiError } from "../http/api-error.ts";
+import type { Scope } from "../identity/scope.ts";
 import { attribute, standardAttributes, type Values } from "./attributes.ts";
 import { neutron } from "./errors.ts";
 import { versionOf } from "./ip.ts";
 import { removePort } from "./ports.ts";
 import { largestMtu, segmentFor } from "./provider-segments.ts";
+import { demandNoGateways } from "./rbac-external.ts";
 import { removeSharing, setSharing } from "./rbac-sharing.ts";
 import type { Network, NetworkTables } from "./records.ts";
 import { commonView, type NetworkResource, newRecord, revised } from "./resource.ts";
-import { isGranted, isSharedNetwork } from "./sharing.ts";
+import { isExternalFor, isSharedNetwork, visibleNetwork } from "./sharing.ts";
 import { scopeOf } from "./subnet-checks.ts";
 import { removeSubnet } from "./subnets.ts";
 import { listOf, nonNegative, text, toBoolean, toInteger } from "./validators.ts";
@@ -44,9 +47,7 @@ export const networks: NetworkResource<Network, typeof attributes> = {
   table: (tables) => tables.networks,
   notFound: neutron.networkNotFound,
   isPublic: (tables, network, scope) =>
-    isSharedNetwork(tables, network, scope) ||
-    network.external ||
-    isGranted(tables, "network", network.id, scope, "access_as_external"),
+    isSharedNetwork(tables, network, scope) || isExternalFor(tables, network, scope),
 
   view: (tables, network) => {
     const subnets = tables.subnets.list((subnet) => subnet.networkId === network.id);
@@ -105,6 +106,7 @@ export const networks: NetworkResource<Network, typeof attributes> = {
       provider,
       zoneHints: demandZones(body.availability_zone_hints),
     };
+    if (body.is_default) demandOnlyDefault(tables, network);
     setSharing(tables, "network", network, { access_as_shared: network.shared, access_as_external: network.external });
     return network;
   },
@@ -112,17 +114,24 @@ export const networks: NetworkResource<Network, typeof attributes> = {
   update(tables, _scope, network, body) {
     demandUnchangedProvider(network, body);
     demandUnshared(tables, network, body);
+    const external = body["router:external"] ?? network.external;
+    if (network.external && !external) demandNoGateways(tables, network);
     const changed = revised(network, {
       name: body.name ?? network.name,
       description: body.description ?? network.description,
       adminStateUp: body.admin_state_up ?? network.adminStateUp,
       shared: body.shared ?? network.shared,
-      external: body["router:external"] ?? network.external,
-      isDefault: body.is_default ?? network.isDefault ?? false,
+      external,
+      // what is not external keeps no word about it
+      isDefault: external && (body.is_default ?? (network.external && (network.isDefault ?? false))),
       mtu: body.mtu === undefined ? network.mtu : mtuOf(body.mtu, largestMtu(network.provider ?? noTunnel)),
       portSecurityEnabled: body.port_security_enabled ?? network.portSecurityEnabled,
     });
-    setSharing(tables, "network", changed, { access_as_shared: changed.shared, access_as_external: changed.external });
+    if (body.is_default) demandOnlyDefault(tables, changed);
+    setSharing(tables, "network", changed, {
+      access_as_shared: changed.shared,
+      ...(external === network.external ? {} : { access_as_external: external }),
+    });
     return changed;
   },
 
@@ -170,10 +179,17 @@ function demandUnshared(tables: NetworkTables, network: Network, body: { shared?
   if (foreign !== undefined) throw neutron.sharedInUse(network.name);
 }
 
-/** The external network that a pool name or id means; its floating IPs are what the cloud can hand out. */
-export function externalNetwork(tables: NetworkTables, id: string): Network {
-  const network = tables.networks.get(id);
-  if (network === undefined) throw neutron.networkNotFound(id);
+/** @throws ApiError 409 */
+function demandOnlyDefault(tables: NetworkTables, { id }: Network): void {
+  const other = tables.networks.find((one) => one.external && one.isDefault === true && one.id !== id);
+  if (other === undefined) return;
+  const words = `A default external network already exists: ${other.id}.`;
+  throw new ApiError(409, words, "DefaultExternalNetworkExists");
+}
+
+/** A network that a scope names to have a floating IP of it. @throws ApiError 404, 400 */
+export function externalNetwork(tables: NetworkTables, scope: Scope, id: string): Network {
+  const network = visibleNetwork(tables, scope, id);
   if (!network.external) throw neutron.bad("floatingip", `Network ${id} is not a valid external network`);
   return network;
 }

@@ -1,12 +1,16 @@
 import type { NetworkingPlan, PortForwardingPlan, PortPlan, RouterPlan, SecurityRulePlan } from "./dataplane.ts";
-import { versionOf } from "./ip.ts";
+import { gatewayInside, versionOf } from "./ip.ts";
 import { protocolNumber } from "./protocols.ts";
+import { isOutside } from "./provider-segments.ts";
 import type { FixedIp, FloatingIp, NetworkTables, Port, Router, SecurityGroupRule } from "./records.ts";
 import { gatewayAddress, interfacesOf } from "./routers.ts";
 
-/** What the data plane shall look like, computed from Neutron's tables alone. The external network is the data plane's own. */
+/**
+ * What the data plane shall look like, computed from Neutron's tables alone. The external network is the data plane's own; other networks that are
+ * called external lead nowhere, and carry what is plugged into them.
+ */
 export function networkingPlan(tables: NetworkTables): NetworkingPlan {
-  const tenantNetworks = tables.networks.list((network) => !network.external);
+  const tenantNetworks = tables.networks.list((network) => !(network.external && isOutside(network)));
   const tenantIds = new Set(tenantNetworks.map((network) => network.id));
   return {
     networks: tenantNetworks.map((network) => ({
@@ -14,7 +18,7 @@ export function networkingPlan(tables: NetworkTables): NetworkingPlan {
       mtu: network.mtu,
       subnets: tables.subnets
         .list((subnet) => subnet.networkId === network.id && versionOf(subnet.cidr) === 4)
-        .map((subnet) => ({ id: subnet.id, cidr: subnet.cidr, gatewayIp: subnet.gatewayIp })),
+        .map((subnet) => ({ id: subnet.id, cidr: subnet.cidr, gatewayIp: gatewayInside(subnet) })),
     })),
     routers: tables.routers.list().map((router) => routerPlan(tables, router)),
     ports: tables.ports.list((port) => tenantIds.has(port.networkId) && port.device?.kind !== "router").map(portPlan),
@@ -47,10 +51,16 @@ function rulePlans(tables: NetworkTables, rule: SecurityGroupRule): SecurityRule
 
 function routerPlan(tables: NetworkTables, router: Router): RouterPlan {
   const up = router.adminStateUp;
-  const floatingIps = up ? tables.floatingIps.list((floating) => floating.routerId === router.id) : [];
+  const leadsOut = (networkId: string | undefined) => {
+    const network = tables.networks.get(networkId ?? "");
+    return up && network !== undefined && isOutside(network);
+  };
+  const floatingIps = tables.floatingIps.list(
+    (floating) => floating.routerId === router.id && leadsOut(floating.networkId),
+  );
   return {
     id: router.id,
-    externalIp: up ? gatewayAddress(tables, router.gateway) : null,
+    externalIp: leadsOut(router.gateway?.networkId) ? gatewayAddress(tables, router.gateway) : null,
     enableSnat: router.gateway?.enableSnat ?? false,
     interfaces: (up ? interfacesOf(tables, router.id) : []).flatMap((leg) =>
       leg.fixedIps.filter(isIpv4).map((ip) => ({

@@ -84,7 +84,7 @@ export const ports: NetworkResource<Port, typeof attributes> = {
   notFound: neutron.portNotFound,
   // whoever has the network sees all that is plugged into it, and takes it away
   isPublic: ownsNetwork,
-  mayRemove: ownsNetwork,
+  mayAct: (tables, port, scope, action) => action === "delete" && ownsNetwork(tables, port, scope),
   networkOf: (tables, of) => {
     const id = "networkId" in of ? of.networkId : (of as { network_id?: string }).network_id;
     return tables.networks.get(id ?? "");

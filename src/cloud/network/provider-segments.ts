@@ -1,10 +1,13 @@
 import { ApiError } from "../http/api-error.ts";
 import { pythonText } from "../http/python-repr.ts";
 import { neutron } from "./errors.ts";
-import type { NetworkTables, ProviderSegment } from "./records.ts";
+import type { Network, NetworkTables, ProviderSegment } from "./records.ts";
 
 /** The physical network that the external network lies on. */
 export const externalPhysicalNetwork = "public";
+
+/** Whether a network is the one whose addresses are the machine's: the data plane's own. */
+export const isOutside = ({ provider }: Network) => provider?.physicalNetwork === externalPhysicalNetwork;
 
 /** VXLAN's numbers. */
 const lowest = 1;

@@ -3,7 +3,8 @@ import { pythonText } from "../http/python-repr.ts";
 import { owns } from "../identity/scope.ts";
 import { attribute, ownerAttributes } from "./attributes.ts";
 import { neutron } from "./errors.ts";
-import { projectsUsing } from "./rbac-usage.ts";
+import { demandUnneededOutside, ensureExternal, followPolicies } from "./rbac-external.ts";
+import { projectsUsing, rbacInUse } from "./rbac-usage.ts";
 import type { NetworkRecord, NetworkTables, RbacPolicy, RbacType } from "./records.ts";
 import { type NetworkResource, newRecord, revised } from "./resource.ts";
 import { text, uuid } from "./validators.ts";
@@ -52,18 +53,19 @@ export const rbacPolicies: NetworkResource<RbacPolicy, typeof attributes> = {
     }
     const policy: RbacPolicy = {
       ...newRecord(scope, body),
-      ...{ objectType, objectId, action: demandAction(tables, body.action ?? "", objectType, objectId) },
+      ...{ objectType, objectId, action: demandAction(body.action ?? "", objectType) },
       target: body.target_tenant ?? "",
     };
     demandNew(tables, policy);
     show(tables, policy, true);
+    if (policy.action === "access_as_external") ensureExternal(tables, objectId);
     return policy;
   },
 
   update(tables, _scope, policy, body) {
     const changed = revised(policy, { target: body.target_tenant ?? policy.target });
     if (changed.target === policy.target) return policy;
-    if (changed.target !== "*") demandUnused(tables, policy);
+    demandUnneeded(tables, policy, changed.target);
     demandNew(tables, changed);
     show(tables, policy, false);
     show(tables, changed, true);
@@ -71,9 +73,10 @@ export const rbacPolicies: NetworkResource<RbacPolicy, typeof attributes> = {
   },
 
   remove(tables, policy) {
-    demandUnused(tables, policy);
+    demandUnneeded(tables, policy);
     show(tables, policy, false);
     tables.rbacPolicies.delete(policy.id);
+    if (policy.action === "access_as_external") followPolicies(tables, policy.objectId);
   },
 };
 
@@ -88,11 +91,9 @@ function objectOf(tables: NetworkTables, type: RbacType, id: string): NetworkRec
   return table.get(id);
 }
 
-/** Only what is external is external for somebody: no other network leads out of this cloud. */
-function demandAction(tables: NetworkTables, action: string, type: RbacType, id: string): RbacPolicy["action"] {
-  const isExternal = type === "network" && tables.networks.get(id)?.external === true;
-  if (action === "access_as_shared" || (action === "access_as_external" && isExternal)) return action;
-  const valid = isExternal ? "('access_as_shared', 'access_as_external')" : "('access_as_shared',)";
+function demandAction(action: string, type: RbacType): RbacPolicy["action"] {
+  if (action === "access_as_shared" || (action === "access_as_external" && type === "network")) return action;
+  const valid = type === "network" ? "('access_as_shared', 'access_as_external')" : "('access_as_shared',)";
   const words = `Invalid action '${action}' for object type '${type}'. Valid actions: ${valid}`;
   throw new ApiError(400, words, "InvalidActionForType");
 }
@@ -115,6 +116,12 @@ function show(tables: NetworkTables, { objectType, objectId, action, target }: R
   if (objectType === "address_scope") tables.addressScopes.patch(objectId, { shared });
 }
 
+/** @param next whom it shall be for then; undefined where it goes @throws ApiError 409 */
+function demandUnneeded(tables: NetworkTables, policy: RbacPolicy, next?: string): void {
+  if (policy.action === "access_as_external") demandUnneededOutside(tables, policy, next);
+  else if (next !== "*") demandUnused(tables, policy);
+}
+
 /** A policy that lets projects use what they do use stays, unless another lets them, too. @throws ApiError 409 */
 function demandUnused(tables: NetworkTables, policy: RbacPolicy): void {
   const { objectType, objectId, action, target } = policy;
@@ -130,6 +137,5 @@ function demandUnused(tables: NetworkTables, policy: RbacPolicy): void {
     objectType === "network"
       ? `Unable to reconfigure sharing settings for network ${objectId}. Multiple tenants are using it.`
       : `project_id=${target}`;
-  const words = `RBAC policy on object ${objectId} cannot be removed because other objects depend on it.\nDetails: ${details}`;
-  throw new ApiError(409, words, "RbacPolicyInUse");
+  throw rbacInUse(objectId, details);
 }

@@ -1,7 +1,10 @@
 import type { NetworkRecord, NetworkTables, RbacPolicy, RbacType } from "./records.ts";
 import { newInternalRecord } from "./resource.ts";
 
-/** What is shared with everybody is so by a policy for `*`; an object's own flags make and remove it. */
+/**
+ * What is shared with everybody, or external for everybody, is so by a policy for `*`; an object's own flags make and remove it, as far as they are
+ * told. What is external no more is so for nobody, whomever policies name.
+ */
 export function setSharing(
   tables: NetworkTables,
   objectType: RbacType,
@@ -10,12 +13,14 @@ export function setSharing(
 ): void {
   const own = tables.rbacPolicies.list((policy) => policy.objectType === objectType && policy.objectId === object.id);
   for (const action of ["access_as_shared", "access_as_external"] as const) {
-    const existing = own.find((policy) => policy.action === action && policy.target === "*");
-    if (wanted[action] === true && existing === undefined) {
+    const forAll = own.filter((policy) => policy.action === action && policy.target === "*");
+    if (wanted[action] === true && forAll.length === 0) {
       const record = newInternalRecord(object.projectId);
       tables.rbacPolicies.put({ ...record, objectType, objectId: object.id, action, target: "*" });
     }
-    if (wanted[action] !== true && existing !== undefined) tables.rbacPolicies.delete(existing.id);
+    if (wanted[action] !== false) continue;
+    const gone = action === "access_as_external" ? own.filter((policy) => policy.action === action) : forAll;
+    for (const { id } of gone) tables.rbacPolicies.delete(id);
   }
 }
 

@@ -1,27 +1,18 @@
+import { ApiError } from "../http/api-error.ts";
 import type { NetworkTables, RbacPolicy } from "./records.ts";
 
-/** The projects that use what a policy is about in the way that it allows. */
-export function projectsUsing(tables: NetworkTables, { objectType, objectId, action }: RbacPolicy): string[] {
-  const projects = usersOf(tables, objectType, objectId, action).map(({ projectId }) => projectId);
+/** The projects that use what a policy shares. */
+export function projectsUsing(tables: NetworkTables, { objectType, objectId }: RbacPolicy): string[] {
+  const projects = usersOf(tables, objectType, objectId).map(({ projectId }) => projectId);
   return [...new Set(projects)].filter((project) => project !== "");
 }
 
-function usersOf(
-  tables: NetworkTables,
-  type: RbacPolicy["objectType"],
-  id: string,
-  action: RbacPolicy["action"],
-): { projectId: string }[] {
+function usersOf(tables: NetworkTables, type: RbacPolicy["objectType"], id: string): { projectId: string }[] {
   const rulesWith = (key: "remoteGroupId" | "remoteAddressGroupId") =>
     tables.securityGroupRules.list((rule) => rule[key] === id);
   switch (type) {
     case "network":
-      return action === "access_as_external"
-        ? [
-            ...tables.routers.list(({ gateway }) => gateway?.networkId === id),
-            ...tables.floatingIps.list(({ networkId }) => networkId === id),
-          ]
-        : tables.ports.list(({ networkId }) => networkId === id);
+      return tables.ports.list(({ networkId }) => networkId === id);
     case "subnetpool":
       return tables.subnets.list(({ poolId }) => poolId === id);
     case "address_scope":
@@ -31,4 +22,9 @@ function usersOf(
     case "security_group":
       return [...tables.ports.list((port) => port.securityGroupIds.includes(id)), ...rulesWith("remoteGroupId")];
   }
+}
+
+export function rbacInUse(objectId: string, details: string): ApiError {
+  const words = `RBAC policy on object ${objectId} cannot be removed because other objects depend on it.\nDetails: ${details}`;
+  return new ApiError(409, words, "RbacPolicyInUse");
 }

@@ -25,8 +25,8 @@ export interface NetworkResource<T extends NetworkRecord, A extends Attributes =
   notFound(id: string): Error;
   /** Whether a stranger may see it (shared and external networks); owners and admins always do. */
   isPublic?(tables: NetworkTables, record: T, scope: Scope): boolean;
-  /** Whether a stranger who sees it may remove it. */
-  mayRemove?(tables: NetworkTables, record: T, scope: Scope): boolean;
+  /** Whether a stranger who sees it may do something with it. */
+  mayAct?(tables: NetworkTables, record: T, scope: Scope, action: string): boolean;
   view(tables: NetworkTables, record: T): View;
   /** What only administrators are shown besides. */
   adminView?(tables: NetworkTables, record: T): View;
@@ -132,7 +132,7 @@ export function ownRecord<T extends NetworkRecord, A extends Attributes>(
   action: string,
 ): T {
   const record = visibleRecord(resource, tables, scope, id);
-  const mayAct = owns(scope, record.projectId) || (action === "delete" && resource.mayRemove?.(tables, record, scope));
+  const mayAct = owns(scope, record.projectId) || resource.mayAct?.(tables, record, scope, action) === true;
   if (!mayAct) throw neutron.notAuthorized(`${action}_${resource.singular}`);
   return record;
 }

@@ -1,4 +1,5 @@
 import { ApiError } from "../http/api-error.ts";
+import type { Scope } from "../identity/scope.ts";
 import { allocateFixedIps, changeFixedIps, type FixedIpRequest, newMac } from "./addresses.ts";
 import { attribute, standardAttributes } from "./attributes.ts";
 import { neutron } from "./errors.ts";
@@ -6,6 +7,7 @@ import { contains, parseCidr, versionOf } from "./ip.ts";
 import { isAutoAddressed } from "./ipv6-modes.ts";
 import { deviceOwner, type NetworkTables, type Port, type Router, type RouterGateway, type Subnet } from "./records.ts";
 import { commonView, type NetworkResource, newInternalRecord, newRecord, revised } from "./resource.ts";
+import { visibleNetwork } from "./sharing.ts";
 import {
   boolean,
   dictOf,
@@ -90,10 +92,10 @@ export const routers: NetworkResource<Router, typeof attributes> = {
       routes: [],
       zoneHints: demandZones(body.availability_zone_hints),
     };
-    return { ...router, gateway: plugGateway(tables, router.id, body.external_gateway_info ?? null) };
+    return { ...router, gateway: plugGateway(tables, scope, router.id, body.external_gateway_info ?? null) };
   },
 
-  update(tables, _scope, router, body) {
+  update(tables, scope, router, body) {
     demandPlain(body);
     const wanted = body.external_gateway_info;
     const routes = body.routes === undefined ? router.routes : normalRoutes(body.routes);
@@ -103,7 +105,7 @@ export const routers: NetworkResource<Router, typeof attributes> = {
       description: body.description ?? router.description,
       adminStateUp: body.admin_state_up ?? router.adminStateUp,
       routes,
-      gateway: wanted === undefined ? router.gateway : changeGateway(tables, router, wanted),
+      gateway: wanted === undefined ? router.gateway : changeGateway(tables, scope, router, wanted),
     });
   },
 
@@ -181,10 +183,14 @@ function gatewayView(tables: NetworkTables, gateway: RouterGateway | null): unkn
   };
 }
 
-function plugGateway(tables: NetworkTables, routerId: string, wanted: GatewayRequest | null): RouterGateway | null {
+function plugGateway(
+  tables: NetworkTables,
+  scope: Scope,
+  routerId: string,
+  wanted: GatewayRequest | null,
+): RouterGateway | null {
   if (wanted?.network_id === undefined) return null;
-  const network = tables.networks.get(wanted.network_id);
-  if (network === undefined) throw neutron.networkNotFound(wanted.network_id);
+  const network = visibleNetwork(tables, scope, wanted.network_id);
   if (!network.external) throw neutron.badRouterRequest(`Network ${network.id} is not an external network`);
   const asked = wanted.external_fixed_ips ?? [];
   demandNotGateways(tables, network.id, asked);
@@ -198,7 +204,12 @@ function plugGateway(tables: NetworkTables, routerId: string, wanted: GatewayReq
   return { networkId: network.id, enableSnat: wanted.enable_snat ?? true, portId: port.id };
 }
 
-function changeGateway(tables: NetworkTables, router: Router, wanted: GatewayRequest | null): RouterGateway | null {
+function changeGateway(
+  tables: NetworkTables,
+  scope: Scope,
+  router: Router,
+  wanted: GatewayRequest | null,
+): RouterGateway | null {
   const old = router.gateway;
   if (old !== null && old.networkId === wanted?.network_id) {
     if (wanted.external_fixed_ips?.length) changeGatewayAddresses(tables, old, wanted.external_fixed_ips);
@@ -208,7 +219,7 @@ function changeGateway(tables: NetworkTables, router: Router, wanted: GatewayReq
     demandNoFloatingIps(tables, router, old);
     tables.ports.delete(old.portId);
   }
-  return plugGateway(tables, router.id, wanted);
+  return plugGateway(tables, scope, router.id, wanted);
 }
 
 function changeGatewayAddresses(tables: NetworkTables, gateway: RouterGateway, asked: FixedIpRequest[]): void {

@@ -26,6 +26,23 @@ export function isSharedNetwork(tables: NetworkTables, network: Network, scope: 
   return network.shared || isGranted(tables, "network", network.id, scope);
 }
 
+/** Whether the scope's project may lead its routers out by an external network of another. */
+export function isExternalFor(tables: NetworkTables, network: Network, scope: Scope): boolean {
+  return network.external && isGranted(tables, "network", network.id, scope, "access_as_external");
+}
+
+/** The network that a scope names, which is the project's, shared with it, or external for it. @throws ApiError 404 */
+export function visibleNetwork(tables: NetworkTables, scope: Scope, id: string): Network {
+  const network = tables.networks.get(id);
+  const isVisible =
+    network !== undefined &&
+    (owns(scope, network.projectId) ||
+      isSharedNetwork(tables, network, scope) ||
+      isExternalFor(tables, network, scope));
+  if (!isVisible) throw neutron.networkNotFound(id);
+  return network;
+}
+
 /** Whether a policy lets every project use an object. */
 export function isSharedWithAll(tables: NetworkTables, type: RbacType, objectId: string): boolean {
   return (
@@ -40,9 +57,7 @@ export function isSharedWithAll(tables: NetworkTables, type: RbacType, objectId:
  * @throws ApiError 404 for one that it does not see, 403 for one that it only sees
  */
 export function networkForNew(tables: NetworkTables, scope: Scope, id: string, kind: "port" | "subnet"): Network {
-  const network = tables.networks.get(id);
-  if (network === undefined) throw neutron.networkNotFound(id);
+  const network = visibleNetwork(tables, scope, id);
   if (owns(scope, network.projectId) || isSharedNetwork(tables, network, scope)) return network;
-  if (!network.external) throw neutron.networkNotFound(id);
   throw neutron.forbidden(`Tenant ${scope.project?.id} not allowed to create ${kind} on this network`);
 }

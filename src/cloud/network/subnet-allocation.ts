@@ -1,35 +1,29 @@
 import { ApiError } from "../http/api-error.ts";
-import { owns, type Scope } from "../identity/scope.ts";
+import type { Scope } from "../identity/scope.ts";
 import { cidrsWithout } from "./cidr-sets.ts";
 import { neutron } from "./errors.ts";
-import { bitsOf, cidrText, type IpVersion, parseCidr, sizeOf, versionOf } from "./ip.ts";
+import { bitsOf, cidrText, type IpVersion, parseCidr, sizeOf } from "./ip.ts";
 import type { NetworkTables, SubnetPool } from "./records.ts";
-import { isGranted } from "./sharing.ts";
+import { isVisible, visibleRecord } from "./resource.ts";
+import { defaultPoolOf, poolVersion, subnetPools } from "./subnet-pools.ts";
 
 /** The pool of `use_default_subnetpool`. @throws ApiError 400 */
-export function defaultPool(tables: NetworkTables, version: IpVersion): SubnetPool {
-  const pool = findDefaultPool(tables, version);
+export function defaultPool(tables: NetworkTables, scope: Scope, version: IpVersion): SubnetPool {
+  const pool = findDefaultPool(tables, scope, version);
   if (pool === undefined) throw neutron.bad("subnets", `No default subnetpool found for IPv${version}`);
   return pool;
 }
 
-/** Each family has one default pool, or none. */
-export function findDefaultPool(tables: NetworkTables, version: IpVersion): SubnetPool | undefined {
-  return tables.subnetPools.find((pool) => pool.isDefault && poolVersion(pool) === version);
+/** A family's default pool, where there is one that the scope sees. */
+export function findDefaultPool(tables: NetworkTables, scope: Scope, version: IpVersion): SubnetPool | undefined {
+  const pool = defaultPoolOf(tables, version);
+  return pool !== undefined && isVisible(subnetPools, tables, scope, pool) ? pool : undefined;
 }
-
-/** The family that a pool's ranges are of. */
-export const poolVersion = ({ prefixes }: Pick<SubnetPool, "prefixes">): IpVersion => versionOf(prefixes[0] ?? "");
 
 /** The pool that a scope names; undefined where it names none. @throws ApiError 404 */
 export function demandPool(tables: NetworkTables, scope: Scope, id: string | null): SubnetPool | undefined {
   if (id === null) return undefined;
-  const pool = tables.subnetPools.get(id);
-  const usable =
-    pool !== undefined &&
-    (owns(scope, pool.projectId) || pool.shared || isGranted(tables, "subnetpool", pool.id, scope));
-  if (!usable) throw neutron.subnetPoolNotFound(id);
-  return pool;
+  return visibleRecord(subnetPools, tables, scope, id);
 }
 
 /** What is asked of a pool: a range, or the one of a length that a gateway lies in, or any of a length. */

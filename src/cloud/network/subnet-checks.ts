@@ -1,5 +1,6 @@
+import { ApiError } from "../http/api-error.ts";
 import { neutron } from "./errors.ts";
-import { hostRange, type IpRange, type IpVersion, overlaps, parseCidr, parseIp, versionOf } from "./ip.ts";
+import { cidrText, type IpRange, type IpVersion, overlaps, parseCidr, parseIp, versionOf } from "./ip.ts";
 import type { Network, NetworkTables, Subnet, SubnetPool } from "./records.ts";
 
 /** What of a subnet may be of the wrong family. */
@@ -101,14 +102,19 @@ export function scopeOf(tables: NetworkTables, subnets: Pick<Subnet, "poolId">[]
   return pool?.addressScopeId ?? null;
 }
 
-/**
- * In IPv4 a gateway is an address that hosts may have; one outside is none that guests reach here. In IPv6 Neutron takes any, for gateways
- * may be link-local.
- * @throws ApiError 400
- */
-export function demandGateway(range: IpRange, gatewayIp: string | null): void {
-  const ip = gatewayIp === null ? undefined : parseIp(gatewayIp);
-  if (ip === undefined || range.version === 6) return;
-  const { first, last } = hostRange(range);
-  if (ip.value < first || ip.value > last) throw neutron.invalidInput("Gateway is not valid on subnet");
+/** A gateway in an IPv4 subnet is no address that no host may have. Of one outside, and of any in IPv6, nobody can tell. @throws ApiError 400 */
+export function demandGateway(range: IpRange, gatewayIp: string): void {
+  if (isReserved(range, gatewayIp)) throw neutron.invalidInput("Gateway is not valid on subnet");
+}
+
+/** The same of the gateway that a subnet gets without a word about it, which is asked for later. @throws ApiError 409 */
+export function demandAllocatableGateway(range: IpRange, gatewayIp: string | null): void {
+  if (gatewayIp === null || !isReserved(range, gatewayIp)) return;
+  const words = `Gateway IP ${gatewayIp} cannot be allocated in CIDR ${cidrText(range)}`;
+  throw new ApiError(409, words, "IpamValueInvalid");
+}
+
+function isReserved({ version, first, last }: IpRange, address: string): boolean {
+  const ip = parseIp(address);
+  return version === 4 && ip?.version === version && (ip.value === first || ip.value === last);
 }

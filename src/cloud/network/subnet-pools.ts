@@ -9,7 +9,6 @@ import { removeSharing, setSharing } from "./rbac-sharing.ts";
 import type { AddressScope, NetworkTables, SubnetPool } from "./records.ts";
 import { commonView, type NetworkResource, newRecord, revised } from "./resource.ts";
 import { isGranted } from "./sharing.ts";
-import { findDefaultPool, poolVersion } from "./subnet-allocation.ts";
 import {
   isCidr,
   isObject,
@@ -119,6 +118,14 @@ export const subnetPools: NetworkResource<SubnetPool, typeof attributes> = {
   },
 };
 
+/** The family that a pool's ranges are of. */
+export const poolVersion = ({ prefixes }: Pick<SubnetPool, "prefixes">): IpVersion => versionOf(prefixes[0] ?? "");
+
+/** Each family has one default pool, or none. */
+export function defaultPoolOf(tables: NetworkTables, version: IpVersion): SubnetPool | undefined {
+  return tables.subnetPools.find((pool) => pool.isDefault && poolVersion(pool) === version);
+}
+
 const plainView = (pool: SubnetPool) => ({
   id: pool.id,
   name: pool.name,
@@ -188,7 +195,7 @@ function boundsOf(body: Body, old: Partial<Bounds>, version: IpVersion): Bounds 
 }
 
 function demandNoDefault(tables: NetworkTables, version: IpVersion): void {
-  if (findDefaultPool(tables, version) === undefined) return;
+  if (defaultPoolOf(tables, version) === undefined) return;
   throw neutron.invalidInput(
     "A default subnetpool for this IP family has already been set. Only one default may exist per IP family",
   );

@@ -1,11 +1,11 @@
 import { ApiError } from "../http/api-error.ts";
 import { pythonText } from "../http/python-repr.ts";
-import type { Scope } from "../identity/scope.ts";
+import { owns, type Scope } from "../identity/scope.ts";
 import { autoAddress, inOrder } from "./addresses.ts";
 import { checkPools, defaultPools } from "./allocation-pools.ts";
 import { attribute, standardAttributes, type Values } from "./attributes.ts";
 import { neutron } from "./errors.ts";
-import { bitsOf, hostRange, type IpRange, ipText, knownRange, normalizeCidr, normalizeIp, versionOf } from "./ip.ts";
+import { bitsOf, type IpRange, ipText, knownRange, normalizeCidr, normalizeIp, versionOf } from "./ip.ts";
 import { demandDhcpKept, demandModes, ipv6Modes, isAutoAddressed } from "./ipv6-modes.ts";
 import {
   type AllocationPool,
@@ -18,9 +18,10 @@ import {
 } from "./records.ts";
 import { commonView, type NetworkResource, newRecord, revised } from "./resource.ts";
 import { addGatewayAddresses } from "./routers.ts";
-import { isSharedNetwork, networkForNew } from "./sharing.ts";
+import { isExternalFor, isSharedNetwork, networkForNew } from "./sharing.ts";
 import { allocateRange, defaultPool, demandPool } from "./subnet-allocation.ts";
 import {
+  demandAllocatableGateway,
   demandDhcpRange,
   demandGateway,
   demandLimits,
@@ -104,7 +105,13 @@ export const subnets: NetworkResource<Subnet, typeof attributes> = {
   isPublic: (tables, subnet, scope) => {
     const network = tables.networks.get(subnet.networkId);
     // the external range too, by which people on this machine tell what they open their hosts to
-    return network !== undefined && (network.external || isSharedNetwork(tables, network, scope));
+    return network !== undefined && (isExternalFor(tables, network, scope) || isSharedNetwork(tables, network, scope));
+  },
+
+  // whoever has the network has the last word about what others, whom it is shared with, have cut it into
+  mayAct: (tables, subnet, scope) => {
+    const network = tables.networks.get(subnet.networkId);
+    return network !== undefined && owns(scope, network.projectId);
   },
 
   view: (_tables, subnet) => ({
@@ -155,11 +162,12 @@ export const subnets: NetworkResource<Subnet, typeof attributes> = {
     const isChosen = body.cidr === undefined;
     const usual = body.gateway_ip === undefined || isChosen ? usualGateway(range, isChosen) : null;
     const gatewayIp = body.gateway_ip ?? usual;
-    demandGateway(range, gatewayIp);
+    if (body.gateway_ip) demandGateway(range, body.gateway_ip);
     demandLimits(body);
     if (version === 6) demandModes(body, range, enableDhcp);
     const allocationPools = body.allocation_pools?.map(normalPool) ?? defaultPools(cidr, gatewayIp);
     checkPools(cidr, gatewayIp, allocationPools);
+    demandAllocatableGateway(range, gatewayIp);
     demandNoOverlap(tables, network, cidr);
     demandSamePool(tables, network, version, pool);
     return {
@@ -187,7 +195,7 @@ export const subnets: NetworkResource<Subnet, typeof attributes> = {
     if (body.enable_dhcp === true && !subnet.enableDhcp) demandDhcpRange(range);
     demandVersion(body, range.version);
     const gatewayIp = body.gateway_ip === undefined ? subnet.gatewayIp : body.gateway_ip;
-    if (gatewayIp !== subnet.gatewayIp) {
+    if (gatewayIp !== null && gatewayIp !== subnet.gatewayIp) {
       demandGateway(range, gatewayIp);
       const router = usersOf(tables, subnet).find(
         (port) => port.device?.kind === "router" && port.fixedIps.some((ip) => ip.ipAddress === subnet.gatewayIp),
@@ -220,7 +228,7 @@ function poolFor(tables: NetworkTables, scope: Scope, body: Body): SubnetPool | 
   if (body.subnetpool_id) {
     throw neutron.bad("subnets", "subnetpool_id and use_default_subnetpool cannot both be specified");
   }
-  return defaultPool(tables, body.cidr === undefined && body.ip_version === 6 ? 6 : versionOf(body.cidr ?? ""));
+  return defaultPool(tables, scope, body.cidr === undefined && body.ip_version === 6 ? 6 : versionOf(body.cidr ?? ""));
 }
 
 /** Who lets a pool choose the range cannot know what lies in it. */
@@ -229,10 +237,9 @@ function demandPoolsNamedWithRange({ cidr, allocation_pools }: Body, pool: Subne
   throw neutron.bad("subnets", "allocation_pools allowed only for specific subnet requests.");
 }
 
-/** The first address that hosts may have; in IPv6 that of the range itself, unless a pool chose the range. */
-function usualGateway(range: IpRange, isChosen: boolean): string {
-  const { version, first } = range;
-  return ipText({ version, value: version === 6 && !isChosen ? first : hostRange(range).first });
+/** The address after the range's own, which a range of one has not; in IPv6 its own, unless a pool chose the range. */
+function usualGateway({ version, first }: IpRange, isChosen: boolean): string {
+  return ipText({ version, value: version === 6 && !isChosen ? first : first + 1n });
 }
 
 const normalPool = ({ start, end }: AllocationPool) => ({ start: normalizeIp(start), end: normalizeIp(end) });

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 
 /** One change of how the state is laid out. */
@@ -31,6 +32,8 @@ export const migrations: readonly Migration[] = [
     up: (db) => db.exec("CREATE INDEX records_in_order ON records (kind, seq)"),
   },
   { what: "a port's record says what it is plugged into", up: nameDevices },
+  { what: "what is external is so by policies, and the machine's own network says what it lies on", up: tellOutside },
+  { what: "an armed fault says how likely it strikes, at what and when", up: tellOfFaults },
 ];
 
 interface PluggedPort {
@@ -55,6 +58,49 @@ function nameDevices(db: DatabaseSync): void {
     const isLeg = deviceOwner === "network:router_interface" && status === "ACTIVE" && routers.has(deviceId);
     const device = devices.get(id) ?? (isLeg ? { kind: "router", id: deviceId } : undefined);
     return device === undefined ? port : { ...port, device };
+  });
+}
+
+interface EarlierNetwork {
+  id: string;
+  projectId: string;
+  name: string;
+  external: boolean;
+  createdAt: string;
+  provider?: object;
+}
+
+function tellOutside(db: DatabaseSync): void {
+  const policies = recordsOf<{ objectId: string; action: string }>(db, "rbac-policy");
+  const named = new Set(policies.flatMap(({ objectId, action }) => (action === "access_as_external" ? objectId : [])));
+  const add = db.prepare("INSERT INTO records (kind, id, body) VALUES ('rbac-policy', ?, ?)");
+  for (const { id, projectId, external, createdAt } of recordsOf<EarlierNetwork>(db, "network")) {
+    if (!external || named.has(id)) continue;
+    const policy = {
+      ...{ id: randomUUID(), projectId, name: "", description: "", tags: [], createdAt, updatedAt: createdAt },
+      ...{ revision: 0, objectType: "network", objectId: id, action: "access_as_external", target: "*" },
+    };
+    add.run(policy.id, JSON.stringify(policy));
+  }
+  changeRecords<EarlierNetwork>(db, "network", (network) => {
+    if (!network.external || network.name !== "public" || network.provider !== undefined) return network;
+    return { ...network, provider: { type: "flat", physicalNetwork: "public", segmentationId: null } };
+  });
+}
+
+interface EarlierFault {
+  id: string;
+  seed: string | null;
+  probability?: number;
+  target?: string | null;
+  only?: number[] | null;
+}
+
+/** One with a seed struck at about every second occasion. */
+function tellOfFaults(db: DatabaseSync): void {
+  changeRecords<EarlierFault>(db, "fault", (fault) => {
+    if (fault.probability !== undefined && fault.target !== undefined && fault.only !== undefined) return fault;
+    return { probability: fault.seed === null ? 1 : 0.5, target: null, only: null, ...fault };
   });
 }
 

@@ -18,7 +18,7 @@ const toldAfter = 3;
 const pauses = { firstMs: 500, longestMs: 30_000 };
 
 interface Socket {
-  /** Settles once it listens; undefined where it could not be made, or is not wanted any more. */
+  /** Settles once it listens; undefined where it is not wanted any more before. */
   listening: Promise<Pick<Listener, "close"> | undefined>;
   unwanted: AbortController;
 }
@@ -97,7 +97,11 @@ export class MetadataSockets {
       void this.#turns.run(String(this.#asked++ % madeAtOnce), async () => {
         unwanted.removeEventListener("abort", giveUp);
         if (unwanted.aborted) return;
-        await this.#make(namespace, metadataAddress, metadataPort, unwanted).then(resolve, reject);
+        try {
+          resolve(await this.#make(namespace, metadataAddress, metadataPort, unwanted));
+        } catch (error) {
+          reject(error);
+        }
       });
     });
   }

@@ -7,7 +7,7 @@ import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type RunningCloud, startCloud } from "../src/cloud/cloud.ts";
+import { startCloud } from "../src/cloud/cloud.ts";
 import { writeConfigDrive } from "../src/cloud/hypervisors/nspawn/guest-folder.ts";
 import { createNspawnHypervisor } from "../src/cloud/hypervisors/nspawn/hypervisor.ts";
 import { ensureGuestImage } from "../src/cloud/images/guest-image.ts";
@@ -15,6 +15,7 @@ import { removeLeftovers } from "../src/cloud/leftovers.ts";
 import { createLinuxDataplane } from "../src/cloud/network/linux/dataplane.ts";
 import { run } from "../src/common/process.ts";
 import { waitFor } from "../src/common/wait.ts";
+import { Client } from "./cloud/client.ts";
 import { addSample, machineLine, median, type Samples, table } from "./report.ts";
 
 const rounds = Number(process.argv[2] ?? 5);
@@ -103,36 +104,6 @@ async function bareBoot(folder: string, rootfs: string, name: string): Promise<n
   }
 }
 
-/** A client of the cloud. */
-async function clientOf(cloud: RunningCloud) {
-  const { demo } = cloud.credentials;
-  const domain = { name: "Default" };
-  const user = { name: demo.username, password: demo.password, domain };
-  const auth = {
-    identity: { methods: ["password"], password: { user } },
-    scope: { project: { name: demo.projectName, domain } },
-  };
-  const base = `http://127.0.0.1:${cloud.port}`;
-  const ask = async (method: string, path: string, body?: unknown, token = "") => {
-    const headers = {
-      "content-type": "application/json",
-      "x-auth-token": token,
-      "x-openstack-nova-api-version": "2.37",
-    };
-    const answer = await fetch(base + path, {
-      method,
-      headers,
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await answer.text();
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
-    // biome-ignore lint/suspicious/noExplicitAny: bodies of many shapes
-    return { headers: answer.headers, body: (text === "" ? {} : JSON.parse(text)) as any };
-  };
-  const token = (await ask("POST", "/identity/v3/auth/tokens", { auth })).headers.get("x-subject-token") ?? "";
-  return (method: string, path: string, body?: unknown) => ask(method, path, body, token);
-}
-
 const folder = await mkdtemp(join(tmpdir(), "slipway-bench-"));
 const { rootfs, digest } = await ensureGuestImage({ log: console.error });
 const stateDir = join(folder, "state");
@@ -143,19 +114,25 @@ const cloud = await startCloud({
   images: [{ name: "debian-13", path: rootfs, digest, minDiskGb: 1 }],
 });
 try {
-  const ask = await clientOf(cloud);
-  const network = (await ask("POST", "/network/v2.0/networks", { network: { name: "net" } })).body.network;
+  const { demo } = cloud.credentials;
+  const domain = { name: "Default" };
+  const client = new Client(cloud.authUrl, atOnce);
+  await client.logIn({
+    identity: { methods: ["password"], password: { user: { name: demo.username, password: demo.password, domain } } },
+    scope: { project: { name: demo.projectName, domain } },
+  });
+  const network = (await client.make("POST", "/network/v2.0/networks", { network: { name: "net" } })).network;
   const subnet = { network_id: network.id, cidr: "10.1.0.0/24", ip_version: 4 };
-  await ask("POST", "/network/v2.0/subnets", { subnet });
-  const [image] = (await ask("GET", "/image/v2/images")).body.images;
-  const [flavor] = (await ask("GET", "/compute/v2.1/flavors")).body.flavors;
+  await client.make("POST", "/network/v2.0/subnets", { subnet });
+  const [image] = (await client.make("GET", "/image/v2/images")).images;
+  const [flavor] = (await client.make("GET", "/compute/v2.1/flavors")).flavors;
   const ours = async (name: string): Promise<number> => {
     const begun = performance.now();
     const user_data = Buffer.from(userData).toString("base64");
     const server = { name, imageRef: image.id, flavorRef: flavor.id, networks: [{ uuid: network.id }], user_data };
-    const { id } = (await ask("POST", "/compute/v2.1/servers", { server })).body.server;
+    const { id } = (await client.make("POST", "/compute/v2.1/servers", { server })).server;
     const took = await untilMark(join(stateDir, "guests", id, "console.log"), begun);
-    await ask("DELETE", `/compute/v2.1/servers/${id}`);
+    await client.make("DELETE", `/compute/v2.1/servers/${id}`);
     return took;
   };
   const samples: Samples = new Map();
@@ -171,6 +148,7 @@ try {
     for (const took of await all(ours)) addSample(samples, "ours, at once", took);
     await cloud.idle();
   }
+  client.close();
   const ratio = (name: string, other: string) =>
     (median(samples.get(name) ?? []) / median(samples.get(other) ?? [])).toFixed(2);
   console.log(machineLine(rounds), "\n");

@@ -2,7 +2,6 @@ import type { Client } from "./client.ts";
 
 export interface Load {
   answers: number;
-  seconds: number;
   /** What went wrong, a line each. */
   errors: string[];
   /** Milliseconds. */
@@ -11,7 +10,7 @@ export interface Load {
 
 /** So many clients at once, each asking one thing after the other as a program of its own would; each has a connection of its own. */
 export async function loadOf(client: Client, clients: number, seconds: number): Promise<Load> {
-  const load: Load = { answers: 0, seconds, errors: [], times: [] };
+  const load: Load = { answers: 0, errors: [], times: [] };
   const end = performance.now() + seconds * 1000;
   const container = `/object-store/v1/AUTH_${client.projectId}/load`;
   await client.ask("PUT", container);

@@ -47,8 +47,6 @@ import { Store } from "./store/store.ts";
 import { gigabytesOf } from "./volume/contents.ts";
 import type { VolumeContext } from "./volume/context.ts";
 import { VolumeLifecycle } from "./volume/lifecycle.ts";
-import { messageTable } from "./volume/message-records.ts";
-import { snapshotTable, volumeTable } from "./volume/records.ts";
 import { volumeTables } from "./volume/tables.ts";
 
 /** What the parts below the seams are made from. */
@@ -148,7 +146,8 @@ async function start(
   const servers = serverTable(store);
   const serverGroups = serverGroupTable(store);
   const objects = objectTables(store);
-  const volumes = volumeTable(store);
+  const cinderTables = volumeTables(store);
+  const { volumes } = cinderTables;
   const blockDevices = blockDeviceTable(store);
   const accounts = accountsOf(store);
   const instance = instanceOf(store);
@@ -196,14 +195,14 @@ async function start(
   const objectStore = dataplane === undefined ? base : `http://${dataplane.external.gatewayIp}:${listener.port}`;
   const faultContext = { store, tables, images, servers, volumes, isImageInUse: imageInUse, reconcile };
   const volumeLifecycle = new VolumeLifecycle({
-    ...{ volumes, snapshots: snapshotTable(store), images, messages: messageTable(store) },
+    ...{ volumes, snapshots: cinderTables.snapshots, images, messages: cinderTables.messages },
     ...{ folder: files.volumes, imageFolder: files.images, log },
     whileStill: (ids, work) => whileStill({ blockDevices, hypervisor }, ids, work),
     grown: (volume, path) => growDisk({ blockDevices, hypervisor }, volume.id, path),
   });
   const instanceParts = { store, tables, blockDevices, vendorData: options.vendorData ?? {} };
   const cinder: VolumeContext = {
-    ...volumeTables(store),
+    ...cinderTables,
     ...{ store, images, lifecycle: volumeLifecycle, base: () => base },
     isServersDisk: (id) => blockDevices.find(({ volumeId }) => volumeId === id) !== undefined,
     freeGigabytes: () => gigabytesOf(stateDir),

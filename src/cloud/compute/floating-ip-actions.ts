@@ -8,6 +8,7 @@ import { revised } from "../network/resource.ts";
 import { type Action, type Actions, accepted } from "./action.ts";
 import { nova } from "./errors.ts";
 import { ipAddress } from "./schema-types.ts";
+import { portsOf } from "./server-ports.ts";
 
 const addBody = z.strictObject({
   addFloatingIp: z.strictObject({ address: ipAddress, fixed_address: ipAddress.optional() }),
@@ -20,7 +21,7 @@ export const floatingIpActions: Actions = {
     demandBefore44(action);
     const { context, scope, server, body } = action;
     const { address, fixed_address: wanted } = parseSchema(addBody, body).addFloatingIp;
-    const ports = server.nics.flatMap(({ portId }) => context.tables.ports.get(portId) ?? []);
+    const ports = portsOf(context.tables, server);
     const fixed = ports.flatMap((port) => port.fixedIps.map(({ ipAddress: ip }) => ({ ip, portId: port.id })));
     if (ports.length === 0) throw nova.badRequest("Instance network is not ready yet");
     if (fixed.length === 0) throw nova.badRequest("No fixed IPs associated to instance");

@@ -2,6 +2,7 @@ import type { GuestSpec } from "../hypervisors/hypervisor.ts";
 import type { ConfigDrive } from "../metadata/config-drive.ts";
 import type { NetworkTables } from "../network/records.ts";
 import type { Server } from "./records.ts";
+import { portsOf } from "./server-ports.ts";
 
 /** What a hypervisor has to make of a server. */
 export function guestSpec(
@@ -10,7 +11,7 @@ export function guestSpec(
   volumes: Pick<GuestSpec, "rootDisk" | "disks">,
   configDrive: () => ConfigDrive,
 ): GuestSpec {
-  const ports = server.nics.flatMap(({ portId }) => tables.ports.get(portId) ?? []);
+  const ports = portsOf(tables, server);
   return {
     id: server.id,
     hostname: server.hostname,

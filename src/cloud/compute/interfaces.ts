@@ -11,6 +11,7 @@ import { actionTable, noteAction } from "./instance-actions.ts";
 import type { Server, VmState } from "./records.ts";
 import { ipAddress, since, tagSchema, uuid } from "./schema-types.ts";
 import { plugNics } from "./server-nics.ts";
+import { portsOf } from "./server-ports.ts";
 import { ownServer } from "./servers.ts";
 
 const createBody = (microversion: number) =>
@@ -49,8 +50,7 @@ export function interfaceRoutes(app: FastifyInstance, context: ComputeContext): 
 
   app.get<One>(path, ({ scope, params, microversion }) => {
     const server = ownServer(context, scope, params.id);
-    const attached = server.nics.flatMap(({ portId }) => tables.ports.get(portId) ?? []);
-    return { interfaceAttachments: attached.map((port) => attachmentView(server, port, microversion)) };
+    return { interfaceAttachments: portsOf(tables, server).map((port) => attachmentView(server, port, microversion)) };
   });
   app.get<OnePort>(`${path}/:port`, ({ scope, params, microversion }) => {
     const server = ownServer(context, scope, params.id);

@@ -8,6 +8,7 @@ import { defaultGroup } from "../network/security-groups.ts";
 import { isSharedNetwork } from "../network/sharing.ts";
 import { nova } from "./errors.ts";
 import type { Server } from "./records.ts";
+import { portsOf } from "./server-ports.ts";
 
 /** One entry of a server's `networks`. */
 export interface NicRequest {
@@ -144,8 +145,7 @@ export function changeGroups(
   change: (ids: string[], id: string) => string[],
 ): void {
   const id = groupOrNotFound(tables, scope, name);
-  const own = server.nics.flatMap(({ portId }) => tables.ports.get(portId) ?? []);
-  for (const port of own) {
+  for (const port of portsOf(tables, server)) {
     const securityGroupIds: Port["securityGroupIds"] = change(port.securityGroupIds, id);
     tables.ports.put({ ...port, securityGroupIds, revision: port.revision + 1 });
   }

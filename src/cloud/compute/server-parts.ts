@@ -11,8 +11,8 @@ import { nova } from "./errors.ts";
 import { host, hostIdOf } from "./host.ts";
 import { actionTable, eventsOf, type InstanceAction } from "./instance-actions.ts";
 import { allOf, badQuery, demandOnly, firstOf, nextLinks, pageAfter, type Query } from "./paging.ts";
-import type { Server } from "./records.ts";
 import { timeOf } from "./server-list.ts";
+import { portsOf } from "./server-ports.ts";
 import { novaGroupView } from "./server-security-groups.ts";
 import { ownOrGone, ownServer } from "./servers.ts";
 
@@ -23,10 +23,8 @@ interface One {
 /** What hangs on a server: security groups, actions, figures, places. */
 export function serverPartRoutes(app: FastifyInstance, context: ComputeContext): void {
   const { tables } = context;
-  const portsOf = (server: Server) => server.nics.flatMap(({ portId }) => tables.ports.get(portId) ?? []);
-
   app.get<One>("/servers/:id/os-security-groups", ({ scope, params }) => {
-    const ids = new Set(portsOf(ownServer(context, scope, params.id)).flatMap((port) => port.securityGroupIds));
+    const ids = new Set(portsOf(tables, ownServer(context, scope, params.id)).flatMap((port) => port.securityGroupIds));
     return {
       security_groups: tables.securityGroups
         .list((group) => ids.has(group.id))
@@ -42,7 +40,7 @@ export function serverPartRoutes(app: FastifyInstance, context: ComputeContext):
   app.get<One>("/servers/:id/diagnostics", ({ scope, params, microversion }) => {
     const server = ownServer(context, scope, params.id);
     demandAdmin(scope, "os_compute_api:os-server-diagnostics");
-    return diagnosticsOf(server, context.hypervisor.kind, portsOf(server), microversion);
+    return diagnosticsOf(server, context.hypervisor.kind, portsOf(tables, server), microversion);
   });
   app.get<One>("/servers/:id/topology", ({ scope, params, microversion }) => {
     if (microversion < 78) throw nova.notFound();

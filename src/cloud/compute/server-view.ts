@@ -7,6 +7,7 @@ import { embeddedFlavor } from "./flavors.ts";
 import { host, hostIdOf } from "./host.ts";
 import type { Server } from "./records.ts";
 import { addressesOf, shortAddresses } from "./server-addresses.ts";
+import { portsOf } from "./server-ports.ts";
 import { isPlaced, powerState, statusOf } from "./server-status.ts";
 
 /** What a view needs besides the server. */
@@ -143,6 +144,6 @@ function groupsField(names: string[]): Record<string, unknown> {
 }
 
 function groupNames(server: Server, tables: NetworkTables): string[] {
-  const ids = server.nics.flatMap(({ portId }) => tables.ports.get(portId)?.securityGroupIds ?? []);
+  const ids = portsOf(tables, server).flatMap(({ securityGroupIds }) => securityGroupIds);
   return [...new Set(ids)].flatMap((id) => tables.securityGroups.get(id)?.name ?? []);
 }

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { ApiError } from "../http/api-error.ts";
+import { pythonRepr } from "../http/python-repr.ts";
 
 /** Keystone's words for a request that it does not understand. */
 export function malformed(problem: string): ApiError {
@@ -28,17 +29,9 @@ export function parsePart<T>(schema: z.ZodType<T>, body: unknown, part: string):
     throw new ApiError(400, `Additional properties are not allowed (${names} ${verb} unexpected)`);
   }
   const problem = issue.code === "invalid_type" ? `is not of type '${jsonType(issue.expected)}'` : issue.message;
-  throw new ApiError(400, `Invalid input for field '${field}': ${pythonText(found)} ${problem}`);
+  throw new ApiError(400, `Invalid input for field '${field}': ${pythonRepr(found)} ${problem}`);
 }
 
 function jsonType(expected: string): string {
   return { int: "integer", record: "object" }[expected] ?? expected;
-}
-
-/** A value as Python would print it. */
-function pythonText(value: unknown): string {
-  if (typeof value === "string") return `'${value}'`;
-  if (value === null) return "None";
-  if (typeof value === "boolean") return value ? "True" : "False";
-  return JSON.stringify(value) ?? "None";
 }

@@ -1,5 +1,6 @@
 import { type BlockDevice, devicesOf } from "../compute/block-devices.ts";
 import type { Server } from "../compute/records.ts";
+import { portsOf } from "../compute/server-ports.ts";
 import type { NetworkTables, Port } from "../network/records.ts";
 import type { Collection, Store } from "../store/store.ts";
 
@@ -31,7 +32,7 @@ export function instanceFor({ store, tables, blockDevices, vendorData }: Instanc
   return {
     server,
     tables,
-    ports: server.nics.flatMap(({ portId }) => tables.ports.get(portId) ?? []),
+    ports: portsOf(tables, server),
     volumes: devicesOf(blockDevices, server.id),
     imageNumber: imageNumber(store, server.imageId),
     vendorData,

@@ -1,3 +1,5 @@
+import { percentDecoded } from "../http/percent.ts";
+
 /** What a path cannot be read for: bytes that are no UTF-8, over which the real services fail. */
 export class UnreadablePath extends Error {}
 
@@ -19,10 +21,8 @@ export function pathWords(target: string): string[] {
 
 /** Python's `unquote`: what is no percent encoding stays as it is. */
 function decoded(path: string): string {
-  const bytes = Buffer.from(path, "utf8").toString("latin1");
-  const unquoted = bytes.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Buffer.from(unquoted, "latin1"));
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(percentDecoded(path));
   } catch (error) {
     throw new UnreadablePath("the path is no UTF-8", { cause: error });
   }

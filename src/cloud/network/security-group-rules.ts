@@ -8,7 +8,7 @@ import { bitsOf, normalizeCidr, normalizeIp, versionOf } from "./ip.ts";
 import { protocolNumber, takesPorts, toProtocol } from "./protocols.ts";
 import type { SecurityGroupRule } from "./records.ts";
 import { commonView, type NetworkResource, newRecord } from "./resource.ts";
-import { isGranted } from "./sharing.ts";
+import { usableRecord } from "./sharing.ts";
 import { isCidr, oneOf, text } from "./validators.ts";
 
 const etherTypes = ["IPv4", "IPv6"];
@@ -80,17 +80,16 @@ export const securityGroupRules: NetworkResource<SecurityGroupRule, typeof attri
     }
     for (const id of [body.remote_group_id, groupId]) {
       if (id === undefined || id === null) continue;
-      const group = tables.securityGroups.get(id);
-      const usable =
-        group !== undefined && (owns(scope, group.projectId) || isGranted(tables, "security_group", id, scope));
-      if (!usable) throw neutron.groupNotFound(id);
+      const group = usableRecord(tables, tables.securityGroups, "security_group", scope, id);
+      if (group === undefined) throw neutron.groupNotFound(id);
     }
     const addressGroupId = body.remote_address_group_id ?? null;
-    const addressGroup = tables.addressGroups.get(addressGroupId ?? "");
-    const seen =
-      addressGroup !== undefined &&
-      (owns(scope, addressGroup.projectId) || isGranted(tables, "address_group", addressGroup.id, scope));
-    if (addressGroupId !== null && !seen) throw neutron.addressGroupNotFound(addressGroupId);
+    if (
+      addressGroupId !== null &&
+      usableRecord(tables, tables.addressGroups, "address_group", scope, addressGroupId) === undefined
+    ) {
+      throw neutron.addressGroupNotFound(addressGroupId);
+    }
     const rule: SecurityGroupRule = {
       ...newRecord(scope, body),
       securityGroupId: groupId,

@@ -1,11 +1,11 @@
-import { owns, type Scope } from "../identity/scope.ts";
+import type { Scope } from "../identity/scope.ts";
 import { attribute, standardAttributes } from "./attributes.ts";
 import { neutron } from "./errors.ts";
 import { removeSharing } from "./rbac-sharing.ts";
 import type { NetworkTables, SecurityGroup, SecurityGroupRule } from "./records.ts";
 import { commonView, type NetworkResource, newInternalRecord, newRecord, revised } from "./resource.ts";
 import { memberRuleView } from "./security-group-rules.ts";
-import { isGranted, isSharedWithAll } from "./sharing.ts";
+import { isGranted, isSharedWithAll, usableRecord } from "./sharing.ts";
 import { text, toBoolean, type Validator } from "./validators.ts";
 
 const isDefaultName = (name: unknown) => typeof name === "string" && name.toLowerCase() === "default";
@@ -132,10 +132,8 @@ export function openRule(
 /** The ids, each of a group that the scope may use. */
 export function checkGroups(tables: NetworkTables, scope: Scope, ids: string[]): string[] {
   for (const id of ids) {
-    const group = tables.securityGroups.get(id);
-    const usable =
-      group !== undefined && (owns(scope, group.projectId) || isGranted(tables, "security_group", id, scope));
-    if (!usable) throw neutron.groupNotFound(id);
+    const group = usableRecord(tables, tables.securityGroups, "security_group", scope, id);
+    if (group === undefined) throw neutron.groupNotFound(id);
   }
   return [...new Set(ids)];
 }

@@ -1,6 +1,7 @@
 import { owns, type Scope } from "../identity/scope.ts";
+import type { Collection } from "../store/store.ts";
 import { neutron } from "./errors.ts";
-import type { Network, NetworkTables, RbacPolicy, RbacType } from "./records.ts";
+import type { Network, NetworkRecord, NetworkTables, RbacPolicy, RbacType } from "./records.ts";
 
 /** Whether a policy lets the scope's project use an object. */
 export function isGranted(
@@ -19,6 +20,19 @@ export function isGranted(
         (policy.target === "*" || policy.target === scope.project?.id),
     ) !== undefined
   );
+}
+
+/** The record that a scope names, where it is the project's or a policy lets it use it. */
+export function usableRecord<T extends NetworkRecord>(
+  tables: NetworkTables,
+  table: Collection<T>,
+  type: RbacType,
+  scope: Scope,
+  id: string,
+): T | undefined {
+  const record = table.get(id);
+  if (record === undefined) return undefined;
+  return owns(scope, record.projectId) || isGranted(tables, type, id, scope) ? record : undefined;
 }
 
 /** Whether the scope's project may plug ports into a network of another. */

@@ -46,7 +46,10 @@ describe.skipIf(skip !== undefined)(`a cloud with a real guest and its volume ($
   beforeAll(async () => {
     slipway = await Slipway.create();
     stateDir = join(slipway.home, "cloud");
-    const started = await cloud("start", "--hypervisor", "nspawn");
+    const vendordata = join(slipway.projectRoot, "told.json");
+    const told = { "cloud-init": "#cloud-config\nruncmd:\n  - echo all guests > /root/told\n", rack: 7 };
+    await writeFile(vendordata, JSON.stringify(told));
+    const started = await cloud("start", "--hypervisor", "nspawn", "--vendordata", vendordata);
     expect(started).toMatchObject({ ok: true });
     instance = started.instance;
     const [image] = (await ask("GET", "image", "/v2/images")).images;
@@ -75,6 +78,11 @@ describe.skipIf(skip !== undefined)(`a cloud with a real guest and its volume ($
   });
   afterAll(async () => {
     expect(await slipway?.remove()).toEqual([]);
+  });
+
+  it("tells its guests what its operator wants of all of them, and they do it", async () => {
+    const done = () => shell("cat /root/told").catch(() => undefined);
+    expect(await waitFor("what all guests shall do", done, { timeoutMs: 60_000 })).toBe("all guests\n");
   });
 
   it("is kept with what the guest has written, while that stands still, and brought back with its address", async () => {

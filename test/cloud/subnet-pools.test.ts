@@ -147,6 +147,22 @@ describe("subnet pools", () => {
     expect((await post({ cidr: "10.52.0.0/26" })).status).toBe(201); // free again
   });
 
+  it("give subnets the address after their first as their gateway, also where it lies outside", async () => {
+    const answerTo = async (prefix: string, prefixlen: number) => {
+      const { id: subnetpool_id } = await makePool({ prefixes: [prefix] });
+      const { id: network_id } = await cloud.make("network", {});
+      const ip_version = prefix.includes(":") ? 6 : 4;
+      const subnet = { network_id, subnetpool_id, ip_version, prefixlen, enable_dhcp: false, gateway_ip: null };
+      return cloud.post(`${v2}/subnets`, { subnet });
+    };
+    expect((await answerTo("10.73.0.0/24", 32)).body.subnet.gateway_ip).toBe("10.73.0.1");
+    expect((await answerTo("2001:db8:73::/64", 128)).body.subnet.gateway_ip).toBe("2001:db8:73::1");
+    expect((await answerTo("2001:db8:74::/64", 127)).body.subnet.gateway_ip).toBe("2001:db8:74::1");
+    expect(told(await answerTo("10.74.0.0/24", 31))).toEqual([
+      ...[409, "IpamValueInvalid", "Gateway IP 10.74.0.1 cannot be allocated in CIDR 10.74.0.0/31"],
+    ]);
+  });
+
   it("are for all where an administrator says so, and one of them is the default", async () => {
     expect(told(await cloud.post(`${v2}/subnets`, { subnet: await defaulted() }))[2]).toBe(
       "Bad subnets request: No default subnetpool found for IPv4.",

@@ -12,7 +12,7 @@ export function defaultPools(cidr: string, gatewayIp: string | null): Allocation
   const gateway = ip?.version === version && ip.value >= first && ip.value <= last ? ip.value : undefined;
   // a range of one address keeps it
   const parts: [bigint, bigint][] =
-    gateway === undefined || first === last
+    gateway === undefined || range.first === range.last
       ? [[first, last]]
       : [
           [first, gateway - 1n],

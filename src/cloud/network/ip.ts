@@ -80,7 +80,7 @@ export function knownRange(cidr: string): IpRange {
 }
 
 /** The network of this length that an address lies in. */
-export function rangeAt({ version, value }: Ip, prefix: number): IpRange {
+function rangeAt({ version, value }: Ip, prefix: number): IpRange {
   const size = sizeOf(version, prefix);
   const first = value - (value % size);
   return { version, first, last: first + size - 1n, prefix };

@@ -1,5 +1,6 @@
 import { ensureOpenstackClient, OpenstackClient } from "../openstack-client.ts";
 import { adminEntry, type Client, type Surroundings } from "../run-client.ts";
+import { ipv6Tour } from "./ipv6-tour.ts";
 import { administratorTour, networkTour, objectTour, tour } from "./openstack-tour.ts";
 
 let python = "";
@@ -23,6 +24,13 @@ export const openstackNetwork: Client = {
   name: "openstack-network",
   ensure,
   run: (surroundings) => runTour(surroundings, networkTour, {}),
+};
+
+/** The same, about IPv6. */
+export const openstackIpv6: Client = {
+  name: "openstack-ipv6",
+  ensure,
+  run: (surroundings) => runTour(surroundings, ipv6Tour, {}),
 };
 
 async function ensure() {

@@ -20,6 +20,8 @@ const guestPackages: readonly HostPackage[] = [
   { name: "iproute2", command: "ip", reason: "network namespaces and links" },
   { name: "conntrack", command: "conntrack", reason: "ends connections that a removed rule had let in" },
   { name: "haproxy", command: "haproxy", reason: "load balancers" },
+  { name: "radvd", command: "radvd", reason: "router advertisements of IPv6" },
+  { name: "dnsmasq-base", command: "dnsmasq", reason: "DHCPv6" },
   { name: "procps", command: "sysctl", reason: "settings of network namespaces" },
   { name: "util-linux", command: "nsenter", reason: "enters the guests' namespaces" },
   { name: "zstd", command: "zstd", reason: "packs images and payload layers" },

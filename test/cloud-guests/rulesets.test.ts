@@ -7,32 +7,42 @@ import { routerRuleset } from "../../src/cloud/network/linux/router-ruleset.ts";
 import { matchOf } from "../../src/cloud/network/linux/rule-expression.ts";
 import { external, plan, port, router, rule } from "./plans.ts";
 
+const six = (fields: Parameters<typeof rule>[0] = {}) => rule({ ethertype: "IPv6", ...fields });
+
 describe("a security group rule in nft's language", () => {
   it.each([
-    [rule(), ""],
+    [rule(), "meta nfproto ipv4"],
     [rule({ protocol: "tcp", portMin: 22, portMax: 22, remoteCidr: "10.0.0.0/8" }), "ip saddr 10.0.0.0/8 tcp dport 22"],
-    [rule({ protocol: "udp", portMin: 100, portMax: 200, remoteCidr: "0.0.0.0/0" }), "udp dport 100-200"],
-    [rule({ protocol: "6", portMin: 80, portMax: 80 }), "tcp dport 80"],
-    [rule({ protocol: "tcp" }), "meta l4proto tcp"],
-    [rule({ protocol: "icmp" }), "meta l4proto icmp"],
-    [rule({ protocol: "icmp", portMin: 8, portMax: 0 }), "icmp type 8 icmp code 0"],
-    [rule({ protocol: "47" }), "meta l4proto 47"],
+    [
+      rule({ protocol: "udp", portMin: 100, portMax: 200, remoteCidr: "0.0.0.0/0" }),
+      "meta nfproto ipv4 udp dport 100-200",
+    ],
+    [rule({ protocol: "6", portMin: 80, portMax: 80 }), "meta nfproto ipv4 tcp dport 80"],
+    [rule({ protocol: "tcp" }), "meta nfproto ipv4 meta l4proto tcp"],
+    [rule({ protocol: "icmp" }), "meta nfproto ipv4 meta l4proto icmp"],
+    [rule({ protocol: "icmp", portMin: 8, portMax: 0 }), "meta nfproto ipv4 icmp type 8 icmp code 0"],
+    [rule({ protocol: "47" }), "meta nfproto ipv4 meta l4proto 47"],
     [rule({ direction: "egress", remoteCidr: "10.1.0.0/16" }), "ip daddr 10.1.0.0/16"],
     [rule({ remoteGroupId: "aaaaaaaa-0000-0000-0000-000000000000" }), "ip saddr @g_aaaaaaaa"],
+    [six(), "meta nfproto ipv6"],
+    [six({ protocol: "6", portMin: 80, portMax: 80, remoteCidr: "fd00::5/64" }), "ip6 saddr fd00::/64 tcp dport 80"],
+    [six({ protocol: "58", portMin: 128, portMax: 0 }), "meta nfproto ipv6 icmpv6 type 128 icmpv6 code 0"],
+    [six({ protocol: "58", direction: "egress" }), "meta nfproto ipv6 meta l4proto ipv6-icmp"],
+    [six({ remoteGroupId: "aaaaaaaa-0000-0000-0000-000000000000" }), "ip6 saddr @g6_aaaaaaaa"],
   ])("%o", (each, expected) => {
     expect(matchOf(each)).toBe(expected);
   });
 
-  it("is nothing for IPv6, which guests do not have", () => {
-    expect(matchOf(rule({ ethertype: "IPv6" }))).toBeUndefined();
+  it("is nothing for a range of the other family, as an address group may have", () => {
     expect(matchOf(rule({ remoteCidr: "::/0" }))).toBeUndefined();
+    expect(matchOf(six({ remoteCidr: "10.0.0.0/8" }))).toBeUndefined();
   });
 });
 
 describe("a network's ruleset", () => {
   it("opens what the port's groups open, and drops the rest", () => {
     const text = networkRuleset(plan(), port().networkId, [router().id]);
-    expect(text).toContain(" chain i_aaaaaaaa {\n  tcp dport 5100 accept;\n  drop;\n }");
+    expect(text).toContain(" chain i_aaaaaaaa {\n  meta nfproto ipv4 tcp dport 5100 accept;\n  drop;\n }");
     expect(text).toContain(" chain e_aaaaaaaa {\n  drop;\n }");
     expect(text).toContain('"t-aaaaaaaa" . fa:16:3e:00:00:01 . 10.0.0.5');
     expect(text).toContain('set links { type ifname; elements = { "t-aaaaaaaa", "q-cccccccc" }; }');
@@ -41,19 +51,21 @@ describe("a network's ruleset", () => {
   it("lets guests ask for metadata as far as their egress rules do, and nobody from beyond the router", () => {
     const [, local = ""] = networkRuleset(plan(), port().networkId, [router().id]).split(" chain local {");
     const rules = local
-      .split(" }")[0]
+      .split("\n }")[0]
       ?.split("\n")
       .map((line) => line.trim());
     expect(rules).toEqual([
       "",
       "type filter hook input priority filter; policy accept;",
+      "icmpv6 type { 131, 132, 133, 135, 136, 143 } accept;",
       'iifname "q-*" drop;',
+      "meta nfproto ipv6 udp sport 546 udp dport 547 accept;",
+      "meta nfproto ipv6 drop;",
       "iifname @ports ip daddr != 169.254.169.254 drop;",
       "iifname @ports meta l4proto != tcp drop;",
       "iifname @ports tcp dport != 80 drop;",
       "ct state established accept;",
       "iifname vmap @egress;",
-      "",
     ]);
   });
 
@@ -92,13 +104,33 @@ describe("a network's ruleset", () => {
       port({ id: "p2", fixedIps: ["10.0.0.6", "fd00::6"] }),
       port({ id: "p3", securityGroupIds: [] }),
     ];
-    expect(membersOf(plan({ ports: members }), "group")).toEqual(["10.0.0.5", "10.0.0.6"]);
+    const groups = [{ id: "group", rules: [rule({ remoteGroupId: "group" }), six({ remoteGroupId: "group" })] }];
+    const known = plan({ ports: members, securityGroups: groups });
+    expect(membersOf(known, "group")).toEqual(["10.0.0.5", "10.0.0.6", "fd00::6"]);
+    const text = networkRuleset(known, port().networkId, []);
+    expect(text).toMatch(
+      /set g_\w+ { type ipv4_addr; flags interval; auto-merge; elements = { 10.0.0.5, 10.0.0.6 }; }/,
+    );
+    expect(text).toMatch(/set g6_\w+ { type ipv6_addr; flags interval; auto-merge; elements = { fd00::6 }; }/);
+  });
+
+  it("lets guests send from their own IPv6 addresses and the link-local one, and nobody advertise routers", () => {
+    const allowed = [{ address: "fd00::99", mac: "fa:16:3e:00:00:02" }];
+    const ports = [port({ fixedIps: ["10.0.0.5", "fd00::5"], allowedAddresses: allowed })];
+    const text = networkRuleset(plan({ ports }), port().networkId, []);
+    const sources = [
+      ...["fa:16:3e:00:00:01 . fd00::5", "fa:16:3e:00:00:02 . fd00::99"],
+      ...["fa:16:3e:00:00:01 . fe80::f816:3eff:fe00:1", "fa:16:3e:00:00:02 . fe80::f816:3eff:fe00:2"],
+    ];
+    expect(text).toContain(`elements = { ${sources.map((one) => `"t-aaaaaaaa" . ${one}`).join(", ")} }`);
+    expect(text).toContain("iifname @ports icmpv6 type nd-router-advert drop;");
+    expect(text).toContain("arp saddr ip != { 0.0.0.0, 10.0.0.5 } drop;");
   });
 
   it("has no rule twice where two groups say the same", () => {
     const groups = ["a", "b"].map((id) => ({ id, rules: [rule({ protocol: "tcp", portMin: 80, portMax: 80 })] }));
     const filter = portFilter(plan({ securityGroups: groups }), port({ securityGroupIds: ["a", "b"] }));
-    expect(filter.ingress).toEqual(["tcp dport 80 accept"]);
+    expect(filter.ingress).toEqual(["meta nfproto ipv4 tcp dport 80 accept"]);
   });
 });
 
@@ -179,6 +211,15 @@ describe("connections that a change cuts", () => {
     expect(cut(of([rule({ protocol: "tcp" })]), of([]))).toEqual([
       { namespace: "sw-cloud1-n-eeeeeeee", arguments: ["--orig-dst", "10.0.0.5"] },
       { namespace: "sw-cloud1-n-eeeeeeee", arguments: ["--orig-src", "10.0.0.5"] },
+    ]);
+  });
+
+  it("those of an IPv6 address too", () => {
+    const ports = [port({ fixedIps: ["fd00::5"] })];
+    const lost = cut({ ports, ...of([six({ protocol: "tcp" })]) }, { ports, ...of([]) });
+    expect(lost.map(({ arguments: words }) => words.join(" "))).toEqual([
+      "--family ipv6 --orig-dst fd00::5",
+      "--family ipv6 --orig-src fd00::5",
     ]);
   });
 

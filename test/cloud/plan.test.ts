@@ -98,6 +98,33 @@ describe("the plan of the data plane", () => {
     await cloud.make("network", { name: "lucky" });
     expect(plane.last?.networks).toHaveLength(3);
   });
+
+  it("tells how guests configure themselves in IPv6", async () => {
+    const network = await cloud.make("network", {});
+    const subnet = await cloud.make("subnet", {
+      ...{ network_id: network.id, ip_version: 6, cidr: "fd00:1::/64", dns_nameservers: ["fd00::53"] },
+      ...{ ipv6_ra_mode: "slaac", ipv6_address_mode: "slaac" },
+    });
+    const router = await cloud.make("router", {});
+    await cloud.put(`/network/v2.0/routers/${router.id}/add_router_interface`, { subnet_id: subnet.id });
+    await cloud.make("port", {
+      ...{ network_id: network.id, mac_address: "fa:16:3e:00:00:01" },
+      allowed_address_pairs: [{ ip_address: "FD00:1::0:99" }],
+    });
+    expect(plane.last?.networks.find(({ id }) => id === network.id)?.subnets).toEqual([
+      {
+        ...{ id: subnet.id, cidr: "fd00:1::/64", gatewayIp: "fd00:1::" },
+        ipv6: { raMode: "slaac", addressMode: "slaac", nameServers: ["fd00::53"] },
+      },
+    ]);
+    expect(plane.last?.routers.find(({ id }) => id === router.id)).toMatchObject({
+      externalIp: null,
+      interfaces: [{ networkId: network.id, ip: "fd00:1::", cidr: "fd00:1::/64" }],
+    });
+    const [port] = plane.last?.ports.filter(({ networkId }) => networkId === network.id) ?? [];
+    expect(port?.fixedIps).toEqual(["fd00:1::f816:3eff:fe00:1"]);
+    expect(port?.allowedAddresses.map(({ address }) => address)).toEqual(["fd00:1::99"]);
+  });
 });
 
 describe("the reconciler", () => {

@@ -1,6 +1,6 @@
 import { owns, type Scope } from "../identity/scope.ts";
 import { allocateFixedIps, newMac } from "../network/addresses.ts";
-import { contains, parseCidr } from "../network/ip.ts";
+import { contains, parseCidr, versionOf } from "../network/ip.ts";
 import { removePort, unbindPort, userOf } from "../network/ports.ts";
 import { deviceOwner, type NetworkTables, type Port } from "../network/records.ts";
 import { newInternalRecord, revised } from "../network/resource.ts";
@@ -47,6 +47,7 @@ export function takeVip(
         : "No VIP address found on the specified VIP port within the specified subnet.",
     );
   }
+  if (versionOf(fixedIp.ipAddress) === 6) throw octavia.invalid("VIPs of this cloud have IPv4 addresses.");
   tables.ports.put(
     revised(port, {
       ...{ deviceOwner: deviceOwner.balancer, deviceId: `lb-${balancer.id}`, status: "ACTIVE" },
@@ -160,7 +161,7 @@ function subnetFor(tables: NetworkTables, scope: Scope, asked: AskedLoadBalancer
   const subnets = tables.subnets.list((subnet) => subnet.networkId === networkId);
   const inside = subnets.find(({ cidr }) => {
     const range = parseCidr(cidr);
-    return !address || (range !== undefined && contains(range, address));
+    return (!address && range?.version === 4) || (address && range !== undefined && contains(range, address));
   });
   if (inside !== undefined) return inside;
   throw octavia.invalid(

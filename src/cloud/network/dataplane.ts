@@ -1,16 +1,33 @@
 import type { RequestListener } from "node:http";
+import type { Ipv6Mode } from "./records.ts";
 
-/** A tenant network as the data plane must make it. All CIDRs and addresses are IPv4 text. */
+/** A tenant network as the data plane must make it. CIDRs and addresses are texts of either family. */
 export interface NetworkPlan {
   id: string;
   mtu: number;
-  subnets: { id: string; cidr: string; gatewayIp: string | null }[];
+  subnets: SubnetPlan[];
+}
+
+export interface SubnetPlan {
+  id: string;
+  cidr: string;
+  gatewayIp: string | null;
+  /** How guests configure themselves in an IPv6 subnet. */
+  ipv6?: Ipv6Plan;
+}
+
+interface Ipv6Plan {
+  /** What routers advertise; null = they are silent. */
+  raMode: Ipv6Mode | null;
+  /** How guests get their addresses; null = nothing tells them. */
+  addressMode: Ipv6Mode | null;
+  nameServers: string[];
 }
 
 /** A router: its leg in the external network, its legs in tenant networks, and the floating IPs that it translates. */
 export interface RouterPlan {
   id: string;
-  /** The router's own address on the external network; null without a gateway. */
+  /** The router's own IPv4 address on the external network, which carries nothing else; null without a gateway. */
   externalIp: string | null;
   /** Without it, only guests that have a floating IP get an external source address. */
   enableSnat: boolean;

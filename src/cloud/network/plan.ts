@@ -1,8 +1,15 @@
-import type { NetworkingPlan, PortForwardingPlan, PortPlan, RouterPlan, SecurityRulePlan } from "./dataplane.ts";
-import { gatewayInside, versionOf } from "./ip.ts";
+import type {
+  NetworkingPlan,
+  PortForwardingPlan,
+  PortPlan,
+  RouterPlan,
+  SecurityRulePlan,
+  SubnetPlan,
+} from "./dataplane.ts";
+import { bitsOf, gatewayInside, normalizeIp, versionOf } from "./ip.ts";
 import { protocolNumber } from "./protocols.ts";
 import { isOutside } from "./provider-segments.ts";
-import type { FixedIp, FloatingIp, NetworkTables, Port, Router, SecurityGroupRule } from "./records.ts";
+import type { FloatingIp, NetworkTables, Port, Router, SecurityGroupRule, Subnet } from "./records.ts";
 import { gatewayAddress, interfacesOf } from "./routers.ts";
 
 /**
@@ -16,9 +23,7 @@ export function networkingPlan(tables: NetworkTables): NetworkingPlan {
     networks: tenantNetworks.map((network) => ({
       id: network.id,
       mtu: network.mtu,
-      subnets: tables.subnets
-        .list((subnet) => subnet.networkId === network.id && versionOf(subnet.cidr) === 4)
-        .map((subnet) => ({ id: subnet.id, cidr: subnet.cidr, gatewayIp: gatewayInside(subnet) })),
+      subnets: tables.subnets.list((subnet) => subnet.networkId === network.id).map(subnetPlan),
     })),
     routers: tables.routers.list().map((router) => routerPlan(tables, router)),
     ports: tables.ports.list((port) => tenantIds.has(port.networkId) && port.device?.kind !== "router").map(portPlan),
@@ -29,6 +34,12 @@ export function networkingPlan(tables: NetworkTables): NetworkingPlan {
         .flatMap((rule) => rulePlans(tables, rule)),
     })),
   };
+}
+
+function subnetPlan({ id, cidr, gatewayIp, ...subnet }: Subnet): SubnetPlan {
+  if (versionOf(cidr) === 4) return { id, cidr, gatewayIp: gatewayInside({ cidr, gatewayIp }) };
+  const { ipv6RaMode: raMode = null, ipv6AddressMode: addressMode = null, dnsNameservers: nameServers } = subnet;
+  return { id, cidr, gatewayIp, ipv6: { raMode, addressMode, nameServers } };
 }
 
 /** A rule for an address group is one for each of its ranges. */
@@ -63,17 +74,17 @@ function routerPlan(tables: NetworkTables, router: Router): RouterPlan {
     externalIp: leadsOut(router.gateway?.networkId) ? gatewayAddress(tables, router.gateway) : null,
     enableSnat: router.gateway?.enableSnat ?? false,
     interfaces: (up ? interfacesOf(tables, router.id) : []).flatMap((leg) =>
-      leg.fixedIps.filter(isIpv4).map((ip) => ({
+      leg.fixedIps.map((ip) => ({
         networkId: leg.networkId,
         ip: ip.ipAddress,
-        cidr: tables.subnets.get(ip.subnetId)?.cidr ?? `${ip.ipAddress}/32`,
+        cidr: tables.subnets.get(ip.subnetId)?.cidr ?? `${ip.ipAddress}/${bitsOf(versionOf(ip.ipAddress))}`,
       })),
     ),
     floatingIps: floatingIps.flatMap((floating) =>
       floating.fixedIp === null ? [] : [{ floatingIp: floating.address, fixedIp: floating.fixedIp }],
     ),
     portForwardings: floatingIps.flatMap((floating) => forwardingPlans(tables, floating)),
-    routes: up ? router.routes.filter(({ nexthop }) => versionOf(nexthop) === 4) : [],
+    routes: up ? router.routes : [],
   };
 }
 
@@ -85,17 +96,14 @@ function forwardingPlans(tables: NetworkTables, floating: FloatingIp): PortForwa
     }));
 }
 
-/** The data plane carries IPv4. */
-const isIpv4 = ({ ipAddress }: FixedIp) => versionOf(ipAddress) === 4;
-
 function portPlan(port: Port): PortPlan {
   return {
     id: port.id,
     networkId: port.networkId,
     mac: port.mac,
-    fixedIps: port.fixedIps.filter(isIpv4).map((ip) => ip.ipAddress),
+    fixedIps: port.fixedIps.map((ip) => ip.ipAddress),
     allowedAddresses: port.allowedAddressPairs.map((pair) => ({
-      address: pair.ip_address,
+      address: normalizeIp(pair.ip_address),
       mac: pair.mac_address.toLowerCase().replaceAll("-", ":"),
     })),
     portSecurity: port.portSecurityEnabled,

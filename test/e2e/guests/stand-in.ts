@@ -12,6 +12,11 @@ while True:
     c.sendall(ip.encode()); c.close()
 `;
 
+/** The same by IPv6. */
+const server6 = server
+  .replace('("", int(sys.argv[1]))', '("::", int(sys.argv[1])), family=socket.AF_INET6')
+  .replace("(ip, _)", "(ip, *_)");
+
 const client = `import socket, sys
 try:
     s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=float(sys.argv[3]))
@@ -24,6 +29,11 @@ except OSError as e: print("refused", e.errno)
 export function standIn(namespace: string, ip: string, gatewayIp: string) {
   const children: ChildProcess[] = [];
   const inside = (...words: string[]) => ["nsenter", [`--net=${netnsFolder}/${namespace}`, ...words]] as const;
+  async function serve(program: string, port: number): Promise<void> {
+    const child = spawn(...inside("python3", "-c", program, String(port)), { stdio: ["ignore", "pipe", "inherit"] });
+    children.push(child);
+    await once(child.stdout as NonNullable<typeof child.stdout>, "data");
+  }
   return {
     ip: (...commands: string[]) => run("ip", ["-n", namespace, "-batch", "-"], { input: `${commands.join("\n")}\n` }),
     async start(port: number) {
@@ -33,12 +43,10 @@ export function standIn(namespace: string, ip: string, gatewayIp: string) {
         `address replace ${ip}/24 dev ens3`,
         `route replace default via ${gatewayIp}`,
       );
-      const child = spawn(...inside("python3", "-c", server, String(port)), {
-        stdio: ["ignore", "pipe", "inherit"],
-      });
-      children.push(child);
-      await once(child.stdout as NonNullable<typeof child.stdout>, "data");
+      await serve(server, port);
     },
+    /** Answers at a port by IPv6, with whatever addresses the namespace has. */
+    serve6: (port: number) => serve(server6, port),
     /** What a server says, "timeout", or "refused <errno>". */
     async ask(address: string, port: number, timeoutSeconds = 1) {
       const [command, args] = inside("python3", "-c", client, address, String(port), String(timeoutSeconds));

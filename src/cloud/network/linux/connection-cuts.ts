@@ -54,10 +54,13 @@ function filterCuts(before: NetworkingPlan, after: NetworkingPlan, instance: str
 }
 
 const cutsOf = (namespace: string, ips: string[]): ConnectionCut[] =>
-  ips.flatMap((ip) => [
-    { namespace, arguments: ["--orig-dst", ip] },
-    { namespace, arguments: ["--orig-src", ip] },
-  ]);
+  ips.flatMap((ip) => {
+    const family = ip.includes(":") ? ["--family", "ipv6"] : [];
+    return [
+      { namespace, arguments: [...family, "--orig-dst", ip] },
+      { namespace, arguments: [...family, "--orig-src", ip] },
+    ];
+  });
 
 function lostRule(before: NetworkingPlan, after: NetworkingPlan, old: PortPlan, now: PortPlan): boolean {
   if (!old.portSecurity) return now.portSecurity;

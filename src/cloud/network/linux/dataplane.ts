@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { digestOf } from "../../../common/digest.ts";
+import { pathExists } from "../../../common/files.ts";
 import { CommandError, run } from "../../../common/process.ts";
 import type { Dataplane, NetworkingPlan } from "../dataplane.ts";
 import { prefixLength } from "./addresses.ts";
@@ -27,10 +28,13 @@ import {
   loadRuleset,
   observeAddresses,
   observeLinks,
+  observeProxies,
   observeRoutes,
   processesInNamespace,
   setSysctls,
 } from "./netns.ts";
+import { NetworkDaemons } from "./network-daemons.ts";
+import { leastIpv6Mtu, withoutIpv6 } from "./without-ipv6.ts";
 
 export interface LinuxDataplaneOptions {
   /** Carried in the names of all that is made; see names.ts. */
@@ -47,7 +51,7 @@ export interface LinuxDataplaneOptions {
 
 const emptyPlan: NetworkingPlan = { networks: [], routers: [], ports: [], securityGroups: [] };
 
-/** Guests have no IPv6 beyond their link; looking for duplicates of that address would hold up each boot by 1.5 s. */
+/** Whose an address is, Neutron has seen to; that guests look for duplicates would hold up each boot by 1.5 s. */
 const guestSysctls = {
   "net.ipv6.conf.all.accept_dad": "0",
   "net.ipv6.conf.default.accept_dad": "0",
@@ -65,12 +69,14 @@ const APPLY_PAUSE_MS = 100;
  */
 export async function createLinuxDataplane(options: LinuxDataplaneOptions): Promise<Dataplane> {
   const { instance, stateDir, hostPorts, egress = "none" } = options;
+  const hasIpv6 = await pathExists("/proc/sys/net/ipv6"); // a kernel may be told to have none
   const external = await claimExternalNetwork(options);
   const site: Site = {
     instance,
     external: { ...external, anywhere: egress === "nat", ...(hostPorts ? { hostPorts } : {}) },
   };
   const loaded = new Map<string, string>(); // namespace → digest of what was loaded into it; cleared where something failed
+  const daemons = new NetworkDaemons(stateDir);
   let metadata: MetadataSockets | undefined;
   let applied: NetworkingPlan | undefined;
   let latest: NetworkingPlan = emptyPlan;
@@ -100,9 +106,13 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
   }
 
   async function ensureAddresses(plan: NamespacePlan): Promise<void> {
-    const [present, routes] = await Promise.all([observeAddresses(plan.name), observeRoutes(plan.name)]);
+    const [present, routes, proxies] = await Promise.all([
+      observeAddresses(plan.name),
+      observeRoutes(plan.name),
+      observeProxies(plan.name),
+    ]);
     await setSysctls(plan.name, plan.linkSysctls);
-    await ipBatch(plan.name, addressCommands(plan, present, routes));
+    await ipBatch(plan.name, addressCommands(plan, present, routes, proxies));
     loaded.set(plan.name, digestOf(JSON.stringify(plan)));
   }
 
@@ -111,6 +121,7 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
     const isGuests = name.startsWith(`${namePrefix(instance)}g-`);
     if (isGuests && (await processesInNamespace(name)).length > 0) return;
     loaded.delete(name);
+    await daemons.end(name);
     await deleteNamespace(name);
   }
 
@@ -145,6 +156,7 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
     await Promise.all(plans.map(loadInto)); // rules before links: nothing is ever open for a moment
     const moved = (await Promise.all(plans.map(ensureLinks))).includes(true);
     await Promise.all((moved ? plans : changed).map(ensureAddresses));
+    await Promise.all(plans.map(({ name, daemons: wanted }) => wanted && daemons.apply(name, wanted)));
     await ensureHostLink();
     await forgetNeighbours(movedAddresses(applied, plan), plan);
     const cuts = applied === undefined ? [] : connectionCuts(applied, plan, instance);
@@ -182,7 +194,7 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
         if (egress === "nat") await openEgress(instance, external);
       }),
     apply(plan) {
-      latest = structuredClone(plan);
+      latest = structuredClone(withoutIpv6(plan, ({ mtu }) => !hasIpv6 || mtu < leastIpv6Mtu));
       const version = ++asked;
       return inTurn(async () => {
         if (done >= version) return; // a later plan was applied in this one's stead
@@ -211,7 +223,10 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
       inTurn(async () => {
         await metadata?.closeOthers(new Set());
         await closeEgress(instance);
-        for (const name of await listNamespaces(namePrefix(instance))) await deleteNamespace(name);
+        for (const name of await listNamespaces(namePrefix(instance))) {
+          await daemons.end(name);
+          await deleteNamespace(name);
+        }
         await deleteLink(hostLink(instance));
         await releaseExternalNetwork(instance, stateDir);
         loaded.clear();

@@ -1,7 +1,10 @@
 import type { NetworkingPlan, NetworkPlan, PortPlan, RouterPlan } from "../dataplane.ts";
-import { ipv4Number, isWithin, prefixLength } from "./addresses.ts";
+import { bitsOf, contains, parseCidr, parseIp, versionOf } from "../ip.ts";
+import { prefixLength } from "./addresses.ts";
+import { dhcpLinkAddress, dnsmasqConfig } from "./dhcpv6.ts";
 import {
   externalNamespace,
+  guestName,
   guestNamespace,
   hostLink,
   links,
@@ -9,7 +12,9 @@ import {
   networkNamespace,
   routerNamespace,
 } from "./names.ts";
+import type { DaemonConfigs } from "./network-daemons.ts";
 import { networkRuleset, pluggedPorts } from "./network-ruleset.ts";
+import { radvdConfig } from "./router-advertisements.ts";
 import { type Egress, routerRuleset } from "./router-ruleset.ts";
 
 /** A veth pair; it is made from the namespace that owns it, the other end appears in `peer.namespace` (null = the machine itself). */
@@ -30,10 +35,14 @@ export interface NamespacePlan {
   addresses: Record<string, string[]>;
   /** Arguments of `ip route replace`. */
   routes: string[];
+  /** Addresses that the namespace answers for on a link (IPv6 neighbour discovery), as `ADDRESS dev LINK`. */
+  proxies: string[];
   sysctls: Record<string, string>;
   /** Those that exist only once the links do. */
   linkSysctls: Record<string, string>;
   ruleset: string;
+  /** What serves the guests of a network. */
+  daemons?: DaemonConfigs;
 }
 
 /** The instance and its external network. */
@@ -80,6 +89,7 @@ export function externalPlan(plan: NetworkingPlan, site: Site): NamespacePlan {
     veths: [toHost, ...toRouters],
     addresses: {},
     routes: [],
+    proxies: [],
     sysctls: { "net.ipv6.conf.all.disable_ipv6": "1", "net.ipv6.conf.default.disable_ipv6": "1" },
     linkSysctls: {},
     ruleset: "",
@@ -100,8 +110,15 @@ const forwarding = {
   "net.ipv4.conf.default.rp_filter": "0",
   "net.ipv4.conf.all.send_redirects": "0",
   "net.ipv4.conf.default.send_redirects": "0",
-  "net.ipv6.conf.all.disable_ipv6": "1",
-  "net.ipv6.conf.default.disable_ipv6": "1",
+  "net.ipv6.conf.all.disable_ipv6": "0",
+  "net.ipv6.conf.default.disable_ipv6": "0",
+  "net.ipv6.conf.all.forwarding": "1",
+  "net.ipv6.conf.default.forwarding": "1",
+  "net.ipv6.conf.all.accept_redirects": "0",
+  "net.ipv6.conf.default.accept_redirects": "0",
+  // whose an address is, Neutron has seen to
+  "net.ipv6.conf.all.accept_dad": "0",
+  "net.ipv6.conf.default.accept_dad": "0",
 };
 
 function routerPlan(router: RouterPlan, site: Site): NamespacePlan {
@@ -121,9 +138,11 @@ function routerPlan(router: RouterPlan, site: Site): NamespacePlan {
     veths: [],
     addresses,
     routes: routesOf(router, site),
+    proxies: [],
     // Refusals are answered every time: the kernel's limit of one ICMP error a second makes the second try hang.
     sysctls: { ...forwarding, "net.ipv4.icmp_ratelimit": "0" },
-    linkSysctls: {},
+    // what lies outside has no IPv6
+    linkSysctls: router.externalIp === null ? {} : { [`net.ipv6.conf.${links.externalLeg}.disable_ipv6`]: "1" },
     ruleset: routerRuleset(router, site.external),
   };
 }
@@ -131,8 +150,13 @@ function routerPlan(router: RouterPlan, site: Site): NamespacePlan {
 /** Where guests have a way out it leads by the machine; a next hop that no leg of the router lies beside is none. */
 function routesOf(router: RouterPlan, { external }: Site): string[] {
   const ranges = [...router.interfaces.map(({ cidr }) => cidr), ...(router.externalIp === null ? [] : [external.cidr])];
+  const isBeside = (nexthop: string, cidr: string) => {
+    const range = parseCidr(cidr);
+    return range !== undefined && contains(range, nexthop);
+  };
   const own = router.routes
-    .filter(({ nexthop }) => ranges.some((cidr) => isWithin(nexthop, cidr)))
+    .filter(({ destination, nexthop }) => versionOf(destination) === versionOf(nexthop))
+    .filter(({ nexthop }) => ranges.some((cidr) => isBeside(nexthop, cidr)))
     .map(({ destination, nexthop }) => `${destination} via ${nexthop}`);
   const isDefaulted = router.routes.some(({ destination }) => destination === "0.0.0.0/0");
   const leadsOut = external.anywhere === true && router.externalIp !== null && !isDefaulted;
@@ -145,12 +169,21 @@ function routesOf(router: RouterPlan, { external }: Site): string[] {
  */
 function networkPlan(network: NetworkPlan, plan: NetworkingPlan, site: Site): NamespacePlan {
   const ports = pluggedPorts(plan, network.id);
+  const daemons: DaemonConfigs = {
+    name: guestName(site.instance, network.id),
+    radvd: radvdConfig(network, plan),
+    dnsmasq: dnsmasqConfig(network, plan),
+  };
   const legs = plan.routers.flatMap((router) =>
     router.interfaces.filter((leg) => leg.networkId === network.id).map((leg) => ({ router, leg })),
   );
   const routerIds = [...new Set(legs.map(({ router }) => router.id))];
   const gateways = network.subnets.flatMap((subnet) => subnet.gatewayIp ?? []);
-  const exit = legs.find(({ leg }) => gateways.includes(leg.ip));
+  const exits = exitsOf(legs, gateways);
+  const ownAddresses = ports.flatMap((port) =>
+    [...port.fixedIps, ...allowedAddresses(ports, port)].map((address) => ({ address, link: links.tap(port.id) })),
+  );
+  const legAddresses = legs.map(({ router, leg }) => ({ address: leg.ip, link: links.networkLeg(router.id) }));
   const taps = ports.map((port) => ({
     name: links.tap(port.id),
     mtu: network.mtu,
@@ -168,25 +201,36 @@ function networkPlan(network: NetworkPlan, plan: NetworkingPlan, site: Site): Na
   return {
     name: networkNamespace(site.instance, network.id),
     veths: [...uplinks, ...taps],
-    addresses: { lo: [`${metadataAddress}/32`, ...ownGateways(gateways, plan, network).map((ip) => `${ip}/32`)] },
+    addresses: {
+      lo: [`${metadataAddress}/32`, ...ownGateways(gateways, plan, network).map((ip) => `${ip}/32`)],
+      ...Object.fromEntries(taps.map(({ name }) => [name, daemons.dnsmasq === undefined ? [] : [dhcpLinkAddress]])),
+    },
     routes: [
-      ...ports.flatMap((port) =>
-        port.fixedIps.filter((ip) => !ip.includes(":")).map((ip) => `${ip}/32 dev ${links.tap(port.id)}`),
-      ),
-      ...allowedRoutes(ports),
-      ...legs.map(({ router, leg }) => `${leg.ip}/32 dev ${links.networkLeg(router.id)}`),
+      ...[...ownAddresses, ...legAddresses].map(({ address, link }) => `${hostRoute(address)} dev ${link}`),
       ...guestRoutes(
         legs.map(({ router }) => router),
         ports,
       ),
-      ...(exit ? [`default via ${exit.leg.ip} dev ${links.networkLeg(exit.router.id)} onlink`] : []),
+      ...exits.map(
+        ({ router, leg }) => `${everywhere(leg.ip)} via ${leg.ip} dev ${links.networkLeg(router.id)} onlink`,
+      ),
     ],
-    sysctls: { ...forwarding, "net.ipv4.conf.default.proxy_arp": "1" },
+    proxies: neighbourProxies([...ownAddresses, ...legAddresses]),
+    sysctls: {
+      ...forwarding,
+      "net.ipv4.conf.default.proxy_arp": "1",
+      "net.ipv6.conf.all.proxy_ndp": "1",
+      "net.ipv6.conf.default.proxy_ndp": "1",
+    },
     // The kernel waits up to 0.8 s before it answers ARP for another, and outside the machine's own namespace has no default to change.
     linkSysctls: Object.fromEntries(
-      [...uplinks, ...taps].map(({ name }) => [`net.ipv4.neigh.${name}.proxy_delay`, "0"]),
+      [...uplinks, ...taps].flatMap(({ name }) => [
+        [`net.ipv4.neigh.${name}.proxy_delay`, "0"],
+        [`net.ipv6.neigh.${name}.proxy_delay`, "0"],
+      ]),
     ),
     ruleset: networkRuleset(plan, network.id, routerIds),
+    daemons,
   };
 }
 
@@ -202,20 +246,45 @@ function ownGateways(gateways: string[], plan: NetworkingPlan, network: NetworkP
       ...allowedAddresses.map(({ address }) => address),
     ]),
   ]);
-  return [...new Set(gateways)].filter((gateway) => !taken.has(gateway));
+  return [...new Set(gateways)].filter((gateway) => versionOf(gateway) === 4 && !taken.has(gateway));
 }
 
-/** Addresses that one guest alone may have besides its own lead to it. */
-function allowedRoutes(ports: PortPlan[]): string[] {
-  const taken = new Set(ports.flatMap(({ fixedIps }) => fixedIps));
-  const claims = ports.flatMap((port) =>
-    [...new Set(port.allowedAddresses.map(({ address }) => address))]
-      .filter((address) => ipv4Number(address) !== undefined && !taken.has(address))
-      .map((address) => ({ address, port })),
+/** Addresses that this guest alone may have besides its own lead to it. */
+function allowedAddresses(ports: PortPlan[], port: PortPlan): string[] {
+  const others = ports.filter(({ id }) => id !== port.id);
+  const has = (other: PortPlan, wanted: string) => other.allowedAddresses.some(({ address }) => address === wanted);
+  return [...new Set(port.allowedAddresses.map(({ address }) => address))]
+    .filter((address) => parseIp(address) !== undefined)
+    .filter((address) => !ports.some(({ fixedIps }) => fixedIps.includes(address)))
+    .filter((address) => !others.some((other) => has(other, address)));
+}
+
+interface Leg {
+  router: RouterPlan;
+  leg: RouterPlan["interfaces"][number];
+}
+
+/** By family the leg that guests' gateway is, and in IPv6, where they go by what is advertised, else any. */
+function exitsOf(legs: Leg[], gateways: string[]): Leg[] {
+  const isGateway = ({ leg }: Leg) => gateways.includes(leg.ip);
+  const [four, six] = ([4, 6] as const).map((version) => legs.filter(({ leg }) => versionOf(leg.ip) === version));
+  return [four?.find(isGateway) ?? [], six?.find(isGateway) ?? six?.[0] ?? []].flat();
+}
+
+const hostRoute = (address: string) => `${address}/${bitsOf(versionOf(address))}`;
+
+const everywhere = (address: string) => (versionOf(address) === 4 ? "default" : "::/0");
+
+/**
+ * Of IPv6 the kernel answers for named addresses only: on each link for those behind the others. Not on the link itself, where the guest
+ * would take its own address for somebody else's.
+ */
+function neighbourProxies(all: { address: string; link: string }[]): string[] {
+  const found = all.filter(({ address }) => versionOf(address) === 6);
+  const asking = new Set(all.map(({ link }) => link));
+  return [...asking].flatMap((link) =>
+    found.filter((one) => one.link !== link).map(({ address }) => `${address} dev ${link}`),
   );
-  return claims
-    .filter(({ address }) => claims.filter((other) => other.address === address).length === 1)
-    .map(({ address, port }) => `${address}/32 dev ${links.tap(port.id)}`);
 }
 
 /**
@@ -228,7 +297,8 @@ function guestRoutes(routers: RouterPlan[], ports: PortPlan[]): string[] {
     const holder = ports.find(
       (port) => port.fixedIps.includes(nexthop) || port.allowedAddresses.some(({ address }) => address === nexthop),
     );
-    if (holder === undefined || routes.has(destination) || destination === "0.0.0.0/0") continue;
+    if (holder === undefined || routes.has(destination) || destination.endsWith("/0")) continue;
+    if (versionOf(destination) !== versionOf(nexthop)) continue;
     routes.set(destination, `${destination} via ${nexthop} dev ${links.tap(holder.id)} onlink`);
   }
   return [...routes.values()];

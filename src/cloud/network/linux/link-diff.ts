@@ -11,7 +11,7 @@ export interface ObservedAddresses {
   ifname: string;
   /** Administrative state, e.g. `UP`. */
   flags: string[];
-  addr_info: { family: string; local: string; prefixlen: number }[];
+  addr_info: { family: string; local: string; prefixlen: number; scope?: string }[];
 }
 
 /** A route as `ip -j route` shows it. */
@@ -25,8 +25,14 @@ export interface ObservedRoute {
 /** Links that the plans make; others (a kernel's fallback tunnels) are not ours to delete. */
 const ownLink = /^(t|q|x)-[0-9a-f]{8}$/;
 
+/** An entry of `ip -j neighbour show proxy`. */
+export interface ObservedProxy {
+  dst: string;
+  dev: string;
+}
+
 /** What the kernel gives to `lo` by itself. */
-const loopback = "127.0.0.1/8";
+const loopback = ["127.0.0.1/8", "::1/128"];
 
 /** Kept as the link's alias: a link whose other end belongs elsewhere is made anew. */
 const aliasOf = ({ peer }: VethPlan) => [peer.namespace ?? "machine", peer.mac ?? "-"].join("/");
@@ -55,31 +61,41 @@ export function linkCommands(plan: NamespacePlan, observed: readonly ObservedLin
   return commands;
 }
 
-/** `ip -batch` lines that bring links up and give them their addresses and the namespace its routes. */
+/** `ip -batch` lines that bring links up and give them their addresses, and the namespace its routes and what it answers for. */
 export function addressCommands(
   plan: NamespacePlan,
   observed: readonly ObservedAddresses[],
   routes: readonly ObservedRoute[],
+  proxies: readonly ObservedProxy[] = [],
 ): string[] {
   const commands: string[] = [];
   for (const link of observed) {
     if (!link.flags.includes("UP")) commands.push(`link set ${link.ifname} up`);
     const wanted = plan.addresses[link.ifname];
     if (wanted === undefined) continue;
-    const present = link.addr_info.filter((row) => row.family === "inet").map((row) => `${row.local}/${row.prefixlen}`);
+    // links give themselves their link-local addresses
+    const given = link.addr_info.filter((row) => row.scope !== "link" || row.family === "inet");
+    const present = given.map((row) => `${row.local}/${row.prefixlen}`);
     for (const address of present)
-      if (!wanted.includes(address) && address !== loopback)
+      if (!wanted.includes(address) && !loopback.includes(address))
         commands.push(`address delete ${address} dev ${link.ifname}`);
     for (const address of wanted)
-      if (!present.includes(address)) commands.push(`address add ${address} dev ${link.ifname}`);
+      if (!present.includes(address))
+        commands.push(`address add ${address} dev ${link.ifname}${address.includes(":") ? " nodad" : ""}`);
   }
   const wantedTargets = new Set(plan.routes.map((route) => targetOf(route.split(" ")[0] as string)));
   for (const route of routes) {
     if (route.protocol === "kernel" || wantedTargets.has(targetOf(route.dst))) continue;
     commands.push(`route delete ${route.dst} dev ${route.dev}`);
   }
-  return [...commands, ...plan.routes.map((route) => `route replace ${route}`)];
+  const answered = proxies.map(({ dst, dev }) => `${dst} dev ${dev}`);
+  return [
+    ...commands,
+    ...plan.routes.map((route) => `route replace ${route}`),
+    ...answered.filter((proxy) => !plan.proxies.includes(proxy)).map((proxy) => `neighbour delete proxy ${proxy}`),
+    ...plan.proxies.filter((proxy) => !answered.includes(proxy)).map((proxy) => `neighbour add proxy ${proxy}`),
+  ];
 }
 
-/** `ip` shows a host route without its /32. */
-const targetOf = (destination: string) => destination.replace(/\/32$/, "");
+/** `ip` shows a host route without its /32 or /128. */
+const targetOf = (destination: string) => destination.replace(destination.includes(":") ? /\/128$/ : /\/32$/, "");

@@ -1,6 +1,6 @@
 import { namesIn } from "../../../common/files.ts";
 import { CommandError, run } from "../../../common/process.ts";
-import type { ObservedAddresses, ObservedLink, ObservedRoute } from "./link-diff.ts";
+import type { ObservedAddresses, ObservedLink, ObservedProxy, ObservedRoute } from "./link-diff.ts";
 
 /** Where `ip netns` keeps the handles of named network namespaces. */
 export const netnsFolder = "/run/netns";
@@ -44,8 +44,23 @@ export async function observeAddresses(namespace: string): Promise<ObservedAddre
 }
 
 export async function observeRoutes(namespace: string): Promise<ObservedRoute[]> {
-  const { stdout } = await run("ip", ["-n", namespace, "-j", "-4", "route"]);
-  return JSON.parse(stdout.trim() || "[]") as ObservedRoute[];
+  const [four, six] = await Promise.all(
+    ["-4", "-6"].map(async (family) => {
+      const { stdout } = await run("ip", ["-n", namespace, "-j", family, "route"]);
+      return JSON.parse(stdout.trim() || "[]") as ObservedRoute[];
+    }),
+  );
+  // both call it `default`
+  return [
+    ...(four ?? []),
+    ...(six ?? []).map((route) => (route.dst === "default" ? { ...route, dst: "::/0" } : route)),
+  ];
+}
+
+/** What a namespace answers for in place of others. */
+export async function observeProxies(namespace: string): Promise<ObservedProxy[]> {
+  const { stdout } = await run("ip", ["-n", namespace, "-j", "-6", "neighbour", "show", "proxy"]);
+  return JSON.parse(stdout.trim() || "[]") as ObservedProxy[];
 }
 
 /** Runs `ip` commands in a namespace, one a line; stops at the first that fails. */

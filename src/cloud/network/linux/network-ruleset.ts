@@ -1,4 +1,5 @@
 import type { NetworkingPlan, PortPlan, SecurityRulePlan } from "../dataplane.ts";
+import { type IpVersion, linkLocalAddress, versionOf } from "../ip.ts";
 import { links, metadataAddress, metadataPort, shortId } from "./names.ts";
 import { groupSet, matchOf } from "./rule-expression.ts";
 
@@ -33,26 +34,20 @@ export function portFilter(plan: NetworkingPlan, port: PortPlan): PortFilter {
 
 /** Addresses of a group's members, for rules with a remote group. */
 export function membersOf(plan: NetworkingPlan, groupId: string): string[] {
-  return unique(
-    plan.ports
-      .filter((port) => port.securityGroupIds.includes(groupId))
-      .flatMap((port) => port.fixedIps.filter(isIpv4)),
-  );
+  return unique(plan.ports.filter((port) => port.securityGroupIds.includes(groupId)).flatMap((port) => port.fixedIps));
 }
 
-/** Addresses that a port may use as a source. */
+/** Addresses that a port may use as a source, besides its link-local one. */
 export function sourcesOf(port: PortPlan): string[] {
-  return unique([...port.fixedIps, ...port.allowedAddresses.map(({ address }) => address)].filter(isIpv4));
+  return unique([...port.fixedIps, ...port.allowedAddresses.map(({ address }) => address)]);
 }
 
-/** Sources with the MAC address that each goes with. */
-function sourcePairs(port: PortPlan): string[] {
+/** Sources of a family with the MAC address that each goes with; in IPv6 each MAC address has a link-local one. */
+function sourcePairs(port: PortPlan, version: IpVersion): string[] {
   const own = port.fixedIps.map((address) => ({ address, mac: port.mac }));
-  return unique(
-    [...own, ...port.allowedAddresses]
-      .filter(({ address }) => isIpv4(address))
-      .map(({ address, mac }) => `"${links.tap(port.id)}" . ${mac} . ${address}`),
-  );
+  const pairs = [...own, ...port.allowedAddresses].filter(({ address }) => versionOf(address) === version);
+  const local = version === 6 ? pairs.map(({ mac }) => ({ address: linkLocalAddress(mac), mac })) : [];
+  return unique([...pairs, ...local].map(({ address, mac }) => `"${links.tap(port.id)}" . ${mac} . ${address}`));
 }
 
 /**
@@ -76,7 +71,7 @@ export function networkRuleset(plan: NetworkingPlan, networkId: string, routerId
     ),
   ).sort();
   const allLinks = [...ports.map((port) => links.tap(port.id)), ...routerIds.map(links.networkLeg)];
-  const sources = secured.flatMap(sourcePairs);
+  const sources = (version: IpVersion) => secured.flatMap((port) => sourcePairs(port, version));
   return `${replaceTable("inet sg")}
 table inet sg {
 ${set(
@@ -89,8 +84,9 @@ ${set(
   "type ifname",
   allLinks.map((link) => `"${link}"`),
 )}
-${set("sources", "type ifname . ether_addr . ipv4_addr; flags interval", sources)}
-${groups.map((group) => set(groupSet(group), "type ipv4_addr; flags interval; auto-merge", membersOf(plan, group))).join("\n")}
+${set("sources", "type ifname . ether_addr . ipv4_addr; flags interval", sources(4))}
+${set("sources6", "type ifname . ether_addr . ipv6_addr; flags interval", sources(6))}
+${groups.flatMap((group) => ([4, 6] as const).map((version) => memberSet(plan, group, version))).join("\n")}
 ${filters.map(({ key, egress, ingress }) => `${chain(`e_${key}`, egress)}\n${chain(`i_${key}`, ingress)}`).join("\n")}
 ${verdictMap(
   "egress",
@@ -102,12 +98,18 @@ ${verdictMap(
 )}
  chain spoof {
   type filter hook prerouting priority -350; policy accept;
-  iifname @ports meta nfproto ipv6 drop;
   iifname @ports iifname . ether saddr . ip saddr != @sources counter drop;
+  iifname @ports ip6 saddr :: ip6 daddr ff02::/16 icmpv6 type { ${unspecifiedTypes} } accept;
+  iifname @ports iifname . ether saddr . ip6 saddr != @sources6 counter drop;
+  iifname @ports icmpv6 type nd-router-advert drop;
+  iifname @ports udp sport 547 udp dport 546 drop;
  }
  chain local {
   type filter hook input priority filter; policy accept;
+  icmpv6 type { ${neighbourTypes} } accept;
   iifname "q-*" drop;
+  meta nfproto ipv6 udp sport 546 udp dport 547 accept;
+  meta nfproto ipv6 drop;
   iifname @ports ip daddr != ${metadataAddress} drop;
   iifname @ports meta l4proto != tcp drop;
   iifname @ports tcp dport != ${metadataPort} drop;
@@ -137,7 +139,21 @@ ${secured.map((port) => `  iifname "${links.tap(port.id)}" arp saddr ip != ${arp
 export const replaceTable = (table: string) => `table ${table} { }\ndelete table ${table}`;
 
 /** A guest that looks whether its address is free asks with source 0.0.0.0 (RFC 5227). */
-const arpSources = (port: PortPlan) => `{ ${["0.0.0.0", ...sourcesOf(port)].join(", ")} }`;
+const arpSources = (port: PortPlan) =>
+  `{ ${["0.0.0.0", ...sourcesOf(port).filter((address) => versionOf(address) === 4)].join(", ")} }`;
+
+/** What a guest without an address may send: it looks whether its own is free, and joins the groups that it hears that by. */
+const unspecifiedTypes = "131, 135, 143";
+
+/** What the namespace itself takes of guests and routers: questions for routers and neighbours, their answers, and who listens to what. */
+const neighbourTypes = "131, 132, 133, 135, 136, 143";
+
+const memberSet = (plan: NetworkingPlan, group: string, version: IpVersion) =>
+  set(
+    groupSet(group, version),
+    `type ipv${version}_addr; flags interval; auto-merge`,
+    membersOf(plan, group).filter((address) => versionOf(address) === version),
+  );
 
 const chain = (name: string, rules: string[]) =>
   ` chain ${name} {\n${[...rules, "drop"].map((rule) => `  ${rule};`).join("\n")}\n }`;
@@ -154,5 +170,4 @@ export function elementsOf(elements: string[]): string {
   return elements.length === 0 ? "" : ` elements = { ${elements.join(", ")} };`;
 }
 
-const isIpv4 = (address: string) => !address.includes(":");
 const unique = <T>(items: T[]) => [...new Set(items)];

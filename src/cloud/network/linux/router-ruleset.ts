@@ -1,4 +1,5 @@
 import type { RouterPlan } from "../dataplane.ts";
+import { versionOf } from "../ip.ts";
 import { isWithin } from "./addresses.ts";
 import { links } from "./names.ts";
 import { elementsOf, replaceTable, set } from "./network-ruleset.ts";
@@ -66,8 +67,18 @@ ${snat === "" ? `  iifname "qr-*" oifname "${links.externalLeg}" ip saddr != @tr
   reject with icmp type admin-prohibited;
  }
 }
-`;
+${router.interfaces.some(({ ip }) => versionOf(ip) === 6) ? ipv6Ruleset : ""}`;
 }
+
+/** IPv6 goes between networks alone; a kernel without it has no such table. */
+const ipv6Ruleset = `${replaceTable("ip6 router")}
+table ip6 router {
+ chain forward {
+  type filter hook forward priority filter; policy drop;
+  iifname "qr-*" oifname "qr-*" accept;
+ }
+}
+`;
 
 /** What lies beyond the external network is reached by the router's own routes into it, or where guests have a way out. */
 function reachableRanges(router: RouterPlan, { cidr, anywhere }: Egress): string[] {

@@ -44,9 +44,11 @@ import { createServices, isImageInUse } from "./services.ts";
 import { lockState } from "./store/lock.ts";
 import { instanceOf, stateFiles } from "./store/state.ts";
 import { Store } from "./store/store.ts";
+import { BackupLifecycle } from "./volume/backup-lifecycle.ts";
 import { gigabytesOf } from "./volume/contents.ts";
 import type { VolumeContext } from "./volume/context.ts";
-import { VolumeLifecycle } from "./volume/lifecycle.ts";
+import { GroupLifecycle } from "./volume/group-lifecycle.ts";
+import { VolumeLifecycle, type VolumeLifecycleParts } from "./volume/lifecycle.ts";
 import { volumeTables } from "./volume/tables.ts";
 
 /** What the parts below the seams are made from. */
@@ -194,16 +196,22 @@ async function start(
   const base = `http://${host}:${listener.port}`;
   const objectStore = dataplane === undefined ? base : `http://${dataplane.external.gatewayIp}:${listener.port}`;
   const faultContext = { store, tables, images, servers, volumes, isImageInUse: imageInUse, reconcile };
-  const volumeLifecycle = new VolumeLifecycle({
-    ...{ volumes, snapshots: cinderTables.snapshots, images, messages: cinderTables.messages },
-    ...{ folder: files.volumes, imageFolder: files.images, log },
+  const volumeParts: VolumeLifecycleParts = {
+    ...cinderTables,
+    ...{ images, folder: files.volumes, imageFolder: files.images, log },
     whileStill: (ids, work) => whileStill({ blockDevices, hypervisor }, ids, work),
     grown: (volume, path) => growDisk({ blockDevices, hypervisor }, volume.id, path),
+  };
+  const volumeLifecycle = new VolumeLifecycle(volumeParts);
+  const groupLifecycle = new GroupLifecycle({ ...cinderTables, lifecycle: volumeLifecycle });
+  const backupLifecycle = new BackupLifecycle({
+    ...volumeParts,
+    ...{ backups: cinderTables.backups, lifecycle: volumeLifecycle },
   });
   const instanceParts = { store, tables, blockDevices, vendorData: options.vendorData ?? {} };
   const cinder: VolumeContext = {
     ...cinderTables,
-    ...{ store, images, lifecycle: volumeLifecycle, base: () => base },
+    ...{ store, images, lifecycle: volumeLifecycle, backupLifecycle, groupLifecycle, base: () => base },
     isServersDisk: (id) => blockDevices.find(({ volumeId }) => volumeId === id) !== undefined,
     freeGigabytes: () => gigabytesOf(stateDir),
   };
@@ -248,6 +256,8 @@ async function start(
   const answeringGuests = dataplane?.serveMetadata?.(metadataListener({ ...instanceParts, servers, log }), log);
   undo.push(() => answeringGuests?.end());
   volumeLifecycle.recover();
+  backupLifecycle.recover();
+  groupLifecycle.recover();
   undo.push(() => volumeLifecycle.idle());
   await lifecycle.recover();
   undo.push(() => lifecycle.close());

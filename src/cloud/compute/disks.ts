@@ -112,7 +112,7 @@ export function releaseVolumes(
       ...detached(volume),
       ...(deleteOnTermination ? { status: "deleting" } : {}),
     }));
-    if (deleteOnTermination) volumeLifecycle.delete(volumeId);
+    if (deleteOnTermination) void volumeLifecycle.delete(volumeId);
   };
   for (const device of devicesOf(blockDevices, id)) {
     blockDevices.delete(device.id);

@@ -34,6 +34,34 @@ export async function copySparse(from: string, to: string): Promise<void> {
   });
 }
 
+/** How much is compared and written at once, bytes. */
+const pieceSize = 1024 ** 2;
+
+/** Writes a content over the beginning of another one; what is behind it stays. */
+export async function copyOver(from: string, to: string): Promise<void> {
+  if ((await stat(from)).size === (await stat(to)).size) await copySparse(from, to);
+  else await copyInto(from, to);
+}
+
+/** Where they differ: what is empty in both takes no room. */
+async function copyInto(from: string, to: string): Promise<void> {
+  const [source, target] = [await open(from, "r"), await open(to, "r+")];
+  try {
+    const [wanted, found] = [Buffer.alloc(pieceSize), Buffer.alloc(pieceSize)];
+    for (let at = 0; ; at += pieceSize) {
+      const { bytesRead } = await source.read(wanted, 0, pieceSize, at);
+      if (bytesRead === 0) break;
+      const { bytesRead: there } = await target.read(found, 0, bytesRead, at);
+      const piece = wanted.subarray(0, bytesRead);
+      if (there !== bytesRead || !piece.equals(found.subarray(0, there))) await target.write(piece, 0, bytesRead, at);
+    }
+    await target.sync();
+  } finally {
+    await source.close();
+    await target.close();
+  }
+}
+
 /** Writes `to` by way of another file. */
 async function whole(to: string, write: (part: string) => Promise<void>): Promise<void> {
   const part = `${to}.part`;

@@ -15,6 +15,8 @@ export const cinder = {
   invalidInput: (reason: string) => new ApiError(400, `Invalid input received: ${reason}`),
   invalidVolume: (reason: string) => new ApiError(400, `Invalid volume: ${reason}`),
   invalidSnapshot: (reason: string) => new ApiError(400, `Invalid snapshot: ${reason}`),
+  invalidBackup: (reason: string) => new ApiError(400, `Invalid backup: ${reason}`),
+  invalidGroup: (reason: string) => new ApiError(400, `Invalid Group: ${reason}`),
   conflict: (message: string) => new ApiError(409, message),
   noSuchPath: () => new ApiError(404, "The resource could not be found."),
   volumeNotFound: (id: string) => notFound(`Volume ${id}`),
@@ -23,6 +25,11 @@ export const cinder = {
   imageMetadataNotFound: (id: string) =>
     new ApiError(404, `Glance metadata for volume/snapshot ${id} cannot be found.`),
   groupNotFound: (id: string) => notFound(`Group ${id}`),
+  groupSnapshotNotFound: (id: string) => notFound(`GroupSnapshot ${id}`),
+  groupTypeNotFound: (id: string) => notFound(`Group type ${id}`),
+  groupTypeNotFoundByName: (name: string) => notFound(`Group type with name ${name}`),
+  groupQuota: (limit: number) =>
+    new ApiError(413, `GroupLimitExceeded: Maximum number of groups allowed (${limit}) exceeded`),
   backupNotFound: (id: string) => notFound(`Backup ${id}`),
   serviceNotFound: (host: string) => new ApiError(404, `Can't find service: ${host}`),
   transferNotFound: (id: string) => notFound(`Transfer ${id}`),
@@ -40,7 +47,9 @@ export const cinder = {
   gigabytesQuota: (name: string, requested: number, limit: number, used: number) =>
     new ApiError(
       413,
-      `VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed ${name} quota. Requested ${requested}G, quota is ${limit}G and ${used}G has been consumed.`,
+      name === "backup_gigabytes"
+        ? `VolumeBackupSizeExceedsAvailableQuota: Requested backup exceeds allowed Backup gigabytes quota. Requested ${requested}G, quota is ${limit}G and ${used}G has been consumed.`
+        : `VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed ${name} quota. Requested ${requested}G, quota is ${limit}G and ${used}G has been consumed.`,
     ),
   volumeSizeLimit: (size: number, limit: number) =>
     new ApiError(

@@ -28,6 +28,7 @@ export function hostRoutes(app: FastifyInstance, { volumes, freeGigabytes }: Vol
     const services = [
       { binary: "cinder-volume", host: backend.host },
       { binary: "cinder-scheduler", host: "slipway" },
+      { binary: "cinder-backup", host: "slipway" },
     ];
     return {
       services: services

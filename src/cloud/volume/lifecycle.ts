@@ -39,7 +39,8 @@ interface Failure {
  */
 export class VolumeLifecycle {
   readonly #parts: VolumeLifecycleParts;
-  readonly #turns = new Turns();
+  /** By the ids of volumes, snapshots and backups. */
+  readonly turns = new Turns();
 
   constructor(parts: VolumeLifecycleParts) {
     this.#parts = parts;
@@ -50,8 +51,12 @@ export class VolumeLifecycle {
     return join(this.#parts.folder, `volume-${id}`);
   }
 
-  #snapshotFile(id: string): string {
+  snapshotFile(id: string): string {
     return join(this.#parts.folder, `snapshot-${id}`);
+  }
+
+  backupFile(id: string): string {
+    return join(this.#parts.folder, `backup-${id}`);
   }
 
   /**
@@ -72,7 +77,7 @@ export class VolumeLifecycle {
         const { previousStatus: status = "available", ...rest } = made;
         volumes.put(changed(rest, { status, bootable }));
       });
-    return source === undefined ? fill() : this.#turns.run(source.id, fill);
+    return source === undefined ? fill() : this.turns.run(source.id, fill);
   }
 
   #promised(id: string): Volume | undefined {
@@ -100,8 +105,9 @@ export class VolumeLifecycle {
     }
     if (source.kind === "volume") {
       await whileStill([source.id], () => copySparse(this.fileOf(source.id), path));
-    } else await copySparse(this.#snapshotFile(source.id), path);
+    } else await copySparse(source.kind === "backup" ? this.backupFile(source.id) : this.snapshotFile(source.id), path);
     await growTo(path, size);
+    if (source.kind === "backup") return volume.bootable ?? false;
     return (source.kind === "volume" ? volumes : snapshots).get(source.id)?.bootable ?? false;
   }
 
@@ -119,8 +125,9 @@ export class VolumeLifecycle {
     });
   }
 
-  delete(id: string): void {
-    void this.#inTurn(id, { status: "error_deleting" }, async () => {
+  /** Resolves when that is over, well or not. */
+  delete(id: string): Promise<void> {
+    return this.#inTurn(id, { status: "error_deleting" }, async () => {
       await rm(this.fileOf(id), { force: true });
       this.#parts.volumes.delete(id);
     });
@@ -135,7 +142,7 @@ export class VolumeLifecycle {
     const copies = () => Promise.all(asked.map(({ id }) => this.#copySnapshot(id)));
     const copy = () => whileStill(inOrder, copies);
     await inOrder
-      .reduceRight<() => Promise<unknown>>((inner, id) => () => this.#turns.run(id, inner), copy)()
+      .reduceRight<() => Promise<unknown>>((inner, id) => () => this.turns.run(id, inner), copy)()
       .catch((error: unknown) => {
         for (const { id } of asked) if (snapshots.get(id)?.status === "creating") this.#snapshotFailed(id, error);
       });
@@ -144,11 +151,11 @@ export class VolumeLifecycle {
   /** In the turn of its volume. */
   async #copySnapshot(id: string): Promise<void> {
     const { snapshots } = this.#parts;
-    await this.#turns
+    await this.turns
       .run(id, async () => {
         const asked = snapshots.get(id);
         if (asked?.status !== "creating") return;
-        await copySparse(this.fileOf(asked.volumeId), this.#snapshotFile(id));
+        await copySparse(this.fileOf(asked.volumeId), this.snapshotFile(id));
         const made = snapshots.get(id);
         if (made?.status !== "creating") return;
         snapshots.put(changedSnapshot(made, { status: "available", progress: "100%" }));
@@ -160,16 +167,17 @@ export class VolumeLifecycle {
     this.#failed(id, { status: "error", event: { action: "snapshot", detail: "snapshotFailed" } }, error);
   }
 
-  deleteSnapshot(id: string): void {
+  /** Resolves when that is over, well or not. */
+  async deleteSnapshot(id: string): Promise<void> {
     const event: Event = { action: "snapshotDelete", detail: "snapshotDeleteFailed" };
     const asked = this.#parts.snapshots.get(id);
     if (asked === undefined) return;
     const remove = async () => {
-      await rm(this.#snapshotFile(id), { force: true });
+      await rm(this.snapshotFile(id), { force: true });
       this.#parts.snapshots.delete(id);
     };
-    void this.#turns
-      .run(asked.volumeId, () => this.#turns.run(id, remove))
+    await this.turns
+      .run(asked.volumeId, () => this.turns.run(id, remove))
       .catch((error: unknown) => this.#failed(id, { status: "error_deleting", event }, error));
   }
 
@@ -179,7 +187,7 @@ export class VolumeLifecycle {
     const asked = snapshots.get(snapshotId);
     if (asked === undefined) return;
     void this.#inTurn(asked.volumeId, { status: "error" }, async () => {
-      await copySparse(this.#snapshotFile(snapshotId), this.fileOf(asked.volumeId));
+      await copySparse(this.snapshotFile(snapshotId), this.fileOf(asked.volumeId));
       const [volume, snapshot] = [volumes.get(asked.volumeId), snapshots.get(snapshotId)];
       if (volume !== undefined) volumes.put(changed(volume, { status: "available" }));
       if (snapshot !== undefined) snapshots.put(changedSnapshot(snapshot, { status: "available" }));
@@ -217,26 +225,26 @@ export class VolumeLifecycle {
   recover(): void {
     for (const { id, status } of this.#parts.volumes.list()) {
       if (status === "creating" || status === "downloading") void this.create(id);
-      if (status === "deleting") this.delete(id);
+      if (status === "deleting") void this.delete(id);
       if (status === "extending") this.extend(id);
       if (status === "uploading") this.upload(id);
     }
     for (const { id, status } of this.#parts.snapshots.list()) {
       if (status === "creating") void this.createSnapshots([id]);
-      if (status === "deleting") this.deleteSnapshot(id);
+      if (status === "deleting") void this.deleteSnapshot(id);
       if (status === "restoring") this.revert(id);
     }
   }
 
   /** Resolves when nothing is being done. */
   idle(): Promise<void> {
-    return this.#turns.idle();
+    return this.turns.idle();
   }
 
   /** Settles when the work is over, well or not. */
   #inTurn(id: string, failure: Failure | undefined, work: () => Promise<void>): Promise<void> {
     const { volumes, messages, log } = this.#parts;
-    return this.#turns.run(id, work).catch((error: unknown) => {
+    return this.turns.run(id, work).catch((error: unknown) => {
       log(`volume ${id}: ${messageOf(error)}`);
       const volume = volumes.get(id);
       if (volume === undefined || failure === undefined) return;

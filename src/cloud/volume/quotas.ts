@@ -33,9 +33,17 @@ function limitsOf(tables: VolumeTables, projectId: string): Record<string, numbe
   return { ...defaultLimits(tables), ...tables.quotaLimits.get(projectId)?.limits };
 }
 
-/** What a project's volumes and snapshots use, by quota. */
-function usage({ volumes, snapshots, types }: VolumeTables, projectId: string): Record<string, number> {
-  const used: Record<string, number> = { volumes: 0, snapshots: 0, gigabytes: 0 };
+/** What a project's volumes, snapshots and backups use, by quota. */
+function usage(
+  { volumes, snapshots, backups, groups, types }: VolumeTables,
+  projectId: string,
+): Record<string, number> {
+  const ownBackups = backups.list((backup) => backup.projectId === projectId);
+  const used: Record<string, number> = {
+    ...{ volumes: 0, snapshots: 0, gigabytes: 0, backups: ownBackups.length },
+    groups: groups.list((group) => group.projectId === projectId).length,
+    backup_gigabytes: ownBackups.reduce((sum, { size }) => sum + size, 0),
+  };
   const add = (kind: string, amount: number, typeId = defaultTypeId) => {
     for (const name of [kind, `${kind}_${types.get(typeId)?.name}`]) used[name] = (used[name] ?? 0) + amount;
   };
@@ -50,10 +58,11 @@ function usage({ volumes, snapshots, types }: VolumeTables, projectId: string): 
   return used;
 }
 
-/** What a request would take: volumes or snapshots of a type, and GiB. */
+/** What a request would take: volumes or snapshots of a type, or backups, and GiB. */
 export interface Demand {
   volumes?: number;
   snapshots?: number;
+  backups?: number;
   gigabytes: number;
   typeId?: string;
 }
@@ -67,18 +76,25 @@ export function demandQuota(tables: VolumeTables, projectId: string, demand: Dem
     const limit = limits[name] ?? -1;
     return limit >= 0 && (used[name] ?? 0) + amount > limit;
   };
-  for (const name of ["gigabytes", `gigabytes_${type}`]) {
+  const sizes = demand.backups === undefined ? ["gigabytes", `gigabytes_${type}`] : ["backup_gigabytes"];
+  for (const name of sizes) {
     if (demand.gigabytes > 0 && over(name, demand.gigabytes)) {
       throw cinder.gigabytesQuota(name, demand.gigabytes, limits[name] ?? 0, used[name] ?? 0);
     }
   }
-  for (const kind of ["volumes", "snapshots"] as const) {
+  for (const kind of ["volumes", "snapshots", "backups"] as const) {
     for (const name of [kind, `${kind}_${type}`]) {
       if (demand[kind] !== undefined && over(name, demand[kind])) {
         throw cinder.countQuota(kind, name, limits[name] ?? 0);
       }
     }
   }
+}
+
+/** @throws ApiError 413 where one group more is too much for the project */
+export function demandGroupQuota(tables: VolumeTables, projectId: string): void {
+  const { groups: limit = -1 } = limitsOf(tables, projectId);
+  if (limit >= 0 && (usage(tables, projectId).groups ?? 0) >= limit) throw cinder.groupQuota(limit);
 }
 
 /** @throws ApiError 413 for a volume larger than one may be */
@@ -115,8 +131,8 @@ export function quotaRoutes(app: FastifyInstance, context: VolumeContext): void 
           totalVolumesUsed: used.volumes,
           totalGigabytesUsed: used.gigabytes,
           totalSnapshotsUsed: used.snapshots,
-          totalBackupsUsed: 0,
-          totalBackupGigabytesUsed: 0,
+          totalBackupsUsed: used.backups,
+          totalBackupGigabytesUsed: used.backup_gigabytes,
         },
       },
     };

@@ -44,7 +44,7 @@ export interface VolumeAttachment {
 
 /** Where a volume's first content comes from. */
 export interface VolumeSource {
-  kind: "snapshot" | "volume" | "image";
+  kind: "snapshot" | "volume" | "image" | "backup";
   id: string;
 }
 
@@ -71,6 +71,8 @@ export interface Volume {
   /** The default type's where absent. */
   typeId?: string;
   source?: VolumeSource;
+  /** The group that it is in. */
+  groupId?: string;
   bootable?: boolean;
   /** `volume_image_metadata`: what is remembered of the image that the content is of. */
   imageMetadata?: Record<string, string>;
@@ -111,6 +113,8 @@ export interface Snapshot {
   projectId: string;
   userId: string;
   volumeId: string;
+  /** The snapshot of a group that it is part of. */
+  groupSnapshotId?: string;
   name: string | null;
   description: string | null;
   /** GiB, of the volume at that moment. */

@@ -6,8 +6,12 @@ import { readQueryOnce } from "../http/query.ts";
 import { requireToken, type Tokens } from "../identity/tokens.ts";
 import { absentRoutes } from "./absent.ts";
 import { attachmentRoutes } from "./attachments.ts";
+import { backupRoutes } from "./backups.ts";
 import type { VolumeContext } from "./context.ts";
 import { cinder, volumeBody } from "./errors.ts";
+import { groupSnapshotRoutes } from "./group-snapshots.ts";
+import { groupTypeRoutes } from "./group-types.ts";
+import { groupRoutes } from "./groups.ts";
 import { hostRoutes } from "./host.ts";
 import { messageRoutes } from "./messages.ts";
 import { qosRoutes } from "./qos.ts";
@@ -28,7 +32,16 @@ const microversions: MicroversionRange = { service: "volume", major: 3, min: 0, 
 
 const parts = [
   ...[volumeRoutes, snapshotRoutes, attachmentRoutes, typeRoutes, defaultTypeRoutes, qosRoutes, quotaRoutes],
-  ...[transferRoutes, messageRoutes, hostRoutes, absentRoutes],
+  ...[
+    transferRoutes,
+    backupRoutes,
+    groupTypeRoutes,
+    groupRoutes,
+    groupSnapshotRoutes,
+    messageRoutes,
+    hostRoutes,
+    absentRoutes,
+  ],
 ];
 
 /** Cinder v3 below `/volume`. */

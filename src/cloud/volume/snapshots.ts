@@ -110,12 +110,13 @@ export function snapshotRoutes(app: FastifyInstance, context: VolumeContext): vo
 export function deleteSnapshot({ store, snapshots, lifecycle }: VolumeContext, scope: Scope, id: string): void {
   store.transaction(() => {
     const snapshot = ownSnapshot(snapshots, scope, id);
-    if (snapshot.status !== "available" && snapshot.status !== "error") {
+    const isIdle = snapshot.status === "available" || snapshot.status === "error";
+    if (!isIdle || snapshot.groupSnapshotId !== undefined) {
       throw cinder.invalidSnapshot("Snapshot status must be available or error and must not be part of a group.");
     }
     snapshots.put(changedSnapshot(snapshot, { status: "deleting" }));
   });
-  lifecycle.deleteSnapshot(id);
+  void lifecycle.deleteSnapshot(id);
 }
 
 /** Of a volume in use where that is forced, and from 3.66 on always. @throws ApiError 400, 404, 413 */
@@ -198,7 +199,7 @@ function snapshotAction(
   if (name === "os-force_delete") {
     demandAdmin(scope, "volume_extension:snapshot_admin_actions:force_delete");
     snapshots.put(changedSnapshot(snapshot, { status: "deleting" }));
-    return () => lifecycle.deleteSnapshot(snapshot.id);
+    return () => void lifecycle.deleteSnapshot(snapshot.id);
   }
   if (name === "os-update_snapshot_status") {
     const asked = parseBody(status, inner);

@@ -1,4 +1,6 @@
 import type { Collection, Store } from "../store/store.ts";
+import { type Backup, backupTable } from "./backup-records.ts";
+import { type GroupTables, groupTables } from "./group-records.ts";
 import { messageTable, type UserMessage } from "./message-records.ts";
 import { type QosSpecs, qosTable } from "./qos-records.ts";
 import { type QuotaLimits, quotaLimitTable } from "./quota-limits.ts";
@@ -7,9 +9,10 @@ import { type Transfer, transferTable } from "./transfer-records.ts";
 import { type DefaultType, defaultTypeTable, typeTable, type VolumeType } from "./type-records.ts";
 
 /** What Cinder keeps. */
-export interface VolumeTables {
+export interface VolumeTables extends GroupTables {
   volumes: Collection<Volume>;
   snapshots: Collection<Snapshot>;
+  backups: Collection<Backup>;
   types: Collection<VolumeType>;
   defaultTypes: Collection<DefaultType>;
   quotaLimits: Collection<QuotaLimits>;
@@ -21,8 +24,10 @@ export interface VolumeTables {
 /** Cinder's part of the cloud's memory. */
 export function volumeTables(store: Store): VolumeTables {
   return {
+    ...groupTables(store),
     volumes: volumeTable(store),
     snapshots: snapshotTable(store),
+    backups: backupTable(store),
     types: typeTable(store),
     defaultTypes: defaultTypeTable(store),
     quotaLimits: quotaLimitTable(store),

@@ -83,7 +83,7 @@ export function volumeView(
     attachments: attachmentsOf(volume, admin),
     ...(admin ? { migration_status: volume.migrationStatus ?? null } : {}),
     ...(kind === "full" ? extendedFields(volume, admin) : {}),
-    ...from(13, { group_id: null }),
+    ...from(13, { group_id: volume.groupId ?? null }),
     ...(admin ? from(21, { provider_id: null }) : {}),
     ...from(48, { shared_targets: kind === "answer", service_uuid: isPlaced ? backend.serviceUuid : null }),
     ...(admin ? from(61, { cluster_name: null }) : {}),
@@ -151,7 +151,7 @@ export function snapshotView(
     size: snapshot.size,
     metadata: snapshot.metadata,
     ...(kind === "full" ? extended : {}),
-    ...from(14, { group_snapshot_id: null }),
+    ...from(14, { group_snapshot_id: snapshot.groupSnapshotId ?? null }),
     ...from(41, { user_id: snapshot.userId }),
     ...from(65, { consumes_quota: true }),
   };

@@ -3,15 +3,17 @@ import { z } from "zod";
 import { booleanLike, parseBody } from "../http/body.ts";
 import { metadataSchema } from "../http/metadata-routes.ts";
 import { isoSeconds } from "../http/time.ts";
-import type { Scope } from "../identity/scope.ts";
+import { owns, type Scope } from "../identity/scope.ts";
 import { projectOf } from "../identity/tokens.ts";
 import { isVisible } from "../image/images.ts";
 import type { Image } from "../image/records.ts";
-import { ownSnapshot, ownVolume, type VolumeContext } from "./context.ts";
+import type { Backup } from "./backup-records.ts";
+import { ownGroup, ownSnapshot, ownVolume, type VolumeContext } from "./context.ts";
 import { cinder } from "./errors.ts";
+import type { VolumeGroup } from "./group-records.ts";
 import { demandQuota, demandVolumeSize } from "./quotas.ts";
 import type { Snapshot, Volume, VolumeSource } from "./records.ts";
-import { defaultTypeId, typeByReference } from "./type-records.ts";
+import { defaultTypeId, typeByReference, type VolumeType } from "./type-records.ts";
 
 const text = z.string().max(255).nullable().optional();
 const reference = z.string().nullable().optional();
@@ -61,6 +63,7 @@ interface Origin {
   zone?: string;
   bootable?: boolean;
   imageMetadata?: Record<string, string>;
+  metadata?: Record<string, string>;
 }
 
 /**
@@ -76,6 +79,8 @@ export function createVolume(context: VolumeContext, scope: Scope, input: unknow
       "multiattach parameter has been removed. The default behavior is to use multiattach enabled volume types. Contact your administrator to create a multiattach enabled volume type and use it to create multiattach volumes.",
     );
   }
+  const group = body.group_id ? ownGroup(context, scope, body.group_id) : undefined;
+  if (group !== undefined) demandTypeOfGroup(group, asked);
   const projectId = projectOf(scope).id;
   const type = asked ?? context.types.get(origin.typeId ?? defaultTypeOf(context, projectId));
   if (asked !== undefined && origin.typeId !== undefined && asked.id !== origin.typeId) {
@@ -98,15 +103,29 @@ export function createVolume(context: VolumeContext, scope: Scope, input: unknow
     description: body.description ?? body.display_description ?? null,
     size,
     status: "creating",
-    metadata: body.metadata ?? {},
+    metadata: origin.metadata ?? body.metadata ?? {},
     availabilityZone: zone,
     attachment: null,
     typeId,
     ...(origin.source === undefined ? {} : { source: origin.source }),
+    ...(group === undefined ? {} : { groupId: group.id }),
+    ...(origin.bootable === undefined ? {} : { bootable: origin.bootable }),
     ...(origin.imageMetadata === undefined ? {} : { imageMetadata: origin.imageMetadata }),
     createdAt: isoSeconds(),
     updatedAt: null,
   });
+}
+
+/** @throws ApiError 400 for a type that the group is not for */
+function demandTypeOfGroup({ volumeTypeIds }: VolumeGroup, type: VolumeType | undefined): void {
+  if (type === undefined) {
+    throw cinder.invalidInput("volume_type must be provided when creating a volume in a group.");
+  }
+  if (!volumeTypeIds.includes(type.id)) {
+    throw cinder.invalidInput(
+      `Invalid volume_type ${type.id} provided (requested type must be supported by this group).`,
+    );
+  }
 }
 
 function defaultTypeOf({ defaultTypes }: VolumeContext, projectId: string): string {
@@ -118,11 +137,14 @@ function originOf(context: VolumeContext, scope: Scope, body: z.infer<typeof vol
   const { volumes, snapshots, images } = context;
   const snapshot = body.snapshot_id ? ownSnapshot(snapshots, scope, body.snapshot_id) : undefined;
   const origin = body.source_volid ? ownVolume(volumes, scope, body.source_volid) : undefined;
-  const group = body.group_id ?? body.consistencygroup_id;
-  if (group) throw cinder.groupNotFound(group);
+  if (body.consistencygroup_id) throw cinder.groupNotFound(body.consistencygroup_id);
   const imageReference = body.imageRef ?? body.image_id;
   const image = imageReference ? imageByReference(images, scope, imageReference) : undefined;
-  if (body.backup_id) throw cinder.backupNotFound(body.backup_id);
+  const backup = body.backup_id ? context.backups.get(body.backup_id) : undefined;
+  if (body.backup_id && (backup === undefined || !owns(scope, backup.projectId))) {
+    throw cinder.backupNotFound(body.backup_id);
+  }
+  if (backup !== undefined) return ofBackup(backup);
   if (snapshot !== undefined) return ofSnapshot(snapshot, volumes.get(snapshot.volumeId));
   if (origin !== undefined) return ofVolume(origin);
   return image === undefined ? {} : { source: { kind: "image", id: image.id }, imageMetadata: imageMetadata(image) };
@@ -138,6 +160,17 @@ function ofSnapshot(snapshot: Snapshot, volume: Volume | undefined): Origin {
     typeId: snapshot.typeId ?? defaultTypeId,
     ...(volume === undefined ? {} : { zone: volume.availabilityZone }),
     imageMetadata: snapshot.imageMetadata,
+  };
+}
+
+function ofBackup({ id, status, size, volume }: Backup): Origin {
+  if (status !== "available") {
+    throw cinder.invalidBackup("Originating backup status must be one of 'available' values");
+  }
+  const { bootable = false, imageMetadata = {}, metadata } = volume;
+  return {
+    ...{ source: { kind: "backup", id }, size, bootable, imageMetadata },
+    metadata: { ...metadata, src_backup_id: id },
   };
 }
 
@@ -163,6 +196,11 @@ function sizeOf(asked: number | undefined, { source, size: least }: Origin): num
     );
   }
   if (least === undefined || size >= least) return size;
+  if (source?.kind === "backup") {
+    throw cinder.invalidInput(
+      `Volume size ${size}GB cannot be smaller than the backup size ${least}GB. It must be >= backup size.`,
+    );
+  }
   throw cinder.invalidInput(
     source?.kind === "snapshot"
       ? `Volume size '${size}'GB cannot be smaller than the snapshot size ${least}GB. They must be >= original snapshot size.`

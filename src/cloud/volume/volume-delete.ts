@@ -22,18 +22,22 @@ export function deleteVolume(context: VolumeContext, volume: Volume, { force, ca
   volumes.put(changed(volume, { status: "deleting" }));
   for (const snapshot of own) snapshots.put(changedSnapshot(snapshot, { status: "deleting" }));
   return () => {
-    for (const { id } of own) lifecycle.deleteSnapshot(id);
-    lifecycle.delete(volume.id);
+    for (const { id } of own) void lifecycle.deleteSnapshot(id);
+    void lifecycle.delete(volume.id);
   };
 }
 
 const idle = new Set(["available", "error", "error_restoring", "error_extending", "error_managing"]);
 
-function demandDeletable({ status, attachment }: Volume, own: Snapshot[], { force, cascade }: DeleteOptions): void {
+function demandDeletable(
+  { status, attachment, groupId }: Volume,
+  own: Snapshot[],
+  { force, cascade }: DeleteOptions,
+): void {
   const snapshotsGo = cascade
     ? force || own.every((snapshot) => ["available", "error", "deleting"].includes(snapshot.status))
     : own.length === 0;
-  if (attachment === null && (force || idle.has(status)) && snapshotsGo) return;
+  if (attachment === null && groupId === undefined && (force || idle.has(status)) && snapshotsGo) return;
   const allowed =
     "Volume status must be available or error or error_restoring or error_extending or error_managing and";
   throw cinder.invalidVolume(

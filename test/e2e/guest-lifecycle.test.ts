@@ -115,6 +115,37 @@ describe.skipIf(skipReason !== undefined)(`a real guest (${skipReason ?? "nspawn
     expect(await page(5100)).toBe("web\n");
   });
 
+  it("has so many processes and threads at once, and not more: a storm of them leaves the guest and the machine alive", async () => {
+    // threads, each as much to the limit as a process and cheaper in memory; each process of the storm has some
+    const storm = `import os, sys, threading
+threading.stack_size(32768)
+ready, count = os.pipe(), 0
+for _ in range(20):
+    try:
+        child = os.fork()
+    except OSError:
+        break
+    if child == 0:
+        started = 0
+        try:
+            for _ in range(400):
+                threading.Thread(target=threading.Event().wait, daemon=True).start()
+                started += 1
+        except RuntimeError:
+            pass
+        os.write(ready[1], b"%04d" % started)
+        threading.Event().wait()
+    count += int(os.read(ready[0], 4))
+print(count, flush=True)
+os.killpg(0, 9)`;
+    const printed = await guest().shell(`setsid python3 -c '${storm}' || true`);
+    const started = Number(printed);
+    expect(started).toBeGreaterThan(3000);
+    expect(started).toBeLessThan(4096);
+    expect(await guest().shell("echo alive")).toBe("alive\n");
+    expect(await page(5100)).toBe("web\n");
+  });
+
   it("keeps an open connection when another floating IP is added, and loses it with the rule that let it in", async () => {
     const socket = connect({ host: floatingIp, port: 5300 });
     await once(socket, "connect");

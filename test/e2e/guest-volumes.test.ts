@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, stat } from "node:fs/promises";
+import { mkdir, open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { GuestDisk, GuestSpec, Hypervisor } from "../../src/cloud/hypervisors/hypervisor.ts";
@@ -46,9 +46,9 @@ describe.skipIf(skipReason !== undefined)(`volumes of a real guest (${skipReason
 
   /** A copy of mounted volumes holds what the guest wrote a moment ago, of all of them at one moment, and the guest goes on behind it. */
   const expectMoment = async (copied: { path: string; mount: string; file: string }[]) => {
-    const ticking = "n=0; while :; do n=$((n + 1)); echo $n > /root/ticking; done";
+    const ticking = "while :; do echo >> /root/ticking; sleep 0.01; done";
     await shell(`mkdir -p /data; mount /dev/vdb /data; systemd-run --quiet --unit=ticking sh -c '${ticking}'`);
-    const ticks = () => readFile(join(cloud.stateDir, "guests", ids.server, "root/root/ticking"), "utf8");
+    const ticks = async () => (await stat(join(cloud.stateDir, "guests", ids.server, "root/root/ticking"))).size;
     await untilInGuest("test -s /root/ticking");
     for (const { mount, file } of copied) await shell(`echo unflushed > ${mount}${file}`);
     const moment = hypervisor.whileStill?.(ids.server, async () => {
@@ -57,7 +57,7 @@ describe.skipIf(skipReason !== undefined)(`volumes of a real guest (${skipReason
       return [first, await ticks()];
     });
     const [before, after] = (await moment) ?? [];
-    expect(before).toMatch(/^\d/);
+    expect(before).toBeGreaterThan(0);
     expect(after).toBe(before);
     await waitFor("the guest to go on", async () => ((await ticks()) === after ? undefined : true), {
       timeoutMs: 30_000,

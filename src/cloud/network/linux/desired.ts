@@ -1,10 +1,10 @@
 import type { NetworkingPlan, NetworkPlan, PortPlan, RouterPlan } from "../dataplane.ts";
 import { bitsOf, contains, parseCidr, parseIp, versionOf } from "../ip.ts";
 import { prefixLength } from "./addresses.ts";
-import { dhcpLinkAddress, dnsmasqConfig } from "./dhcpv6.ts";
+import { type DaemonConfigs, daemonConfigs } from "./daemon-configs.ts";
+import { dhcpLinkAddress } from "./dhcpv6.ts";
 import {
   externalNamespace,
-  guestName,
   guestNamespace,
   hostLink,
   links,
@@ -12,9 +12,7 @@ import {
   networkNamespace,
   routerNamespace,
 } from "./names.ts";
-import type { DaemonConfigs } from "./network-daemons.ts";
 import { networkRuleset, pluggedPorts } from "./network-ruleset.ts";
-import { radvdConfig } from "./router-advertisements.ts";
 import { type Egress, routerRuleset } from "./router-ruleset.ts";
 
 /** A veth pair; it is made from the namespace that owns it, the other end appears in `peer.namespace` (null = the machine itself). */
@@ -169,11 +167,7 @@ function routesOf(router: RouterPlan, { external }: Site): string[] {
  */
 function networkPlan(network: NetworkPlan, plan: NetworkingPlan, site: Site): NamespacePlan {
   const ports = pluggedPorts(plan, network.id);
-  const daemons: DaemonConfigs = {
-    name: guestName(site.instance, network.id),
-    radvd: radvdConfig(network, plan),
-    dnsmasq: dnsmasqConfig(network, plan),
-  };
+  const daemons = daemonConfigs(network, plan, site.instance);
   const legs = plan.routers.flatMap((router) =>
     router.interfaces.filter((leg) => leg.networkId === network.id).map((leg) => ({ router, leg })),
   );

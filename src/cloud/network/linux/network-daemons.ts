@@ -3,17 +3,12 @@ import { join } from "node:path";
 import { readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
 import { waitFor } from "../../../common/wait.ts";
 import { markOf, readProcess, signal, startDetached } from "../../hypervisors/nspawn/processes.ts";
+import type { DaemonConfigs } from "./daemon-configs.ts";
 import { listNamespaces, netnsFolder, processesInNamespace } from "./netns.ts";
 
 /** Programs that serve a network's guests, in its namespace. */
 const programs = ["radvd", "dnsmasq"] as const;
 type Program = (typeof programs)[number];
-
-/** What each is to be told; undefined: it is not to run. */
-export interface DaemonConfigs extends Record<Program, string | undefined> {
-  /** Of their configuration's file, by which a teardown sees them. */
-  name: string;
-}
 
 const endTimeoutMs = 10_000;
 

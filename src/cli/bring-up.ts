@@ -51,6 +51,8 @@ interface UpOptions extends Partial<RenewalOptions> {
   lock: StackLock;
   /** How long new hosts are watched, where that is not what the stack's gate says. */
   watchSeconds?: number | undefined;
+  /** How long a host may take to its verdict, where that is not as long as hosts usually may. */
+  verdictMs?: number | undefined;
   signal: AbortSignal;
   operation?: OperationOptions;
 }
@@ -63,7 +65,7 @@ interface UpOptions extends Partial<RenewalOptions> {
  */
 export async function bringUp(workspace: Workspace, reporter: Reporter, options: UpOptions): Promise<Served> {
   const { session, engine } = workspace;
-  const { keepOld = false, lock, signal } = options;
+  const { keepOld = false, lock, verdictMs, signal } = options;
   const wanted = { given: options.model, kind: "up", lock, signal } as const;
   const { model, delivery, staged } = await prepareRelease(workspace, reporter, wanted);
   const plan = await planGenerations(workspace, reporter, { keepOld, delivery, signal });
@@ -80,7 +82,8 @@ export async function bringUp(workspace: Workspace, reporter: Reporter, options:
     const { record, next } = plan;
     const { watchSeconds } = termsOf(workspace, "up", { watchSeconds: options.watchSeconds }).gate;
     const { drainSeconds } = options;
-    const renewing = { outputs: whole, staged, delivery, keepOld, drainSeconds, expectation, watchSeconds, signal };
+    const switching = { drainSeconds, verdictMs, expectation, watchSeconds, signal };
+    const renewing = { outputs: whole, staged, delivery, keepOld, ...switching };
     const { manifest, ...renewed } = await renewHosts(workspace, reporter, { record, next }, renewing);
     const release = await rememberRelease(workspace, manifest, expectation);
     return { ...renewed, url: endpointUrl(renewed.outputs), probe: expectation, release, changed: true };
@@ -93,21 +96,22 @@ export async function bringUp(workspace: Workspace, reporter: Reporter, options:
   const stillServes =
     attached !== undefined && (await servesAlready(workspace, staged, endpointUrl(outputs), model.expectation));
   let { manifest } = staged;
-  let timeoutMs = ENDPOINT_TIMEOUT_MS;
+  let endpointMs = ENDPOINT_TIMEOUT_MS;
   if (!stillServes) {
     if (await ensureServerRuns(session, outputs.serverId, { signal })) {
       reporter.note(`${outputs.serverName} was switched off and is started`);
-      timeoutMs = BOOT_TIMEOUT_MS;
+      endpointMs = Math.max(BOOT_TIMEOUT_MS, verdictMs ?? 0);
     }
     const url = attached === undefined ? undefined : endpointUrl(outputs);
-    ({ manifest } = await reachVerdict(workspace, made, { staged, delivery, reporter, signal, url }));
+    const delivered = { staged, delivery, reporter, timeoutMs: verdictMs, signal, url };
+    ({ manifest } = await reachVerdict(workspace, made, delivered));
     ({ outputs, giveBack } = await reporter.phase("attach", `floating IP ${outputs.floatingIp}`, ({ note }) =>
       attachAddress(workspace, made, { signal, note }),
     ));
   }
   const url = endpointUrl(outputs);
   const report = await reporter.phase("check", `prediction through ${url}`, () =>
-    checkOrGiveBack(workspace, outputs, model.expectation, giveBack, { timeoutMs, signal }),
+    checkOrGiveBack(workspace, outputs, model.expectation, giveBack, { timeoutMs: endpointMs, signal }),
   );
   const release = await rememberRelease(workspace, manifest, model.expectation);
   await rememberLive(workspace, made);

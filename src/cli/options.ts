@@ -35,6 +35,13 @@ export const lockWaitOption = {
   describe: "seconds to wait for another operation on the stack; not at all unless given",
 } as const satisfies Options;
 
+/** Of verbs that wait for new hosts. */
+export const verdictTimeoutOption = {
+  type: "number",
+  requiresArg: true,
+  describe: "seconds for the host's verdict; 900 unless given",
+} as const satisfies Options;
+
 /** Of verbs that release something. */
 export const watchOption = {
   type: "number",

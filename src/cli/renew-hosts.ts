@@ -28,6 +28,8 @@ interface Renewal extends Switching, RenewalOptions {
   outputs: StackOutputs;
   staged: StagedRelease;
   delivery: Delivery;
+  /** How long hosts may take to their verdict, where that is not as long as they usually may. */
+  verdictMs?: number | undefined;
 }
 
 /**
@@ -70,12 +72,12 @@ async function putInPlace(
   workspace: Workspace,
   reporter: Reporter,
   { record, old, made, next }: { record: Generations; old: StackOutputs; made: StackOutputs; next: number },
-  { outputs, staged, delivery, ...switching }: Renewal,
+  { outputs, staged, delivery, verdictMs, ...switching }: Renewal,
 ): Promise<Switched & { manifest: Manifest; jobs: number | undefined }> {
   const { signal } = switching;
   const address = await attachedAddress(workspace, old);
   const attached = address === undefined ? undefined : withAddress(old, address);
-  const following = { delivery, reporter, signal };
+  const following = { delivery, reporter, timeoutMs: verdictMs, signal };
   let { manifest } = staged;
   // what is wrong with a release shall show on hosts that are known to be good
   if (staged.changed && attached !== undefined) {

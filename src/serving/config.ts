@@ -117,6 +117,8 @@ const jobsConfig = z.object({
   sweepS: count.default(60),
   /** Seconds between two self-checks of the model that serves; 0 for none. */
   selfCheckS: z.number().int().nonnegative().default(60),
+  /** Milliseconds for which a worker holds a job without renewing that: a shorter pause of its machine costs the job nothing. */
+  lockMs: count.min(1000).default(5000),
   /** Milliseconds after which a client that follows a job hears that it is still connected. */
   heartbeatMs: count.default(15_000),
 });

@@ -40,6 +40,7 @@ await runServingProcess("slipway-worker", async (config, log) => {
     spool,
     chores: maintenanceChores({ queues, jobs, spool, keeping, log }),
     prefix,
+    lockMs: config.jobs.lockMs,
     limits,
     log,
   });

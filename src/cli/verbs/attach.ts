@@ -1,7 +1,7 @@
 import { attachStack } from "../attach-stack.ts";
 import { withUsageIfFull } from "../lack-of-room.ts";
 import { whileLocked } from "../locked.ts";
-import { lockWaitOption, modelOption } from "../options.ts";
+import { lockWaitOption, modelOption, verdictTimeoutOption } from "../options.ts";
 import { refusePretendedGuests } from "../pretended-guests.ts";
 import { servedObject, servedText } from "../served.ts";
 import { verb as declare } from "../verb.ts";
@@ -19,7 +19,7 @@ export const verb = declare({
       describe: "let a free floating IP of the project stand in for the stack's own, if that was deleted",
     },
     "lock-wait": lockWaitOption,
-    timeout: { type: "number", describe: "seconds for the host's verdict; 900 unless given" },
+    timeout: verdictTimeoutOption,
   },
   run: async ({ args, reporter, signal }) => {
     const workspace = await openWorkspace(args);

@@ -11,6 +11,7 @@ import {
   modelOption,
   operationOptions,
   operationOptionsFrom,
+  verdictTimeoutOption,
   watchOption,
 } from "../options.ts";
 import { refusePretendedGuests } from "../pretended-guests.ts";
@@ -24,6 +25,7 @@ export const verb = declare({
     drain: drainOption,
     "keep-old": keepOldOption,
     watch: watchOption,
+    timeout: verdictTimeoutOption,
     "lock-wait": lockWaitOption,
     "event-log": eventLogOption,
     ...operationOptions,
@@ -36,11 +38,17 @@ export const verb = declare({
       const workspace = await openWorkspace({ ...args, stack });
       showEngineChoice(reporter, workspace.engineChoice);
       await refusePretendedGuests(workspace);
-      const operation = operationOptionsFrom(args);
+      const patience = args.timeout === undefined ? {} : { verdictMs: args.timeout * 1000 };
+      const options = {
+        model,
+        keepOld,
+        drainSeconds,
+        watchSeconds,
+        ...patience,
+        operation: operationOptionsFrom(args),
+      };
       const served = await whileLocked(workspace, { verb: "up", reporter, lockWait, signal }, (lock) =>
-        withUsageIfFull(workspace.session, () =>
-          bringUp(workspace, reporter, { model, keepOld, drainSeconds, watchSeconds, lock, signal, operation }),
-        ),
+        withUsageIfFull(workspace.session, () => bringUp(workspace, reporter, { ...options, lock, signal })),
       );
       const { timings } = reporter;
       reporter.result(servedObject(workspace, served, timings), servedText(workspace, served, timings));

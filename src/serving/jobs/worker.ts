@@ -32,6 +32,8 @@ export interface WorkerSetup {
   /** Maintenance that needs the queues and no process of its own. */
   chores: Readonly<Record<string, (job: Job) => Promise<unknown>>>;
   prefix: string;
+  /** Jobs run in processes of their own, so that this one's event loop stalls for as long as a lock lives on a slow machine only. */
+  lockMs?: number;
   limits: { predictionJobs: number; trainingJobs: number; trainingsPerMinute: number };
   log: Logger;
 }
@@ -49,9 +51,7 @@ const LOOK_MS = 500;
 const STOP_MS = 5000;
 
 const timing = {
-  // Jobs run in processes of their own, so that this one's event loop never stalls for as long as a lock lives.
-  lockDuration: 5000,
-  // with the lock: what a killed worker had under way begins again within 6 s
+  // with the lock's 5 s: what a killed worker had under way begins again within 6 s
   stalledInterval: 1000,
   maxStalledCount: 2,
   maxStartedAttempts: MAX_STARTS,
@@ -73,7 +73,7 @@ const LOCK_LOST = "another worker has the job";
  * another within six seconds.
  */
 export function startWorker(setup: WorkerSetup): { close: () => Promise<void> } {
-  const { connection, prefix, limits, log } = setup;
+  const { connection, prefix, lockMs = 5000, limits, log } = setup;
   const running = new Map<string, AbortController>();
   const finished = new Map<WorkQueue, number>();
 
@@ -82,6 +82,7 @@ export function startWorker(setup: WorkerSetup): { close: () => Promise<void> } 
       connection,
       prefix,
       ...timing,
+      lockDuration: lockMs,
       ...options,
     });
     worker.on("error", (error) => log.warn({ reason: error.message }, "queue"));

@@ -82,6 +82,22 @@ describe.skipIf(queueAbsent)(`jobs${queueAbsent ? ` (${queueAbsent})` : ""}`, ()
     expect(await until(bench.jobs, id, "completed")).toMatchObject({ attempts: 1 });
   });
 
+  it("are their worker's for as long as it is told, 5 s unless", async () => {
+    const lockOf = async (lockMs?: number) => {
+      worker = bench.work(lockMs === undefined ? {} : { lockMs });
+      const id = await submit(1, 60_000);
+      await until(bench.jobs, id, "active");
+      const left = await bench.queues.redis.pttl(`test:predictions:${id}:lock`);
+      await bench.jobs.cancel(id);
+      await worker.close();
+      return left;
+    };
+    const usual = await lockOf();
+    expect(usual).toBeGreaterThan(0);
+    expect(usual).toBeLessThanOrEqual(5000);
+    expect(await lockOf(600_000)).toBeGreaterThan(5000);
+  });
+
   it("are tried again after a failure, and given up as dead letters, which can be replayed or deleted", async () => {
     worker = bench.work();
     const final = await submit(5);

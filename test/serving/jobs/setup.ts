@@ -35,6 +35,7 @@ export interface JobBench {
 
 interface WorkOptions {
   concurrency?: number;
+  lockMs?: number;
   child?: Partial<ChildOptions>;
 }
 
@@ -64,7 +65,7 @@ export async function openBench(options: { persistent?: boolean; waitingJobs?: n
         .split("\n")
         .filter(Boolean)
         .map((line) => ({ id: line.split(" ")[0] as string, pid: Number(line.split(" ")[1]) })),
-    work: ({ concurrency = 2, child = {} } = {}) => {
+    work: ({ concurrency = 2, child = {}, ...locks } = {}) => {
       const env = {
         ...process.env,
         TEST_SPOOL: spoolDir,
@@ -83,6 +84,7 @@ export async function openBench(options: { persistent?: boolean; waitingJobs?: n
         spool,
         chores: maintenanceChores({ queues: async () => queues, jobs, spool, keeping, log }),
         prefix: "test",
+        ...locks,
         limits: { predictionJobs: concurrency, trainingJobs: 1, trainingsPerMinute: 60 },
         log,
       });

@@ -1,5 +1,9 @@
+import { readFile, rm } from "node:fs/promises";
 import { request } from "node:http";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { isAlive } from "../../src/cloud/hypervisors/nspawn/processes.ts";
+import { guestFiles } from "../../src/cloud/hypervisors/qemu/guest-files.ts";
 import { waitFor } from "../../src/common/wait.ts";
 import type { TestCloud } from "../cloud/support.ts";
 import { smallMachine } from "./guests/small-machine.ts";
@@ -202,6 +206,18 @@ describe.runIf(wanted)("a server in a virtual machine", { timeout: 4 * bootMs },
     await inGuest("(sleep 0.2; poweroff -f) &");
     await waitFor("SHUTOFF", async () => (await statusOf()) === "SHUTOFF" || undefined, { timeoutMs: 20_000 });
     await act({ "os-start": null });
+    await served();
+  });
+
+  it("boots anew where its start was not noted, since the cloud was killed in it", async () => {
+    const { run } = guestFiles(join(cloud.stateDir, "guests", serverId));
+    await cloud.cloud.close();
+    const { process: noted } = JSON.parse(await readFile(run, "utf8"));
+    await rm(run);
+    await cloud.restart(await virtualMachines(cloud.stateDir, "user"));
+    await cloud.cloud.idle();
+    expect(await isAlive(noted)).toBe(false);
+    expect(await statusOf()).toBe("ACTIVE");
     await served();
   });
 

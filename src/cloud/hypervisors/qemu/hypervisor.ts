@@ -1,7 +1,7 @@
 import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../../common/errors.ts";
-import { namesIn, pathExists } from "../../../common/files.ts";
+import { namesIn, pathExists, readTextIfExists } from "../../../common/files.ts";
 import { run } from "../../../common/process.ts";
 import { Turns } from "../../../common/turns.ts";
 import { waitFor } from "../../../common/wait.ts";
@@ -9,7 +9,7 @@ import { guestName } from "../../network/linux/names.ts";
 import { GuestWatch } from "../guest-watch.ts";
 import type { GuestDisk, GuestSpec, GuestState, Hypervisor, ImageStore } from "../hypervisor.ts";
 import { readConsole } from "../nspawn/console.ts";
-import { isAlive, signal, startDetached } from "../nspawn/processes.ts";
+import { isAlive, markOf, type ProcessMark, readProcess, signal, startDetached } from "../nspawn/processes.ts";
 import { type Accelerator, diskDevice, diskNode, netdevOf, nodeOf, type QemuGuest, qemuCommand } from "./command.ts";
 import { type Forward, ruleOf } from "./forwards.ts";
 import { forgetRun, guestFiles, monitorOf, readRun, writeRun } from "./guest-files.ts";
@@ -65,9 +65,21 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
     await rm(monitorFor(id), { force: true });
   }
 
+  /** Ends a QEMU whose start was not noted, since the daemon was killed in it: its disk would be locked. */
+  async function endUnnoted(id: string): Promise<void> {
+    const pid = Number((await readTextIfExists(guestFiles(folderOf(id)).pid)) ?? 0);
+    const process = pid > 0 ? await markOf(pid) : undefined;
+    if (process === undefined) return;
+    const words = (await readProcess(`/proc/${pid}/cmdline`)).split("\0");
+    if (!words.includes(guestName(instance, id))) return; // the id is another's by now
+    await signal(process, "SIGKILL");
+    await waitForEnd(id, process, killTimeoutMs);
+  }
+
   async function boot(spec: GuestSpec): Promise<void> {
     const { id } = spec;
     if (await isRunning(id)) return;
+    await endUnnoted(id);
     await cleanUp(id);
     const folder = folderOf(id);
     const files = guestFiles(folder);
@@ -148,9 +160,7 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
     watched.delete(id);
     const record = await readRun(folderOf(id));
     if (record !== undefined && (await isAlive(record.process))) {
-      const gone = async () => ((await isAlive(record.process)) ? undefined : true);
-      const wait = (timeoutMs: number) =>
-        waitFor(`guest ${id} to end`, gone, { timeoutMs, intervalMs: 20, maxIntervalMs: 250 });
+      const wait = (timeoutMs: number) => waitForEnd(id, record.process, timeoutMs);
       const ask = (command: string) =>
         session(id, (qmp) => qmp.execute(command)).then(
           () => true,
@@ -296,6 +306,11 @@ async function ensureDisk(disk: string, image: string, diskGb: number): Promise<
   const { stdout } = await run("qemu-img", ["info", "--output=json", disk]);
   const virtual = (JSON.parse(stdout) as { "virtual-size": number })["virtual-size"];
   if (diskGb * gib > virtual) await run("qemu-img", ["resize", "-q", "-f", "qcow2", disk, String(diskGb * gib)]);
+}
+
+async function waitForEnd(id: string, process: ProcessMark, timeoutMs: number): Promise<true> {
+  const gone = async () => ((await isAlive(process)) ? undefined : (true as const));
+  return waitFor(`guest ${id} to end`, gone, { timeoutMs, intervalMs: 20, maxIntervalMs: 250 });
 }
 
 /** Has the guest take a disk out. @throws Error where it keeps it */

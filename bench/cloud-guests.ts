@@ -1,21 +1,23 @@
-// How long a server of the embedded cloud takes from POST to its last `runcmd`, beside a bare boot of the same image: systemd-nspawn on an overlay
-// with the same config drive, and nothing of ours around it. Root; prints Markdown.
-//   node_modules/.bin/node bench/cloud-guests.ts [rounds] [guests at once]
-import { spawn } from "node:child_process";
-import { randomUUID } from "node:crypto";
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+/**
+ * How long a server of the embedded cloud takes from POST to its last `runcmd`, beside a bare boot of the same image with the same config drive
+ * and a like NIC (`bench/cloud/bare-guest.ts`): what those need is there before they start, at once, while for servers all counts from POST.
+ * All guests of a round run until the last has booted. Root; prints Markdown.
+ *
+ *     node_modules/.bin/node bench/cloud-guests.ts [rounds] [guests at once]
+ */
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { startCloud } from "../src/cloud/cloud.ts";
-import { writeConfigDrive } from "../src/cloud/hypervisors/nspawn/guest-folder.ts";
-import { createNspawnHypervisor } from "../src/cloud/hypervisors/nspawn/hypervisor.ts";
+import { cgroupMode, instanceGroup } from "../src/cloud/hypervisors/nspawn/cgroups.ts";
+import { guestFiles } from "../src/cloud/hypervisors/nspawn/guest-folder.ts";
 import { ensureGuestImage } from "../src/cloud/images/guest-image.ts";
-import { removeLeftovers } from "../src/cloud/leftovers.ts";
-import { createLinuxDataplane } from "../src/cloud/network/linux/dataplane.ts";
 import { run } from "../src/common/process.ts";
 import { waitFor } from "../src/common/wait.ts";
+import { driveInTree, groupsFolder, prepareBare, type StartedGuest } from "./cloud/bare-guest.ts";
 import { Client } from "./cloud/client.ts";
+import { cpuTaken } from "./cloud/cpu.ts";
+import { whenMarked } from "./cloud/marked-consoles.ts";
+import { startBenchCloud } from "./cloud/started.ts";
 import { addSample, machineLine, median, type Samples, table } from "./report.ts";
 
 const rounds = Number(process.argv[2] ?? 5);
@@ -23,139 +25,109 @@ const atOnce = Number(process.argv[3] ?? 10);
 const mark = "the-last-runcmd";
 const userData = `#cloud-config\nruncmd:\n- echo one\n- echo ${mark} > /dev/console\n`;
 
-/** Milliseconds until the mark stands in a console log. */
-async function untilMark(consoleFile: string, begun: number): Promise<number> {
-  const look = async () => ((await readFile(consoleFile, "utf8").catch(() => "")).includes(mark) ? true : undefined);
-  await waitFor("the last runcmd", look, { timeoutMs: 180_000, intervalMs: 10, maxIntervalMs: 10 });
-  return performance.now() - begun;
+/** A way to boot guests. */
+interface Way {
+  /** Makes what can be there before, and returns what boots the guest. */
+  prepare(name: string): Promise<() => Promise<StartedGuest>>;
+  /** The control groups of guests with these names. */
+  groups(names: string[]): Promise<string[]>;
+  /** Processes around them, besides this one. */
+  processes: number[];
 }
 
-const mac = "fa:16:3e:00:00:01";
-const networkData = {
-  links: [{ id: "tap0", type: "phy", mtu: 1450, ethernet_mac_address: mac }],
-  networks: [
-    { id: "network0", type: "ipv4", link: "tap0", ip_address: "10.1.0.9", netmask: "255.255.255.0", routes: [] },
-  ],
-  services: [],
-};
+const times: Samples = new Map();
+const cpu: Samples = new Map();
 
-/** One link, as a guest of the cloud has one: without any, systemd waits two minutes for the network. */
-async function makeNetwork(name: string): Promise<void> {
-  await run("ip", ["netns", "add", name]);
-  await run("ip", [
-    "-n",
-    name,
-    "link",
-    "add",
-    "ens3",
-    "address",
-    mac,
-    "mtu",
-    "1450",
-    "type",
-    "veth",
-    "peer",
-    "name",
-    "other",
-  ]);
-  await run("ip", ["-n", name, "link", "set", "other", "up"]);
-}
-
-async function bareBoot(folder: string, rootfs: string, name: string): Promise<number> {
-  const path = (part: string) => join(folder, name, part);
-  for (const part of ["up", "work", "root"]) await mkdir(path(part), { recursive: true });
-  const overlay = `lowerdir=${rootfs},upperdir=${path("up")},workdir=${path("work")}`;
-  await run("mount", ["-t", "overlay", "overlay", "-o", overlay, path("root")]);
-  await writeConfigDrive(path("root"), {
-    "openstack/latest/meta_data.json": JSON.stringify({ uuid: randomUUID(), hostname: name, name }),
-    "openstack/latest/network_data.json": JSON.stringify(networkData),
-    "openstack/latest/user_data": userData,
-  });
-  await makeNetwork(name);
-  const begun = performance.now();
-  const command = [
-    "--quiet",
-    `--directory=${path("root")}`,
-    `--machine=${name}`,
-    "--register=no",
-    "--keep-unit",
-    "--boot",
-  ];
-  const options = ["--capability=CAP_NET_ADMIN", "--console=read-only", "--resolv-conf=off"];
-  const script = `echo 0 > /sys/fs/cgroup/unified/${name}/cgroup.procs 2> /dev/null; exec nsenter --net=/run/netns/${name} "$0" "$@" > ${path("console")} 2>&1`;
-  await mkdir(`/sys/fs/cgroup/unified/${name}`).catch(() => undefined); // where systemd owns the groups, it makes one
-  const guest = spawn("sh", ["-c", script, "systemd-nspawn", ...command, ...options], {
-    stdio: "ignore",
-    env: { PATH: process.env.PATH, SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: "1" },
-  });
-  const ended = new Promise((resolve) => guest.once("exit", resolve));
+/** Boots guests at once, notes how long each took and what CPU they took together, and ends them. */
+async function measure(series: string, way: Way, names: string[]): Promise<void> {
+  const taken = async () => cpuTaken(await way.groups(names), [process.pid, ...way.processes]);
+  const boots = await Promise.all(names.map((name) => way.prepare(name)));
+  const before = await taken();
+  const guests = await Promise.all(boots.map((boot) => boot()));
   try {
-    return await untilMark(path("console"), begun);
+    const consoles = guests.map(({ consoleFile }) => consoleFile);
+    const marked = await whenMarked(consoles, mark);
+    const after = await taken();
+    const took = guests.map(({ begun }, index) => (marked[index] as number) - begun);
+    for (const each of took) addSample(times, series, each);
+    const [inside, around] = [after.guests - before.guests, after.around - before.around];
+    const rest = after.machine - before.machine - inside - around;
+    addSample(cpu, `${series}: guests`, inside);
+    addSample(cpu, `${series}: around them`, around);
+    addSample(cpu, `${series}: the rest of the machine`, rest);
+    const [time, ...shares] = [median(took), inside, around, rest].map(Math.round);
+    console.error(`${series}: ${time} ms; CPU of the guests, around them, the rest: ${shares.join(", ")} ms`);
   } finally {
-    guest.kill("SIGKILL");
-    await run("sh", ["-c", `echo 1 > /sys/fs/cgroup/unified/${name}/cgroup.kill`]).catch(() => undefined);
-    await ended;
-    await sleep(200);
-    await run("umount", ["--lazy", path("root")]);
-    await run("ip", ["netns", "delete", name]);
-    await run("sh", ["-c", `find /sys/fs/cgroup/*/${name} -depth -type d -exec rmdir {} + 2> /dev/null`]).catch(
-      () => undefined,
-    );
+    for (const { end } of guests) await end();
   }
 }
 
 const folder = await mkdtemp(join(tmpdir(), "slipway-bench-"));
-const { rootfs, digest } = await ensureGuestImage({ log: console.error });
-const stateDir = join(folder, "state");
-const cloud = await startCloud({
-  stateDir,
-  hypervisor: createNspawnHypervisor,
-  dataplane: (parts) => createLinuxDataplane({ ...parts, hostPorts: [parts.port] }),
-  images: [{ name: "debian-13", path: rootfs, digest, minDiskGb: 1 }],
-});
+const { rootfs } = await ensureGuestImage({ log: console.error });
+const cloud = await startBenchCloud(folder, "nspawn");
 try {
-  const { demo } = cloud.credentials;
-  const domain = { name: "Default" };
-  const client = new Client(cloud.authUrl, atOnce);
-  await client.logIn({
-    identity: { methods: ["password"], password: { user: { name: demo.username, password: demo.password, domain } } },
-    scope: { project: { name: demo.projectName, domain } },
-  });
-  const network = (await client.make("POST", "/network/v2.0/networks", { network: { name: "net" } })).network;
+  const client = await Client.of(cloud.cloudsFile, "slipway", atOnce);
+  const { network } = await client.make("POST", "/network/v2.0/networks", { network: { name: "net" } });
   const subnet = { network_id: network.id, cidr: "10.1.0.0/24", ip_version: 4 };
   await client.make("POST", "/network/v2.0/subnets", { subnet });
-  const [image] = (await client.make("GET", "/image/v2/images")).images;
-  const [flavor] = (await client.make("GET", "/compute/v2.1/flavors")).flavors;
-  const ours = async (name: string): Promise<number> => {
+  const { images } = await client.make("GET", "/image/v2/images");
+  const { flavors } = await client.make("GET", "/compute/v2.1/flavors");
+  const servers = "/compute/v2.1/servers";
+  const filesOf = (id: string) => guestFiles(join(folder, "cloud", "guests", id));
+  const user_data = Buffer.from(userData).toString("base64");
+  const parts = { imageRef: images[0].id, flavorRef: flavors[0].id, networks: [{ uuid: network.id }], user_data };
+  const mode = await cgroupMode();
+  if (mode.kind === "unusable") throw new Error(mode.reason);
+
+  const bootServer = async (name: string) => {
     const begun = performance.now();
-    const user_data = Buffer.from(userData).toString("base64");
-    const server = { name, imageRef: image.id, flavorRef: flavor.id, networks: [{ uuid: network.id }], user_data };
-    const { id } = (await client.make("POST", "/compute/v2.1/servers", { server })).server;
-    const took = await untilMark(join(stateDir, "guests", id, "console.log"), begun);
-    await client.make("DELETE", `/compute/v2.1/servers/${id}`);
-    return took;
+    const { server } = await client.make("POST", servers, { server: { name, ...parts } });
+    const isGone = async () => ((await client.ask("GET", `${servers}/${server.id}`)).status === 404 ? true : undefined);
+    const end = async () => {
+      await client.make("DELETE", `${servers}/${server.id}`);
+      await waitFor(`the end of ${name}`, isGone, { timeoutMs: 60_000, intervalMs: 50 });
+    };
+    return { begun, consoleFile: filesOf(server.id).console, id: server.id as string, end };
   };
-  const samples: Samples = new Map();
+  const ours: Way = {
+    prepare: async (name) => () => bootServer(name),
+    groups: async () => [instanceGroup(mode, cloud.info.instance)],
+    processes: [cloud.info.pid],
+  };
+
+  // the first guest brings the image into memory, and its config drive is what the bare ones are given
+  const drive = join(folder, "config-drive");
+  const first = await bootServer("first");
+  await whenMarked([first.consoleFile], mark);
+  await run("cp", ["--archive", join(filesOf(first.id).root, driveInTree), drive]);
+  await first.end();
+
+  const bare: Way = {
+    prepare: (name) => prepareBare({ folder: join(folder, name), name, rootfs, drive }),
+    groups: async (names) => Promise.all(names.map(async (name) => join(await groupsFolder(), name))),
+    processes: [],
+  };
+  const namesFor = (series: string, count: number) =>
+    Array.from({ length: count }, (_, index) => `bench-${process.pid}-${series}-${index}`);
   for (let round = 0; round < rounds; round++) {
-    addSample(samples, "bare", await bareBoot(folder, rootfs, `bench-${round}`));
-    addSample(samples, "ours", await ours(`bench-${round}`));
-    await cloud.idle();
-  }
-  const all = (boot: (name: string) => Promise<number>) =>
-    Promise.all(Array.from({ length: atOnce }, (_, index) => boot(`bench-m${index}`)));
-  if (atOnce > 1) {
-    for (const took of await all((name) => bareBoot(folder, rootfs, name))) addSample(samples, "bare, at once", took);
-    for (const took of await all(ours)) addSample(samples, "ours, at once", took);
-    await cloud.idle();
+    await measure("bare", bare, namesFor(`${round}`, 1));
+    await measure("ours", ours, namesFor(`${round}`, 1));
+    if (atOnce === 1) continue;
+    await measure(`bare, ${atOnce} at once`, bare, namesFor(`m${round}`, atOnce));
+    await measure(`ours, ${atOnce} at once`, ours, namesFor(`m${round}`, atOnce));
   }
   client.close();
-  const ratio = (name: string, other: string) =>
-    (median(samples.get(name) ?? []) / median(samples.get(other) ?? [])).toFixed(2);
+
+  const ratio = (samples: Samples, [one, other]: [string, string]) =>
+    (median(samples.get(one) ?? []) / median(samples.get(other) ?? [])).toFixed(2);
+  const both = (suffix: string): [string, string] => [`ours${suffix}`, `bare${suffix}`];
+  const severally = atOnce === 1 ? "" : `; ${atOnce} at once ${ratio(times, both(`, ${atOnce} at once`))}`;
   console.log(machineLine(rounds), "\n");
-  console.log(table(samples, "ms"));
-  console.log(`\nours ÷ bare: ${ratio("ours", "bare")}; ${atOnce} at once ${ratio("ours, at once", "bare, at once")}`);
+  console.log(table(times, "ms"));
+  console.log(`\nours ÷ bare: ${ratio(times, both(""))}${severally}\n`);
+  console.log("CPU time from the first start, or POST, to the last mark:\n");
+  console.log(table(cpu, "ms"));
 } finally {
-  await cloud.close();
-  await removeLeftovers(cloud.instance);
+  await cloud.remove();
   await rm(folder, { recursive: true, force: true });
 }

@@ -1,4 +1,5 @@
-import { rm } from "node:fs/promises";
+import { lstat, rm } from "node:fs/promises";
+import { isErrno } from "../../common/errors.ts";
 import { run } from "../../common/process.ts";
 
 /** A tree may hold millions of files. */
@@ -11,5 +12,13 @@ const removeTimeoutMs = 1_800_000;
  */
 export async function removeTree(path: string): Promise<void> {
   if (process.platform !== "linux") return rm(path, { recursive: true, force: true });
+  if (!(await isThere(path))) return; // mostly so, and a process costs more than a look
   await run("rm", ["-rf", "--one-file-system", "--", path], { timeoutMs: removeTimeoutMs });
 }
+
+/** Whether there is something of that name, also a link that leads nowhere. */
+const isThere = (path: string) =>
+  lstat(path).then(
+    () => true,
+    (error: unknown) => !isErrno(error, "ENOENT"), // of anything else `rm` tells
+  );

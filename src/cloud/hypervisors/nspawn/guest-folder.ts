@@ -1,8 +1,8 @@
-import { rm } from "node:fs/promises";
-import { basename, dirname, join, normalize } from "node:path";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
-import { inFolder, removeEntry, writeWithin } from "./guest-tree.ts";
+import { inFolder, removeEntry } from "./guest-tree.ts";
 import { diskOf } from "./overlay.ts";
 import { type ProcessMark, readProcess } from "./processes.ts";
 
@@ -82,21 +82,22 @@ const seed = "var/lib/cloud/seed/config_drive";
 
 /**
  * Writes the config drive of a guest that does not run into its tree. Readable by root alone, as a mounted one would be after cloud-init's
- * own copy.
+ * own copy. Below the drive's own folder, which is made anew, there is nothing that a guest put there.
  * @throws Error where the guest put something else in the place of a folder on its way
  */
 export async function writeConfigDrive(root: string, files: Record<string, string | Uint8Array>): Promise<void> {
-  await inFolder(root, dirname(seed), (folder) => removeEntry(folder, basename(seed)));
-  // cloud-init's ConfigDrive source expects the innermost folder
-  for (const [folder, mode] of [[seed, 0o700] as const, [`${seed}/ec2/latest`, 0o755] as const]) {
-    await inFolder(root, folder, async () => undefined, mode);
-  }
-  const byFolder = new Map<string, Map<string, string | Uint8Array>>();
-  for (const [path, content] of Object.entries(files)) {
-    const target = normalize(join(seed, path));
-    if (!target.startsWith(`${seed}/`)) throw new Error(`the config drive holds a path outside of it: ${path}`);
-    const folder = byFolder.get(dirname(target)) ?? new Map<string, string | Uint8Array>();
-    byFolder.set(dirname(target), folder.set(basename(target), content));
-  }
-  for (const [folder, inside] of byFolder) await writeWithin(root, folder, inside);
+  await inFolder(root, dirname(seed), async (folder) => {
+    await removeEntry(folder, basename(seed));
+    const drive = join(folder, basename(seed));
+    await mkdir(drive, { mode: 0o700 });
+    const targets = Object.entries(files).map(([path, content]) => {
+      const target = join(drive, path);
+      if (!target.startsWith(`${drive}/`)) throw new Error(`the config drive holds a path outside of it: ${path}`);
+      return { target, content };
+    });
+    // cloud-init's ConfigDrive source expects this folder
+    const folders = new Set([join(drive, "ec2/latest"), ...targets.map(({ target }) => dirname(target))]);
+    for (const made of folders) await mkdir(made, { recursive: true, mode: 0o755 });
+    for (const { target, content } of targets) await writeFile(target, content, { mode: 0o600, flag: "wx" });
+  });
 }

@@ -1,4 +1,4 @@
-import { constants, type FileHandle, mkdir, open, unlink, writeFile } from "node:fs/promises";
+import { constants, type FileHandle, mkdir, open, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { isErrno } from "../../../common/errors.ts";
 import { removeTree } from "../../store/remove.ts";
@@ -18,24 +18,30 @@ const folderItself = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NO
 /** Leads to an open folder by what is open, not by its name; in other processes as well. One name may be put behind it. */
 const pathOf = ({ fd }: FileHandle) => `/proc/${process.pid}/fd/${fd}`;
 
-async function openFolder(parent: FileHandle, name: string, madeWith: number | undefined): Promise<FileHandle> {
+const folderMode = 0o755;
+
+/** Most folders on a way are there: so it is opened first, and made where that fails. */
+async function openFolder(parent: FileHandle, name: string, make: boolean): Promise<FileHandle> {
   const path = join(pathOf(parent), name);
-  if (madeWith !== undefined) {
-    await mkdir(path, { mode: madeWith }).catch((error: unknown) => {
-      if (!isErrno(error, "EEXIST")) throw error;
-    });
+  try {
+    return await open(path, folderItself);
+  } catch (error) {
+    if (!make || !isErrno(error, "ENOENT")) throw error;
   }
+  await mkdir(path, { mode: folderMode }).catch((error: unknown) => {
+    if (!isErrno(error, "EEXIST")) throw error;
+  });
   return open(path, folderItself);
 }
 
 /** Goes down from the root, part by part. */
-async function walk(root: string, path: string, madeWith: number | undefined): Promise<FileHandle> {
+async function walk(root: string, path: string, make: boolean): Promise<FileHandle> {
   let folder = await open(root, constants.O_RDONLY | constants.O_DIRECTORY);
   for (const part of path.split("/")) {
     const parent = folder;
     try {
       if (part === "" || part === "." || part === "..") throw new Error(`${path} is no path within a tree`);
-      folder = await openFolder(parent, part, madeWith);
+      folder = await openFolder(parent, part, make);
     } catch (error) {
       if (isErrno(error, "ELOOP") || isErrno(error, "ENOTDIR")) throw new NoFolder(`the guest's /${path} is no folder`);
       throw error;
@@ -50,16 +56,10 @@ async function walk(root: string, path: string, madeWith: number | undefined): P
  * Works in a folder of a guest's tree, made where it is missing.
  * @param path below the root: `var/lib/cloud`
  * @param work is given a path to the folder, behind which it may put one name
- * @param mode of each folder that is made
  * @throws Error where a part of the path is something else than a folder
  */
-export async function inFolder<T>(
-  root: string,
-  path: string,
-  work: (folder: string) => Promise<T>,
-  mode = 0o755,
-): Promise<T> {
-  const folder = await walk(root, path, mode);
+export async function inFolder<T>(root: string, path: string, work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await walk(root, path, true);
   try {
     return await work(pathOf(folder));
   } finally {
@@ -70,7 +70,7 @@ export async function inFolder<T>(
 /** The folder at a path of a guest's tree; undefined where there is none, or not only folders on the way. */
 async function folderAt(root: string, path: string): Promise<FileHandle | undefined> {
   try {
-    return await walk(root, path, undefined);
+    return await walk(root, path, false);
   } catch (error) {
     if (error instanceof NoFolder || isErrno(error, "ENOENT")) return undefined;
     throw error;
@@ -82,21 +82,6 @@ export async function isFolderWithin(root: string, path: string): Promise<boolea
   const folder = await folderAt(root, path);
   await folder?.close();
   return folder !== undefined;
-}
-
-/**
- * Writes new files into one folder of a guest's tree, and makes the folders on its way.
- * @param files contents by name
- * @throws Error where a part of the path is something else than a folder, EEXIST where there is something of a file's name
- */
-export async function writeWithin(
-  root: string,
-  folder: string,
-  files: ReadonlyMap<string, string | Uint8Array>,
-): Promise<void> {
-  await inFolder(root, folder, async (open) => {
-    for (const [name, content] of files) await writeFile(join(open, name), content, { mode: 0o600, flag: "wx" });
-  });
 }
 
 /** Removes what is in an open folder of a guest's tree under a name, with all that is in it. */

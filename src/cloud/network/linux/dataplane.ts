@@ -22,16 +22,17 @@ import { hostLink, namePrefix, routerNamespace } from "./names.ts";
 import {
   cutConnections,
   deleteNamespace,
-  ensureNamespace,
   ipBatch,
   listNamespaces,
   loadRuleset,
+  makeNamespaces,
   observeAddresses,
   observeLinks,
   observeProxies,
   observeRoutes,
   processesInNamespace,
   setSysctls,
+  setSysctlsInEach,
 } from "./netns.ts";
 import { NetworkDaemons } from "./network-daemons.ts";
 import { leastIpv6Mtu, withoutIpv6 } from "./without-ipv6.ts";
@@ -146,12 +147,13 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
     const asking = askingNetworks(plan, instance);
     await metadata?.closeOthers(new Set([...asking.keys()].filter((name) => present.has(name))));
     for (const name of present) if (!wanted.has(name)) await deleteStale(name);
-    for (const name of wanted) {
-      if (present.has(name)) continue;
-      loaded.delete(name);
-      await ensureNamespace(name);
-      if (guests.includes(name)) await setSysctls(name, guestSysctls);
-    }
+    const missing = [...wanted].filter((name) => !present.has(name));
+    for (const name of missing) loaded.delete(name);
+    await makeNamespaces(missing);
+    await setSysctlsInEach(
+      guests.filter((name) => missing.includes(name)),
+      guestSysctls,
+    );
     const changed = plans.filter((each) => loaded.get(each.name) !== digestOf(JSON.stringify(each)));
     await Promise.all(plans.map(loadInto)); // rules before links: nothing is ever open for a moment
     const moved = (await Promise.all(plans.map(ensureLinks))).includes(true);

@@ -18,6 +18,12 @@ export async function ensureNamespace(name: string): Promise<void> {
   }
 }
 
+/** Makes namespaces that are not there. */
+export async function makeNamespaces(names: string[]): Promise<void> {
+  if (names.length > 0)
+    await run("ip", ["-batch", "-"], { input: names.map((name) => `netns add ${name}\n`).join("") });
+}
+
 /** Removes a namespace's name, and with it, once no process is inside, the namespace and its links. */
 export async function deleteNamespace(name: string): Promise<void> {
   try {
@@ -73,10 +79,22 @@ function runInNamespace(namespace: string, command: string, args: string[], inpu
   return run("nsenter", [`--net=${netnsFolder}/${namespace}`, command, ...args], input === undefined ? {} : { input });
 }
 
-export async function setSysctls(namespace: string, values: Record<string, string>): Promise<void> {
+/** What `sysctl` is told to write; `--ignore`: a kernel without IPv6 has no switch to turn it off. */
+function settingsOf(values: Record<string, string>): string[] {
   const settings = Object.entries(values).map(([name, value]) => `${name}=${value}`);
-  // --ignore: a kernel without IPv6 has no switch to turn it off
-  if (settings.length > 0) await runInNamespace(namespace, "sysctl", ["--quiet", "--ignore", "--write", ...settings]);
+  return settings.length === 0 ? [] : ["--quiet", "--ignore", "--write", ...settings];
+}
+
+export async function setSysctls(namespace: string, values: Record<string, string>): Promise<void> {
+  const settings = settingsOf(values);
+  if (settings.length > 0) await runInNamespace(namespace, "sysctl", settings);
+}
+
+/** Sets the same in each of some namespaces, by one process: starting one for each holds up the guests that wait for them. */
+export async function setSysctlsInEach(namespaces: string[], values: Record<string, string>): Promise<void> {
+  if (namespaces.length === 0) return;
+  const script = `for name; do nsenter --net=${netnsFolder}/"$name" sysctl ${settingsOf(values).join(" ")}; done`;
+  await run("sh", ["-ec", script, "settings", ...namespaces]);
 }
 
 /** Loads a ruleset in one transaction: all of it or nothing. */

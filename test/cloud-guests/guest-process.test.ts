@@ -1,8 +1,15 @@
+import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { scopeCommand, v1Settings } from "../../src/cloud/hypervisors/nspawn/cgroups.ts";
+import {
+  cgroupMode,
+  prepareCgroup,
+  removeCgroup,
+  scopeCommand,
+  v1Settings,
+} from "../../src/cloud/hypervisors/nspawn/cgroups.ts";
 import { lastLines, readableText, readConsole } from "../../src/cloud/hypervisors/nspawn/console.ts";
 import { CpuTurns, cpusIn } from "../../src/cloud/hypervisors/nspawn/cpus.ts";
 import { writeConfigDrive } from "../../src/cloud/hypervisors/nspawn/guest-folder.ts";
@@ -10,7 +17,7 @@ import { type Launch, nspawnCommand, supervisorCommand } from "../../src/cloud/h
 import { overlayOptions, parseMountinfo } from "../../src/cloud/hypervisors/nspawn/overlay.ts";
 import { isAlive, markOf } from "../../src/cloud/hypervisors/nspawn/processes.ts";
 import { tagIn } from "../../src/cloud/network/linux/names.ts";
-import { filesBelow } from "../../src/common/files.ts";
+import { filesBelow, readTextIfExists } from "../../src/common/files.ts";
 import { run } from "../../src/common/process.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
@@ -69,6 +76,26 @@ describe("the guest's command line", () => {
     expect(devices.slice(1).every(([file]) => file === "devices.allow")).toBe(true);
     expect(devices.filter(([, value]) => value.startsWith("b"))).toEqual([["devices.allow", "b 7:3 rwm"]]);
     expect(cpu).toContainEqual(["cpu.cfs_quota_us", "200000"]);
+  });
+});
+
+const mode = await cgroupMode();
+
+describe.skipIf(mode.kind !== "v1" || process.getuid?.() !== 0)("a guest's weight", () => {
+  it("is that of as many processes as it has CPUs, and all guests of a cloud weigh what they do together", async () => {
+    const instance = randomBytes(3).toString("hex");
+    const shares = async () => (await readTextIfExists(`/sys/fs/cgroup/cpu/slipway-${instance}/cpu.shares`))?.trim();
+    const prepare = (id: string, vcpus: number) =>
+      prepareCgroup(mode, instance, id, { memoryBytes: 2 ** 29, vcpus, processes: 100, blockDevices: [] });
+    try {
+      await Promise.all([prepare("one", 1), prepare("two", 2), prepare("three", 1)]);
+      expect(await shares()).toBe("4096");
+      await removeCgroup(mode, instance, "two");
+      expect(await shares()).toBe("2048");
+    } finally {
+      for (const id of ["one", "two", "three"]) await removeCgroup(mode, instance, id);
+    }
+    expect(await shares()).toBeUndefined();
   });
 });
 

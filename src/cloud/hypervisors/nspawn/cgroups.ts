@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { access, mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isErrno } from "../../../common/errors.ts";
@@ -39,6 +40,10 @@ const v1Controllers = ["memory", "cpu", "cpuacct", "pids", "devices"] as const;
 
 const cpuPeriodUs = 100_000;
 
+/** What a process weighs beside others, and the most that a v1 group may (kernel/sched/sched.h). */
+const processShares = 1024;
+const mostShares = 262_144;
+
 export async function cgroupMode(): Promise<CgroupMode> {
   const exists = (path: string) =>
     access(path).then(
@@ -65,6 +70,7 @@ export function v1Settings(limits: Limits): Record<(typeof v1Controllers)[number
     cpu: [
       ["cpu.cfs_period_us", String(cpuPeriodUs)],
       ["cpu.cfs_quota_us", String(limits.vcpus * cpuPeriodUs)],
+      ["cpu.shares", String(limits.vcpus * processShares)],
     ],
     cpuacct: [],
     pids: [["pids.max", String(limits.processes)]],
@@ -118,7 +124,24 @@ export async function prepareCgroup(
     for (const [file, value] of settings)
       await writeFile(join(mount, controller, pathOf(instance, serverId), file), value);
   }
+  weighGuests(instance);
   return cgroup;
+}
+
+/**
+ * Lets the instance's group weigh what its guests do together. With a group's usual weight all guests of a cloud would get as much of a
+ * busy machine as one process, and boot several times as slowly. Not interrupted, so that no two undo each other's.
+ */
+function weighGuests(instance: string): void {
+  const group = join(mount, "cpu", instanceCgroup(instance));
+  try {
+    const guests = readdirSync(group, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    const shares = guests.map(({ name }) => Number(readFileSync(join(group, name, "cpu.shares"), "utf8")));
+    const together = shares.reduce((sum, each) => sum + each, 0);
+    writeFileSync(join(group, "cpu.shares"), String(Math.min(Math.max(together, processShares), mostShares)));
+  } catch (error) {
+    if (!isErrno(error, "ENOENT") && !isErrno(error, "ENODEV")) throw error; // the last guest's went with the instance's
+  }
 }
 
 /** The group of all guests of an instance in the unified hierarchy, whether it exists or not. */
@@ -196,6 +219,7 @@ export async function removeCgroup(mode: CgroupMode, instance: string, serverId:
   const folders = [...v1Folders(instance, serverId), join(mount, "systemd", pathOf(instance, serverId))];
   for (const folder of folders) await removeGroup(folder);
   for (const folder of folders) await removeEmpty(dirname(folder));
+  weighGuests(instance);
 }
 
 /** Removes a group with all groups below it; they must hold no process. */

@@ -73,7 +73,7 @@ export async function prepareBare({ folder, name, rootfs, drive }: BareParts): P
 const endScript = `echo 1 > "$1/cgroup.kill"
 for try in $(seq 100); do
   find /sys/fs/cgroup/*/"\${1##*/}" "$1" -depth -type d -exec rmdir {} + 2> /dev/null || :
-  [ -e "$1" ] || exit 0
+  [ -n "$(ls -d "$1" /sys/fs/cgroup/*/"\${1##*/}" 2> /dev/null)" ] || exit 0
   sleep 0.1
 done
 echo "$1 does not end" >&2; exit 1

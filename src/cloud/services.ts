@@ -121,6 +121,7 @@ export async function createServices(parts: ServiceParts): Promise<FastifyInstan
     tables: parts.objects,
     tokens,
     folder: stateFiles(stateDir).objects,
+    domainOf: (id) => parts.accounts.projects.get(id)?.domainId ?? "default",
     log,
   });
   await app.register(placementService, {

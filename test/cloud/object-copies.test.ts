@@ -68,6 +68,31 @@ describe("copies", () => {
     expect((await rawAnswer(cloud, "GET", `${account}/c/x/../../c/o2`)).text).toBe("mine");
   });
 
+  it("are made on the conditions that hold for what is copied", async () => {
+    const source = await cloud.get(`${account}/c/o`);
+    const etag = source.headers.get("etag") ?? "";
+    const [before, after] = ["Thu, 01 Jan 2015 00:00:00 GMT", "Thu, 01 Jan 2099 00:00:00 GMT"];
+    const told = async (headers: Record<string, string>) => {
+      const answer = await copy("c/o", { destination: "c/conditional", ...headers });
+      return [answer.status, answer.headers.get("etag")];
+    };
+    expect(await told({ "if-match": "other" })).toEqual([412, etag]);
+    expect(await told({ "if-unmodified-since": before })).toEqual([412, etag]);
+    expect(await told({ "if-none-match": etag })).toEqual([304, etag]);
+    expect(await told({ "if-none-match": "*" })).toEqual([304, etag]);
+    expect(await told({ "if-modified-since": after })).toEqual([304, etag]);
+    expect((await copy("c/o", { destination: "c/x", "if-none-match": "other" })).text).toBe(
+      "If-None-Match only supports *",
+    );
+    const put = { "x-copy-from": "c/o", "if-match": "other" };
+    expect((await cloud.put(`${account}/c/conditional`, undefined, { headers: put })).status).toBe(412);
+    expect((await cloud.get(`${account}/c/conditional`)).status).toBe(404);
+    expect(await told({ "if-match": etag, "if-unmodified-since": before })).toEqual([201, etag]);
+    const ranged = await copy("c/o", { destination: "c/conditional", range: "bytes=0-1", "if-range": "other" });
+    expect([ranged.status, ranged.headers.get("etag")]).toEqual([201, etag]);
+    await cloud.delete(`${account}/c/conditional`);
+  });
+
   it("to and from nowhere are refused", async () => {
     for (const [headers, words] of [
       [{}, "Destination header required"],
@@ -129,6 +154,19 @@ describe("versions", () => {
     const missing = await cloud.put(at("a", "1234567890.00000"), "");
     expect([missing.status, missing.text]).toEqual([404, "The specified version does not exist"]);
     expect((await cloud.put(at("a", one), "body")).status).toBe(400);
+  });
+
+  it("note that an object was deleted that was not there", async () => {
+    const deleted = await cloud.delete(at("never"));
+    const version = deleted.headers.get("x-object-version-id") ?? "";
+    expect([deleted.status, version]).toEqual([404, expect.stringMatching(/^\d+\.\d{5}$/)]);
+    const content_type = "application/x-deleted;swift_versions_deleted=1";
+    expect((await cloud.get(`${account}/v?versions&prefix=never`)).body).toMatchObject([
+      { name: "never", version_id: version, content_type, is_latest: true, bytes: 0 },
+    ]);
+    expect((await cloud.delete(at("never", "null"))).status).toBe(404);
+    expect((await cloud.delete(at("never", version))).status).toBe(204);
+    expect(await versionsOf("never")).toEqual([]);
   });
 
   it("stay while the container keeps no new ones", async () => {

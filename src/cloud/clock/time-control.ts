@@ -11,7 +11,7 @@ export interface CloudTime {
   frozen: boolean;
   /** When the next of what waits for the clock is due, RFC 3339; null where nothing waits. */
   next: string | null;
-  /** How much waits: boots, stops, what faults hold up. */
+  /** How much waits: boots, stops, the end of objects, what faults hold up. */
   waiting: number;
   /** How long pretended guests take, milliseconds. */
   bootMs: number;

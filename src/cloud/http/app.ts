@@ -56,13 +56,14 @@ export function createApp(bodyLimit = 1024 * 1024): FastifyInstance {
 /** Glance and Neutron answer these before they number a request. */
 const isVersionList = /^\/(image|network)\/?(versions)?(\?|$)/;
 
-/** How the services themselves write the type of JSON: only Nova's refusals name a charset. */
+/** How the services themselves write the type of JSON: Swift and Nova's refusals alone name a charset. */
 function jsonType(url: string, status: number): string {
+  if (url.startsWith("/object-store/")) return "application/json; charset=utf-8";
   return url.startsWith("/compute/") && status >= 400 ? "application/json; charset=UTF-8" : "application/json";
 }
 
 /**
- * Object names may end in a slash, everything else answers with and without it. Where the path's percent encoding is wrong it stands for
+ * Objects' names may end in a slash, everything else answers with and without it. Where the path's percent encoding is wrong it stands for
  * itself, as it does for WSGI.
  */
 function cleaned(url: string): string {
@@ -70,10 +71,11 @@ function cleaned(url: string): string {
   const [path, query] = at === -1 ? [url, ""] : [url.slice(0, at), url.slice(at)];
   const literal = path.replace(/%(?![0-9a-f]{2})/gi, "%25");
   const decodable = isDecodable(literal) ? literal : encodeURI(path).replace(/%25(?=[0-7][0-9a-f])/gi, "%");
-  return (
-    (path.length > 1 && !url.startsWith("/object-store/") ? decodable.replace(/(?<!\/)\/+$/, "") : decodable) + query
-  );
+  return (isObject.test(path) ? decodable : decodable.replace(/(?<=.)(?<!\/)\/+$/, "")) + query;
 }
+
+/** A path that goes on behind the container. */
+const isObject = /^\/object-store\/v1\/[^/]*\/[^/]*\/./;
 
 function isDecodable(path: string): boolean {
   try {

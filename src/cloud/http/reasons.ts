@@ -1,5 +1,6 @@
-/** HTTP reason phrases that the services put into their error bodies. */
+/** HTTP reason phrases that the services put into their bodies. */
 export const reasonPhrase: Record<number, string> = {
+  202: "Accepted",
   400: "Bad Request",
   401: "Unauthorized",
   403: "Forbidden",

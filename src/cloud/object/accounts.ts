@@ -4,10 +4,10 @@ import { mayLookInto, ownsAccount } from "./acl.ts";
 import { bulkDeleteRequest } from "./bulk-delete.ts";
 import { type ObjectContext, projectOfAccount } from "./context.ts";
 import { accountHeaders, metadataFrom, removedMetadata } from "./headers.ts";
-import { type ListingQuery, listingTime, listNames, sendListing } from "./listing.ts";
+import { emptyListing, type ListingQuery, listingTime, listNames, sendListing } from "./listing.ts";
 import { demandSmallMetadata, demandSmallWhole } from "./metadata-limits.ts";
 import { demandQuotaNumbers } from "./object-quotas.ts";
-import { bytesOf, objectsOf, swiftNow } from "./records.ts";
+import { allFiguresOf, type Container, ensureAccount, figuresOf, swiftNow } from "./records.ts";
 import { refusal, refuse } from "./refusals.ts";
 
 interface Account {
@@ -17,38 +17,41 @@ interface Account {
 
 /** `/v1/AUTH_<project>`: the list of containers. */
 export function accountRoutes(app: FastifyInstance, context: ObjectContext): void {
-  const { tables, caller } = context;
+  const { tables, caller, domainOf } = context;
   const containersOf = (projectId: string) =>
     tables.containers.list((item) => item.projectId === projectId).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  /** @returns whether the account is there */
   const describe = (reply: FastifyReply, projectId: string, isOwner: boolean) => {
     const containers = containersOf(projectId);
-    const objects = containers.flatMap((container) => objectsOf(tables, container));
-    reply.header("x-account-container-count", containers.length);
-    reply.header("x-account-object-count", objects.length);
-    reply.header("x-account-bytes-used", bytesOf(objects));
-    reply.header("x-timestamp", (containers[0]?.timestamp ?? swiftNow()).toFixed(5));
-    reply.header("accept-ranges", "bytes");
-    reply.headers(accountHeaders(tables.accounts.get(projectId)?.metadata ?? {}, isOwner));
-    return containers;
+    const account = tables.accounts.get(projectId);
+    const isThere = account !== undefined || containers.length > 0;
+    const timestamp = (account?.timestamp ?? containers[0]?.timestamp ?? swiftNow()).toFixed(5);
+    reply.headers({ ...accountFigures(tables, containers, "x-account"), "x-timestamp": timestamp });
+    if (!isThere) {
+      reply.header("x-put-timestamp", timestamp); // of an answer that is made up, for nobody has written to it
+      return false;
+    }
+    if (account?.hasHadContainers || containers.length > 0) {
+      reply.headers(accountFigures(tables, containers, "x-account-storage-policy-policy-0"));
+    }
+    reply.headers({ "x-account-project-domain-id": domainOf(projectId), "accept-ranges": "bytes" });
+    reply.headers(accountHeaders(account?.metadata ?? {}, isOwner));
+    return true;
   };
 
   app.get<Account>("/v1/:account", (request, reply) => {
     const projectId = projectOfAccount(request.params.account);
     const who = caller(request);
     if (!mayLookInto(who, projectId)) throw refuse(who);
-    const entries = listNames(describe(reply, projectId, ownsAccount(who, projectId)), request.query);
+    const entries = listNames(containersOf(projectId), request.query);
+    describe(reply, projectId, ownsAccount(who, projectId));
     return sendListing(reply, entries, {
       elements: ["account", "container"],
       name: request.params.account,
-      fields: (container) => {
-        const objects = objectsOf(tables, container);
-        return {
-          name: container.name,
-          count: objects.length,
-          bytes: bytesOf(objects),
-          last_modified: listingTime(container.timestamp),
-        };
-      },
+      fields: (container) => ({
+        ...{ name: container.name, ...figuresOf(tables, container) },
+        last_modified: listingTime(container.timestamp),
+      }),
     });
   });
   app.post<Account>("/v1/:account", async (request, reply) => {
@@ -63,16 +66,35 @@ export function accountRoutes(app: FastifyInstance, context: ObjectContext): voi
     demandSmallMetadata(request.headers, "account");
     demandSmallWhole(metadata);
     const kept = Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== ""));
-    tables.accounts.put({ id: projectId, metadata: kept });
+    ensureAccount(tables, projectId, { metadata: kept });
     return reply.code(204).send();
   });
   app.head<Account>("/v1/:account", (request, reply) => {
     const projectId = projectOfAccount(request.params.account);
     const who = caller(request);
     if (!mayLookInto(who, projectId)) throw refuse(who);
-    describe(reply, projectId, ownsAccount(who, projectId));
-    return reply.code(204).send();
+    const isThere = describe(reply, projectId, ownsAccount(who, projectId));
+    return reply
+      .code(isThere ? 204 : 200)
+      .headers(emptyListing(request.query))
+      .send();
   });
+}
+
+/** What an account comes to, or one of its storage policies. What keeps versions is a container of its own, and each is an object. */
+function accountFigures(
+  tables: ObjectContext["tables"],
+  containers: Container[],
+  prefix: string,
+): Record<string, number> {
+  const hidden = containers.filter(({ versioned }) => versioned !== undefined).length;
+  const figures = containers.map((container) => allFiguresOf(tables, container));
+  const sum = (key: "count" | "bytes") => figures.reduce((total, one) => total + one[key], 0);
+  return {
+    [`${prefix}-container-count`]: containers.length + hidden,
+    [`${prefix}-object-count`]: sum("count"),
+    [`${prefix}-bytes-used`]: sum("bytes"),
+  };
 }
 
 /** How much there may be in an account is for administrators to say. @throws ApiError 400, 403 */

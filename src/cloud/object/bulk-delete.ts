@@ -5,7 +5,7 @@ import { percentDecoded, pythonQuoted, textOf } from "../http/percent.ts";
 import { header } from "../identity/tokens.ts";
 import type { Caller } from "./caller.ts";
 import { type ObjectContext, projectOfAccount } from "./context.ts";
-import { bareRefusal, refuse, statusLine } from "./refusals.ts";
+import { bareRefusal, notFound, refuse, statusLine } from "./refusals.ts";
 import { deleteContainer, deleteObject } from "./removal.ts";
 import { chunksOf } from "./upload.ts";
 
@@ -112,7 +112,7 @@ export async function deleteAll(
     const place = { projectId: projectOfAccount(account), container, name: rest.join("/") };
     try {
       if (place.name === "") deleteContainer(context, callerFor(name), place);
-      else await deleteObject(context, callerFor(name), place, version);
+      else if (!(await deleteObject(context, callerFor(name), place, version)).existed) throw notFound();
       return { status: 204, message: "" };
     } catch (refused) {
       if (refused instanceof ApiError) return { status: refused.status, message: statusLine(refused.status) };
@@ -162,20 +162,21 @@ function written(reply: FastifyReply, format: Format, { errors, ...result }: Bul
     ["Response Body", result.body],
     ["Response Status", result.status],
   ];
-  reply.code(200).type(format);
+  // as bytes, for Fastify would tell a text's charset
+  const send = (text: string) => reply.code(200).header("content-type", format).send(Buffer.from(text));
   if (format === "application/json") {
-    return reply.send(JSON.stringify({ ...Object.fromEntries(values), Errors: errors }));
+    return send(JSON.stringify({ ...Object.fromEntries(values), Errors: errors }));
   }
   if (format === "text/plain") {
     const lines = values.map(([name, value]) => `${name}: ${value}\n`).join("");
-    return reply.send(`${lines}Errors:\n${errors.map(([name, status]) => `${name}, ${status}\n`).join("")}`);
+    return send(`${lines}Errors:\n${errors.map(([name, status]) => `${name}, ${status}\n`).join("")}`);
   }
   const fields = values.map(([name, value]) => {
     const tag = name.toLowerCase().replaceAll(" ", "_");
     return `<${tag}>${value}</${tag}>\n`;
   });
   const list = errors.map(([name, status]) => `<object><name>${name}</name><status>${status}</status></object>\n`);
-  return reply.send(
+  return send(
     `<?xml version="1.0" encoding="UTF-8"?>\n<delete>\n${fields.join("")}<errors>\n${list.join("")}</errors>\n</delete>\n`,
   );
 }

@@ -1,12 +1,12 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { cleanAcl, mayList, mayLookInto, ownsAccount } from "./acl.ts";
 import { type ObjectContext, projectOfAccount } from "./context.ts";
-import { containerHeaders, isTrue, metadataFrom, removedMetadata } from "./headers.ts";
-import { type ListingQuery, listingTime, listNames, sendListing } from "./listing.ts";
+import { containerHeaders, isTrue, metadataFrom, removedMetadata, versionPath } from "./headers.ts";
+import { emptyListing, type ListingQuery, listingTime, listNames, sendListing } from "./listing.ts";
 import { demandSmallMetadata, demandSmallWhole } from "./metadata-limits.ts";
 import { demandQuotaNumbers } from "./object-quotas.ts";
-import { type Container, listedSize, objectsOf, swiftNow } from "./records.ts";
-import { bareRefusal, notFound, refuse } from "./refusals.ts";
+import { type Container, ensureAccount, figuresOf, listedSize, objectsOf, swiftNow } from "./records.ts";
+import { bareRefusal, notFound, refuse, sendAccepted } from "./refusals.ts";
 import { deleteContainer } from "./removal.ts";
 import { versionLines } from "./versions.ts";
 
@@ -53,10 +53,11 @@ export function containerRoutes(app: FastifyInstance, context: ObjectContext): v
         metadata: {},
         timestamp: swiftNow(),
       };
+      ensureAccount(tables, fresh.projectId, { hasHadContainers: true });
       tables.containers.put(changed(found ?? fresh, request));
       return found !== undefined;
     });
-    return reply.code(existed ? 202 : 201).send();
+    return existed ? sendAccepted(reply) : reply.code(201).send();
   });
 
   app.post<One>(path, (request, reply) => {
@@ -79,16 +80,19 @@ export function containerRoutes(app: FastifyInstance, context: ObjectContext): v
     const { container, isOwner } = listable(request);
     return reply
       .code(204)
-      .headers(containerHeaders(container, objectsOf(tables, container), isOwner))
+      .headers(containerHeaders(container, figuresOf(tables, container), isOwner))
+      .headers(emptyListing(request.query))
       .send();
   });
 
   app.get<One>(path, (request, reply) => {
     const { container, isOwner } = listable(request);
-    const objects = objectsOf(tables, container);
-    reply.headers(containerHeaders(container, objects, isOwner));
-    if (request.query.versions !== undefined) return reply.send(versionLines(tables, container, request.query));
-    return sendListing(reply, listNames(objects, request.query), {
+    const isVersions = request.query.versions !== undefined;
+    const lines = isVersions ? versionLines(tables, container, request.query) : [];
+    const entries = isVersions ? [] : listNames(objectsOf(tables, container), request.query);
+    reply.headers(containerHeaders(container, figuresOf(tables, container), isOwner));
+    if (isVersions) return reply.send(lines);
+    return sendListing(reply, entries, {
       elements: ["container", "object"],
       name: container.name,
       fields: (object) => ({
@@ -98,6 +102,7 @@ export function containerRoutes(app: FastifyInstance, context: ObjectContext): v
         content_type: object.contentType,
         last_modified: listingTime(object.timestamp),
         ...(object.slo === undefined ? {} : { slo_etag: `"${object.slo.etag}"` }),
+        ...(object.versionId === undefined ? {} : { symlink_path: versionPath(object), version_symlink: true }),
       }),
     });
   });

@@ -2,6 +2,7 @@ import type { FastifyRequest } from "fastify";
 import type { Tokens } from "../identity/tokens.ts";
 import type { Store } from "../store/store.ts";
 import type { Caller } from "./caller.ts";
+import type { Expirer } from "./expirer.ts";
 import type { ObjectTables } from "./records.ts";
 import { notFound } from "./refusals.ts";
 
@@ -11,11 +12,14 @@ export interface ObjectOptions {
   tokens: Tokens;
   /** Folder for the objects' contents. */
   folder: string;
+  /** The domain of a project. */
+  domainOf: (projectId: string) => string;
   log: (line: string) => void;
 }
 
 /** What the routes of accounts, containers and objects share. */
 export interface ObjectContext extends ObjectOptions {
+  expirer: Expirer;
   /**
    * Who asks. A token that is not valid is none, as in Swift; a temporary URL that is not valid is refused with 401.
    * @param as the request that an application credential must be for, where it is not this one

@@ -1,5 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { bytesOf, type Container, type StoredObject } from "./records.ts";
+import { pythonQuoted } from "../http/percent.ts";
+import type { Figures } from "./counted-collection.ts";
+import type { Container, StoredObject } from "./records.ts";
 import { temporaryUrlKeys } from "./temporary-url.ts";
 
 export type Kind = "account" | "container" | "object";
@@ -41,13 +43,14 @@ function metadataHeaders(metadata: Record<string, string>, kind: Kind): Record<s
 /** What `HEAD` and `GET` of a container say of it. */
 export function containerHeaders(
   container: Container,
-  objects: StoredObject[],
+  { count, bytes }: Figures,
   isOwner: boolean,
 ): Record<string, string | number> {
   return {
-    "x-container-object-count": objects.length,
-    "x-container-bytes-used": bytesOf(objects),
+    "x-container-object-count": count,
+    "x-container-bytes-used": bytes,
     "x-timestamp": container.timestamp.toFixed(5),
+    "last-modified": new Date(Math.ceil(container.timestamp) * 1000).toUTCString(),
     "x-storage-policy": "Policy-0",
     "accept-ranges": "bytes",
     ...(isOwner ? sharingHeaders(container) : {}),
@@ -65,6 +68,16 @@ function sharingHeaders({ readAcl, writeAcl, syncTo, syncKey }: Container): Reco
   };
 }
 
+/** Where an object that is a version is read also later. */
+export function versionPath({ id, versionId = "" }: Pick<StoredObject, "id" | "versionId">): string {
+  return `/v1/AUTH_${pythonQuoted(id)}?version-id=${versionId}`;
+}
+
+/** What the answer to a copy tells of the new object. */
+export function copyHeaders({ deleteAt, metadata }: StoredObject): Record<string, string> {
+  return { ...(deleteAt ? { "x-delete-at": String(deleteAt) } : {}), ...metadataHeaders(metadata, "object") };
+}
+
 /** What `HEAD` and `GET` of an object say of it, but for the length. */
 export function objectHeaders(object: StoredObject): Record<string, string> {
   return {
@@ -78,7 +91,9 @@ export function objectHeaders(object: StoredObject): Record<string, string> {
     ...(object.contentDisposition === null ? {} : { "content-disposition": object.contentDisposition }),
     ...(object.deleteAt ? { "x-delete-at": String(object.deleteAt) } : {}),
     ...(object.manifest ? { "x-object-manifest": object.manifest } : {}),
-    ...(object.versionId === undefined ? {} : { "x-object-version-id": object.versionId }),
+    ...(object.versionId === undefined
+      ? {}
+      : { "x-object-version-id": object.versionId, "content-location": versionPath(object) }),
     ...metadataHeaders(object.metadata, "object"),
   };
 }

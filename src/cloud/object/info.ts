@@ -6,7 +6,7 @@ import { manifestLimits } from "./static-large-object.ts";
 /** `GET /info`: what this Swift has, and how much of it. */
 export const info = {
   swift: {
-    version: "2.30.0",
+    version: "2.30.1",
     strict_cors_mode: true,
     policies: [{ name: "Policy-0", aliases: "Policy-0", default: true }],
     allow_account_management: false,
@@ -31,7 +31,6 @@ export const info = {
     min_segment_size: 1,
     allow_async_delete: false,
   },
-  dlo: { max_segments: listingLimit },
   bulk_delete: { max_deletes_per_request: bulkLimits.deletes, max_failed_deletes: bulkLimits.failures },
   tempurl: {
     methods: ["GET", "HEAD", "PUT", "POST", "DELETE"],

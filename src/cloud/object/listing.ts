@@ -74,7 +74,18 @@ function listingFormat({ format }: ListingQuery, accept = ""): "json" | "xml" | 
 
 /** `2026-01-02T03:04:05.678900`, as Swift's listings write it. */
 export function listingTime(timestamp: number): string {
-  return `${new Date(timestamp * 1000).toISOString().slice(0, 23)}000`;
+  const [, fraction = ""] = timestamp.toFixed(5).split(".");
+  return `${new Date(Math.floor(timestamp) * 1000).toISOString().slice(0, 19)}.${fraction}0`;
+}
+
+/** Whose form was not asked for by name depends on what the client takes. */
+function variesWith({ format }: ListingQuery): Record<string, string> {
+  return format === undefined ? { vary: "Accept" } : {};
+}
+
+/** What a HEAD says of the listing that it stands for. */
+export function emptyListing(query: ListingQuery): Record<string, string> {
+  return { "content-type": "text/plain; charset=utf-8", ...variesWith(query) };
 }
 
 /** How one kind of listing is written. */
@@ -94,6 +105,7 @@ export function sendListing<T extends { name: string }>(
 ): FastifyReply {
   const { query, headers } = reply.request;
   const format = listingFormat(query as ListingQuery, headers.accept);
+  reply.headers(variesWith(query as ListingQuery));
   const rows = entries.map((entry) => ("subdir" in entry ? entry : fields(entry.item)));
   if (format === "json") return reply.type("application/json; charset=utf-8").send(JSON.stringify(rows));
   if (format === "plain") {
@@ -101,7 +113,7 @@ export function sendListing<T extends { name: string }>(
     return reply
       .code(text === "" ? 204 : 200)
       .type("text/plain; charset=utf-8")
-      .send(text);
+      .send(text === "" ? undefined : text);
   }
   const [outer, inner] = elements;
   const lines = rows.map((row) => {

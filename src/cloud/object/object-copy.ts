@@ -3,15 +3,17 @@ import { headerText } from "../http/percent.ts";
 import { header } from "../identity/tokens.ts";
 import { mayRead } from "./acl.ts";
 import type { Caller } from "./caller.ts";
+import { demandsNew, holdsIfRange, unmet } from "./conditions.ts";
 import { type ObjectContext, projectOfAccount } from "./context.ts";
 import { largestObject } from "./limits.ts";
+import { md5 } from "./md5.ts";
 import { existingObject, type ObjectRequest, type Place, permittedContainer, placeOf } from "./object-access.ts";
 import { explain } from "./object-read.ts";
 import { readPieces } from "./pieces.ts";
 import { parseRange } from "./range.ts";
 import type { StoredObject } from "./records.ts";
 import { bareRefusal, plainRefusal, refusal } from "./refusals.ts";
-import { rawManifest } from "./static-large-object.ts";
+import { manifestText, rawManifest } from "./static-large-object.ts";
 import { allPieces, wholeOf } from "./whole.ts";
 
 // Copies of objects, also between accounts: the source is read, and the target written, as far as who asks may do either.
@@ -19,8 +21,8 @@ import { allPieces, wholeOf } from "./whole.ts";
 /** What a copy begins with. */
 export interface Origin {
   object: StoredObject;
-  /** The content as its reader gets it, or the text of a static large object's manifest. */
-  content: { stream: Readable; size: number } | { manifest: string };
+  /** The content as its reader gets it, the text of a static large object's manifest, or why the reader gets none. */
+  content: { stream: Readable; size: number } | { manifest: string } | { unmet: 304 | 412 };
 }
 
 /** Where a PUT copies from; undefined for one that brings its own content. @throws ApiError 400, 412 */
@@ -76,13 +78,24 @@ export async function openSource(
   const container = permittedContainer(context, who, source, mayRead);
   const object = existingObject(context, container, source.name, request.query["version-id"]);
   const copiesManifest = request.query["multipart-manifest"] === "get";
+  const failed = (etag: string) => {
+    const status = unmet(request, object, etag);
+    // what holds for the source would have to hold for the target
+    if (status === undefined) demandsNew(request);
+    return status;
+  };
   if (copiesManifest && object.segments !== undefined) {
-    return { object, content: { manifest: JSON.stringify(rawManifest(object.segments)) } };
+    const manifest = manifestText(rawManifest(object.segments));
+    const status = failed(md5(manifest));
+    return { object, content: status === undefined ? { manifest } : { unmet: status } };
   }
   const read = copiesManifest ? { ...object, manifest: null } : object;
   const whole = wholeOf({ tables: context.tables, projectId: source.projectId, caller: who }, read);
   if (whole.size === undefined || whole.size > largestObject) throw refusal(413);
-  const range = parseRange(header(request, "range"), whole.size);
+  const status = failed(whole.etag);
+  if (status !== undefined) return { object, content: { unmet: status } };
+  const isRanged = holdsIfRange(request, object, whole.etag);
+  const range = isRanged ? parseRange(header(request, "range"), whole.size) : "all";
   if (range === "unsatisfiable") throw refusal(416);
   const size = range === "all" ? whole.size : range.end - range.start + 1;
   const pieces = range === "all" ? allPieces(whole) : whole.pieces(range.start, range.end);

@@ -5,7 +5,7 @@ import { type BulkTarget, deleteAll, sendBulk } from "./bulk-delete.ts";
 import type { Caller } from "./caller.ts";
 import type { ObjectContext } from "./context.ts";
 import { existingObject, type OneObject, type Place, permittedContainer, placeOf } from "./object-access.ts";
-import { bareRefusal } from "./refusals.ts";
+import { bareRefusal, notFound } from "./refusals.ts";
 import { deleteObject } from "./removal.ts";
 import { manifestLimits } from "./static-large-object.ts";
 
@@ -16,10 +16,10 @@ export function deleteRoutes(app: FastifyInstance, context: ObjectContext, path:
     const place = placeOf(request);
     const version = request.query["version-id"];
     if (request.query["multipart-manifest"] !== "delete") {
-      return reply
-        .headers(await deleteObject(context, who, place, version))
-        .code(204)
-        .send();
+      const { existed, headers } = await deleteObject(context, who, place, version);
+      reply.headers(headers);
+      if (!existed) throw notFound();
+      return reply.code(204).send();
     }
     return sendBulk(reply, (result) => {
       const deletion = { account: request.params.account, callerFor: () => who };

@@ -1,4 +1,4 @@
-import { bytesOf, type Container, type ObjectTables, objectsOf } from "./records.ts";
+import { type Container, figuresOf, type ObjectTables } from "./records.ts";
 import { bareRefusal } from "./refusals.ts";
 
 // Swift's container and account quotas: metadata that says how much there may be.
@@ -7,17 +7,14 @@ import { bareRefusal } from "./refusals.ts";
 export function demandObjectQuota(tables: ObjectTables, container: Container, bytes: number): void {
   const refuse = () => bareRefusal(413, "Upload exceeds quota.");
   const { "quota-bytes": most, "quota-count": count } = container.metadata;
-  if (most !== undefined && /^\d+$/.test(most) && bytesOf(objectsOf(tables, container)) + bytes > Number(most)) {
-    throw refuse();
-  }
-  if (count !== undefined && /^\d+$/.test(count) && objectsOf(tables, container).length + 1 > Number(count)) {
-    throw refuse();
-  }
+  const own = figuresOf(tables, container);
+  if (most !== undefined && /^\d+$/.test(most) && own.bytes + bytes > Number(most)) throw refuse();
+  if (count !== undefined && /^\d+$/.test(count) && own.count + 1 > Number(count)) throw refuse();
   const account = tables.accounts.get(container.projectId)?.metadata["quota-bytes"];
   if (account === undefined || !/^\d+$/.test(account)) return;
   const used = tables.containers
     .list(({ projectId }) => projectId === container.projectId)
-    .reduce((sum, one) => sum + bytesOf(objectsOf(tables, one)), 0);
+    .reduce((sum, one) => sum + figuresOf(tables, one).bytes, 0);
   if (used + bytes > Number(account)) throw refuse();
 }
 

@@ -1,15 +1,17 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { header } from "../identity/tokens.ts";
 import { mayRead } from "./acl.ts";
+import { holdsIfRange, sendUnmet, unmet } from "./conditions.ts";
 import type { ObjectContext } from "./context.ts";
 import { objectHeaders } from "./headers.ts";
 import { md5 } from "./md5.ts";
+import { multipart } from "./multipart.ts";
 import { existingObject, type ObjectRequest, type OneObject, permittedContainer, placeOf } from "./object-access.ts";
-import { readPieces, SegmentError } from "./pieces.ts";
-import { parseRange } from "./range.ts";
+import { type Piece, readPieces, SegmentError, type Whole } from "./pieces.ts";
+import { parseRanges, type Span } from "./range.ts";
 import type { StoredObject } from "./records.ts";
-import { bareRefusal, notFound, refusal } from "./refusals.ts";
-import { rawManifest } from "./static-large-object.ts";
+import { bareRefusal, notFound, refusal, statusPage } from "./refusals.ts";
+import { manifestText, rawManifest } from "./static-large-object.ts";
 import { dispositionOf, publicHeaders } from "./temporary-url.ts";
 import { allPieces, wholeOf } from "./whole.ts";
 
@@ -31,18 +33,18 @@ export function readRoutes(app: FastifyInstance, context: ObjectContext, path: s
     const { size, etag } = whole;
     if (object.manifest && size !== undefined) reply.header("etag", `"${etag}"`);
     const failed = unmet(request, object, etag);
-    if (failed !== undefined) return reply.code(failed).send();
+    if (failed !== undefined) return sendUnmet(reply, failed);
     const isRanged = withBody && size !== undefined && holdsIfRange(request, object, etag);
-    const range = isRanged ? parseRange(header(request, "range"), size) : "all";
-    if (range === "unsatisfiable") {
-      return reply.code(416).header("content-range", `bytes */${size}`).send();
+    const spans = isRanged ? parseRanges(header(request, "range"), size) : "all";
+    if (spans === "unsatisfiable") {
+      return reply.code(416).header("content-range", `bytes */${size}`).send(statusPage(416));
     }
-    if (range !== "all") reply.code(206).header("content-range", `bytes ${range.start}-${range.end}/${size}`);
-    const length = range === "all" ? size : range.end - range.start + 1;
-    if (length !== undefined) reply.header("content-length", length);
-    if (!withBody || length === 0) return reply.send();
-    const pieces = range === "all" ? allPieces(whole) : whole.pieces(range.start, range.end);
-    return reply.send(await readPieces(pieces, folder, length).catch(explain(object)));
+    const part: Part =
+      typeof spans === "string" ? { length: size, pieces: allPieces(whole) } : partOf(spans, whole, object);
+    reply.headers(part.headers ?? {}).code(part.headers === undefined ? 200 : 206);
+    if (part.length !== undefined) reply.header("content-length", part.length);
+    if (!withBody || part.length === 0) return reply.send();
+    return reply.send(await readPieces(part.pieces, folder, part.length).catch(explain(object)));
   };
   /** What the object itself is, and not what it stands for. */
   const manifest = async (
@@ -56,14 +58,34 @@ export function readRoutes(app: FastifyInstance, context: ObjectContext, path: s
       const own = [{ from: { file: object.file }, start: 0, size: object.size }];
       return reply.send(await readPieces(own, folder, object.size).catch(explain(object)));
     }
-    const text = JSON.stringify(isRaw ? rawManifest(object.segments) : object.segments);
+    const text = manifestText(isRaw ? rawManifest(object.segments) : object.segments);
     if (isRaw) reply.header("etag", md5(text));
     else reply.type("application/json; charset=utf-8").header("etag", object.etag);
-    reply.header("content-length", Buffer.byteLength(text));
+    reply.removeHeader("x-manifest-etag").header("content-length", Buffer.byteLength(text));
     return reply.send(withBody ? text : undefined);
   };
   app.get<OneObject>(path, (request, reply) => answer(request, reply, true));
   app.head<OneObject>(path, (request, reply) => answer(request, reply, false));
+}
+
+/** What is answered, and read, of a content of which the client wants a part or several. */
+function partOf(spans: Span[], whole: Whole, { contentType }: StoredObject): Part {
+  const size = whole.size ?? 0;
+  const [{ start, end } = { start: 0, end: 0 }, other] = spans;
+  if (other !== undefined) {
+    const { type, ...part } = multipart(spans, whole, contentType, size);
+    return { ...part, headers: { "content-type": type } };
+  }
+  const headers = { "content-range": `bytes ${start}-${end}/${size}` };
+  return { headers, length: end - start + 1, pieces: whole.pieces(start, end) };
+}
+
+interface Part {
+  /** Absent for the whole. */
+  headers?: Record<string, string>;
+  /** Bytes; undefined where they are not counted. */
+  length: number | undefined;
+  pieces: Iterable<Piece>;
 }
 
 /** What the client is told of a content that is not there as it was, before anything of it was sent. */
@@ -72,32 +94,6 @@ export function explain({ segments, manifest }: StoredObject): (error: unknown) 
     if (!(error instanceof SegmentError)) throw error;
     throw segments === undefined && !manifest ? notFound() : refusal(409);
   };
-}
-
-/** The status of a condition that does not hold (RFC 9110 §13): 412, or 304 where the client has it already. */
-function unmet(request: ObjectRequest, { timestamp }: StoredObject, etag: string): 304 | 412 | undefined {
-  const [ifMatch, ifNoneMatch] = [header(request, "if-match"), header(request, "if-none-match")];
-  const changedAt = Math.ceil(timestamp) * 1000;
-  const [since, unmodified] = ["if-modified-since", "if-unmodified-since"].map((name) =>
-    Date.parse(header(request, name) ?? ""),
-  );
-  if (ifMatch !== undefined && !matches(ifMatch, etag)) return 412;
-  if (ifMatch === undefined && unmodified !== undefined && changedAt > unmodified) return 412;
-  if (ifNoneMatch !== undefined) return matches(ifNoneMatch, etag) ? 304 : undefined;
-  return since !== undefined && changedAt <= since ? 304 : undefined;
-}
-
-/** A range that is only wanted of what the client knows. */
-function holdsIfRange(request: ObjectRequest, { timestamp }: StoredObject, etag: string): boolean {
-  const condition = header(request, "if-range");
-  if (condition === undefined) return true;
-  const time = Date.parse(condition);
-  return Number.isNaN(time) ? matches(condition, etag) : Math.ceil(timestamp) * 1000 <= time;
-}
-
-/** A list of quoted or bare ETags, or `*`. */
-function matches(condition: string, etag: string): boolean {
-  return condition.split(",").some((item) => ["*", etag].includes(item.trim().replace(/^W\//, "").replaceAll('"', "")));
 }
 
 /** Refused, as Swift refuses it, on everything but a manifest's own PUT. */

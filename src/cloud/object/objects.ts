@@ -2,16 +2,17 @@ import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import { isErrno } from "../../common/errors.ts";
 import { now } from "../clock/clock.ts";
 import { header } from "../identity/tokens.ts";
 import { storeContent, TooMuchContent } from "../store/content.ts";
 import { mayWrite } from "./acl.ts";
 import type { Caller } from "./caller.ts";
+import { demandsNew, sendUnmet } from "./conditions.ts";
 import type { ObjectContext } from "./context.ts";
 import { demandManifestForm } from "./dynamic-large-object.ts";
-import { isTrue, metadataFrom } from "./headers.ts";
+import { copyHeaders, isTrue, metadataFrom, objectHeaders } from "./headers.ts";
 import { largestObject } from "./limits.ts";
 import { demandSmallMetadata } from "./metadata-limits.ts";
 import {
@@ -28,8 +29,8 @@ import { demandObjectQuota } from "./object-quotas.ts";
 import { demandNoReservedHeader, readRoutes } from "./object-read.ts";
 import { SegmentError } from "./pieces.ts";
 import { isExpired, type ObjectTables, type StoredObject, swiftNow } from "./records.ts";
-import { bareRefusal, notFound, plainRefusal, refusal } from "./refusals.ts";
-import { checkManifest, type Manifest, manifestLimits } from "./static-large-object.ts";
+import { bareRefusal, notFound, plainRefusal, refusal, sendAccepted } from "./refusals.ts";
+import { checkManifest, type Manifest, manifestLimits, manifestText } from "./static-large-object.ts";
 import { demandNoPointer } from "./temporary-url.ts";
 import { bodyOf, limitedText } from "./upload.ts";
 import { demandVersionId, keepVersion, makeCurrent, newVersionId, nullVersion } from "./versions.ts";
@@ -66,9 +67,11 @@ export function objectRoutes(app: FastifyInstance, context: ObjectContext): void
     const container = permittedContainer(context, who, place, mayWrite);
     demandUpload(request, who, place, source !== undefined);
     const id = `${container.id}/${place.name}`;
-    const isNew = demandsNew(request);
+    const isNew = source === undefined && demandsNew(request);
     if (isNew) refuseExisting(tables, id);
-    const { content, bytes, origin, manifest } = await contentOf(context, request, { who, place, source });
+    const brought = await contentOf(context, request, { who, place, source });
+    if ("unmet" in brought) return sendUnmet(reply, brought.unmet, objectHeaders(brought.origin));
+    const { content, bytes, origin, manifest } = brought;
     demandObjectQuota(tables, container, bytes);
     const file = randomUUID();
     const { size, md5 } = await storeContent(content, join(folder, file), largestObject).catch((error: unknown) => {
@@ -79,20 +82,23 @@ export function objectRoutes(app: FastifyInstance, context: ObjectContext): void
     });
     const wanted = header(request, "etag")?.replaceAll('"', "").toLowerCase();
     const commit = () => {
-      if (wanted !== undefined && wanted !== (manifest?.etag ?? md5)) throw refusal(422);
+      if (wanted !== undefined && wanted !== (manifest?.etag ?? md5)) {
+        reply.header("last-modified", new Date(now()).toUTCString());
+        throw refusal(422);
+      }
       // looked up again: the upload took time
-      const now = tables.containers.get(container.id);
-      if (now === undefined) throw notFound();
+      const current = tables.containers.get(container.id);
+      if (current === undefined) throw notFound();
       if (isNew) refuseExisting(tables, id);
-      demandObjectQuota(tables, now, 0);
+      demandObjectQuota(tables, current, 0);
       const before = tables.objects.get(id);
       // what is a version already stays one, also while the container keeps no new ones
-      const kept = before !== undefined && (now.versioned === true || before.versionId !== undefined);
+      const kept = before !== undefined && (current.versioned === true || before.versionId !== undefined);
       if (kept) keepVersion(tables, before);
       const object = tables.objects.put({
         ...described(request, origin),
         ...{ id, containerId: container.id, name: place.name, etag: md5, size, file },
-        ...(now.versioned === true ? { versionId: newVersionId() } : {}),
+        ...(current.versioned === true ? { versionId: newVersionId() } : {}),
         ...(manifest === undefined
           ? {}
           : { segments: manifest.segments, slo: { size: manifest.size, etag: manifest.etag } }),
@@ -106,9 +112,10 @@ export function objectRoutes(app: FastifyInstance, context: ObjectContext): void
       await rm(join(folder, file), { force: true });
       throw error;
     }
+    context.expirer.expect(done.object.deleteAt);
     // a reader that has the old file open reads it to its end
     if (done.old !== undefined) await rm(join(folder, done.old.file), { force: true });
-    if (origin !== undefined) reply.headers(copiedFrom(origin));
+    if (origin !== undefined) reply.headers({ ...copiedFrom(origin), ...copyHeaders(done.object) });
     const { versionId } = done.object;
     if (versionId !== undefined) reply.header("x-object-version-id", versionId);
     return reply
@@ -140,11 +147,12 @@ export function objectRoutes(app: FastifyInstance, context: ObjectContext): void
     demandNoPointer(request, who);
     demandNoReservedHeader(request);
     demandSmallMetadata(request.headers, "object");
-    store.transaction(() => {
+    const { deleteAt } = store.transaction(() => {
       const object = existingObject(context, container, request.params["*"]);
-      tables.objects.put({ ...object, ...described(request, undefined, object.contentType) });
+      return tables.objects.put({ ...object, ...described(request, undefined, object.contentType) });
     });
-    return reply.code(202).send();
+    context.expirer.expect(deleteAt);
+    return sendAccepted(reply);
   });
 
   deleteRoutes(app, context, path);
@@ -170,12 +178,22 @@ function demandUpload(request: ObjectRequest, who: Caller, { name }: Place, isCo
   deletionTime(request);
 }
 
-/** What a PUT brings: a body, the content of another object, or a manifest. */
+/** What a PUT brings. */
+interface Brought {
+  content: Readable;
+  /** As far as they are known before they came. */
+  bytes: number;
+  /** What it is a copy of. */
+  origin?: StoredObject;
+  manifest?: Manifest;
+}
+
+/** A body, the content of another object, or a manifest; or what is said of another object whose content is wanted on a condition that does not hold. */
 async function contentOf(
   context: ObjectContext,
   request: ObjectRequest,
   { who, place, source }: { who: Caller; place: Place; source: Place | undefined },
-): Promise<{ content: Readable; bytes: number; origin?: StoredObject; manifest?: Manifest }> {
+): Promise<Brought | { unmet: 304 | 412; origin: StoredObject }> {
   const putsManifest = request.query["multipart-manifest"] === "put";
   if (putsManifest && source !== undefined) {
     throw bareRefusal(405, "Multipart Manifest PUTs cannot be COPY requests");
@@ -183,21 +201,22 @@ async function contentOf(
   const checked = (text: string) => {
     const reading = { tables: context.tables, projectId: place.projectId, caller: who };
     const manifest = checkManifest(reading, place, text);
-    const content = Buffer.from(JSON.stringify(manifest.segments));
+    const content = Buffer.from(manifestText(manifest.segments));
     return { content: Readable.from([content]), bytes: content.length, manifest };
   };
-  if (putsManifest) return checked(await manifestText(request));
+  if (putsManifest) return checked(await sentManifest(request));
   if (source === undefined) {
     return { content: bodyOf(request), bytes: Number(header(request, "content-length") ?? 0) };
   }
   const { object: origin, content } = await openSource(context, request, who, source);
+  if ("unmet" in content) return { unmet: content.unmet, origin };
   if ("manifest" in content) return { ...checked(content.manifest), origin };
   const isManifest = request.query["multipart-manifest"] === "get";
   return { content: content.stream, bytes: content.size, origin: isManifest ? origin : { ...origin, manifest: null } };
 }
 
 /** @throws ApiError 413 */
-async function manifestText(request: ObjectRequest): Promise<string> {
+async function sentManifest(request: ObjectRequest): Promise<string> {
   const tooLong = () => bareRefusal(413, `Manifest File > ${manifestLimits.bytes} bytes`);
   if (Number(header(request, "content-length") ?? 0) > manifestLimits.bytes) throw tooLong();
   const text = await limitedText(request, manifestLimits.bytes);
@@ -230,11 +249,4 @@ function deletionTime(request: ObjectRequest): number | undefined {
   const seconds = Number(text) + (after === undefined ? 0 : Math.floor(now() / 1000));
   if (seconds <= now() / 1000) throw plainRefusal(400, `${name} in past`);
   return seconds;
-}
-
-/** Whether a PUT is to make a new object; as in Swift, no other condition is understood. */
-function demandsNew(request: FastifyRequest): boolean {
-  const condition = header(request, "if-none-match");
-  if (condition === undefined || condition.trim() === "*") return condition !== undefined;
-  throw bareRefusal(400, "If-None-Match only supports *");
 }

@@ -1,5 +1,6 @@
 import { now } from "../clock/clock.ts";
 import type { Collection, Store } from "../store/store.ts";
+import { CountedCollection, type Figures } from "./counted-collection.ts";
 
 /** A Swift container. */
 export interface Container {
@@ -71,38 +72,60 @@ export interface ObjectVersion extends Omit<StoredObject, "file" | "versionId"> 
   versionId: string;
 }
 
-/** An account's own metadata, by project id. */
-interface AccountMetadata {
+/** An account, by project id: it is there from the first container or the first metadata on. */
+interface Account {
   id: string;
   /** `X-Account-Meta-*`, lower-case names without the prefix. */
   metadata: Record<string, string>;
+  /** Seconds since 1970; absent for one from before it was kept. */
+  timestamp?: number;
+  /** From then on it is told how much it has in each storage policy. */
+  hasHadContainers?: true;
+}
+
+/** The account, made where it is not there yet. */
+export function ensureAccount(
+  { accounts }: ObjectTables,
+  id: string,
+  change: Partial<Pick<Account, "metadata" | "hasHadContainers">>,
+): void {
+  const found = accounts.get(id) ?? { id, metadata: {}, timestamp: swiftNow() };
+  accounts.put({ ...found, ...change });
 }
 
 export interface ObjectTables {
   containers: Collection<Container>;
-  objects: Collection<StoredObject>;
-  versions: Collection<ObjectVersion>;
-  accounts: Collection<AccountMetadata>;
+  objects: CountedCollection<StoredObject>;
+  versions: CountedCollection<ObjectVersion>;
+  accounts: Collection<Account>;
 }
 
 export function objectTables(store: Store): ObjectTables {
   return {
     containers: store.collection("container"),
-    objects: store.collection("object"),
-    versions: store.collection("object-version"),
+    objects: new CountedCollection(store, "object"),
+    versions: new CountedCollection(store, "object-version"),
     accounts: store.collection("object-account"),
   };
 }
 
+/** A container's objects by name. */
 export function objectsOf(tables: ObjectTables, container: Container): StoredObject[] {
   return tables.objects
     .list((object) => object.containerId === container.id && !isExpired(object))
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** What objects take, bytes: a manifest is its own text, as in Swift, so that its segments are not counted twice. */
-export function bytesOf(objects: Pick<StoredObject, "size">[]): number {
-  return objects.reduce((sum, { size }) => sum + size, 0);
+/** How many objects a container has, and what they take with their versions: a manifest is its own text, so that its segments are not counted twice. */
+export function figuresOf({ objects, versions }: ObjectTables, { id }: Pick<Container, "id">): Figures {
+  const current = objects.figuresOf(id);
+  return { count: current.count, bytes: current.bytes + versions.figuresOf(id).bytes };
+}
+
+/** The same of a container and the hidden one that Swift keeps its versions in, where an object that is a version is besides. */
+export function allFiguresOf({ objects, versions }: ObjectTables, { id }: Pick<Container, "id">): Figures {
+  const [current, old] = [objects.figuresOf(id), versions.figuresOf(id)];
+  return { count: current.count + current.versions + old.count, bytes: current.bytes + old.bytes };
 }
 
 /** Bytes of an object in a listing: a static large object is as long as a reader gets it. */

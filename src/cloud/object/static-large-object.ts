@@ -67,6 +67,15 @@ export function checkManifest(reading: Reading, { container, name }: Omit<Place,
   };
 }
 
+/** A manifest as Python writes it: its length counts. */
+export function manifestText(segments: readonly object[]): string {
+  const text = (segment: object) =>
+    Object.entries(segment)
+      .map(([key, value]) => `${JSON.stringify(key)}: ${JSON.stringify(value)}`)
+      .join(", ");
+  return `[${segments.map((segment) => `{${text(segment)}}`).join(", ")}]`;
+}
+
 /** A manifest in the form that it was put in. */
 export function rawManifest(segments: readonly Segment[]): Asked[] {
   return segments.map((segment) => {

@@ -1,6 +1,8 @@
 import { type ListingQuery, limitOf, listingTime } from "./listing.ts";
+import { md5 } from "./md5.ts";
 import {
   type Container,
+  isExpired,
   type ObjectTables,
   type ObjectVersion,
   objectsOf,
@@ -14,6 +16,9 @@ import { bareRefusal, notFound, plainRefusal } from "./refusals.ts";
 /** What is asked for as the version of what was there before the container kept any. */
 export const nullVersion = "null";
 
+/** What a version that says that there was nothing any more is called. */
+const deletedType = "application/x-deleted;swift_versions_deleted=1";
+
 let last = 0;
 
 /** A new version's id: its time, later than that of any before. */
@@ -22,17 +27,24 @@ export function newVersionId(): string {
   return last.toFixed(5);
 }
 
-/** The object's content stays as a version of it; one from before the container kept any gets the time that it was made at. */
+/**
+ * The object's content stays as a version of it, without an end: that was the object's. One from before the container kept any gets the time
+ * that it was made at, and takes all that it was along.
+ */
 export function keepVersion(tables: ObjectTables, object: StoredObject): void {
   const versionId = object.versionId ?? object.timestamp.toFixed(5);
-  tables.versions.put({ ...object, id: idOf(object.id, versionId), versionId });
+  const deleteAt = object.versionId === undefined ? (object.deleteAt ?? null) : null;
+  tables.versions.put({ ...object, id: idOf(object.id, versionId), versionId, deleteAt });
 }
 
-/** Notes that the object was deleted. @returns the id of that */
-export function markDeleted(tables: ObjectTables, object: StoredObject): string {
+/** Notes that an object was deleted, also one that was not there. @returns the id of that */
+export function markDeleted(tables: ObjectTables, container: Container, name: string): string {
   const versionId = newVersionId();
-  const marker = { size: 0, etag: "", contentType: "application/x-deleted;swift_versions_deleted=1", file: null };
-  tables.versions.put({ ...object, ...marker, id: idOf(object.id, versionId), versionId, timestamp: swiftNow() });
+  tables.versions.put({
+    ...{ id: idOf(`${container.id}/${name}`, versionId), containerId: container.id, name, versionId },
+    ...{ size: 0, etag: md5(""), contentType: deletedType, contentEncoding: null, contentDisposition: null },
+    ...{ metadata: {}, timestamp: Number(versionId), file: null },
+  });
   return versionId;
 }
 
@@ -48,7 +60,7 @@ export function demandVersionId({ versioned }: Container, versionId: string): vo
 /** What the object was. @throws ApiError 404 */
 export function oldVersion(tables: ObjectTables, objectId: string, versionId: string): StoredObject {
   const found = tables.versions.get(idOf(objectId, versionId));
-  if (found === undefined || found.file === null) throw notFound();
+  if (found === undefined || found.file === null || isExpired(found)) throw notFound();
   return { ...found, file: found.file };
 }
 
@@ -80,32 +92,31 @@ export function makeCurrent(
   return current === undefined || current.versionId !== undefined ? { object } : { object, lost: current.file };
 }
 
-export function versionsOf(tables: ObjectTables, { id }: Container): ObjectVersion[] {
-  return tables.versions.list((version) => version.containerId === id);
-}
-
-/** `GET ?versions`: every version of every object, by name, the newest first. */
+/** `GET ?versions`: every version of every object, by name, what was there before the container kept any first, then the newest first. */
 export function versionLines(tables: ObjectTables, container: Container, query: ListingQuery): unknown[] {
-  const current = objectsOf(tables, container).map((object) => ({
-    line: object,
-    versionId: object.versionId ?? nullVersion,
-    isLatest: true,
-  }));
-  const names = new Set(current.map(({ line }) => line.name));
-  const old = versionsOf(tables, container)
-    .toSorted((a, b) => b.timestamp - a.timestamp)
-    .map((version) => {
-      const isLatest = !names.has(version.name);
-      names.add(version.name);
-      return { line: version, versionId: version.versionId, isLatest };
-    });
-  return [...current, ...old]
-    .filter(({ line }) => line.name.startsWith(query.prefix ?? "") && line.name > (query.marker ?? ""))
-    .toSorted((a, b) => (a.line.name < b.line.name ? -1 : a.line.name > b.line.name ? 1 : 0))
+  const current = objectsOf(tables, container);
+  const unversioned = current.filter(({ versionId }) => versionId === undefined);
+  const versioned = [
+    ...current.filter(({ versionId }) => versionId !== undefined),
+    ...tables.versions.list((version) => version.containerId === container.id && !isExpired(version)),
+  ].toSorted((a, b) => Number(b.versionId) - Number(a.versionId));
+  const currentIds = new Set(current.map(({ id }) => id));
+  const taken = new Set(current.map(({ name }) => name));
+  /** The object itself, or the last note that there is none. */
+  const isLatest = ({ id, name, file }: StoredObject | ObjectVersion) => {
+    if (currentIds.has(id)) return true;
+    if (file !== null || taken.has(name)) return false;
+    taken.add(name);
+    return true;
+  };
+  return [...unversioned, ...versioned]
+    .map((one) => ({ ...one, isLatest: isLatest(one) }))
+    .filter(({ name }) => name.startsWith(query.prefix ?? "") && name > (query.marker ?? ""))
+    .toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
     .slice(0, limitOf(query.limit))
-    .map(({ line, versionId, isLatest }) => ({
-      ...{ name: line.name, bytes: line.size, hash: line.etag, content_type: line.contentType },
-      ...{ last_modified: listingTime(line.timestamp), version_id: versionId, is_latest: isLatest },
+    .map(({ name, size, etag, contentType, timestamp, versionId = nullVersion, isLatest: latest }) => ({
+      ...{ bytes: size, hash: etag, name, content_type: contentType, last_modified: listingTime(timestamp) },
+      ...{ is_latest: latest, version_id: versionId },
     }));
 }
 

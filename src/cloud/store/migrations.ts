@@ -34,7 +34,23 @@ export const migrations: readonly Migration[] = [
   { what: "a port's record says what it is plugged into", up: nameDevices },
   { what: "what is external is so by policies, and the machine's own network says what it lies on", up: tellOutside },
   { what: "an armed fault says how likely it strikes, at what and when", up: tellOfFaults },
+  { what: "how much is in each container of objects is kept", up: countObjects },
 ];
+
+/** Of objects and of what they were: how many, their bytes, and how many are versions. */
+function countObjects(db: DatabaseSync): void {
+  for (const kind of ["object", "object-version"]) {
+    db.prepare(
+      `INSERT INTO records (kind, id, body)
+       SELECT kind || '-figures', container,
+         json_object('id', container, 'count', count(*), 'bytes', sum(size), 'versions', count(version))
+       FROM (
+         SELECT kind, body ->> '$.containerId' AS container, body ->> '$.size' AS size, body ->> '$.versionId' AS version
+         FROM records WHERE kind = ?
+       ) GROUP BY container`,
+    ).run(kind);
+  }
+}
 
 interface PluggedPort {
   id: string;

@@ -41,6 +41,17 @@ async function isPluggedInStill(cloud: TestCloud): Promise<void> {
   expect(ports.length).toBeGreaterThan(1);
 }
 
+/** What is counted as it changes was not counted before. */
+async function isCounted(cloud: TestCloud): Promise<void> {
+  const papers = await cloud.get(`/object-store/v1/AUTH_${cloud.projectId}/papers?format=json`);
+  const bytes = papers.body.map((object: { bytes: number }) => object.bytes);
+  expect(bytes.length).toBeGreaterThan(0);
+  expect(papers.headers.get("x-container-object-count")).toBe(String(bytes.length));
+  expect(Number(papers.headers.get("x-container-bytes-used"))).toBe(
+    bytes.reduce((sum: number, size: number) => sum + size, 0),
+  );
+}
+
 describe("a state of an earlier version", () => {
   const kept = readdirSync(import.meta.dirname).filter((name) => name.startsWith("layout-"));
 
@@ -54,6 +65,7 @@ describe("a state of an earlier version", () => {
       expect(await shown(cloud)).toEqual(JSON.parse(await readFile(join(folder, "shown.json"), "utf8")));
       await isPluggedInStill(cloud);
       expect((await cloud.get("/network/v2.0/networks?router:external=true")).body.networks).toHaveLength(1);
+      await isCounted(cloud);
       const { servers } = (await cloud.get("/compute/v2.1/servers?name=stopped")).body;
       await cloud.post(`/compute/v2.1/servers/${servers[0].id}/action`, { "os-start": null });
       await cloud.cloud.idle();
@@ -74,7 +86,8 @@ describe("a state of an earlier version", () => {
       return found;
     };
     const before = rows(database);
-    const names = (path: string) => rows(path).map(({ seq, kind, id }) => ({ seq, kind, id }));
+    const names = (path: string) =>
+      rows(path).flatMap(({ seq, kind, id }) => (String(kind).endsWith("-figures") ? [] : [{ seq, kind, id }]));
     new Store(database).close();
     expect(layoutOf(database)).toBe(migrations.length);
     expect(layoutOf(backupOf(database, 1))).toBe(0);

@@ -272,6 +272,31 @@ describe("a load balancer that is looked after while the cloud starts", () => {
   });
 });
 
+it("takes what Octavia's own client sends: numbers as text, and null for what is so unless told otherwise", async () => {
+  const { id } = await balancer();
+  const listener = { protocol: "TCP", protocol_port: 81, connection_limit: "5", loadbalancer_id: id };
+  expect(await make("listener", listener)).toMatchObject({ connection_limit: 5 });
+  const pool = await make("pool", { protocol: "HTTP", lb_algorithm: "ROUND_ROBIN", loadbalancer_id: id });
+  const fields = { type: "HTTP", delay: "5", timeout: 3, max_retries: 2, max_retries_down: 2, url_path: "/x" };
+  const monitor = await make("healthmonitor", { ...fields, pool_id: pool.id });
+  expect(monitor).toMatchObject({ delay: 5, max_retries_down: 2, url_path: "/x" });
+  const unset = await put(`/healthmonitors/${monitor.id}`, {
+    healthmonitor: { max_retries_down: null, url_path: null },
+  });
+  expect(unset.body.healthmonitor).toMatchObject({ max_retries_down: 3, url_path: "/" });
+  await cloud.cloud.idle();
+  expect((await put(`/healthmonitors/${monitor.id}`, { healthmonitor: { delay: "soon" } })).status).toBe(400);
+});
+
+it("tells what Neutron refuses as its provider's failure", async () => {
+  const wanted = { vip_subnet_id: subnetId, vip_address: "10.99.0.1" };
+  const { status, body } = await post("/loadbalancers", { loadbalancer: wanted });
+  expect([status, body.faultcode]).toEqual([500, "Server"]);
+  expect(body.faultstring).toMatch(
+    /^Provider 'amphora' reports error: IP address 10\.99\.0\.1 is not a valid IP for the specified subnet\.\nNeutron server returns request_ids: \['req-[0-9a-f-]{36}'\]$/,
+  );
+});
+
 describe("pools, members and monitors", () => {
   it("live and end with their load balancer's consent", async () => {
     const { id } = await balancer();
@@ -318,9 +343,15 @@ describe("what this cloud has not got", () => {
   it.each<[string, Record<string, unknown>, number, string]>([
     [
       "TLS without Barbican",
-      { protocol: "TERMINATED_HTTPS" },
+      { protocol: "TERMINATED_HTTPS", default_tls_container_ref: "x" },
       400,
       "The selected protocol is not allowed in this deployment: TERMINATED_HTTPS",
+    ],
+    [
+      "TLS without a certificate",
+      { protocol: "TERMINATED_HTTPS" },
+      400,
+      "Validation failure: An SNI or default certificate container reference must be provided for TERMINATED_HTTPS protocol listeners.",
     ],
     ["UDP", { protocol: "UDP" }, 501, "Provider 'amphora' does not support a requested option: UDP listeners"],
     [

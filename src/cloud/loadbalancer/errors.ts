@@ -26,6 +26,7 @@ export const octavia = {
   duplicateMonitor: () => new ApiError(409, "This pool already has a health monitor"),
   duplicatePool: () => new ApiError(409, "This listener already has a default pool"),
   providerNotEnabled: (name: string) => new ApiError(400, `Provider '${name}' is not enabled.`),
+  providerFailed: (detail: string) => new ApiError(500, `Provider 'amphora' reports error: ${detail}`),
   unsupported: (what: string) => new ApiError(501, `Provider 'amphora' does not support a requested option: ${what}`),
   unsupportedAction: (what: string) =>
     new ApiError(501, `Provider 'amphora' does not support a requested action: ${what}`),

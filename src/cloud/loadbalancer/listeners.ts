@@ -100,6 +100,11 @@ export function addListener(
 ): Listener {
   const { balancers, tables } = context;
   const { protocol, protocol_port } = asked;
+  if (protocol === "TERMINATED_HTTPS" && !asked.default_tls_container_ref && !asked.sni_container_refs?.length) {
+    throw octavia.invalid(
+      "An SNI or default certificate container reference must be provided for TERMINATED_HTTPS protocol listeners.",
+    );
+  }
   if (protocol === "TERMINATED_HTTPS" || protocol === "PROMETHEUS") throw octavia.disabled("protocol", protocol);
   if (protocol === "UDP" || protocol === "SCTP") throw octavia.unsupported(`${protocol} listeners`);
   if (asked.l7policies?.length) throw octavia.unsupported("l7policies");

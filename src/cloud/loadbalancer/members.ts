@@ -72,7 +72,7 @@ export function memberRoutes(app: FastifyInstance, context: BalancerContext): vo
       const member = one(scope, params);
       const pool = poolOf(scope, params);
       takePoolForChange(context, pool);
-      return { pool, changed: members.put(changedRecord(member, asked, { name: "" })) };
+      return { pool, changed: members.put(changedRecord(member, asked, { name: "", weight: 1, backup: false })) };
     });
     provisioning.begin(pool.loadbalancer_id);
     return { member: memberView(changed) };
@@ -94,7 +94,7 @@ export function memberRoutes(app: FastifyInstance, context: BalancerContext): vo
 /** Makes a member, in the transaction of whoever asks. @throws ApiError 403, 409 */
 export function addMember({ balancers }: BalancerContext, pool: Pool, asked: AskedMember): Member {
   const { members, healthMonitors } = balancers;
-  const { address, protocol_port, weight = 1, backup = false } = asked;
+  const { address, protocol_port, weight, backup } = asked;
   demandQuota(balancers, pool.project_id, "member");
   if (members.find((one) => one.pool_id === pool.id && keyOf(one) === keyOf(asked)) !== undefined) {
     throw octavia.duplicateMember(address, protocol_port);
@@ -103,7 +103,7 @@ export function addMember({ balancers }: BalancerContext, pool: Pool, asked: Ask
   return members.put({
     ...newRecord(pool.project_id, asked),
     operating_status: isMonitored ? "OFFLINE" : "NO_MONITOR",
-    ...{ pool_id: pool.id, address, protocol_port, weight, backup },
+    ...{ pool_id: pool.id, address, protocol_port, weight: weight ?? 1, backup: backup ?? false },
     subnet_id: asked.subnet_id ?? null,
     monitor_address: asked.monitor_address ?? null,
     monitor_port: asked.monitor_port ?? null,
@@ -122,7 +122,7 @@ function replaceMembers(context: BalancerContext, pool: Pool, asked: AskedMember
     const change = wanted.get(keyOf(member));
     if (change !== undefined) {
       const { address: _address, protocol_port: _port, subnet_id: _subnet, project_id: _project, ...rest } = change;
-      members.put(changedRecord(member, rest, { name: "" }));
+      members.put(changedRecord(member, rest, { name: "", weight: 1, backup: false }));
     } else if (!additiveOnly) members.put({ ...member, provisioning_status: "PENDING_DELETE" });
     wanted.delete(keyOf(member));
   }

@@ -7,7 +7,7 @@ export type Statuses = Record<string, OperatingStatus>;
 /**
  * What is told of a balancer and all below it, from what was measured: a pool without a working member is in error and so is its
  * balancer, one of whose members fails is degraded. What is switched off is offline.
- * @param health undefined where nothing runs: then all is offline
+ * @param health undefined where nothing runs: then all but monitors is offline
  */
 export function operatingStatuses(
   balancer: LoadBalancer,
@@ -27,9 +27,9 @@ export function operatingStatuses(
     const worst = failed === 0 ? "ONLINE" : failed === members.length ? "ERROR" : "DEGRADED";
     statuses[pool.id] = isUp && pool.admin_state_up ? worst : "OFFLINE";
   }
-  for (const { id, admin_state_up } of [...family.listeners, ...family.healthMonitors]) {
-    statuses[id] = isUp && admin_state_up ? "ONLINE" : "OFFLINE";
-  }
+  for (const { id, admin_state_up } of family.listeners) statuses[id] = isUp && admin_state_up ? "ONLINE" : "OFFLINE";
+  // nothing of them is measured
+  for (const { id, admin_state_up } of family.healthMonitors) statuses[id] = admin_state_up ? "ONLINE" : "OFFLINE";
   const ofPools = family.pools.map(({ id }) => statuses[id]);
   const worst = ofPools.includes("ERROR") ? "ERROR" : ofPools.includes("DEGRADED") ? "DEGRADED" : "ONLINE";
   statuses[balancer.id] = isUp ? worst : "OFFLINE";

@@ -117,10 +117,7 @@ export class Provisioning {
         const record = table.get(id);
         if (record?.provisioning_status !== status) continue;
         if (status === "PENDING_DELETE" && outcome === "ACTIVE") table.delete(id);
-        else if (status !== "ACTIVE") {
-          const updated_at = status === "PENDING_CREATE" ? record.updated_at : now();
-          table.put({ ...record, provisioning_status: outcome, updated_at });
-        }
+        else if (status !== "ACTIVE") table.put({ ...record, provisioning_status: outcome, updated_at: now() });
       }
     };
     store.transaction(() => {

@@ -63,7 +63,10 @@ export function quotaRoutes(app: FastifyInstance, { store, balancers }: Balancer
     const seen = quotas.list(({ id }) => owns(scope, id));
     return { quotas: seen.map(({ id }) => quotaOf(id).quota), quotas_links: [] };
   });
-  app.get("/quotas/defaults", () => ({ quota: view(defaults) }));
+  app.get("/quotas/defaults", ({ scope }) => {
+    demandAdmin(scope);
+    return { quota: view(defaults) };
+  });
   app.get<OfProject>("/quotas/:project", ({ scope, params }) => {
     if (!owns(scope, params.project)) throw octavia.forbidden();
     return quotaOf(params.project);

@@ -2,17 +2,19 @@ import { isIPv4 } from "node:net";
 import { z } from "zod";
 import { parseCidr } from "../network/ip.ts";
 
+/** A whole number, which Octavia takes as text too: its own client sends some so. */
+const whole = (least = Number.MIN_SAFE_INTEGER, most = Number.MAX_SAFE_INTEGER) =>
+  z.preprocess(
+    (value) => (typeof value === "string" && /^\s*[+-]?\d{1,15}\s*$/.test(value) ? Number(value) : value),
+    z.int().min(least).max(most),
+  );
 const name = z.string().max(255).nullish();
 const flag = z.boolean().optional();
 const tags = z.array(z.string().max(255)).nullish();
 const uuid = z.guid("Value should be UUID format");
 const address = z.string().refine((text) => isIPv4(text), "Value should be IPv4 or IPv6 format");
-const port = z.int().min(1).max(65_535);
-const timeout = z
-  .int()
-  .min(0)
-  .max(24 * 24 * 3_600_000)
-  .nullish();
+const port = whole(1, 65_535);
+const timeout = whole(0, 24 * 24 * 3_600_000).nullish();
 /** A path with or without a query, and no host. Octavia lets control characters through, which HAProxy's lines cannot hold. */
 const urlPath = z
   .string()
@@ -28,10 +30,10 @@ const noContainer = z.string().max(255).nullish();
 
 const monitorChange = {
   name,
-  delay: z.int().min(0).optional(),
-  timeout: z.int().min(0).optional(),
-  max_retries: z.int().min(1).max(10).optional(),
-  max_retries_down: z.int().min(1).max(10).optional(),
+  delay: whole(0).optional(),
+  timeout: whole(0).optional(),
+  max_retries: whole(1, 10).optional(),
+  max_retries_down: whole(1, 10).nullish(),
   http_method: method.nullish(),
   url_path: urlPath.nullish(),
   expected_codes: z
@@ -51,16 +53,16 @@ const monitorChange = {
 const monitorParts = {
   ...monitorChange,
   type: z.enum(["HTTP", "HTTPS", "PING", "TCP", "TLS-HELLO", "UDP-CONNECT", "SCTP"]),
-  delay: z.int().min(0),
-  timeout: z.int().min(0),
-  max_retries: z.int().min(1).max(10),
+  delay: whole(0),
+  timeout: whole(0),
+  max_retries: whole(1, 10),
 };
 
 const memberChange = {
   name,
   admin_state_up: flag,
-  weight: z.int().min(0).max(256).optional(),
-  backup: flag,
+  weight: whole(0, 256).nullish(),
+  backup: z.boolean().nullish(),
   monitor_address: address.nullish(),
   monitor_port: port.nullish(),
   tags,
@@ -74,7 +76,7 @@ const persistence = z.strictObject({
     .max(255)
     .regex(/^[^\s,;\\]+$/)
     .nullish(),
-  persistence_timeout: z.int().nullish(),
+  persistence_timeout: whole().nullish(),
   persistence_granularity: address.nullish(),
 });
 const poolChange = {
@@ -105,7 +107,7 @@ const listenerChange = {
   name,
   description: name,
   admin_state_up: flag,
-  connection_limit: z.int().min(-1).nullish(),
+  connection_limit: whole(-1).nullish(),
   default_pool_id: uuid.nullish(),
   insert_headers: z.record(z.string(), z.string().max(255)).nullish(),
   timeout_client_data: timeout,
@@ -122,7 +124,7 @@ const listenerChange = {
   tls_ciphers: z.string().nullish(),
   tls_versions: z.array(z.string()).nullish(),
   alpn_protocols: z.array(z.string()).nullish(),
-  hsts_max_age: z.int().min(0).nullish(),
+  hsts_max_age: whole(0).nullish(),
   hsts_include_subdomains: flag,
   hsts_preload: flag,
 };
@@ -201,7 +203,7 @@ export const bodies = {
     create: z.object({ healthmonitor: z.strictObject({ ...monitorParts, pool_id: uuid, project_id: project }) }),
     update: z.object({ healthmonitor: z.strictObject(monitorChange) }),
   },
-  quota: z.object({ quota: z.record(z.string(), z.int().min(-1).max(2_000_000_000).nullable()) }),
+  quota: z.object({ quota: z.record(z.string(), whole(-1, 2_000_000_000).nullable()) }),
 };
 
 export type AskedListener = z.infer<(typeof bodies)["listener"]["create"]>["listener"];

@@ -40,8 +40,6 @@ function bareLoadBalancer({ ownsPort: _port, securityGroupId: _group, ...shown }
     ...shown,
     tenant_id: shown.project_id,
     vip_qos_policy_id: null,
-    vip_vnic_type: "normal",
-    vip_sg_ids: [],
     additional_vips: [],
     provider: "amphora",
     flavor_id: null,
@@ -66,9 +64,6 @@ function bareListener({ loadbalancer_id: _owner, counted: _traffic, ...shown }: 
     tls_ciphers: null,
     tls_versions: null,
     alpn_protocols: null,
-    hsts_max_age: null,
-    hsts_include_subdomains: false,
-    hsts_preload: false,
   };
 }
 
@@ -81,7 +76,7 @@ export function poolView(tables: BalancerTables, pool: Pool) {
     loadbalancers: [{ id: loadbalancer_id }],
     listeners: ids(tables.listeners.list(({ default_pool_id }) => default_pool_id === pool.id)),
     members: ids(tables.members.list(({ pool_id }) => pool_id === pool.id)),
-    healthmonitor_id: monitor?.id ?? null,
+    ...(monitor === undefined ? {} : { healthmonitor_id: monitor.id }),
     tls_container_ref: null,
     ca_tls_container_ref: null,
     crl_container_ref: null,
@@ -92,7 +87,7 @@ export function poolView(tables: BalancerTables, pool: Pool) {
 }
 
 export function memberView({ pool_id: _pool, ...shown }: Member) {
-  return { ...shown, tenant_id: shown.project_id, vnic_type: "normal" };
+  return { ...shown, tenant_id: shown.project_id };
 }
 
 export function monitorView(monitor: HealthMonitor) {

@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+import { ApiError } from "../http/api-error.ts";
 import { owns, type Scope } from "../identity/scope.ts";
 import { allocateFixedIps, newMac } from "../network/addresses.ts";
 import { contains, parseCidr, versionOf } from "../network/ip.ts";
@@ -127,12 +129,24 @@ function madePort(
     status: "DOWN",
     deviceId: "",
     deviceOwner: "",
-    fixedIps: allocateFixedIps(tables, { networkId: subnet.networkId, owner: deviceOwner.balancer, mac }, [request]),
+    fixedIps: byProvider(() =>
+      allocateFixedIps(tables, { networkId: subnet.networkId, owner: deviceOwner.balancer, mac }, [request]),
+    ),
     securityGroupIds: [],
     portSecurityEnabled,
     allowedAddressPairs: [],
     extraDhcpOpts: [],
   });
+}
+
+/** What Neutron refuses its provider, Octavia takes for the provider's failure. @throws ApiError 500 */
+function byProvider<T>(ask: () => T): T {
+  try {
+    return ask();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    throw octavia.providerFailed(`${error.message}\nNeutron server returns request_ids: ['req-${randomUUID()}']`);
+  }
 }
 
 function subnetFor(tables: NetworkTables, scope: Scope, asked: AskedLoadBalancer) {

@@ -2,8 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { ensurePythonEnvironment } from "./python-environment.ts";
 
-/** The version that is tested with. */
+/** The versions that are tested with. */
 const requirement = "python-openstackclient==10.5.0";
+const balancerPlugin = "python-octaviaclient==3.15.0";
 
 /**
  * Calls the client's own entry point for each line of arguments: unmodified, and without paying for its imports at each command. One
@@ -40,6 +41,13 @@ export interface Outcome {
 export async function ensureOpenstackClient(): Promise<{ python: string; version: string } | { reason: string }> {
   const environment = await ensurePythonEnvironment(requirement, [requirement]);
   return "reason" in environment ? environment : { ...environment, version: requirement };
+}
+
+/** The same with its plugin for Octavia. */
+export async function ensureBalancerClient(): Promise<{ python: string; version: string } | { reason: string }> {
+  const version = `${requirement} ${balancerPlugin}`;
+  const environment = await ensurePythonEnvironment(version.replace(" ", "-"), [requirement, balancerPlugin]);
+  return "reason" in environment ? environment : { ...environment, version };
 }
 
 /** A running client with its credentials in the environment, as `openstack` has them. */

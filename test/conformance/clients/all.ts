@@ -1,11 +1,33 @@
 import type { Client } from "../run-client.ts";
 import { ansible } from "./ansible.ts";
 import { gophercloud } from "./gophercloud.ts";
-import { openstack, openstackAdministrator, openstackIpv6, openstackNetwork } from "./openstack.ts";
+
+import {
+  openstack,
+  openstackAdministrator,
+  openstackBalancers,
+  openstackIpv6,
+  openstackNetwork,
+  openstackObjects,
+} from "./openstack.ts";
+
 import { openstacksdk } from "./openstacksdk.ts";
 import { pkgcloud } from "./pkgcloud.ts";
+import { swiftclient } from "./swiftclient.ts";
 
 /** The clients that are tried, the most thorough first. */
 export const allClients: Client[] = [
-  ...[openstack, openstackAdministrator, openstackNetwork, openstackIpv6, openstacksdk, gophercloud, pkgcloud, ansible],
+  ...[
+    openstack,
+    openstackAdministrator,
+    openstackNetwork,
+    openstackIpv6,
+    openstackObjects,
+    openstackBalancers,
+    swiftclient,
+    openstacksdk,
+    gophercloud,
+    pkgcloud,
+    ansible,
+  ],
 ];

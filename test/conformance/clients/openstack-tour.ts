@@ -312,7 +312,86 @@ address scope delete renamed
 address scope show renamed
 `;
 
-/** The part for clouds with an object store. */
+/** What Octavia is asked for. */
+export const balancerTour = `
+network create net
+subnet create sub --network net --subnet-range 10.77.0.0/24 --allocation-pool start=10.77.0.10,end=10.77.0.249
+loadbalancer provider list
+loadbalancer provider capability list amphora
+loadbalancer flavor list
+loadbalancer availabilityzone list
+loadbalancer quota defaults show
+loadbalancer quota show conformance
+
+loadbalancer create --name lb --vip-subnet-id sub --vip-address 10.77.0.30 --description first --tag blue
+loadbalancer create --name wrong --vip-subnet-id sub --vip-address 10.99.0.1
+loadbalancer create --name wrong --vip-subnet-id sub --provider nothing
+loadbalancer show lb
+loadbalancer list
+loadbalancer list --name nothing
+loadbalancer set lb --description second --tag green
+loadbalancer unset lb --description
+loadbalancer status show lb
+loadbalancer stats show lb
+
+loadbalancer listener create --name web --protocol HTTP --protocol-port 80 --connection-limit 100 --insert-headers X-Forwarded-For=true --allowed-cidr 10.0.0.0/8 --tag blue lb
+loadbalancer listener create --name web --protocol HTTP --protocol-port 80 lb
+loadbalancer listener create --name wrong --protocol HTTP --protocol-port 99999 lb
+loadbalancer listener create --name wrong --protocol TCP --protocol-port 81 --insert-headers X-Forwarded-For=true lb
+loadbalancer listener create --name secure --protocol TERMINATED_HTTPS --protocol-port 443 lb
+loadbalancer listener set web --connection-limit -1 --timeout-client-data 1000
+loadbalancer listener unset web --timeout-client-data
+loadbalancer listener show web
+loadbalancer listener list
+loadbalancer listener list --loadbalancer lb
+loadbalancer listener stats show web
+
+loadbalancer pool create --name pool --listener web --protocol HTTP --lb-algorithm ROUND_ROBIN --session-persistence type=APP_COOKIE,cookie_name=sticky
+loadbalancer pool create --name second --listener web --protocol HTTP --lb-algorithm ROUND_ROBIN
+loadbalancer pool create --name wrong --loadbalancer lb --protocol HTTP --lb-algorithm ROUND_ROBIN --session-persistence type=APP_COOKIE
+loadbalancer pool create --name other --loadbalancer lb --protocol HTTP --lb-algorithm LEAST_CONNECTIONS --tag blue
+loadbalancer pool set pool --lb-algorithm SOURCE_IP --session-persistence type=HTTP_COOKIE
+loadbalancer pool unset pool --session-persistence
+loadbalancer pool show pool
+loadbalancer pool list
+loadbalancer listener set web --default-pool other
+loadbalancer listener set web --default-pool pool
+
+loadbalancer member create --name one --address 10.77.0.50 --protocol-port 8080 --subnet-id sub --weight 2 --tag blue pool
+loadbalancer member create --name two --address 10.77.0.51 --protocol-port 8080 --backup --monitor-port 8081 --monitor-address 10.77.0.52 pool
+loadbalancer member create --name one --address 10.77.0.50 --protocol-port 8080 --subnet-id sub pool
+loadbalancer member create --name wrong --address nonsense --protocol-port 8080 pool
+loadbalancer member create --name wrong --address 10.77.0.53 --protocol-port 8080 --weight 257 pool
+loadbalancer member set --weight 3 --disable-backup pool two
+loadbalancer member unset --monitor-port --monitor-address pool two
+loadbalancer member show pool two
+loadbalancer member list pool
+loadbalancer member delete pool two
+
+loadbalancer healthmonitor create --name check --type HTTP --delay 5 --timeout 3 --max-retries 3 --url-path /health --expected-codes 200-204 --http-method HEAD pool
+loadbalancer healthmonitor create --name wrong --type TCP --delay 5 --timeout 3 --max-retries 3 pool
+loadbalancer healthmonitor create --name wrong --type HTTP --delay 5 --timeout 3 --max-retries 30 other
+loadbalancer healthmonitor create --name ping --type PING --delay 5 --timeout 3 --max-retries 3 other
+loadbalancer healthmonitor set check --delay 7 --max-retries-down 2
+loadbalancer healthmonitor unset check --max-retries-down --url-path
+loadbalancer healthmonitor show check
+loadbalancer healthmonitor list
+loadbalancer status show lb
+
+loadbalancer pool delete other
+loadbalancer pool delete pool
+loadbalancer healthmonitor list
+loadbalancer delete lb
+loadbalancer listener delete web
+loadbalancer listener show web
+loadbalancer pool create --name again --loadbalancer lb --protocol TCP --lb-algorithm ROUND_ROBIN
+loadbalancer delete lb --cascade
+loadbalancer show lb
+loadbalancer list
+loadbalancer pool list
+`;
+
+/** What Swift is asked for. */
 export const objectTour = `
 object store account show
 object store account set --property kind=tour

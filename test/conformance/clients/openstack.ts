@@ -1,15 +1,19 @@
-import { ensureOpenstackClient, OpenstackClient } from "../openstack-client.ts";
+import { ownPrefix } from "../comparison/normalise.ts";
+import { ensureBalancerClient, ensureOpenstackClient, OpenstackClient } from "../openstack-client.ts";
 import { adminEntry, type Client, type Surroundings } from "../run-client.ts";
+
 import { ipv6Tour } from "./ipv6-tour.ts";
-import { administratorTour, networkTour, objectTour, tour } from "./openstack-tour.ts";
+
+import { administratorTour, balancerTour, networkTour, objectTour, tour } from "./openstack-tour.ts";
 
 let python = "";
+let balancerPython = "";
 
 /** The `openstack` command, as a user calls it. */
 export const openstack: Client = {
   name: "openstack",
   ensure,
-  run: (surroundings) => runTour(surroundings, surroundings.offersObjects ? tour + objectTour : tour, {}),
+  run: (surroundings) => runTour(surroundings, tour, {}),
 };
 
 /** The `openstack` command, as the cloud's administrator calls it. */
@@ -33,6 +37,25 @@ export const openstackIpv6: Client = {
   run: (surroundings) => runTour(surroundings, ipv6Tour, {}),
 };
 
+/** The same, for Swift. */
+export const openstackObjects: Client = {
+  name: "openstack-objects",
+  ensure,
+  run: (surroundings) => runTour(surroundings, objectTour, {}),
+};
+
+/** The same, with the plugin for Octavia. */
+export const openstackBalancers: Client = {
+  name: "openstack-balancers",
+  async ensure() {
+    const client = await ensureBalancerClient();
+    if ("reason" in client) return client;
+    balancerPython = client.python;
+    return { version: client.version };
+  },
+  run: (surroundings) => runTour(surroundings, balancerTour, {}, balancerPython),
+};
+
 async function ensure() {
   const client = await ensureOpenstackClient();
   if ("reason" in client) return client;
@@ -40,10 +63,16 @@ async function ensure() {
   return { version: client.version };
 }
 
-async function runTour({ env, folder, begin, end }: Surroundings, lines: string, login: Record<string, string>) {
-  const client = new OpenstackClient(python, { ...env, ...login });
+async function runTour(
+  { env, folder, begin, end }: Surroundings,
+  lines: string,
+  login: Record<string, string>,
+  interpreter = python,
+) {
+  const client = new OpenstackClient(interpreter, { ...env, ...login });
   const kept = new Map([["FOLDER", folder]]);
-  const filled = (word: string) => word.replace(/\$(\w+)/g, (_, name: string) => kept.get(name) ?? "");
+  const filled = (word: string) =>
+    word.replace(/\$(\w+)/g, (_, name: string) => kept.get(name) ?? "").replaceAll("conformance", ownPrefix);
   try {
     for (const { name, isAdmin, words, keep } of commandsOf(lines)) {
       await begin(name);

@@ -32,9 +32,11 @@ const countKeys = new Set([
 /** In what these describe all numbers are the machine's. */
 const machineKeys = ["hypervisor_hostname", "running_vms", "agent_type"];
 
+const usualPrefix = "conformance";
+
 /** What an operator chose to offer, by the key of the list. A run makes its own, all with names that begin so. */
 const offered = new Set(["flavors", "images"]);
-export const ownPrefix = "conformance";
+export const ownPrefix = process.env.SLIPWAY_CONFORMANCE_PROJECT ?? usualPrefix;
 
 /** The external network that every run is led through. */
 const external = "public";
@@ -127,6 +129,9 @@ const moment = /20(?:2[4-9]|[3-8]\d)-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?/g;
 function formOf(value: string, labels: Map<string, string>): string {
   return value
     .replace(/req-[0-9a-f-]{36}/g, "req-<id>")
+    .replace(/\btemp_url_sig=[0-9a-f]+/g, "temp_url_sig=<signature>")
+    .replace(/\btx[0-9a-f]{8,21}-[0-9a-f-]{10,27}\b/g, "tx<id>")
+    .replace(/\b1[6-9]\d{8}\.\d{5}\b/g, "<time>")
     .replace(idPattern, (id) => labels.get(id) ?? "<id>")
     .replace(moment, (time) => time.replace(/\d/g, "0"))
     .replace(/[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} 20\d\d \d\d:\d\d:\d\d GMT/g, "<date>")
@@ -140,5 +145,6 @@ function formOf(value: string, labels: Map<string, string>): string {
     .replace(/\br-[0-9a-z]{8}\b/g, "r-<id>")
     .replace(/\b[0-9a-f]{56}\b/g, "<host id>")
     .replace(/gAAAA[\w-]+=*/g, "<token>")
+    .replaceAll(ownPrefix, usualPrefix)
     .replace(/<[^<>]+>(?:,<[^<>]+>)+/g, (list) => list.split(",").sort().join());
 }

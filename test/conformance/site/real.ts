@@ -18,7 +18,7 @@ const prefixes: Record<string, string> = {
 };
 
 /** States that go by. */
-const passing = /^(?!error)(build|reserved|rebuild|reboot|hard_reboot|resize|migrating|password|.*ing)$/i;
+const passing = /^(?!error)(build|pending_\w+|reserved|rebuild|reboot|hard_reboot|resize|migrating|password|.*ing)$/i;
 
 /** How long nothing may have changed before a cloud is taken to be at rest: its network agents look every two seconds. */
 const restMs = 1000;
@@ -87,6 +87,7 @@ const watched: Record<string, [Parameters<typeof resourcesOf>[1], string][]> = {
     ["volumev3", "/snapshots/detail?all_tenants=1&project_id="],
   ],
   image: [["image", "/images?owner="]],
+  "load-balancer": [["load-balancer", "/lbaas/loadbalancers?project_id="]],
   network: [
     ["network", "/ports?project_id="],
     ["network", "/floatingips?project_id="],
@@ -102,7 +103,7 @@ async function statesOf(admin: Session, projectId: string, services: string[]): 
   );
   return lists.flat().flatMap((one) => {
     const task = one["OS-EXT-STS:task_state"];
-    return [String(one.status), ...(task ? [`${task}ing`] : [])];
+    return [String(one.status ?? one.provisioning_status), ...(task ? [`${task}ing`] : [])];
   });
 }
 
@@ -111,7 +112,7 @@ type Resource = Record<string, string | null>;
 /** The resources that a list names. */
 export async function resourcesOf(
   admin: Session,
-  service: "compute" | "volumev3" | "image" | "network" | "identity",
+  service: "compute" | "volumev3" | "image" | "network" | "identity" | "load-balancer",
   path: string,
 ): Promise<Resource[]> {
   const { body } = await admin.request<Record<string, Resource[]>>(service, "GET", path);

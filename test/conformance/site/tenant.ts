@@ -109,6 +109,14 @@ async function removeResources(site: Site, projectId: string): Promise<void> {
     });
   }
   const owned = `?project_id=${projectId}`;
+  if (await admin.offers("load-balancer")) {
+    for (const { id } of await resourcesOf(admin, "load-balancer", `/lbaas/loadbalancers${owned}`)) {
+      await admin.request("load-balancer", "DELETE", `/lbaas/loadbalancers/${id}?cascade=true`, { expect });
+    }
+    await site.settled(projectId, ["load-balancer"]);
+    // where machines are pretended, nobody gives the addresses back
+    await every("network", "/ports", `${owned}&device_owner=Octavia`);
+  }
   await every("network", "/floatingips", owned);
   for (const { id: router } of await resourcesOf(admin, "network", `/routers${owned}`)) {
     await admin.request("network", "PUT", `/routers/${router}`, { body: { router: { routes: [] } } });

@@ -286,6 +286,8 @@ it("takes what Octavia's own client sends: numbers as text, and null for what is
   expect(unset.body.healthmonitor).toMatchObject({ max_retries_down: 3, url_path: "/" });
   await cloud.cloud.idle();
   expect((await put(`/healthmonitors/${monitor.id}`, { healthmonitor: { delay: "soon" } })).status).toBe(400);
+  expect((await remove(`/loadbalancers/${id}?cascade=true`)).status).toBe(204);
+  await cloud.cloud.idle();
 });
 
 it("tells what Neutron refuses as its provider's failure", async () => {

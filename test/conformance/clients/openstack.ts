@@ -72,7 +72,7 @@ async function runTour(
   const client = new OpenstackClient(interpreter, { ...env, ...login });
   const kept = new Map([["FOLDER", folder]]);
   const filled = (word: string) =>
-    word.replace(/\$(\w+)/g, (_, name: string) => kept.get(name) ?? "").replaceAll("conformance", ownPrefix);
+    word.replaceAll("conformance", ownPrefix).replace(/\$(\w+)/g, (_, name: string) => kept.get(name) ?? "");
   try {
     for (const { name, isAdmin, words, keep } of commandsOf(lines)) {
       await begin(name);

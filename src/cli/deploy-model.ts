@@ -55,7 +55,7 @@ export async function deployModel(
   { model: bring, from, payload, trial, watchSeconds, force, allowNewInputs, lock, signal }: Deployment,
 ): Promise<Deployed> {
   const [model, serving] = await bothOrFirstFailure(bring(), openServingStack(workspace, reporter, lock));
-  const { place, followed, otherwise, url, outputs } = serving;
+  const { place, followed, pushed, url, outputs } = serving;
   for (const change of pendingHostChanges(workspace.config, outputs)) {
     reporter.note(`${change}: \`slipway up ${workspace.stack}\` changes hosts, a deployment does not`);
   }
@@ -77,8 +77,8 @@ export async function deployModel(
       trial: traffic,
       settings: followed.settings,
       terms,
-      // something else serves in the place of what is published: the same is another release then
-      again: force || otherwise,
+      // what was pushed serves in the place of what is published: the same is another release then
+      again: force || pushed,
       log,
     });
   });

@@ -10,8 +10,8 @@ import type { Delivery } from "./delivery.ts";
 import { withHost } from "./host-access.ts";
 import { failureOf, type HostOutcome, hostOutcome, isKept, isOvertaken, overtaken } from "./host-outcome.ts";
 import { readCertificates } from "./host-settings.ts";
+import { pushedText, servesPush } from "./pushed.ts";
 import { rememberRelease } from "./remembered-release.ts";
-import { insteadText, servedInstead } from "./served-instead.ts";
 import type { StackOutputs } from "./stack-outputs.ts";
 import type { Reporter } from "./ui/reporter.ts";
 import type { Workspace } from "./workspace.ts";
@@ -129,10 +129,9 @@ async function retriedManifest(
 ): Promise<Manifest> {
   if (staged.changed) return staged.manifest;
   const place = publicationOf(workspace, delivery);
-  const { sequence } = staged.manifest;
-  const instead = url === undefined ? undefined : await servedInstead(workspace, url, sequence);
-  if (instead !== undefined) {
-    reporter.note(`${insteadText(instead)}, is replaced`);
+  const pushed = url === undefined ? undefined : await servesPush(workspace, url);
+  if (pushed !== undefined) {
+    reporter.note(`${pushedText(pushed)}, is replaced`);
     return republish(place, staged.manifest, originOf("up"));
   }
   let journal: JournalLine[];

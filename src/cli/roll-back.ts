@@ -25,8 +25,8 @@ export async function rollBack(
   { lock, watchSeconds, signal }: { lock: StackLock; watchSeconds: number | undefined; signal: AbortSignal },
 ): Promise<Released> {
   const serving = await openServingStack(workspace, reporter, lock);
-  const { place, followed, otherwise } = serving;
-  const target = wanted === undefined && otherwise ? followed : await releaseToReturnTo(workspace, followed, wanted);
+  const { place, followed, pushed } = serving;
+  const target = wanted === undefined && pushed ? followed : await releaseToReturnTo(workspace, followed, wanted);
   const model = defaultModel(target);
   const expectation = await reporter.phase("model", `${model.name} version ${model.version}`, async ({ note }) => {
     const published = await readPackage(await publishedModel(place, model));
@@ -37,7 +37,7 @@ export async function rollBack(
   const { payload, models } = target;
   const terms = termsOf(workspace, "rollback", { watchSeconds });
   const content = { payload, models, settings: followed.settings };
-  const staged = await stageKnown({ ...place, content, terms, again: otherwise });
+  const staged = await stageKnown({ ...place, content, terms, again: pushed });
   return carryOut(workspace, reporter, serving, { kind: "rollback", staged, expectation, signal });
 }
 

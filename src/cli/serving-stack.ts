@@ -12,9 +12,9 @@ import type { HostOutcome } from "./host-outcome.ts";
 import { publicationOf, reachVerdict } from "./host-verdict.ts";
 import { shareLock } from "./locked.ts";
 import { attachedAddress } from "./public-address.ts";
+import { pushedText, servesPush } from "./pushed.ts";
 import { rememberRelease, servesAlready } from "./remembered-release.ts";
 import { requireOutputs } from "./running-stack.ts";
-import { insteadText, servedInstead } from "./served-instead.ts";
 import { endpointUrl, type StackOutputs, withAddress } from "./stack-outputs.ts";
 import type { Reporter } from "./ui/reporter.ts";
 import { requireOwnCloud, type Workspace } from "./workspace.ts";
@@ -29,8 +29,8 @@ export interface ServingStack {
   place: PublicationPlace;
   /** What its hosts follow now. */
   followed: Manifest;
-  /** Whether its host serves something else in place of that: what was pushed to it, or put into service on it. */
-  otherwise: boolean;
+  /** Whether its host serves something that was pushed to it, upon that. */
+  pushed: boolean;
 }
 
 /** A release that serves, and how it came to. */
@@ -66,9 +66,9 @@ export async function openServingStack(
     }
     const outputs = withAddress(known, address);
     const url = endpointUrl(outputs);
-    const instead = await servedInstead(workspace, url, followed.sequence);
-    if (instead !== undefined) reporter.note(`${stack} serves ${insteadText(instead)}`);
-    return { lock, outputs, url, delivery, place, followed, otherwise: instead !== undefined };
+    const pushed = await servesPush(workspace, url);
+    if (pushed !== undefined) reporter.note(`${stack} serves ${pushedText(pushed)}`);
+    return { lock, outputs, url, delivery, place, followed, pushed: pushed !== undefined };
   });
 }
 

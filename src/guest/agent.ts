@@ -10,7 +10,6 @@ import type { Host } from "./host.ts";
 import { StepFailed } from "./journal-writer.ts";
 import { defaultModel, type Manifest } from "./manifest.ts";
 import type { FoundManifest } from "./manifest-watch.ts";
-import { servedInstead } from "./model.ts";
 import { type ReleaseRecord, writeReleaseRecord } from "./release-record.ts";
 import { phaseOf, stepsThatLeaveServicesAlone } from "./releasing/failed-phase.ts";
 import { changesModelsAlone, lineupOf, modelsOnlyIn } from "./releasing/lineup.ts";
@@ -159,24 +158,15 @@ async function concluded(
 
 /**
  * After a boot: has everything run that ran before, and gives the verdict anew, since a console log may have lost the one before it. It
- * is on the release that serves; one that failed later is not tried again. What was put into service on the host since goes on serving,
- * unless it does not pass the gate: then the release's model takes its place.
+ * is on the release that serves; one that failed later is not tried again.
  */
 export async function resume(host: Host, manifest: Manifest): Promise<void> {
   const began = performance.now();
   const { sequence } = manifest;
   const ms = () => Math.round(performance.now() - began);
-  const serving = async (keepServed: boolean) => {
-    const kept = keepServed ? await servedInstead(host.paths, manifest) : undefined;
-    const outputs = await converge(host, manifest, { restart: [], keepServed });
-    return { outputs, model: kept ?? identityOf(defaultModel(manifest)) };
-  };
   try {
-    const { outputs, model } = await serving(true).catch(async (error: unknown) => {
-      if ((await servedInstead(host.paths, manifest)) === undefined) throw error;
-      return serving(false);
-    });
-    host.journal.verdict({ sequence, ok: true, model, outputs, ms: ms() });
+    const outputs = await converge(host, manifest, { restart: [] });
+    host.journal.verdict({ sequence, ok: true, model: identityOf(defaultModel(manifest)), outputs, ms: ms() });
   } catch (error) {
     host.journal.verdict({ sequence, ok: false, failure: failureOf(error), ms: ms() });
   }

@@ -15,7 +15,7 @@ import { closeGit, ensureGit } from "./git/ensure-git.ts";
 import { giveUpHeld, handOver, heldSocket, startHeld } from "./handover.ts";
 import type { Host } from "./host.ts";
 import { defaultModel, type Manifest } from "./manifest.ts";
-import { activateModels, ensureModels, readProbe, servedInstead, shareRegistry } from "./model.ts";
+import { activateModels, ensureModels, readProbe, shareRegistry } from "./model.ts";
 import { activatePayload, ensurePayload } from "./payload.ts";
 import { ensureQueueConfig, ensureQueueServer } from "./queue.ts";
 import { requireSameProtocol } from "./rolling.ts";
@@ -36,8 +36,6 @@ export interface Services {
   restart: Service[];
   /** Run what the manifest says already, whatever the files say that are put in order. */
   asTheyAre?: Service[];
-  /** What was put into service on the host in place of the release's model stays, and has to pass the gate. */
-  keepServed?: boolean;
 }
 
 /** Steps of {@link converge} whose failure leaves the running services as they were. */
@@ -65,9 +63,10 @@ export const stepsBeforeRestart = [
 export async function converge(
   host: Host,
   manifest: Manifest,
-  { restart, asTheyAre = [], keepServed = false }: Services,
+  { restart, asTheyAre = [] }: Services,
 ): Promise<number[]> {
   const { config, paths, journal } = host;
+  const model = defaultModel(manifest);
   const { tokens, aiengine, scale, git, containers: wanted } = manifest.settings;
   const network = wanted && (await journal.step("containers", () => ensureContainers(host, wanted)));
   const { file, serving } = await journal.step("configuration", async () => {
@@ -84,12 +83,10 @@ export async function converge(
   );
   const runtime = join(paths.currentPayload, "runtime");
   const image = network && (await journal.step("image", () => ensureImage(host, runtime, queue.server)));
-  const model = await journal.step("model", async () => {
+  await journal.step("model", async () => {
     await ensureModels(paths, config.sourceUrl, manifest);
-    const kept = keepServed ? await servedInstead(paths, manifest) : undefined;
-    if (kept === undefined) await activateModels(paths, manifest);
+    await activateModels(paths, manifest);
     await shareRegistry(host);
-    return kept ?? defaultModel(manifest);
   });
   if (aiengine !== undefined) await journal.step("certificates", () => ensureCertificates(host, aiengine));
   if (git !== undefined) await journal.step("git", () => ensureGit(host, git));

@@ -2,10 +2,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { readPackage } from "../serving/models/package.ts";
 import { type Probe, probeOf } from "../serving/models/probe.ts";
-import { isSameModel, type ModelIdentity, defaultModel as servedModel } from "../serving/models/registry.ts";
-import { modelFolder, readRegistry, updateRegistry } from "../serving/models/registry-file.ts";
+import { modelFolder, updateRegistry } from "../serving/models/registry-file.ts";
 import type { Host } from "./host.ts";
-import { defaultModel, type Manifest, type Model } from "./manifest.ts";
+import type { Manifest, Model } from "./manifest.ts";
 import type { GuestPaths } from "./paths.ts";
 import { lineupOf, withLineupAlone } from "./releasing/lineup.ts";
 import { ensureUnpacked } from "./source.ts";
@@ -29,17 +28,6 @@ export async function activateModels(paths: GuestPaths, manifest: Manifest): Pro
   await updateRegistry(paths.models, (registry) => withLineupAlone(registry, manifest));
 }
 
-/**
- * What was put into service on the host since, under the name of the release's model and in its place: a version that was trained here, or an
- * earlier one. Undefined where the release's own serves, or nothing that is on the disk.
- */
-export async function servedInstead(paths: GuestPaths, manifest: Manifest): Promise<ModelIdentity | undefined> {
-  const released = defaultModel(manifest);
-  const served = servedModel(await readRegistry(paths.models));
-  if (served?.name !== released.name || isSameModel(served, released)) return undefined;
-  return existsSync(modelFolder(paths.models, served.digest)) ? served : undefined;
-}
-
 /** The services add models of their own, those that they trained: folder and registry are theirs, what is packed stays as it was delivered. */
 export async function shareRegistry({ paths, run }: Host): Promise<void> {
   const registry = ["registry.json", "registry.lock"].map((name) => join(paths.models, name));
@@ -47,7 +35,7 @@ export async function shareRegistry({ paths, run }: Host): Promise<void> {
 }
 
 /** The golden question that travels with the model, as the host's frontend is asked it. */
-export async function readProbe(paths: GuestPaths, { name, digest }: ModelIdentity): Promise<Probe> {
+export async function readProbe(paths: GuestPaths, { name, digest }: Model): Promise<Probe> {
   const { card, golden } = await readPackage(modelFolder(paths.models, digest));
   return probeOf(name, card, golden);
 }

@@ -4,7 +4,6 @@ import { bearer } from "../common/bearer.ts";
 import { causeOf, SlipwayError } from "../common/errors.ts";
 import { liveVersionOnly } from "../serving/canary-header.ts";
 import { differenceOf, elementsIn, type Probe } from "../serving/models/probe.ts";
-import { identitySchema, type ModelIdentity } from "../serving/models/registry.ts";
 
 /** What an endpoint must answer to count as healthy. */
 export interface Expectation extends Probe {
@@ -14,7 +13,7 @@ export interface Expectation extends Probe {
 
 /** What a healthy endpoint answered. */
 export interface EndpointReport {
-  model: ModelIdentity;
+  model: { name: string; version: string; digest: string };
   /** Row by row the predictions, or tensor by tensor the outputs, as they came. */
   prediction: unknown[];
   /** Milliseconds of the prediction request. */
@@ -33,7 +32,7 @@ interface AskOptions {
 
 const versionAnswer = z.object({
   generation: z.string().optional(),
-  model: identitySchema,
+  model: z.object({ name: z.string(), version: z.string(), digest: z.string() }),
 });
 const predictAnswer = z.union([
   z.object({ predictions: z.array(z.unknown()) }).transform(({ predictions }) => predictions),
@@ -73,17 +72,6 @@ export async function checkEndpoint(
   const difference = differenceOf(expected, elements);
   if (difference !== undefined) throw unhealthy(`${url} predicts otherwise than the golden rows: ${difference}`);
   return { model, prediction: predictAnswer.parse(answer), latencyMs };
-}
-
-const VERSION_MS = 3000;
-
-/** The model that an endpoint answers with where none is named, by its own word; undefined where it does not tell. */
-export async function servedVersion(
-  url: string,
-  { token }: Pick<AskOptions, "token">,
-): Promise<ModelIdentity | undefined> {
-  const answer = await askingAs(token)(`${url}/version`, AbortSignal.timeout(VERSION_MS)).catch(() => undefined);
-  return versionAnswer.safeParse(parsed(answer?.text ?? "")).data?.model;
 }
 
 const PAUSE_MS = 250;

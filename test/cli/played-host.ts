@@ -12,7 +12,6 @@ import { type Manifest, openManifest } from "../../src/guest/manifest.ts";
 import type { ReleaseReport } from "../../src/guest/release-progress.ts";
 import { unpackAs } from "../../src/guest/source.ts";
 import { decide, takesRows } from "../../src/serving/models/card.ts";
-import type { ModelIdentity } from "../../src/serving/models/registry.ts";
 import { loadPackage, type ServableModel } from "../../src/serving/models/verify.ts";
 import { floatRows, numbersIn } from "../../src/serving/tensors/raw-tensor.ts";
 
@@ -40,8 +39,6 @@ export class PlayedHost {
   readonly #ended = new AbortController();
   #following: Promise<void> = Promise.resolve();
   #serving: { manifest: Manifest; model: ServableModel } | undefined;
-  /** What was put into service on it in the release's place. */
-  #instead: { identity: ModelIdentity; model: ServableModel } | undefined;
 
   /** @param prefix of the addresses that it answers at, e.g. `127.88.3.`: those of the cloud's external range */
   static async start(prefix: string): Promise<PlayedHost> {
@@ -71,14 +68,6 @@ export class PlayedHost {
     return this.#serving.manifest;
   }
 
-  /** Puts a model of a release that it has served into service in the place of the one that serves, as a training does. */
-  async serveInstead({ sequence, models }: Manifest, version: string): Promise<void> {
-    const [known] = models;
-    if (known === undefined) throw new Error("a manifest without a model");
-    const model = await loadPackage(join(this.#folder, String(sequence)));
-    this.#instead = { identity: { ...named(known), version }, model };
-  }
-
   /** Follows what is published from now on, as soon as something is. */
   follow(publication: () => Promise<Publication | undefined>): void {
     this.#following = this.#follow(publication);
@@ -88,7 +77,6 @@ export class PlayedHost {
     this.#ended.abort();
     await this.#following;
     await this.#serving?.model.close();
-    await this.#instead?.model.close();
     rmSync(this.#folder, { recursive: true, force: true });
     for (const server of this.#servers) {
       server.closeAllConnections();
@@ -151,8 +139,6 @@ export class PlayedHost {
     });
     this.#serving = { manifest, model: await loadPackage(folder) };
     await before?.model.close();
-    await this.#instead?.model.close();
-    this.#instead = undefined;
     Object.assign(report, { phase: "settle", result: "passed", ms: { load: 1, settle: 1 }, figures: { failed: 0 } });
     this.journal.push({ type: "verdict", at, sequence, ok: true, model: named(wanted), outputs: [], ms: 1 });
   }
@@ -164,13 +150,11 @@ export class PlayedHost {
     const { url } = request;
     const serving = this.#serving;
     if (serving === undefined) return reply(503, {});
-    const { manifest } = serving;
-    const { model } = this.#instead ?? serving;
+    const { manifest, model } = serving;
     const [served] = manifest.models;
     const last = this.reports.at(-1);
     if (url === "/v2/health/live" || url === "/v2/health/ready") return reply(200, {});
-    const identity = this.#instead?.identity ?? (served && named(served));
-    if (url === "/version") return reply(200, { payload: manifest.payload.digest, model: identity });
+    if (url === "/version") return reply(200, { payload: manifest.payload.digest, model: served && named(served) });
     if (url === "/v1/predict") {
       const { rows } = JSON.parse(await text(request)) as { rows: number[][] };
       const [outputs] = await model.run([floatRows(Float32Array.from(rows.flat()), rows.length)]);

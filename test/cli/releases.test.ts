@@ -2,7 +2,6 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { waitFor } from "../../src/common/wait.ts";
-import type { Manifest } from "../../src/guest/manifest.ts";
 import { consoleOf, PaperProject } from "./paper-project.ts";
 import { PlayedHost } from "./played-host.ts";
 
@@ -14,8 +13,6 @@ const production = "models/diabetes/production";
 const prefix = `127.${64 + (process.pid % 128)}.${Math.floor(Math.random() * 256)}.`;
 let host: PlayedHost;
 let project: PaperProject;
-/** The first release. */
-let first: Manifest;
 
 const gate = {
   watchSeconds: 1,
@@ -50,7 +47,6 @@ beforeAll(async () => {
   });
   const { result } = await slipway("up", "live");
   expect(result).toMatchObject({ ok: true, release: { sequence: 1 }, model: { version: "1" } });
-  first = host.manifest();
 });
 afterAll(async () => {
   await host?.stop();
@@ -217,29 +213,6 @@ describe("`rollback` and `releases`", () => {
     expect(names).toEqual(["version", "digest", "kind", "at"]);
     const { stdout } = await project.slipway.print(["releases", "live"]);
     expect(stdout.split("\n")[0]).toMatch(/^RELEASE +AT +BY +KIND +MODEL +PAYLOAD +RESULT +TIME$/);
-  });
-});
-
-describe("a model that was put into service on the host", () => {
-  it("is told of, checked by its own golden rows, and replaced by what is published already", async () => {
-    await host.serveInstead(first, "2.1");
-    const model = { name: "diabetes", version: "2.1", digest: first.models[0]?.digest };
-    const health = "serving another model than the published one";
-    expect((await slipway("status", "live")).result).toMatchObject({ health, instead: { model } });
-    const { exitCode, result } = await slipway("check", "live");
-    expect(result).toMatchObject({ ok: true, model, instead: { model }, release: { model: { version: "2" } } });
-    expect(exitCode).toBe(0);
-    const before = host.manifest().sequence;
-    const deployed = await slipway("deploy", "live", "--model", development);
-    expect(deployed.result).toMatchObject({ ok: true, changed: true, release: { sequence: before + 1 } });
-    expect(deployed.result.model).toMatchObject({ version: "2" });
-
-    await host.serveInstead(first, "2.1");
-    const { result: up } = await slipway("up", "live", "--model", development);
-    expect(up).toMatchObject({ ok: true, changed: true, model: { version: "2" }, release: { sequence: before + 2 } });
-    const { result: since } = await slipway("check", "live");
-    expect(since).toMatchObject({ ok: true, model: { version: "2" } });
-    expect(since.instead).toBeUndefined();
   });
 });
 

@@ -5,7 +5,6 @@ import { digestOf as digestOfText } from "../../src/common/digest.ts";
 import { waitFor } from "../../src/common/wait.ts";
 import { deploy, resume, servicesOnWayBack, settleInterrupted } from "../../src/guest/agent.ts";
 import { converge } from "../../src/guest/converge.ts";
-import { exchangeModels } from "../../src/guest/exchange.ts";
 import type { Manifest } from "../../src/guest/manifest.ts";
 import { ManifestWatch } from "../../src/guest/manifest-watch.ts";
 import type { ReleaseReport, ReleaseStatus } from "../../src/guest/release-progress.ts";
@@ -16,11 +15,9 @@ import { readReleaseHistory } from "../../src/guest/releasing/history.ts";
 import { payloadServices } from "../../src/guest/unit-names.ts";
 import { loadedVersions } from "../../src/serving/models/registry.ts";
 import { readRegistry } from "../../src/serving/models/registry-file.ts";
-import { publishPackage } from "../../src/serving/models/shelf.ts";
 import { noteRecycling } from "../../src/serving/runtime/recyclings.ts";
 import { askOnce, constantLoad } from "../support/constant-load.ts";
 import { fakeHost } from "./fake-host.ts";
-import type { TestModel } from "./played-runtime.ts";
 
 /** A host that serves its first release. */
 async function servingHost() {
@@ -38,19 +35,6 @@ async function servingHost() {
     deploy: (next: Manifest, record: Omit<ReleaseRecord, "schemaVersion"> = first) =>
       deploy(fake.host, record, { manifest: next, document: fake.seal(next) }),
     inMemory: async () => loadedVersions(await readRegistry(fake.paths.models)),
-    /** Puts a model into service under the release's name, as a training does. */
-    train: async (model: TestModel) => {
-      const [packed] = (await fake.release(99, model)).models;
-      if (packed === undefined) throw new Error("a release without a model");
-      const trained = await publishPackage(
-        fake.paths.models,
-        fake.files.get(packed.path) as Uint8Array,
-        packed.digest,
-        "m",
-      );
-      expect(await exchangeModels(fake.host)).toBeUndefined();
-      return trained;
-    },
   };
 }
 
@@ -256,15 +240,6 @@ describe("deploy", () => {
     expect(await deploy(again)).toEqual({ sequence: 3, manifest: again });
     expect(await status()).toMatchObject({ serves: { sequence: 3 }, last: { result: "passed" } });
     expect(await inMemory()).toMatchObject([{ version: "1", live: true }]);
-  });
-
-  it("takes the place of what was trained on the host, also where it releases again what serves", async () => {
-    const { first, train, deploy, served, inMemory, status } = await servingHost();
-    await train({ output: 0.75 });
-    await deploy({ ...first.manifest, sequence: 2 });
-    expect((await status()).last).toMatchObject({ sequence: 2, result: "passed" });
-    expect(await served()).toMatchObject({ model: digestOf(first.manifest), output: 0.25 });
-    expect(await inMemory()).toMatchObject([{ version: "1", live: true, default: true }]);
   });
 
   it("lets a new payload's own bootstrap do the work", async () => {
@@ -605,29 +580,6 @@ describe("resume", () => {
     expect(host.journal.hasVerdict()).toBe(true);
     expect(entries().at(-1)).toMatchObject({ type: "verdict", sequence: 1, ok: true, outputs: [0.25, 0.25] });
     expect(restarts(commands)).toEqual([]);
-  });
-
-  it("leaves in service what was trained on the host since, and gives the verdict on that", async () => {
-    const { host, first, train, entries, served, commands } = await servingHost();
-    const trained = await train({ output: 0.75 });
-    expect(await served()).toMatchObject({ model: trained.digest });
-    commands.length = 0;
-    await resume(host, first.manifest);
-    expect(await served()).toMatchObject({ model: trained.digest, output: 0.75 });
-    expect(entries().at(-1)).toMatchObject({
-      ...{ type: "verdict", sequence: 1, ok: true, outputs: [0.75, 0.75] },
-      model: { name: "m", version: "1.1", digest: trained.digest },
-    });
-    expect(restarts(commands)).toEqual([]);
-  });
-
-  it("puts the release's model in the place of one that was trained and is no good", async () => {
-    const { host, first, train, entries, served, inMemory } = await servingHost();
-    await train({ output: 0.75, golden: 0.5 });
-    await resume(host, first.manifest);
-    expect(await served()).toMatchObject({ model: digestOf(first.manifest), output: 0.25 });
-    expect(entries().at(-1)).toMatchObject({ type: "verdict", sequence: 1, ok: true, model: { version: "1" } });
-    expect(await inMemory()).toMatchObject([{ version: "1", live: true }]);
   });
 
   it("tells what does not serve any more", async () => {

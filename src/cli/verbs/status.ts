@@ -9,8 +9,8 @@ import { readStackRecord } from "../../release/stack-record.ts";
 import { findOwnToken } from "../../release/tokens.ts";
 import { forEachStack, otherStacks } from "../each-stack.ts";
 import { attachedAddress } from "../public-address.ts";
+import { pushedText } from "../pushed.ts";
 import { requireOutputs } from "../running-stack.ts";
-import { insteadText, servedInstead } from "../served-instead.ts";
 import { eachGeneration, endpointUrl, grpcAddress, hostObject, withAddress } from "../stack-outputs.ts";
 import type { Reporter } from "../ui/reporter.ts";
 import { verb as declare } from "../verb.ts";
@@ -45,10 +45,10 @@ async function tellStatus(workspace: Workspace, reporter: Reporter): Promise<voi
   const token = await findOwnToken(stackHome);
   const told = attached ? await readReleaseStatus(url, { token }) : undefined;
   const last = told?.last;
-  // what was pushed to the host, or put into service on it, only the host knows
-  const instead = attached ? await servedInstead(workspace, url, record?.release?.sequence) : undefined;
-  const asked = instead === undefined ? expectation : undefined;
-  const health = asked && attached ? await healthOf(url, asked, token) : instead ? await readinessOf(url) : unserved;
+  // what was pushed to the host only the host knows
+  const pushed = told?.serves.push === undefined ? undefined : told.serves;
+  const asked = pushed === undefined ? expectation : undefined;
+  const health = asked && attached ? await healthOf(url, asked, token) : pushed ? await readinessOf(url) : unserved;
   const git = attached && workspace.config.git && `${GIT_USER}@${outputs.floatingIp}:model.git`;
   const hosts = each.map((one, index) => {
     const live = one.generation === known.generation;
@@ -67,7 +67,7 @@ async function tellStatus(workspace: Workspace, reporter: Reporter): Promise<voi
     health,
     model: model === undefined ? "none" : `${model.name} version ${model.version}, ${model.digest}`,
     release: sequence === undefined ? "none" : `${sequence}, since ${at}`,
-    ...(instead && { instead: `${insteadText(instead)}, ${instead.model.digest}` }),
+    ...(pushed && { pushed: `${pushedText(pushed)}, ${pushed.model.digest}` }),
     ...(trial === undefined ? {} : { trial: `version ${trial.model.version}, ${trial.mode} ${trial.percent} %` }),
     ...(last === undefined || last.push !== undefined || (last.sequence === sequence && last.result === "passed")
       ? {}
@@ -86,7 +86,7 @@ async function tellStatus(workspace: Workspace, reporter: Reporter): Promise<voi
       ...(grpc !== undefined && { grpc }),
       ...(git && { git }),
       health,
-      ...(instead && { instead }),
+      ...(pushed && { pushed }),
       model,
       release: record?.release,
       last,
@@ -107,7 +107,7 @@ function wordsOf({ sequence, result, phase, failure }: ReleaseReport): string {
 
 async function readinessOf(url: string): Promise<string> {
   const ready = await fetch(`${url}/v2/health/ready`, { signal: AbortSignal.timeout(READY_MS) }).catch(() => undefined);
-  return ready?.ok ? "serving another model than the published one" : "not ready";
+  return ready?.ok ? "serving what was pushed" : "not ready";
 }
 
 async function healthOf(url: string, expectation: Expectation, token: string | undefined): Promise<string> {

@@ -6,7 +6,6 @@ import {
   isSameModel,
   loadArriving,
   loadVersion,
-  type ModelIdentity,
   type Registry,
   setTrial,
   switchVersion,
@@ -86,7 +85,7 @@ export function withLineupAlone(registry: Registry, manifest: Manifest): Registr
 }
 
 /** Without these models in memory, as far as they are known. */
-export function withoutModels(registry: Registry, models: readonly ModelIdentity[]): Registry {
+export function withoutModels(registry: Registry, models: readonly Model[]): Registry {
   return models.reduce((changed, { name, version }) => {
     const known = Object.hasOwn(changed.models, name) ? changed.models[name] : undefined;
     return known?.versions.some((one) => one.version === version) ? unload(changed, name, version) : changed;

@@ -1,14 +1,14 @@
-import { isSameModel, type ModelIdentity } from "../../serving/models/registry.ts";
+import { isSameModel } from "../../serving/models/registry.ts";
 import { updateRegistry } from "../../serving/models/registry-file.ts";
 import { numbersShown, requireAnswer, resultOfJob, StillWaiting } from "../gate.ts";
 import type { Host } from "../host.ts";
 import { defaultModel, type Manifest, type Model } from "../manifest.ts";
-import { ensureModel, readProbe, servedInstead, shareRegistry } from "../model.ts";
+import { ensureModel, readProbe, shareRegistry } from "../model.ts";
 import type { ReleasePhase } from "../release-progress.ts";
 import { gateSchema } from "../release-terms.ts";
 import { FAILING_BEFORE, failingRuntimes } from "./failing-already.ts";
 import { deathsBetween, unitDeaths, whileUnitsLast } from "./lasting-services.ts";
-import { lineupOf, modelsOnlyIn, subjectsOf, withArrivals } from "./lineup.ts";
+import { modelsOnlyIn, subjectsOf, withArrivals } from "./lineup.ts";
 import { loadInTurn, runtimesThere } from "./loading.ts";
 import type { OwnFrontend } from "./own-frontend.ts";
 import type { ReleaseProgress } from "./progress.ts";
@@ -57,7 +57,6 @@ export async function releaseModels(release: ModelRelease): Promise<number[]> {
   await phase("fetch", async () => {
     for (const model of arrivals) await ensureModel(paths, config.sourceUrl, model);
   });
-  const leaves = [...modelsOnlyIn(from, to), ...(await strangersIn(paths, [from, to]))];
   const beginning = await lookAtBeginning(host, release.frontend);
   const { deaths } = beginning;
   const failing = await failingRuntimes(host, deaths);
@@ -98,7 +97,7 @@ export async function releaseModels(release: ModelRelease): Promise<number[]> {
     await onSwitch();
     const guarded = (work: () => Promise<void>) => (failing > 0 ? work() : whileUnitsLast(host, deaths, work));
     await switchTo(host, frontend, to, { guarded });
-    if (failing > 0) await letGo(host, leaves);
+    if (failing > 0) await letGo(host, modelsOnlyIn(from, to));
     progress.serves(to);
     return answerAsClients(host, frontend, to);
   });
@@ -114,7 +113,7 @@ export async function releaseModels(release: ModelRelease): Promise<number[]> {
     });
   }
   await phase("settle", async () => {
-    await letGo(host, leaves);
+    await letGo(host, modelsOnlyIn(from, to));
     await shareRegistry(host);
   }).catch(() => undefined); // the journal has it; what serves is good, and the next release lets go again
   return outputs;
@@ -124,14 +123,6 @@ export async function releaseModels(release: ModelRelease): Promise<number[]> {
     await release.pause(LET_GO_MS);
     return lookBefore(frontend, { watched, compared: undefined }, await lookAtBeginning(host, frontend));
   }
-}
-
-/** What serves under the models' name and none of these releases brought. */
-async function strangersIn(paths: Host["paths"], [from, to]: readonly [Manifest, Manifest]): Promise<ModelIdentity[]> {
-  const served = await servedInstead(paths, from);
-  // a release that is gone on with serves already
-  const isBrought = served && lineupOf(to).some(({ model }) => isSameModel(model, served));
-  return served === undefined || isBrought ? [] : [served];
 }
 
 /** The golden question as whoever names no model and no version asks it. */

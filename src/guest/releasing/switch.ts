@@ -1,5 +1,4 @@
 import { basename } from "node:path";
-import type { ModelIdentity } from "../../serving/models/registry.ts";
 import { updateRegistry } from "../../serving/models/registry-file.ts";
 import { switchModels } from "../exchange.ts";
 import type { Host } from "../host.ts";
@@ -39,7 +38,7 @@ export async function switchTo(
 }
 
 /** Has the runtimes forget these models; the registry still lists them. */
-export async function letGo(host: Host, models: readonly ModelIdentity[]): Promise<void> {
+export async function letGo(host: Host, models: readonly Model[]): Promise<void> {
   if (models.length === 0) return;
   await updateRegistry(host.paths.models, (registry) => withoutModels(registry, models));
   await exchange(host);

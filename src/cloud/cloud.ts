@@ -125,6 +125,7 @@ export async function startCloud(options: CloudOptions): Promise<RunningCloud> {
   try {
     return await byClock(clock, () => start(options, undo, clock));
   } catch (error) {
+    clock.end(); // what waits for it would keep the process, and find the state closed
     await undoAll(undo);
     throw error;
   }

@@ -45,6 +45,15 @@ describe("an object that has come to its end", () => {
     expect((await cloud.delete(`${account}/c`)).status).toBe(204);
   });
 
+  it("ends no later than Swift's times go, which nobody waits for", async () => {
+    await cloud.put(`${account}/c`);
+    await put("c/late", "1", { "x-delete-at": "999999999999999" });
+    expect((await cloud.request("HEAD", `${account}/c/late`)).headers.get("x-delete-at")).toBe("9999999999");
+    expect(cloud.cloud.clock.time()).toMatchObject({ next: null, waiting: 0 });
+    await cloud.delete(`${account}/c/late`);
+    await cloud.delete(`${account}/c`);
+  });
+
   it("has a new end by being put again", async () => {
     await cloud.put(`${account}/c`);
     await put("c/a", "old", endsIn(10));

@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { isErrno } from "../../common/errors.ts";
+import { isErrno, messageOf } from "../../common/errors.ts";
 import { ApiError } from "../http/api-error.ts";
 import { isoSeconds } from "../http/time.ts";
 import { sendUntyped } from "../http/untyped.ts";
@@ -18,6 +18,7 @@ import { ownImage, visibleImage } from "./images.ts";
 import { importMethods } from "./info.ts";
 import { byteRange } from "./range.ts";
 import type { Image } from "./records.ts";
+import { finishRemovals } from "./removed-content.ts";
 import { storeId } from "./view.ts";
 
 interface One {
@@ -30,6 +31,7 @@ export function contentRoutes(app: FastifyInstance, options: ImageOptions): void
   const end = new AbortController();
   app.addHook("onClose", async () => end.abort());
   settleInterrupted(table, folder);
+  void finishRemovals(folder).catch((error: unknown) => log(`what is left of images: ${messageOf(error)}`));
 
   /** Lets the image wait for content, and be as before where none comes. */
   const receive = async (request: FastifyRequest<One>, to: "saving" | "uploading", path: string) => {

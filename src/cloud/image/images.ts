@@ -2,10 +2,10 @@ import { randomUUID } from "node:crypto";
 import { isoSeconds } from "../http/time.ts";
 import { isAdmin, owns, type Scope } from "../identity/scope.ts";
 import { projectOf } from "../identity/tokens.ts";
-import { removeTree } from "../store/remove.ts";
 import type { Collection } from "../store/store.ts";
 import { glance } from "./faults.ts";
 import type { Image } from "./records.ts";
+import { removeContent } from "./removed-content.ts";
 import { demandImageFields } from "./schema.ts";
 
 /** Fields that no client sets. */
@@ -153,6 +153,6 @@ export function deleteImage(table: Collection<Image>, image: Image): () => Promi
   table.delete(image.id);
   const { path, ownsContent } = image;
   return async () => {
-    if (ownsContent && path !== null) await removeTree(path);
+    if (ownsContent && path !== null) await removeContent(path);
   };
 }

@@ -6,6 +6,9 @@ import type { Store } from "../store/store.ts";
 import { isExpired, type ObjectTables } from "./records.ts";
 import { keepVersion } from "./versions.ts";
 
+/** A hundred years: no clock of a cloud is moved further at once, and each start looks anew. */
+const longestWaitMs = 100 * 365 * 86_400_000;
+
 /** When it is tried again where the state could not be written (a full disk), milliseconds. */
 const againMs = 60_000;
 
@@ -30,7 +33,8 @@ export class Expirer {
 
   /** There is an object that ends then, seconds since 1970; null for one without an end. */
   expect(deleteAt: number | null | undefined): void {
-    if (typeof deleteAt === "number" && deleteAt < this.#next) this.#wake(deleteAt);
+    if (typeof deleteAt !== "number" || deleteAt >= this.#next || deleteAt * 1000 - now() > longestWaitMs) return;
+    this.#wake(deleteAt);
   }
 
   /** Removes what is to be gone by now, also what ended while the cloud was not there, and waits for what ends next. */

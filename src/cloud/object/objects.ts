@@ -239,6 +239,9 @@ function described(request: ObjectRequest, origin: StoredObject | undefined, typ
   };
 }
 
+/** Swift's times have ten digits; what would end later ends then. */
+const latestEnd = 9_999_999_999;
+
 /** `X-Delete-At`, or `X-Delete-After` from now on. @throws ApiError 400 for a time that has passed */
 function deletionTime(request: ObjectRequest): number | undefined {
   const [at, after] = [header(request, "x-delete-at"), header(request, "x-delete-after")];
@@ -248,5 +251,5 @@ function deletionTime(request: ObjectRequest): number | undefined {
   if (!/^\s*[+-]?\d{1,15}\s*$/.test(text)) throw plainRefusal(400, `Non-integer ${name}`);
   const seconds = Number(text) + (after === undefined ? 0 : Math.floor(now() / 1000));
   if (seconds <= now() / 1000) throw plainRefusal(400, `${name} in past`);
-  return seconds;
+  return Math.min(seconds, latestEnd);
 }

@@ -35,6 +35,7 @@ export const migrations: readonly Migration[] = [
   { what: "what is external is so by policies, and the machine's own network says what it lies on", up: tellOutside },
   { what: "an armed fault says how likely it strikes, at what and when", up: tellOfFaults },
   { what: "how much is in each container of objects is kept", up: countObjects },
+  { what: "a version of an object outlives the end of what it was", up: keepVersions },
 ];
 
 /** Of objects and of what they were: how many, their bytes, and how many are versions. */
@@ -50,6 +51,13 @@ function countObjects(db: DatabaseSync): void {
        ) GROUP BY container`,
     ).run(kind);
   }
+}
+
+/** Versions had the end of their objects noted, which nothing looked at. */
+function keepVersions(db: DatabaseSync): void {
+  changeRecords<{ id: string; deleteAt?: number | null }>(db, "object-version", (version) =>
+    typeof version.deleteAt === "number" ? { ...version, deleteAt: null } : version,
+  );
 }
 
 interface PluggedPort {

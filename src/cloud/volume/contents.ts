@@ -65,6 +65,7 @@ async function copyInto(from: string, to: string): Promise<void> {
 /** Writes `to` by way of another file. */
 async function whole(to: string, write: (part: string) => Promise<void>): Promise<void> {
   const part = `${to}.part`;
+  await rm(part, { force: true }); // a process that outlived a killed cloud may still write into that one
   try {
     await write(part);
     await rename(part, to);

@@ -194,8 +194,8 @@ async function createAgain(
 async function makeRoom(registration: Registration, inputs: ValueMap): Promise<void> {
   const { context, formerUrn, goal } = registration;
   for (const left of context.snapshot.retired(formerUrn)) {
-    const decision = decide(left, await diff(registration, left, inputs), goal);
-    if (decision.action === "replace" && !decision.deleteFirst) continue;
+    const { deleteBeforeReplace } = await diff(registration, left, inputs);
+    if (!(goal.deleteBeforeReplace ?? deleteBeforeReplace)) continue;
     decided(context, formerUrn);
     await deleteWithDependents(context, left);
   }

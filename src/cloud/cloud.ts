@@ -61,6 +61,8 @@ interface CloudParts {
   images: ImageStore;
   /** The external range that an earlier start chose. */
   externalCidr: string | undefined;
+  /** Told of what goes wrong behind the answers. */
+  log: (line: string) => void;
 }
 
 export interface CloudOptions {
@@ -165,6 +167,7 @@ async function start(
     stateDir,
     port: listener.port,
     externalCidr: externalCidrOf(tables),
+    log,
     images: {
       async pathOf(imageId) {
         const path = images.get(imageId)?.path;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findEverything, findLeftovers } from "../../src/cloud/leftovers.ts";
 import type { NetworkingPlan, PortPlan, SecurityRulePlan } from "../../src/cloud/network/dataplane.ts";
-import { guestNamespace, namePrefix, networkNamespace } from "../../src/cloud/network/linux/names.ts";
+import { guestNamespace, namePrefix, networkNamespace, routerNamespace } from "../../src/cloud/network/linux/names.ts";
 import { ensureNamespace } from "../../src/cloud/network/linux/netns.ts";
 import { run } from "../../src/common/process.ts";
 import { waitFor } from "../../src/common/wait.ts";
@@ -57,6 +57,7 @@ const together = (...plans: NetworkingPlan[]): NetworkingPlan => ({
 });
 
 describe.skipIf(skipReason !== undefined)(`networks of two tenants (${skipReason ?? "Linux"})`, () => {
+  const told: string[] = [];
   let cloud: Awaited<ReturnType<typeof createScratchCloud>>;
   let a: ReturnType<typeof tenant>;
   let b: ReturnType<typeof tenant>;
@@ -64,7 +65,7 @@ describe.skipIf(skipReason !== undefined)(`networks of two tenants (${skipReason
   const address = (last: number) => cloud.dataplane.external.cidr.replace(/0\/24$/, String(last));
 
   beforeAll(async () => {
-    cloud = await createScratchCloud();
+    cloud = await createScratchCloud({ log: (line) => told.push(line) });
     const fromMembers = (group: string) => [
       openPort(80),
       rule({ protocol: "tcp", portMin: 90, portMax: 90, remoteGroupId: group }),
@@ -105,6 +106,28 @@ describe.skipIf(skipReason !== undefined)(`networks of two tenants (${skipReason
   it("a guest reaches nothing beyond the external range, and is told so at once", async () => {
     expect(await guests.a1.ask("198.51.100.7", 80)).toMatch(/^refused/);
     expect(await guests.a1.ask("198.51.100.7", 81)).toMatch(/^refused/);
+  });
+
+  it("what the kernel does not take of one tenant's stops nobody else's, and nothing of what it had", async () => {
+    const [broken, wider] = [structuredClone(b.plan), structuredClone(a.plan)];
+    const forwarding = {
+      floatingIp: address(102),
+      protocol: "tcp",
+      externalPort: 80,
+      fixedIp: "2001:db8::5",
+      internalPort: 80,
+    };
+    for (const router of broken.routers) router.portForwardings = [forwarding];
+    for (const { rules } of wider.securityGroups) rules.push(openPort(81));
+    await guests.a1.start(81);
+    expect(await askFromMachine(address(100), 81)).toBe("timeout");
+    await cloud.dataplane.apply(together(wider, broken));
+    expect(await askFromMachine(address(100), 81)).toBe(cloud.dataplane.external.gatewayIp);
+    expect(await askFromMachine(address(101), 80)).toBe(cloud.dataplane.external.gatewayIp);
+    expect(told).toEqual([expect.stringContaining(routerNamespace(cloud.instance, broken.routers[0]?.id as string))]);
+    await cloud.dataplane.apply(together(a.plan, b.plan));
+    expect(await askFromMachine(address(100), 81)).toBe("timeout");
+    expect(told).toHaveLength(1);
   });
 
   it("guests ask for metadata as their own network's, where their groups let them out; nobody else reaches it", async () => {
@@ -155,8 +178,8 @@ describe.skipIf(skipReason !== undefined)(`networks of two tenants (${skipReason
     const forwarding = {
       floatingIp: address(102),
       protocol: "tcp",
-      externalPort: 8080,
-      fixedIp: "10.77.0.22",
+      externalPort: 80,
+      fixedIp: "2001:db8::5",
       internalPort: 80,
     };
     const forwarded = structuredClone(a.plan);

@@ -52,7 +52,7 @@ export async function whyNoGuests(): Promise<string | undefined> {
 }
 
 /** A network, a hypervisor and the guest image under an instance id of its own; `remove` deletes its folder and its registration. */
-export async function createScratchCloud(options: { egress?: "none" | "nat" } = {}) {
+export async function createScratchCloud(options: { egress?: "none" | "nat"; log?: (line: string) => void } = {}) {
   const instance = randomBytes(3).toString("hex");
   const stateDir = await mkdtemp(join(tmpdir(), `slipway-${instance}-`));
   await registerCloud(instance, stateDir);

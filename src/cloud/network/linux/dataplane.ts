@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { digestOf } from "../../../common/digest.ts";
+import { messageOf } from "../../../common/errors.ts";
 import { pathExists } from "../../../common/files.ts";
 import { CommandError, run } from "../../../common/process.ts";
 import type { Dataplane, NetworkingPlan } from "../dataplane.ts";
@@ -48,7 +49,21 @@ export interface LinuxDataplaneOptions {
   hostPorts?: readonly number[];
   /** Whether guests reach what the machine reaches; not unless told. */
   egress?: "none" | "nat";
+  /** Told of what cannot be brought about. */
+  log?: (line: string) => void;
 }
+
+/** Does a part of the work, which is named and told what it wants; says whether it could. */
+type Attempt = (name: string, wanted: string, work: () => Promise<void>) => Promise<boolean>;
+
+/** As long as it is worth while to look again, what fails is thrown. */
+const demanding: Attempt = async (_name, _wanted, work) => {
+  await work();
+  return true;
+};
+
+/** What could not be done is not tried again for so long, if it is wanted unchanged: others wait meanwhile. */
+const REFUSED_MS = 30_000;
 
 const emptyPlan: NetworkingPlan = { networks: [], routers: [], ports: [], securityGroups: [] };
 
@@ -69,7 +84,7 @@ const APPLY_PAUSE_MS = 100;
  * @throws SlipwayError E_ADDRESS_RANGE when no external range is free, or the named one is used
  */
 export async function createLinuxDataplane(options: LinuxDataplaneOptions): Promise<Dataplane> {
-  const { instance, stateDir, hostPorts, egress = "none" } = options;
+  const { instance, stateDir, hostPorts, egress = "none", log = () => undefined } = options;
   const hasIpv6 = await pathExists("/proc/sys/net/ipv6"); // a kernel may be told to have none
   const external = await claimExternalNetwork(options);
   const site: Site = {
@@ -77,6 +92,7 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
     external: { ...external, anywhere: egress === "nat", ...(hostPorts ? { hostPorts } : {}) },
   };
   const loaded = new Map<string, string>(); // namespace → digest of what was loaded into it; cleared where something failed
+  const refused = new Map<string, { wanted: string; until: number }>();
   const daemons = new NetworkDaemons(stateDir);
   let metadata: MetadataSockets | undefined;
   let applied: NetworkingPlan | undefined;
@@ -126,23 +142,60 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
     await deleteNamespace(name);
   }
 
-  /** A guest that ends takes its links along, at any moment: what was observed a moment ago is then gone. Look again and go on. */
+  /**
+   * A guest that ends takes its links along, at any moment: what was observed a moment ago is then gone. Look again and go on. What cannot
+   * be done in the end is told, and done without: one network that the kernel does not take is not to stop all others, nor the cloud's start.
+   */
   async function applyUntilSettled(plan: NetworkingPlan): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
+    for (let attempt = 1; attempt < APPLY_ATTEMPTS; attempt++) {
       try {
-        return await applyNow(plan);
+        return await applyNow(plan, demanding);
       } catch (error) {
         loaded.clear(); // some links may have been made whose addresses were not: look at everything again
-        if (!(error instanceof CommandError) || attempt === APPLY_ATTEMPTS) throw error;
+        if (!(error instanceof CommandError)) throw error;
         await sleep(APPLY_PAUSE_MS * attempt);
       }
     }
+    await applyNow(plan, forgiving);
   }
 
-  async function applyNow(plan: NetworkingPlan): Promise<void> {
-    const plans = [externalPlan(plan, site), ...routedPlans(plan, site)];
+  const isRefused = (name: string, wanted: string) => {
+    const known = refused.get(name);
+    return known !== undefined && known.wanted === wanted && performance.now() < known.until;
+  };
+
+  const forgiving: Attempt = async (name, wanted, work) => {
+    if (isRefused(name, wanted)) return false;
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      loaded.delete(name);
+      refused.set(name, { wanted, until: performance.now() + REFUSED_MS });
+      log(`${name} cannot be brought about: ${messageOf(error)}`);
+      return false;
+    }
+  };
+
+  /** The plans with which it could be done. */
+  async function each(plans: NamespacePlan[], attempt: Attempt, work: (plan: NamespacePlan) => Promise<void>) {
+    const could = await Promise.all(
+      plans.map((plan) => attempt(plan.name, digestOf(JSON.stringify(plan)), () => work(plan))),
+    );
+    return plans.filter((_, index) => could[index]);
+  }
+
+  async function serveNetwork({ name, daemons: wanted }: NamespacePlan): Promise<void> {
+    if (wanted !== undefined) {
+      await forgiving(`what serves ${name}`, JSON.stringify(wanted), () => daemons.apply(name, wanted));
+    }
+  }
+
+  async function applyNow(plan: NetworkingPlan, attempt: Attempt): Promise<void> {
+    const all = [externalPlan(plan, site), ...routedPlans(plan, site)];
+    const plans = all.filter((one) => !isRefused(one.name, digestOf(JSON.stringify(one))));
     const guests = guestNamespacesOf(plan, instance);
-    const wanted = new Set([...plans.map(({ name }) => name), ...guests]);
+    const wanted = new Set([...all.map(({ name }) => name), ...guests]);
     const present = new Set(await listNamespaces(namePrefix(instance)));
     const asking = askingNetworks(plan, instance);
     await metadata?.closeOthers(new Set([...asking.keys()].filter((name) => present.has(name))));
@@ -155,25 +208,35 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
       guestSysctls,
     );
     const changed = plans.filter((each) => loaded.get(each.name) !== digestOf(JSON.stringify(each)));
-    await Promise.all(plans.map(loadInto)); // rules before links: nothing is ever open for a moment
-    const moved = (await Promise.all(plans.map(ensureLinks))).includes(true);
-    await Promise.all((moved ? plans : changed).map(ensureAddresses));
-    await Promise.all(plans.map(({ name, daemons: wanted }) => wanted && daemons.apply(name, wanted)));
+    const filtered = await each(plans, attempt, loadInto); // rules before links: nothing is ever open for a moment
+    let moved = false;
+    const linked = await each(filtered, attempt, async (one) => {
+      if (await ensureLinks(one)) moved = true;
+    });
+    const wanting = linked.filter((one) => moved || changed.includes(one));
+    await each(wanting, attempt, ensureAddresses);
     await ensureHostLink();
-    await forgetNeighbours(movedAddresses(applied, plan), plan);
+    await forgetNeighbours(movedAddresses(applied, plan), plan, attempt);
     const cuts = applied === undefined ? [] : connectionCuts(applied, plan, instance);
-    for (const cut of cuts) await cutConnections(cut.namespace, cut.arguments);
+    for (const cut of cuts) {
+      await attempt(cut.namespace, "", () => cutConnections(cut.namespace, cut.arguments));
+    }
     metadata?.open(asking);
     applied = plan; // only now: a second attempt must cut what the first could not
+    await Promise.all(linked.map(serveNetwork));
   }
 
   /** The machine and the other routers must ask anew who has these addresses. */
-  async function forgetNeighbours(addresses: readonly string[], plan: NetworkingPlan): Promise<void> {
+  async function forgetNeighbours(addresses: readonly string[], plan: NetworkingPlan, attempt: Attempt): Promise<void> {
     const flushes = addresses.map((address) => `neighbour flush to ${address}`);
     if (flushes.length === 0) return;
     const link = hostLink(instance);
-    await run("ip", ["-batch", "-"], { input: flushes.map((flush) => `${flush} dev ${link}\n`).join("") });
-    for (const router of plan.routers) await ipBatch(routerNamespace(instance, router.id), flushes);
+    const input = flushes.map((flush) => `${flush} dev ${link}\n`).join("");
+    await attempt(link, "", async () => void (await run("ip", ["-batch", "-"], { input })));
+    for (const { id } of plan.routers) {
+      const name = routerNamespace(instance, id);
+      await attempt(name, "", () => ipBatch(name, flushes));
+    }
   }
 
   async function ensureHostLink(): Promise<void> {

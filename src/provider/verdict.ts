@@ -21,7 +21,7 @@ export function verdictOn(
   return {
     changes: changes.length > 0,
     replaces,
-    deleteBeforeReplace: mustGoFirst(kind, olds, news), // also where nothing is replaced: an engine may ask about what is left of an earlier run
+    deleteBeforeReplace: replaces.length > 0 && mustGoFirst(kind, olds, news),
     detailedDiff: Object.fromEntries(
       changes.map((change) => [change.path, { kind: diffKind(change), inputDiff: false }] as const),
     ),

@@ -5,7 +5,7 @@ import type { ResourceState } from "../state/resource-state.ts";
 import { type Decision, decide, diffInputs, importedMayNotBeReplaced, isImport } from "../steps/decision.ts";
 import type { Goal } from "../steps/goal.ts";
 import { packageOf } from "../urn.ts";
-import { withIgnoredChanges } from "../values/paths.ts";
+import { parsePath, withIgnoredChanges } from "../values/paths.ts";
 import { withSecretsOf } from "../values/provider-values.ts";
 import { entry, type ValueMap } from "../values/value.ts";
 import type { Claim } from "./claims.ts";
@@ -194,11 +194,34 @@ async function createAgain(
 async function makeRoom(registration: Registration, inputs: ValueMap): Promise<void> {
   const { context, formerUrn, goal } = registration;
   for (const left of context.snapshot.retired(formerUrn)) {
-    const { deleteBeforeReplace } = await diff(registration, left, inputs);
-    if (!(goal.deleteBeforeReplace ?? deleteBeforeReplace)) continue;
+    const decision = decide(left, await diff(registration, left, inputs), goal);
+    if (!wouldClash(decision, inputs, goal)) continue;
+    // nobody has said that it must go, and what still lives would go with it
+    if (decision.action !== "replace" && hasLivingDependents(context, left)) continue;
     decided(context, formerUrn);
     await deleteWithDependents(context, left);
   }
+}
+
+/** Whether something that is to stay takes a value of it, as far as its URN tells: its successor has the same. */
+function hasLivingDependents({ snapshot }: Context, { urn }: ResourceState): boolean {
+  const takes = ({ propertyDependencies }: ResourceState) =>
+    Object.values(propertyDependencies).some((urns) => urns.includes(urn));
+  return snapshot.remaining().some((state) => !state.delete && takes(state));
+}
+
+/**
+ * Whether a new resource could not be beside one that an earlier run replaced. Of a replacement the provider says so. Of one that it would keep or
+ * change in place it was not asked: such a one has the name or place that the program gave, unless the provider chose something anew, as it
+ * does with names that it makes up.
+ */
+function wouldClash(decision: Decision, inputs: ValueMap, goal: Goal): boolean {
+  if (decision.action === "replace") return decision.deleteFirst;
+  if (goal.deleteBeforeReplace !== undefined) return goal.deleteBeforeReplace;
+  if (decision.action === "same") return true;
+  const chosen = entry(inputs, "__defaults");
+  const isChosen = (path: string) => Array.isArray(chosen) && chosen.includes(String(parsePath(path)[0]));
+  return !Object.keys(decision.diff.detailedDiff).some(isChosen);
 }
 
 /** Of a resource that had to go with another: the properties that it takes from others and that are new. */

@@ -127,6 +127,17 @@ describe("a network's ruleset", () => {
     expect(text).toContain("arp saddr ip != { 0.0.0.0, 10.0.0.5 } drop;");
   });
 
+  it("names the narrow sources of a guest before the wide ones, which the kernel refuses otherwise", () => {
+    const wide = ["0.0.0.0/0", "10.0.0.0/24", "10.0.0.7", "::/0", "fe80::/64"];
+    const allowedAddresses = wide.map((address) => ({ address, mac: port().mac }));
+    const ports = [port({ fixedIps: ["10.0.0.5", "fd00::5"], allowedAddresses })];
+    const text = networkRuleset(plan({ ports }), port().networkId, []);
+    const sources = (...ranges: string[]) =>
+      `elements = { ${ranges.map((range) => `"t-aaaaaaaa" . fa:16:3e:00:00:01 . ${range}`).join(", ")} }`;
+    expect(text).toContain(sources("10.0.0.5", "10.0.0.7", "10.0.0.0/24", "0.0.0.0/0"));
+    expect(text).toContain(sources("fd00::5", "fe80::f816:3eff:fe00:1", "fe80::/64", "::/0"));
+  });
+
   it("has no rule twice where two groups say the same", () => {
     const groups = ["a", "b"].map((id) => ({ id, rules: [rule({ protocol: "tcp", portMin: 80, portMax: 80 })] }));
     const filter = portFilter(plan({ securityGroups: groups }), port({ securityGroupIds: ["a", "b"] }));

@@ -1,5 +1,5 @@
 import type { NetworkingPlan, PortPlan, SecurityRulePlan } from "../dataplane.ts";
-import { type IpVersion, linkLocalAddress, versionOf } from "../ip.ts";
+import { bitsOf, type IpVersion, linkLocalAddress, parseCidr, versionOf } from "../ip.ts";
 import { links, metadataAddress, metadataPort, shortId } from "./names.ts";
 import { groupSet, matchOf } from "./rule-expression.ts";
 
@@ -42,13 +42,20 @@ export function sourcesOf(port: PortPlan): string[] {
   return unique([...port.fixedIps, ...port.allowedAddresses.map(({ address }) => address)]);
 }
 
-/** Sources of a family with the MAC address that each goes with; in IPv6 each MAC address has a link-local one. */
+/**
+ * Sources of a family with the MAC address that each goes with; in IPv6 each MAC address has a link-local one. The narrow come before the
+ * wide: after a range that holds it the kernel refuses an element.
+ */
 function sourcePairs(port: PortPlan, version: IpVersion): string[] {
   const own = port.fixedIps.map((address) => ({ address, mac: port.mac }));
   const pairs = [...own, ...port.allowedAddresses].filter(({ address }) => versionOf(address) === version);
   const local = version === 6 ? pairs.map(({ mac }) => ({ address: linkLocalAddress(mac), mac })) : [];
-  return unique([...pairs, ...local].map(({ address, mac }) => `"${links.tap(port.id)}" . ${mac} . ${address}`));
+  const narrowFirst = [...pairs, ...local].sort((a, b) => lengthOf(b.address) - lengthOf(a.address));
+  return unique(narrowFirst.map(({ address, mac }) => `"${links.tap(port.id)}" . ${mac} . ${address}`));
 }
+
+/** The prefix length of a range; a bare address has all bits. */
+const lengthOf = (range: string) => parseCidr(range)?.prefix ?? bitsOf(versionOf(range));
 
 /**
  * The whole ruleset of a network's namespace. Every port is a routed link there, so that one `inet` table sees both ends of each packet:

@@ -109,6 +109,29 @@ describe("IPv6 in the data plane", () => {
     expect([plain.daemons?.dnsmasq, plain.addresses["t-aaaaaaaa"]]).toEqual([undefined, []]);
   });
 
+  it("is told to radvd and dnsmasq in their own spelling, and dnsmasq of no range that it refuses", () => {
+    const nameServers = ["::ffff:192.0.2.1", "FD00::53", "::53"];
+    const subnet = (cidr: string, ipv6: object) => ({
+      ...{ id: "aaaaaaab-0000-4000-8000-000000000003", cidr, gatewayIp: null },
+      ipv6: { ...slaac, ...ipv6, nameServers },
+    });
+    const subnets = [subnet("::1:2:0:0/112", slaac), subnet("fd00:2::/64", stateful), subnet("fd00:4::/63", stateful)];
+    const networks = [{ id: port().networkId, mtu: 1400, subnets }];
+    const interfaces = [{ networkId: port().networkId, ip: "::1:2:0:1", cidr: "::1:2:0:0/112" }];
+    const ports = [port({ fixedIps: ["fd00:2::5", "fd00:4::5"] })];
+    const [, { daemons }] = plansOf(both({ networks, routers: [router({ interfaces })], ports }));
+    expect(daemons?.radvd).toContain(" RDNSS 0::ffff:c000:201 fd00::53 0::53 { };\n prefix 0::1:2:0:0/112 { ");
+    const [, ranges = ""] = (daemons?.dnsmasq ?? "").split(/^(?=dhcp-range)/m);
+    expect(ranges.trim().split("\n")).toEqual([
+      "dhcp-range=set:aaaaaaab,fd00:2::,static,64,86400",
+      "shared-network=t-aaaaaaaa,fd00:2::",
+      "dhcp-option=tag:aaaaaaab,option6:dns-server,[::ffff:c000:201],[fd00::53],[::53]",
+      "dhcp-host=fa:16:3e:00:00:01,[fd00:2::5]",
+    ]);
+    const alone = [{ id: port().networkId, mtu: 1400, subnets: subnets.slice(2) }];
+    expect(plansOf(both({ networks: alone, ports }))[1].daemons?.dnsmasq).toBeUndefined();
+  });
+
   it("comes and goes by commands, which spare what the kernel gave itself", () => {
     const [, network] = plansOf(both());
     const row = (local: string, prefixlen: number, scope: string) => ({ family: "inet6", local, prefixlen, scope });

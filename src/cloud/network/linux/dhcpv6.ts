@@ -1,5 +1,5 @@
 import type { NetworkingPlan, NetworkPlan } from "../dataplane.ts";
-import { contains, knownRange } from "../ip.ts";
+import { contains, knownRange, normalizeIp } from "../ip.ts";
 import { links, shortId } from "./names.ts";
 import { pluggedPorts } from "./network-ruleset.ts";
 
@@ -12,12 +12,17 @@ export const dhcpLinkAddress = "100::1/64";
 /** How long guests keep addresses, in seconds, as Neutron's usual. */
 const leaseSeconds = 86_400;
 
+/** The shortest prefix that dnsmasq serves. */
+const shortestPrefix = 64;
+
 /**
  * What dnsmasq tells guests by DHCPv6: their ports' addresses where the subnet is stateful, and name servers. Undefined where no subnet has
- * it.
+ * it that dnsmasq can serve.
  */
 export function dnsmasqConfig(network: NetworkPlan, plan: NetworkingPlan): string | undefined {
-  const subnets = network.subnets.filter(({ ipv6 }) => ipv6?.addressMode?.startsWith("dhcpv6-"));
+  const subnets = network.subnets.filter(
+    ({ cidr, ipv6 }) => ipv6?.addressMode?.startsWith("dhcpv6-") && knownRange(cidr).prefix >= shortestPrefix,
+  );
   const ports = pluggedPorts(plan, network.id);
   if (subnets.length === 0 || ports.length === 0) return undefined;
   const taps = ports.map(({ id }) => links.tap(id));
@@ -32,7 +37,7 @@ export function dnsmasqConfig(network: NetworkPlan, plan: NetworkingPlan): strin
     ...["port=0", "no-resolv", "no-hosts", "leasefile-ro", "dhcp-authoritative"],
     ...taps.map((tap) => `interface=${tap}`),
     ...subnets.flatMap(({ id, cidr, ipv6 }) => {
-      const nameServers = ipv6?.nameServers ?? [];
+      const nameServers = (ipv6?.nameServers ?? []).map(normalizeIp);
       const [first, length] = cidr.split("/");
       return [
         `dhcp-range=set:${shortId(id)},${first},static,${length},${leaseSeconds}`,

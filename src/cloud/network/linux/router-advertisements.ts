@@ -1,4 +1,5 @@
 import type { NetworkingPlan, NetworkPlan } from "../dataplane.ts";
+import { normalizeIp } from "../ip.ts";
 import { links } from "./names.ts";
 import { pluggedPorts } from "./network-ruleset.ts";
 
@@ -26,13 +27,18 @@ export function radvdConfig(network: NetworkPlan, plan: NetworkingPlan): string 
     `AdvLinkMTU ${network.mtu};`,
     ...(has("dhcpv6-stateless") ? ["AdvOtherConfigFlag on;"] : []),
     ...(has("dhcpv6-stateful") ? ["AdvManagedFlag on;"] : []),
-    ...(nameServers.length === 0 ? [] : [`RDNSS ${nameServers.slice(0, mostNameServers).join(" ")} { };`]),
+    ...(nameServers.length === 0
+      ? []
+      : [`RDNSS ${nameServers.slice(0, mostNameServers).map(readable).join(" ")} { };`]),
     ...subnets.map(({ cidr, ipv6 }) => {
       const autonomous = ipv6?.raMode === "dhcpv6-stateful" ? "off" : "on";
-      return `prefix ${cidr} { AdvOnLink on; AdvAutonomous ${autonomous}; };`;
+      return `prefix ${readable(cidr)} { AdvOnLink on; AdvAutonomous ${autonomous}; };`;
     }),
   ];
   return ports
     .map(({ id }) => `interface ${links.tap(id)} {\n${lines.map((line) => ` ${line}\n`).join("")}};\n`)
     .join("");
 }
+
+/** An address or a range as radvd reads it: not with an IPv4 address at its end, and not with a zero left out in front (`::53`). */
+const readable = (text: string) => normalizeIp(text).replace(/^::(?=[^/])/, "0::");

@@ -164,6 +164,7 @@ describe("a router's ruleset", () => {
     const routes = [
       { destination: "192.0.2.0/24", nexthop: "172.24.64.9" },
       { destination: "198.51.100.0/24", nexthop: "10.0.0.5" },
+      { destination: "2001:db8::/32", nexthop: "172.24.64.9" }, // of no family that its next hop carries
     ];
     const text = routerRuleset(router({ portForwardings: [forwarding], routes }), external);
     expect(text).toContain("  ip daddr 172.24.64.101 udp dport 53 dnat to 10.0.0.5:5353;");

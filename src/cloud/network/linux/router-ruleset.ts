@@ -83,7 +83,9 @@ table ip6 router {
 /** What lies beyond the external network is reached by the router's own routes into it, or where guests have a way out. */
 function reachableRanges(router: RouterPlan, { cidr, anywhere }: Egress): string[] {
   if (anywhere) return ["0.0.0.0/0"];
-  const outward = router.routes.filter(({ nexthop }) => isWithin(nexthop, cidr)).map(({ destination }) => destination);
+  const outward = router.routes
+    .filter(({ destination, nexthop }) => versionOf(destination) === versionOf(nexthop) && isWithin(nexthop, cidr))
+    .map(({ destination }) => destination);
   return [...new Set([cidr, ...outward])];
 }
 

@@ -159,6 +159,16 @@ describe("IPv6 in the data plane", () => {
     ]);
   });
 
+  it("has no address twice that a link gave itself and that is wanted", () => {
+    const [, network] = plansOf(both());
+    const addr_info = ["fe80::1", "fe80::2"].map((local) => ({
+      ...{ family: "inet6", local, prefixlen: 64, scope: "link" },
+    }));
+    const observed = [{ ifname: "t-aaaaaaaa", flags: ["UP"], addr_info }];
+    const wanted = { ...network, addresses: { "t-aaaaaaaa": ["fe80::1/64"] }, routes: [], proxies: [] };
+    expect(addressCommands(wanted, observed, [])).toEqual([]);
+  });
+
   it("is left out of networks that cannot have it", () => {
     const { networks, routers, ports } = withoutIpv6(both(), ({ mtu }) => mtu < 1401);
     expect(networks[0]?.subnets.map(({ cidr }) => cidr)).toEqual(["10.0.0.0/24"]);

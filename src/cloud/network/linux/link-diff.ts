@@ -73,9 +73,11 @@ export function addressCommands(
     if (!link.flags.includes("UP")) commands.push(`link set ${link.ifname} up`);
     const wanted = plan.addresses[link.ifname];
     if (wanted === undefined) continue;
+    const rows = link.addr_info.map((row) => ({ ...row, address: `${row.local}/${row.prefixlen}` }));
     // links give themselves their link-local addresses
-    const given = link.addr_info.filter((row) => row.scope !== "link" || row.family === "inet");
-    const present = given.map((row) => `${row.local}/${row.prefixlen}`);
+    const present = rows
+      .filter((row) => row.scope !== "link" || row.family === "inet" || wanted.includes(row.address))
+      .map(({ address }) => address);
     for (const address of present)
       if (!wanted.includes(address) && !loopback.includes(address))
         commands.push(`address delete ${address} dev ${link.ifname}`);

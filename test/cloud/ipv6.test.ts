@@ -129,6 +129,62 @@ describe("routers", () => {
       `Bad floatingip request: Network ${only.id} does not contain any IPv4 subnet.`,
     );
   });
+
+  it("have no address that no link takes", async () => {
+    const router = await cloud.make("router", {});
+    const add = (fields: object) => cloud.put(`/network/v2.0/routers/${router.id}/add_router_interface`, fields);
+    const refused = (id: string, address: string) => [
+      ...[400, "BadRequest"],
+      `Bad router request: IP address ${address} of subnet ${id} cannot be a router's: it is unspecified, loopback, link-local or multicast.`,
+    ];
+    const ranges: [string, string][] = [
+      ...([
+        ["::/64", "::"],
+        ["::/64", "::1"],
+      ] as [string, string][]),
+      ...([
+        ["fe80::/64", "fe80::1"],
+        ["ff05::/64", "ff05::1"],
+      ] as [string, string][]),
+    ];
+    for (const [cidr, gateway] of ranges) {
+      const { subnets } = await networkWith({ cidr, gateway_ip: gateway, ip_version: 6, enable_dhcp: false });
+      expect(words(await add({ subnet_id: subnets[0].id }))).toEqual(refused(subnets[0].id, gateway));
+    }
+    const { network, subnets } = await networkWith({ cidr: "::/64", ip_version: 6, gateway_ip: null });
+    const port = async (address: string) =>
+      (await cloud.make("port", { network_id: network.id, fixed_ips: [{ ip_address: address }] })).id;
+    expect(words(await add({ port_id: await port("::1") }))).toEqual(refused(subnets[0].id, "::1"));
+    expect((await add({ port_id: await port("::2") })).status).toBe(200);
+  });
+
+  it("forward ports of floating IPs to no IPv6 address", async () => {
+    const { network, router } = await cloud.routedNetwork("10.31.0.0/24");
+    const six = await cloud.make("subnet", { network_id: network.id, ip_version: 6, cidr: "2001:db8:31::/64" });
+    await cloud.put(`/network/v2.0/routers/${router.id}/add_router_interface`, { subnet_id: six.id });
+    const own = { subnet_id: six.id, ip_address: "2001:db8:31::5" };
+    const both = await cloud.make("port", { network_id: network.id, fixed_ips: [{ ip_address: "10.31.0.5" }, own] });
+    const alone = await cloud.make("port", {
+      ...{ network_id: network.id, fixed_ips: [{ ...own, ip_address: "2001:db8:31::6" }] },
+    });
+    const floating = await cloud.make("floatingip", { floating_network_id: await cloud.externalNetworkId() });
+    const forwarded = (port: { id: string }, internal: string) =>
+      cloud.post(`/network/v2.0/floatingips/${floating.id}/port_forwardings`, {
+        port_forwarding: {
+          ...{ protocol: "tcp", external_port: 80, internal_port: 80 },
+          ...{ internal_port_id: port.id, internal_ip_address: internal },
+        },
+      });
+    const [four] = both.fixed_ips.filter((ip: { ip_address: string }) => ip.ip_address === "10.31.0.5");
+    expect(words(await forwarded(both, "2001:db8:31::5"))).toEqual([
+      ...[400, "BadRequest"],
+      `Bad port_forwarding request: Requested internal IP address 2001:db8:31::5 is not suitable for internal neutron port ${both.id}, as its fixed_ips are [{'subnet_id': '${four.subnet_id}', 'ip_address': '10.31.0.5'}].`,
+    ]);
+    expect(words(await forwarded(alone, "2001:db8:31::6"))[2]).toBe(
+      `Bad port_forwarding request: Requested internal port ${alone.id} must allocate an IPv4 address at least..`,
+    );
+    expect((await forwarded(both, "10.31.0.5")).status).toBe(201);
+  });
 });
 
 describe("subnet pools", () => {
@@ -169,6 +225,29 @@ describe("subnet pools", () => {
 });
 
 describe("guests", () => {
+  it("get a floating IP for their first IPv4 address", async () => {
+    const { network } = await cloud.routedNetwork("10.32.0.0/24");
+    await cloud.make("subnet", { network_id: network.id, ip_version: 6, cidr: "2001:db8:32::/64" });
+    const port = (...addresses: string[]) =>
+      cloud.make("port", {
+        network_id: network.id,
+        fixed_ips: addresses.map((address) => ({ ip_address: address })),
+      });
+    const [six, both] = [await port("2001:db8:32::6"), await port("2001:db8:32::5", "10.32.0.5")];
+    const floating = await cloud.make("floatingip", { floating_network_id: await cloud.externalNetworkId() });
+    const { floating_ip_address: address } = floating;
+    const add = (server: { id: string }) =>
+      cloud.post(`/compute/v2.1/servers/${server.id}/action`, { addFloatingIp: { address } });
+    const server = await cloud.bootServer({ networks: [{ port: six.id }, { port: both.id }] });
+    expect((await add(server)).status).toBe(202);
+    const shown = (await cloud.get(`/network/v2.0/floatingips/${floating.id}`)).body.floatingip;
+    expect(shown).toMatchObject({ port_id: both.id, fixed_ip_address: "10.32.0.5" });
+    const alone = await cloud.bootServer({ networks: [{ port: (await port("2001:db8:32::7")).id }] });
+    expect((await add(alone)).body.badRequest.message).toBe(
+      `Unable to associate floating IP ${address} to any fixed IPs for instance ${alone.id}. Instance has no fixed IPv4 addresses to associate.`,
+    );
+  });
+
   it("are told their IPv6 addresses as Nova tells them", async () => {
     const { network } = await networkWith(
       { cidr: "2001:db8:1::/64", ...stateful, dns_nameservers: ["2001:db8::53"] },

@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { NetworkingPlan } from "../../src/cloud/network/dataplane.ts";
+import { networkingPlan } from "../../src/cloud/network/plan.ts";
 import { Reconciler } from "../../src/cloud/network/reconciler.ts";
+import { networkTables } from "../../src/cloud/network/records.ts";
+import { stateFiles } from "../../src/cloud/store/state.ts";
+import { Store } from "../../src/cloud/store/store.ts";
 import { TestCloud } from "./support.ts";
 
 /** A data plane that only remembers its last plan. */
@@ -124,6 +128,37 @@ describe("the plan of the data plane", () => {
     const [port] = plane.last?.ports.filter(({ networkId }) => networkId === network.id) ?? [];
     expect(port?.fixedIps).toEqual(["fd00:1::f816:3eff:fe00:1"]);
     expect(port?.allowedAddresses.map(({ address }) => address)).toEqual(["fd00:1::99"]);
+  });
+
+  it("leaves out what a state from before has and no machine takes", async () => {
+    const { network, router } = await cloud.routedNetwork("10.33.0.0/24");
+    const port = await cloud.make("port", { network_id: network.id });
+    const floating = await cloud.make("floatingip", { floating_network_id: await cloud.externalNetworkId() });
+    await cloud.make("subnet", { network_id: network.id, ip_version: 6, cidr: "::/64", gateway_ip: null });
+    const forwarded = await cloud.post(`/network/v2.0/floatingips/${floating.id}/port_forwardings`, {
+      port_forwarding: {
+        ...{ protocol: "tcp", external_port: 80, internal_port: 80 },
+        ...{ internal_port_id: port.id, internal_ip_address: port.fixed_ips[0].ip_address },
+      },
+    });
+    expect(forwarded.status).toBe(201);
+    const store = new Store(stateFiles(cloud.stateDir).database);
+    try {
+      const tables = networkTables(store);
+      const planned = () => networkingPlan(tables).routers.find(({ id }) => id === router.id);
+      const before = planned();
+      expect(before?.portForwardings).toHaveLength(1);
+      const [leg] = tables.ports.list(({ device }) => device?.id === router.id);
+      const [forwarding] = tables.portForwardings.list(({ floatingIpId }) => floatingIpId === floating.id);
+      if (leg === undefined || forwarding === undefined) throw new Error("not stored");
+      const six = tables.subnets.find(({ networkId, cidr }) => networkId === network.id && cidr === "::/64")?.id ?? "";
+      const wrong = ["::", "::1", "fe80::1", "ff02::5"].map((ipAddress) => ({ subnetId: six, ipAddress }));
+      tables.ports.put({ ...leg, fixedIps: [...leg.fixedIps, ...wrong] });
+      tables.portForwardings.put({ ...forwarding, internalIp: "fd00::5" });
+      expect(planned()).toEqual({ ...before, portForwardings: [] });
+    } finally {
+      store.close();
+    }
   });
 });
 

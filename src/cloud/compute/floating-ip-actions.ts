@@ -3,6 +3,7 @@ import { ApiError } from "../http/api-error.ts";
 import { parseSchema } from "../http/json-schema-words.ts";
 import { owns } from "../identity/scope.ts";
 import { associationTo, unassociated } from "../network/floatingip-association.ts";
+import { versionOf } from "../network/ip.ts";
 import type { FloatingIp } from "../network/records.ts";
 import { revised } from "../network/resource.ts";
 import { type Action, type Actions, accepted } from "./action.ts";
@@ -25,8 +26,14 @@ export const floatingIpActions: Actions = {
     const fixed = ports.flatMap((port) => port.fixedIps.map(({ ipAddress: ip }) => ({ ip, portId: port.id })));
     if (ports.length === 0) throw nova.badRequest("Instance network is not ready yet");
     if (fixed.length === 0) throw nova.badRequest("No fixed IPs associated to instance");
-    const target = wanted === undefined ? fixed[0] : fixed.find(({ ip }) => ip === wanted);
-    if (target === undefined) throw nova.badRequest("Specified fixed address not assigned to instance");
+    const target = fixed.find(({ ip }) => (wanted === undefined ? versionOf(ip) === 4 : ip === wanted));
+    if (target === undefined) {
+      throw nova.badRequest(
+        wanted === undefined
+          ? `Unable to associate floating IP ${address} to any fixed IPs for instance ${server.id}. Instance has no fixed IPv4 addresses to associate.`
+          : "Specified fixed address not assigned to instance",
+      );
+    }
     context.store.transaction(() => {
       const floating = ownAddress(action, address);
       try {

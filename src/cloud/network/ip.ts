@@ -137,5 +137,12 @@ export function isEui64(address: string): boolean {
   return ip?.version === 6 && ((ip.value >> 24n) & 0xffffn) === 0xfffen;
 }
 
+const linkLocal = rangeAt({ version: 6, value: 0xfe80n << 112n }, 10);
+const multicast = rangeAt({ version: 6, value: 0xffn << 120n }, 8);
+
+/** Whether a router may have this address: in IPv6 not the unspecified, loopback, link-local and multicast ones. */
+export const isRoutersOwn = (address: string) =>
+  !["::", "::1"].includes(normalizeIp(address)) && !contains(linkLocal, address) && !contains(multicast, address);
+
 /** The link-local address that a host with this MAC address gives itself. */
 export const linkLocalAddress = (mac: string) => eui64Address(rangeAt({ version: 6, value: 0xfe80n << 112n }, 64), mac);

@@ -6,7 +6,7 @@ import type {
   SecurityRulePlan,
   SubnetPlan,
 } from "./dataplane.ts";
-import { bitsOf, gatewayInside, normalizeIp, versionOf } from "./ip.ts";
+import { bitsOf, gatewayInside, isRoutersOwn, normalizeIp, versionOf } from "./ip.ts";
 import { protocolNumber } from "./protocols.ts";
 import { isOutside } from "./provider-segments.ts";
 import type { FloatingIp, NetworkTables, Port, Router, SecurityGroupRule, Subnet } from "./records.ts";
@@ -74,11 +74,13 @@ function routerPlan(tables: NetworkTables, router: Router): RouterPlan {
     externalIp: leadsOut(router.gateway?.networkId) ? gatewayAddress(tables, router.gateway) : null,
     enableSnat: router.gateway?.enableSnat ?? false,
     interfaces: (up ? interfacesOf(tables, router.id) : []).flatMap((leg) =>
-      leg.fixedIps.map((ip) => ({
-        networkId: leg.networkId,
-        ip: ip.ipAddress,
-        cidr: tables.subnets.get(ip.subnetId)?.cidr ?? `${ip.ipAddress}/${bitsOf(versionOf(ip.ipAddress))}`,
-      })),
+      leg.fixedIps
+        .filter(({ ipAddress }) => isRoutersOwn(ipAddress))
+        .map((ip) => ({
+          networkId: leg.networkId,
+          ip: ip.ipAddress,
+          cidr: tables.subnets.get(ip.subnetId)?.cidr ?? `${ip.ipAddress}/${bitsOf(versionOf(ip.ipAddress))}`,
+        })),
     ),
     floatingIps: floatingIps.flatMap((floating) =>
       floating.fixedIp === null ? [] : [{ floatingIp: floating.address, fixedIp: floating.fixedIp }],
@@ -90,7 +92,7 @@ function routerPlan(tables: NetworkTables, router: Router): RouterPlan {
 
 function forwardingPlans(tables: NetworkTables, floating: FloatingIp): PortForwardingPlan[] {
   return tables.portForwardings
-    .list(({ floatingIpId }) => floatingIpId === floating.id)
+    .list(({ floatingIpId, internalIp }) => floatingIpId === floating.id && versionOf(internalIp) === 4)
     .map(({ protocol, externalPort, internalIp, internalPort }) => ({
       ...{ floatingIp: floating.address, protocol, externalPort, fixedIp: internalIp, internalPort },
     }));

@@ -4,8 +4,9 @@ import { attribute, ownerAttributes, type Values } from "./attributes.ts";
 import { neutron } from "./errors.ts";
 import type { View } from "./filters.ts";
 import { routerBetween } from "./floatingip-association.ts";
+import { versionOf } from "./ip.ts";
 import { removeForwarding } from "./port-forwarding-release.ts";
-import type { FloatingIp, NetworkTables, PortForwarding } from "./records.ts";
+import type { FixedIp, FloatingIp, NetworkTables, Port, PortForwarding } from "./records.ts";
 import { newInternalRecord, revised } from "./resource.ts";
 import { ipAddress, oneOf, range, text, toInteger, uuid } from "./validators.ts";
 
@@ -99,12 +100,12 @@ function attach(tables: NetworkTables, floating: FloatingIp, { internalPortId, i
   if (inside === undefined || inside.projectId !== floating.projectId) throw neutron.portNotFound(internalPortId);
   const ip = inside.fixedIps.find(({ ipAddress: address }) => address === internalIp);
   if (ip === undefined) {
-    const shown = inside.fixedIps.map((each) => ({ subnet_id: each.subnetId, ip_address: each.ipAddress }));
     throw neutron.bad(
       "port_forwarding",
-      `The internal IP does not correspond to an address on the internal port, which has fixed_ips ${pythonRepr(shown)}`,
+      `The internal IP does not correspond to an address on the internal port, which has fixed_ips ${shown(inside.fixedIps)}`,
     );
   }
+  demandIpv4(inside, internalIp);
   const routerId = routerBetween(tables, ip.subnetId, floating.networkId);
   if (routerId === undefined) {
     throw neutron.bad(
@@ -120,6 +121,22 @@ function attach(tables: NetworkTables, floating: FloatingIp, { internalPortId, i
   }
   if (floating.routerId === null) tables.floatingIps.put(revised(floating, { routerId }));
 }
+
+/** Floating IPs are of IPv4, and so is what they lead to. */
+function demandIpv4({ id, fixedIps }: Port, internalIp: string): void {
+  if (versionOf(internalIp) === 4) return;
+  const suitable = fixedIps.filter(({ ipAddress: address }) => versionOf(address) === 4);
+  if (suitable.length === 0) {
+    throw neutron.bad("port_forwarding", `Requested internal port ${id} must allocate an IPv4 address at least.`);
+  }
+  throw neutron.bad(
+    "port_forwarding",
+    `Requested internal IP address ${internalIp} is not suitable for internal neutron port ${id}, as its fixed_ips are ${shown(suitable)}`,
+  );
+}
+
+const shown = (fixedIps: FixedIp[]) =>
+  pythonRepr(fixedIps.map((each) => ({ subnet_id: each.subnetId, ip_address: each.ipAddress })));
 
 function demandUnbound(tables: NetworkTables, { internalPortId, internalIp }: Target): void {
   const bound = tables.floatingIps.find(({ portId }) => portId === internalPortId);

@@ -1,7 +1,7 @@
 import { owns, type Scope } from "../identity/scope.ts";
 import { allocateFixedIps, inOrder, newMac } from "./addresses.ts";
 import { neutron } from "./errors.ts";
-import { contains, knownRange, overlaps, parseCidr, versionOf } from "./ip.ts";
+import { contains, isRoutersOwn, knownRange, overlaps, parseCidr, versionOf } from "./ip.ts";
 import { userOf } from "./ports.ts";
 import { deviceOwner, type FixedIp, type NetworkTables, type Port, type Router, type Subnet } from "./records.ts";
 import { newInternalRecord, revised } from "./resource.ts";
@@ -32,6 +32,7 @@ export function addRouterInterface(tables: NetworkTables, scope: Scope, router: 
     throw neutron.badRouterRequest(`Subnet for router interface must have a gateway IP`);
   }
   demandRoutable(subnet);
+  demandRoutersOwn({ subnetId: subnet.id, ipAddress: subnet.gatewayIp });
   demandRoom(tables, router, [subnet]);
   const holder = { networkId: subnet.networkId, owner: deviceOwner.routerInterface };
   const address = { subnet_id: subnet.id, ip_address: subnet.gatewayIp };
@@ -75,6 +76,7 @@ function addByPort(tables: NetworkTables, scope: Scope, router: Router, portId: 
   if (port.fixedIps.length === 0) throw neutron.badRouterRequest("Router port must have at least one fixed IP");
   const subnets = port.fixedIps.map(({ subnetId }) => ownSubnet(tables, scope, subnetId));
   for (const subnet of subnets) demandRoutable(subnet);
+  for (const ip of port.fixedIps) demandRoutersOwn(ip);
   const other = hasIpv6(port) ? ipv6PortOf(tables, router, port.networkId) : undefined;
   if (other !== undefined) {
     throw neutron.badRouterRequest(
@@ -146,6 +148,14 @@ function demandRoutable({ id, ipv6AddressMode, ipv6RaMode }: Subnet): void {
   if (ipv6AddressMode === undefined || ipv6RaMode !== undefined) return;
   throw neutron.badRouterRequest(
     `IPv6 subnet ${id} configured to receive RAs from an external router cannot be added to Neutron Router.`,
+  );
+}
+
+/** A link takes no such address, or gives it to itself. */
+function demandRoutersOwn({ subnetId, ipAddress }: FixedIp): void {
+  if (isRoutersOwn(ipAddress)) return;
+  throw neutron.badRouterRequest(
+    `IP address ${ipAddress} of subnet ${subnetId} cannot be a router's: it is unspecified, loopback, link-local or multicast`,
   );
 }
 

@@ -240,6 +240,24 @@ describe("the difference to what is there", () => {
     ]);
   });
 
+  it("makes links that are too small for IPv6 larger at both ends, where their network is", () => {
+    const small = (mtu: number) => present.map((link) => ({ ...link, mtu }));
+    expect(linkCommands(wanted(), small(1279), 1)).toEqual([
+      "link set q-cccccccc mtu 1450",
+      "link set t-aaaaaaaa mtu 1450",
+    ]);
+    expect(linkCommands(wanted(), small(1280), 1)).toEqual([]);
+    const [leg] = routedPlans(plan(), site) as [ReturnType<typeof wanted>];
+    const legs = [
+      { ifname: "lo", mtu: 1000 },
+      { ifname: "qr-eeeeeeee", mtu: 1000 },
+    ];
+    expect(linkCommands(leg, legs, 1)).toEqual(["link set qr-eeeeeeee mtu 1450"]);
+    const narrow = plan({ networks: [{ id: port().networkId, mtu: 1279, subnets: [] }] });
+    for (const each of routedPlans(narrow, site))
+      expect(linkCommands(each, [...small(1000), ...legs], 1).join()).not.toContain("link set q");
+  });
+
   it("adds and removes addresses one by one", () => {
     const routerPlan = routedPlans(plan(), site)[0] as ReturnType<typeof routedPlans>[number];
     const at = (...addresses: string[]) =>

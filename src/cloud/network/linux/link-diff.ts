@@ -1,9 +1,11 @@
 import type { NamespacePlan, VethPlan } from "./desired.ts";
+import { leastIpv6Mtu } from "./without-ipv6.ts";
 
 /** A link as `ip -j link` shows it. */
 export interface ObservedLink {
   ifname: string;
   ifalias?: string;
+  mtu?: number;
 }
 
 /** A link as `ip -j address` shows it (which leaves the alias out). */
@@ -58,7 +60,19 @@ export function linkCommands(plan: NamespacePlan, observed: readonly ObservedLin
     commands.push(`link add ${veth.name} mtu ${veth.mtu} type veth peer ${end}`);
     commands.push(`link set ${veth.name}${veth.master ? ` master ${veth.master}` : ""} alias ${aliasOf(veth)}`);
   }
-  return commands;
+  return [...commands, ...mtuCommands(plan, observed)];
+}
+
+/**
+ * A link keeps the MTU that it was made with, for what a guest's end has is the guest's, and what its peer sends must fit. But one that is
+ * too small for IPv6 takes none of its addresses and routes, which a network that is no longer too small has.
+ */
+function mtuCommands({ veths, legMtus }: NamespacePlan, observed: readonly ObservedLink[]): string[] {
+  const wanted = new Map([...veths.map(({ name, mtu }) => [name, mtu] as const), ...Object.entries(legMtus)]);
+  return observed.flatMap(({ ifname, mtu = leastIpv6Mtu }) => {
+    const planned = wanted.get(ifname) ?? 0;
+    return mtu < leastIpv6Mtu && planned >= leastIpv6Mtu ? [`link set ${ifname} mtu ${planned}`] : [];
+  });
 }
 
 /** `ip -batch` lines that bring links up and give them their addresses, and the namespace its routes and what it answers for. */
@@ -90,12 +104,13 @@ export function addressCommands(
     if (route.protocol === "kernel" || wantedTargets.has(targetOf(route.dst))) continue;
     commands.push(`route delete ${route.dst} dev ${route.dev}`);
   }
-  const answered = proxies.map(({ dst, dev }) => `${dst} dev ${dev}`);
+  const answered = new Set(proxies.map(({ dst, dev }) => `${dst} dev ${dev}`));
+  const wantedProxies = new Set(plan.proxies);
   return [
     ...commands,
     ...plan.routes.map((route) => `route replace ${route}`),
-    ...answered.filter((proxy) => !plan.proxies.includes(proxy)).map((proxy) => `neighbour delete proxy ${proxy}`),
-    ...plan.proxies.filter((proxy) => !answered.includes(proxy)).map((proxy) => `neighbour add proxy ${proxy}`),
+    ...[...answered].filter((proxy) => !wantedProxies.has(proxy)).map((proxy) => `neighbour delete proxy ${proxy}`),
+    ...[...wantedProxies].filter((proxy) => !answered.has(proxy)).map((proxy) => `neighbour add proxy ${proxy}`),
   ];
 }
 

@@ -35,6 +35,7 @@ export function dnsmasqConfig(network: NetworkPlan, plan: NetworkingPlan): strin
   });
   const lines = [
     ...["port=0", "no-resolv", "no-hosts", "leasefile-ro", "dhcp-authoritative"],
+    ...["quiet-dhcp6", "quiet-ra"], // else guests that ask without end fill the disk
     ...taps.map((tap) => `interface=${tap}`),
     ...subnets.flatMap(({ id, cidr, ipv6 }) => {
       const nameServers = (ipv6?.nameServers ?? []).map(normalizeIp);

@@ -37,6 +37,12 @@ export const externalNamespace = (instance: string) => `${namePrefix(instance)}e
 export const routerNamespace = (instance: string, id: string) => `${namePrefix(instance)}r-${shortId(id)}`;
 export const networkNamespace = (instance: string, id: string) => `${namePrefix(instance)}n-${shortId(id)}`;
 
+/** What {@link guestName} calls that which serves a network, or undefined for a namespace that is none's. */
+export function nameInNetwork(namespace: string): string | undefined {
+  const [, prefix, id] = /^(sw-[a-z0-9]{4,8}-)n-([0-9a-f]{8})$/.exec(namespace) ?? [];
+  return prefix === undefined || id === undefined ? undefined : `${prefix}${id}`;
+}
+
 /** Namespace that a guest is booted in. */
 export const guestNamespace = (instance: string, serverId: string) => `${namePrefix(instance)}g-${shortId(serverId)}`;
 

@@ -1,9 +1,18 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { SlipwayError } from "../../../common/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
 import { waitFor } from "../../../common/wait.ts";
-import { markOf, readProcess, signal, startDetached } from "../../hypervisors/nspawn/processes.ts";
+import {
+  isAlive,
+  markOf,
+  type ProcessMark,
+  readProcess,
+  signal,
+  startDetached,
+} from "../../hypervisors/nspawn/processes.ts";
 import type { DaemonConfigs } from "./daemon-configs.ts";
+import { nameInNetwork } from "./names.ts";
 import { listNamespaces, netnsFolder, processesInNamespace } from "./netns.ts";
 
 /** Programs that serve a network's guests, in its namespace. */
@@ -12,14 +21,20 @@ type Program = (typeof programs)[number];
 
 const endTimeoutMs = 10_000;
 
+/** What a network's are told, and the processes that were. */
+interface Told {
+  configs: string;
+  processes: ProcessMark[];
+}
+
 /**
  * One process a program and network. They run on without the cloud, are found by their namespace, and are told apart by their
  * configuration's name, which is in their command line.
  */
 export class NetworkDaemons {
   readonly #folder: string;
-  /** What each namespace's are told; nothing is known of the others. */
-  readonly #told = new Map<string, string>();
+  /** By namespace; nothing is known of the others. */
+  readonly #told = new Map<string, Told>();
 
   constructor(stateDir: string) {
     this.#folder = join(stateDir, "network-daemons");
@@ -27,36 +42,61 @@ export class NetworkDaemons {
 
   /** Makes a network's be as wanted: what runs with the same configuration goes on. */
   async apply(namespace: string, wanted: DaemonConfigs): Promise<void> {
-    const all = JSON.stringify(wanted);
-    if (this.#told.get(namespace) === all) return;
+    const configs = JSON.stringify(wanted);
+    const told = this.#told.get(namespace);
+    if (told?.configs === configs && !(await Promise.all(told.processes.map(isAlive))).includes(false)) return;
     this.#told.delete(namespace);
-    for (const program of programs) await this.#applyOne(program, wanted.name, namespace, wanted[program]);
-    this.#told.set(namespace, all);
+    const processes: ProcessMark[] = [];
+    for (const program of programs) processes.push(...(await this.#applyOne(program, namespace, wanted)));
+    this.#told.set(namespace, { configs, processes });
   }
 
-  /** Ends all that run in a namespace, which would not go else. */
+  /** Forgets a namespace that is gone; what runs on in one that has lost its name serves nobody, and is ended. */
+  async forget(namespace: string): Promise<void> {
+    const told = this.#told.get(namespace);
+    this.#told.delete(namespace);
+    for (const mark of told?.processes ?? []) await signal(mark, "SIGKILL");
+  }
+
+  /** Ends all that run in a network's namespace, which would not go else, and removes their files; other namespaces have none. */
   async end(namespace: string): Promise<void> {
+    const name = nameInNetwork(namespace);
+    if (name === undefined) return;
     this.#told.delete(namespace);
-    for (const program of programs) await endAll(namespace, program, "SIGTERM");
+    for (const program of programs) {
+      await endAll(namespace, program);
+      await this.#removeFiles(program, name);
+    }
   }
 
-  async #applyOne(program: Program, name: string, namespace: string, config: string | undefined): Promise<void> {
+  /** Returns what runs then. */
+  async #applyOne(program: Program, namespace: string, wanted: DaemonConfigs): Promise<ProcessMark[]> {
+    const { name, [program]: config } = wanted;
     const folder = join(this.#folder, program);
     const path = join(folder, name);
     const running = await processesOf(namespace, program);
     if (config === undefined) {
-      if (running.length > 0) await endAll(namespace, program, "SIGTERM"); // routers that go say so
-      await rm(path, { force: true });
-      return;
+      if (running.length > 0) await endAll(namespace, program);
+      await this.#removeFiles(program, name);
+      return [];
     }
-    if (running.length > 0 && (await readTextIfExists(path)) === config) return;
-    await endAll(namespace, program, "SIGKILL"); // unsaid: the next one goes on in its stead
+    if (running.length > 0 && (await readTextIfExists(path)) === config) return running;
+    await killAll(namespace, program); // unsaid: the next one goes on in its stead
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await writeFileAtomic(path, config);
+    await rm(`${path}.log`, { force: true });
     const enter = ["nsenter", `--net=${join(netnsFolder, namespace)}`, `--wd=${folder}`];
     await startDetached([...enter, ...commandOf(program, name, path)], `${path}.log`, { PATH: process.env.PATH });
-    const started = async () => ((await processesOf(namespace, program)).length > 0 ? true : undefined);
-    await waitFor(`${program} to start`, started, { timeoutMs: endTimeoutMs, intervalMs: 20 });
+    const started = async () => {
+      const marks = await processesOf(namespace, program);
+      return marks.length > 0 ? marks : undefined;
+    };
+    return waitFor(`${program} to start`, started, { timeoutMs: endTimeoutMs, intervalMs: 20 });
+  }
+
+  async #removeFiles(program: Program, name: string): Promise<void> {
+    const path = join(this.#folder, program, name);
+    for (const suffix of ["", ".log", ".pid"]) await rm(`${path}${suffix}`, { force: true });
   }
 }
 
@@ -66,18 +106,33 @@ function commandOf(program: Program, name: string, path: string): string[] {
     : ["dnsmasq", "-k", "-C", name, "--pid-file=", "--log-facility=-"];
 }
 
-async function processesOf(namespace: string, program: Program): Promise<number[]> {
+async function processesOf(namespace: string, program: Program): Promise<ProcessMark[]> {
   if (!(await listNamespaces(namespace)).includes(namespace)) return [];
   const pids = await processesInNamespace(namespace);
-  const names = await Promise.all(pids.map((pid) => readProcess(`/proc/${pid}/comm`)));
-  return pids.filter((_, index) => names[index]?.trim() === program);
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const mark = await markOf(pid);
+      return (await readProcess(`/proc/${pid}/comm`)).trim() === program ? mark : undefined;
+    }),
+  );
+  return found.filter((mark) => mark !== undefined);
 }
 
-async function endAll(namespace: string, program: Program, how: NodeJS.Signals): Promise<void> {
-  for (const pid of await processesOf(namespace, program)) {
-    const mark = await markOf(pid);
-    if (mark !== undefined) await signal(mark, how);
+/** Routers that go say so, where they still can. */
+async function endAll(namespace: string, program: Program): Promise<void> {
+  try {
+    await signalAll(namespace, program, "SIGTERM");
+  } catch (error) {
+    if (!(error instanceof SlipwayError && error.code === "E_TIMEOUT")) throw error;
+    await killAll(namespace, program);
   }
+}
+
+const killAll = (namespace: string, program: Program) => signalAll(namespace, program, "SIGKILL");
+
+/** @throws SlipwayError E_TIMEOUT where one is still there after its time */
+async function signalAll(namespace: string, program: Program, how: NodeJS.Signals): Promise<void> {
+  for (const mark of await processesOf(namespace, program)) await signal(mark, how);
   const gone = async () => ((await processesOf(namespace, program)).length === 0 ? true : undefined);
   await waitFor(`${program} to end`, gone, { timeoutMs: endTimeoutMs, intervalMs: 20 });
 }

@@ -93,6 +93,7 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
   };
   const loaded = new Map<string, string>(); // namespace → digest of what was loaded into it; cleared where something failed
   const refused = new Map<string, { wanted: string; until: number }>();
+  const settled = new Set<string>(); // guests' namespaces that this process gave their settings
   const daemons = new NetworkDaemons(stateDir);
   let metadata: MetadataSockets | undefined;
   let applied: NetworkingPlan | undefined;
@@ -138,6 +139,7 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
     const isGuests = name.startsWith(`${namePrefix(instance)}g-`);
     if (isGuests && (await processesInNamespace(name)).length > 0) return;
     loaded.delete(name);
+    settled.delete(name);
     await daemons.end(name);
     await deleteNamespace(name);
   }
@@ -201,12 +203,15 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
     await metadata?.closeOthers(new Set([...asking.keys()].filter((name) => present.has(name))));
     for (const name of present) if (!wanted.has(name)) await deleteStale(name);
     const missing = [...wanted].filter((name) => !present.has(name));
-    for (const name of missing) loaded.delete(name);
+    for (const name of missing) {
+      loaded.delete(name);
+      settled.delete(name);
+      await daemons.forget(name);
+    }
     await makeNamespaces(missing);
-    await setSysctlsInEach(
-      guests.filter((name) => missing.includes(name)),
-      guestSysctls,
-    );
+    const unsettled = guests.filter((name) => !settled.has(name));
+    await setSysctlsInEach(unsettled, guestSysctls);
+    for (const name of unsettled) settled.add(name);
     const changed = plans.filter((each) => loaded.get(each.name) !== digestOf(JSON.stringify(each)));
     const filtered = await each(plans, attempt, loadInto); // rules before links: nothing is ever open for a moment
     let moved = false;
@@ -295,6 +300,7 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
         await deleteLink(hostLink(instance));
         await releaseExternalNetwork(instance, stateDir);
         loaded.clear();
+        settled.clear();
         applied = undefined;
         latest = emptyPlan;
       }),

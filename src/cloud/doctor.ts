@@ -121,7 +121,7 @@ async function conditionOf(stateDir: string, { tag, found, temporary, ownLock }:
     const instance = readInstance(database);
     if (instance === undefined || instanceTag(instance) !== tag) return "unknown";
     if (isHeldByAnother()) return "running";
-    return found.some(({ kind }) => kind === "process") ? "stopped" : "dead";
+    return found.some(({ kind, serves }) => kind === "process" && !serves) ? "stopped" : "dead";
   } catch {
     return "unknown"; // it may not be looked at, or holds something else than a cloud's state
   }
@@ -154,7 +154,7 @@ export async function removeExamined({ tag, stateDir, removable }: Examined): Pr
   if (lock === undefined) return nothing; // it runs by now
   let now: Examined | undefined;
   try {
-    now = (await examineAll(path)).find((examined) => examined.tag === tag);
+    now = (await examineAll(lock === noLock ? undefined : path)).find((examined) => examined.tag === tag);
     // where another state tells of it by now, the lock is of the wrong one
     if (now === undefined || now.removable.length === 0 || now.stateDir !== stateDir) return nothing;
     await removeLeftovers(tag, now.condition === "dead" ? ["range"] : []);

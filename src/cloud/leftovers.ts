@@ -8,10 +8,12 @@ import { removeGroup } from "./hypervisors/nspawn/cgroups.ts";
 import { type Loop, listLoops, releaseLoop } from "./hypervisors/nspawn/loops.ts";
 import { listMounts } from "./hypervisors/nspawn/overlay.ts";
 import { isAlive, markOf, type ProcessMark, readProcess, signal } from "./hypervisors/nspawn/processes.ts";
+import { balancerProgram } from "./loadbalancer/haproxy/engine.ts";
 import { reservingTags, withdrawReservation } from "./network/linux/external-network.ts";
 import { closeEgress, tagsWithEgress } from "./network/linux/machine-egress.ts";
 import { hostLink, instanceTag, tagIn, tagInCgroup } from "./network/linux/names.ts";
 import { deleteNamespace, listNamespaces } from "./network/linux/netns.ts";
+import { networkPrograms } from "./network/linux/network-daemons.ts";
 import { stateDirIn } from "./store/state.ts";
 
 /** Something on the machine that carries an instance's tag. */
@@ -23,6 +25,8 @@ export interface Leftover {
   tag: string;
   /** The folder of that instance's state, where the thing tells it. */
   stateDir?: string;
+  /** A process that is no guest's but serves some: their networks, or as their load balancer. */
+  serves?: true;
 }
 
 const cgroupMount = "/sys/fs/cgroup";
@@ -128,6 +132,9 @@ interface TaggedProcess {
   leftover: Leftover;
 }
 
+/** They carry a network's or a balancer's name. */
+const servers: readonly string[] = [...networkPrograms, balancerProgram];
+
 /** Supervisors, nspawns, QEMUs and HAProxys carry the guest's name in their command line; what runs in a guest is in its cgroup. */
 async function taggedProcesses(): Promise<TaggedProcess[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
@@ -142,7 +149,9 @@ async function taggedProcesses(): Promise<TaggedProcess[]> {
       if (mark === undefined || tag === undefined) return [];
       const told = words.map((word) => stateDirIn(word.replace(/^--directory=/, ""))).find(Boolean);
       const stateDir = told === undefined ? {} : { stateDir: await asSeenFromHere(mark.pid, told) };
-      return [{ mark, leftover: { kind: "process", name: `${pid} ${words[0] ?? ""} ${name}`, tag, ...stateDir } }];
+      const [program = ""] = words;
+      const serves = servers.includes(basename(program)) ? { serves: true as const } : {};
+      return [{ mark, leftover: { kind: "process", name: `${pid} ${program} ${name}`, tag, ...stateDir, ...serves } }];
     }),
   );
   return found.flat();

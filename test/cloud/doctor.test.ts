@@ -36,7 +36,10 @@ afterEach(async () => {
 
 /** A process whose command line is a virtual machine's, as far as the doctor reads it. It ends with this one's. */
 async function machineOf(...words: string[]): Promise<ChildProcess> {
-  const child = spawn("sh", ["-c", "echo; read word", "sh", "-name", `sw-${instance}-0123abcd`, ...words]);
+  return processOf("sh", "-name", `sw-${instance}-0123abcd`, ...words);
+}
+async function processOf(program: string, ...words: string[]): Promise<ChildProcess> {
+  const child = spawn("sh", ["-c", "echo; read word", program, ...words], { argv0: program });
   children.push(child);
   await new Promise((resolve) => child.stdout.once("data", resolve));
   return child;
@@ -135,6 +138,25 @@ describe.runIf(process.platform === "linux" && process.getuid?.() === 0)("what a
     const found = await examinedDead();
     expect(await removeExamined(found)).toEqual({ removed: found.removable, left: [] });
     expect(await examined()).toMatchObject({ condition: "dead", found: [{ kind: "range" }] });
+  });
+
+  it("is dead while only what served its guests runs, and that goes too", async () => {
+    const servers = await Promise.all(
+      ["radvd", "/usr/sbin/dnsmasq", "haproxy"].map((program) => processOf(program, "-C", `sw-${instance}-0123abcd`)),
+    );
+    const found = await examined();
+    expect(found).toMatchObject({ condition: "dead" });
+    if (found !== undefined) expect(await removeExamined(found)).toEqual({ removed: found.removable, left: [] });
+    for (const { pid } of servers) expect(await markOf(pid ?? 0)).toBeUndefined();
+  });
+
+  it("is let be where its lock cannot be taken, and nothing shows that nobody has it", async () => {
+    const found = await examinedDead();
+    const { lock } = stateFiles(stateDir());
+    await rm(lock);
+    await mkdir(lock);
+    expect(await removeExamined(found)).toEqual(nothing);
+    expect(await listNamespaces(namespace())).toEqual([namespace()]);
   });
 
   it("is let be where it was started meanwhile, also where it was stopped again and left its guests", async () => {

@@ -17,6 +17,8 @@ interface HaproxyOptions {
   stateDir: string;
 }
 
+export const balancerProgram = "haproxy";
+
 const answerTimeoutMs = 2000;
 
 /** In the balancer's folder: the configuration that runs, which the next one is not before it does. */
@@ -63,7 +65,7 @@ export function createHaproxyEngine({ instance, stateDir }: HaproxyOptions): Bal
       const old = await processesOf(id);
       // returns when the new one listens; the old ones end with their connections
       const takeOver = old.length === 0 ? [] : ["-sf", ...old.map(String)];
-      const command = ["haproxy", "-D", "-C", folder, "-f", name, ...takeOver];
+      const command = [balancerProgram, "-D", "-C", folder, "-f", name, ...takeOver];
       await run("nsenter", [`--net=${join(netnsFolder, namespace)}`, ...command], { env: { PATH: process.env.PATH } });
       if (running !== undefined) replaced(running);
       await writeFileAtomic(join(folder, appliedFile), config);

@@ -16,8 +16,8 @@ import { nameInNetwork } from "./names.ts";
 import { listNamespaces, netnsFolder, processesInNamespace } from "./netns.ts";
 
 /** Programs that serve a network's guests, in its namespace. */
-const programs = ["radvd", "dnsmasq"] as const;
-type Program = (typeof programs)[number];
+export const networkPrograms = ["radvd", "dnsmasq"] as const;
+type Program = (typeof networkPrograms)[number];
 
 const endTimeoutMs = 10_000;
 
@@ -47,7 +47,7 @@ export class NetworkDaemons {
     if (told?.configs === configs && !(await Promise.all(told.processes.map(isAlive))).includes(false)) return;
     this.#told.delete(namespace);
     const processes: ProcessMark[] = [];
-    for (const program of programs) processes.push(...(await this.#applyOne(program, namespace, wanted)));
+    for (const program of networkPrograms) processes.push(...(await this.#applyOne(program, namespace, wanted)));
     this.#told.set(namespace, { configs, processes });
   }
 
@@ -63,7 +63,7 @@ export class NetworkDaemons {
     const name = nameInNetwork(namespace);
     if (name === undefined) return;
     this.#told.delete(namespace);
-    for (const program of programs) {
+    for (const program of networkPrograms) {
       await endAll(namespace, program);
       await this.#removeFiles(program, name);
     }

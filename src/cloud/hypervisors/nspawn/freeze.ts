@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isErrno } from "../../../common/errors.ts";
-import { pathExists } from "../../../common/files.ts";
+import { pathExists, readTextIfExists } from "../../../common/files.ts";
 import { whileHeld } from "../../../common/holding.ts";
 import { cgroupMode, instanceGroup } from "./cgroups.ts";
 
@@ -9,11 +9,12 @@ const freezeFile = "cgroup.freeze";
 
 /**
  * cgroup v2's freezer stops tasks where they hold nothing of the kernel, so what they have written can be brought to the disk: to these devices,
- * with the file systems on them, or to all. Whom somebody else holds stays held.
+ * with the file systems on them, or to all. Whom somebody else holds stays held. A shell that a signal ends minds no EXIT, but where it is told.
  */
 const holder = `group=$1; shift
 before=$(cat "$group/${freezeFile}")
 trap '[ ! -e "$group/${freezeFile}" ] || echo "$before" > "$group/${freezeFile}"' EXIT
+trap 'exit 143' TERM INT HUP PIPE
 echo 1 > "$group/${freezeFile}"
 tries=0
 until grep -q '^frozen 1' "$group/cgroup.events"; do
@@ -49,9 +50,16 @@ export function whileGroupFrozen<T>(group: string, devices: string[], work: () =
 /** Lets guests go on that a freeze which was killed with all its helpers has left standing. */
 export async function thaw(instance: string): Promise<void> {
   const group = await groupOf(instance);
-  if (group === undefined) return;
+  if (group !== undefined) await thawGroup(group);
+}
+
+/** Whether a group is held by itself, and not as part of another. */
+export const isFrozen = async (group: string) => (await readTextIfExists(join(group, freezeFile)))?.trim() === "1";
+
+/** Lets a group's processes go on, unless they are held as part of another; one that is gone is none. */
+export async function thawGroup(group: string): Promise<void> {
   await writeFile(join(group, freezeFile), "0").catch((error: unknown) => {
-    if (!isErrno(error, "ENOENT") && !isErrno(error, "ENODEV")) throw error; // the last guest ended just now
+    if (!isErrno(error, "ENOENT") && !isErrno(error, "ENODEV")) throw error; // its last process ended just now
   });
 }
 

@@ -32,6 +32,8 @@ export function guestFiles(folder: string) {
     disks: join(folder, "disks"),
     /** and the one that it runs from, where it runs from one. */
     rootVolume: join(folder, "root-volume"),
+    /** Is there while the guest stands still for a copy of its disks, and not because somebody paused it. */
+    held: join(folder, "held"),
     /** The guest's containers, where its image runs some. */
     containers: join(folder, "containers"),
   };
@@ -39,8 +41,8 @@ export function guestFiles(folder: string) {
 
 /** What in a guest's folder means nothing once the guest does not run: processes, mounts, second names of volumes. */
 export function passingGuestFiles(folder: string): string[] {
-  const { run, pid, exit, root, disks, rootVolume } = guestFiles(folder);
-  return [run, pid, exit, root, diskOf(folder, "").work, disks, rootVolume];
+  const { run, pid, exit, root, disks, rootVolume, held } = guestFiles(folder);
+  return [run, pid, exit, root, diskOf(folder, "").work, disks, rootVolume, held];
 }
 
 export async function readRun(folder: string): Promise<RunRecord | undefined> {

@@ -1,6 +1,6 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { namesIn, readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
+import { namesIn, pathExists, readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
 import { Turns } from "../../../common/turns.ts";
 import { waitFor } from "../../../common/wait.ts";
 import { containersFolder } from "../../images/recipe.ts";
@@ -24,7 +24,7 @@ import {
 import { readConsole } from "./console.ts";
 import { CpuTurns, ownCpus } from "./cpus.ts";
 import { type DiskOwner, grow, type PluggedDisk, plug, pluggedDisks, unplugAll, writeDiskView } from "./disks.ts";
-import { thaw, whileGroupFrozen } from "./freeze.ts";
+import { isFrozen, thaw, thawGroup, whileGroupFrozen } from "./freeze.ts";
 import {
   exitStatus,
   forgetRun,
@@ -106,6 +106,7 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
     await unmountBelow(folderOf(id));
     await unplugAll(ownerOf(id));
     await unplugRootVolume(ownerOf(id));
+    await rm(guestFiles(folderOf(id)).held, { force: true });
     await forgetRun(folderOf(id));
   }
 
@@ -204,17 +205,26 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
     if (await isRunning(id)) await freezeCgroup(guestCgroup(await cgroups(), instance, id, anyLimits), held);
   }
 
-  /** What of the guest's pages is above its volumes' files is brought there first. */
+  const groupOf = async (id: string) => guestCgroup(await cgroups(), instance, id, anyLimits).unified;
+
+  /** What of the guest's pages is above its volumes' files is brought there first. However whoever holds it ends, it goes on. */
   async function whileStill<T>(id: string, work: () => Promise<T>): Promise<T> {
+    await letGo(id); // or it would be taken for paused
     if (!(await isRunning(id))) return work();
     const root = await rootVolumeLoop(ownerOf(id));
     const loops = [...(root === undefined ? [] : [root]), ...(await pluggedDisks(ownerOf(id))).map(({ loop }) => loop)];
-    const { unified } = guestCgroup(await cgroups(), instance, id, anyLimits);
-    return whileGroupFrozen(
-      unified,
-      loops.map(({ name }) => `/dev/${name}`),
-      work,
-    );
+    const devices = loops.map(({ name }) => `/dev/${name}`);
+    const group = await groupOf(id);
+    if (!(await isFrozen(group))) await writeFileAtomic(guestFiles(folderOf(id)).held, "");
+    return whileGroupFrozen(group, devices, work).finally(() => letGo(id));
+  }
+
+  /** Lets a guest go on that was held for a copy of its disks, by processes which may all have been killed. */
+  async function letGo(id: string): Promise<void> {
+    const { held } = guestFiles(folderOf(id));
+    if (!(await pathExists(held))) return;
+    await thawGroup(await groupOf(id));
+    await rm(held, { force: true });
   }
 
   /** Copies the guest's tree, as it was at one moment. */
@@ -289,8 +299,10 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
     for (const entry of await namesIn(guests)) {
       const id = decodeURIComponent(entry);
       if (!knownIds.has(id)) await turns.run(id, () => destroy(id));
-      else if (await isRunning(id)) watched.add(id);
-      else if ((await readRun(folderOf(id))) !== undefined) watched.add(id); // ended unwatched: the next look cleans up and reports it
+      else if (await isRunning(id)) {
+        watched.add(id);
+        await turns.run(id, () => letGo(id));
+      } else if ((await readRun(folderOf(id))) !== undefined) watched.add(id); // ended unwatched: the next look cleans up and reports it
     }
   }
 

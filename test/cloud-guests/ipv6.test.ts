@@ -96,6 +96,7 @@ describe("IPv6 in the data plane", () => {
   it("is given by DHCPv6 in stateful subnets, to whom Neutron says", () => {
     const [, { daemons, addresses }] = plansOf(both());
     const [settings = "", ranges = ""] = (daemons?.dnsmasq ?? "").split(/^(?=dhcp-range)/m);
+    expect(settings).toMatch(/^quiet-dhcp6$/m);
     expect(settings).toContain("interface=t-aaaaaaaa\ninterface=t-dddddddd\n");
     expect(ranges.trim().split("\n")).toEqual([
       "dhcp-range=set:aaaaaaab,fd00:2::,static,64,86400",

@@ -162,6 +162,36 @@ it("what does not fit a group is refused in Cinder's words, and groups count", a
   expect((await get(`/groups/${group}`)).group.status).toBe("error");
 });
 
+it("a volume of a group, and one whose snapshot is part of a group's, is handed to no other project", async () => {
+  const group = await newGroup(await newType());
+  const volume = await newVolume(randomBytes(512), { group_id: group });
+  const inGroup = [400, `Invalid volume: Volume ${volume} must not be part of a group.`];
+  const offer = (fields: object = {}) => post("/volume-transfers", { transfer: { volume_id: volume, ...fields } });
+  expect(said(await offer())).toEqual(inGroup);
+
+  await put(`/groups/${group}`, { group: { remove_volumes: volume } });
+  const { transfer } = (await offer()).body;
+  const reset = (status: string) =>
+    cloud.post(`${adminPath}/volumes/${volume}/action`, { "os-reset_status": { status } }, asAdmin);
+  await reset("available");
+  expect((await put(`/groups/${group}`, { group: { add_volumes: volume } })).status).toBe(202);
+  await reset("awaiting-transfer");
+  const accept = async ({ id, auth_key }: { id: string; auth_key: string }) =>
+    cloud.post(`${adminPath}/volume-transfers/${id}/accept`, { accept: { auth_key } }, asAdmin);
+  expect(said(await accept(transfer))).toEqual(inGroup);
+  expect((await cloud.delete(path(`/volume-transfers/${transfer.id}`), at())).status).toBe(202);
+
+  await post("/group_snapshots", { group_snapshot: { group_id: group } });
+  await idle();
+  await put(`/groups/${group}`, { group: { remove_volumes: volume } });
+  const [snapshot] = ids((await get("/snapshots")).snapshots);
+  expect(said(await offer())).toEqual([
+    ...[400, `Invalid snapshot: Snapshot ${snapshot} must not be part of a group snapshot.`],
+  ]);
+  expect((await accept((await offer({ no_snapshots: true })).body.transfer)).status).toBe(202);
+  expect((await get(`/snapshots/${snapshot}`)).snapshot.status).toBe("available");
+});
+
 it("types of groups, with specs, are administrators' to change", async () => {
   const id = await newType({ description: "of one moment", group_specs: { a: "b" } });
   const seen = { id, name: "together", description: "of one moment", is_public: true };

@@ -88,7 +88,7 @@ function transfersBelow(app: FastifyInstance, context: VolumeContext, path: stri
     const transfer = store.transaction(() => {
       const volume = ownVolume(volumes, request.scope, asked.volume_id);
       const noSnapshots = asked.no_snapshots === true;
-      demandTransferable(context, volume.id, noSnapshots);
+      demandTransferable(context, volume, noSnapshots);
       volumes.put(changed(volume, { status: "awaiting-transfer" }));
       const salt = randomBytes(4).toString("hex");
       return transfers.put({
@@ -118,11 +118,27 @@ function transfersBelow(app: FastifyInstance, context: VolumeContext, path: stri
 
 const hashOf = (salt: string, key: string): string => createHmac("sha1", salt).update(key).digest("hex");
 
-function demandTransferable({ volumes, snapshots }: VolumeContext, volumeId: string, noSnapshots: boolean): void {
-  if (volumes.get(volumeId)?.status !== "available") throw cinder.invalidVolume("status must be available");
-  if (noSnapshots) return;
-  const busy = snapshots.find((snapshot) => snapshot.volumeId === volumeId && snapshot.status !== "available");
+/** @throws ApiError 400 */
+function demandTransferable({ snapshots }: VolumeContext, volume: Volume, noSnapshots: boolean): void {
+  if (volume.status !== "available") throw cinder.invalidVolume("status must be available");
+  const moved = noSnapshots ? [] : snapshots.list(({ volumeId }) => volumeId === volume.id);
+  const busy = moved.find(({ status }) => status !== "available");
   if (busy !== undefined) throw cinder.invalidSnapshot(`snapshot: ${busy.id} status must be available`);
+  demandUngrouped(volume, moved);
+}
+
+/**
+ * Who deletes a group, or a snapshot of one, deletes what is in it, whosever that is. Cinder refuses only what is in a consistency group, in such
+ * words and when the transfer is accepted; what is in a group it hands over.
+ * @throws ApiError 400
+ */
+function demandUngrouped(volume: Volume, moved: Snapshot[]): void {
+  if (volume.groupId !== undefined) {
+    throw cinder.invalidVolume(`Volume ${volume.id} must not be part of a group.`);
+  }
+  const grouped = moved.find(({ groupSnapshotId }) => groupSnapshotId !== undefined);
+  if (grouped === undefined) return;
+  throw cinder.invalidSnapshot(`Snapshot ${grouped.id} must not be part of a group snapshot.`);
 }
 
 /** The volume, and its snapshots unless they stay, become the project's that asks. @throws ApiError 400, 404, 413 */
@@ -136,6 +152,7 @@ function accept(context: VolumeContext, scope: Scope, id: string, key: string): 
   }
   const projectId = projectOf(scope).id;
   const moved = transfer.noSnapshots ? [] : snapshots.list(({ volumeId }) => volumeId === volume.id);
+  demandUngrouped(volume, moved);
   const ofType = volume.typeId === undefined ? {} : { typeId: volume.typeId };
   demandVolumeSize(context, projectId, volume.size);
   demandQuota(context, projectId, { volumes: 1, gigabytes: volume.size, ...ofType });

@@ -261,6 +261,7 @@ async function start(
   undo.push(() => answeringGuests?.end());
   volumeLifecycle.recover();
   backupLifecycle.recover();
+  volumeLifecycle.recoverDeletions();
   groupLifecycle.recover();
   undo.push(() => volumeLifecycle.idle());
   await lifecycle.recover();

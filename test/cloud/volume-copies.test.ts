@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
-import { open, readdir, stat } from "node:fs/promises";
+import { open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { stateFiles } from "../../src/cloud/store/state.ts";
+import { Store } from "../../src/cloud/store/store.ts";
+import { snapshotTable, volumeTable } from "../../src/cloud/volume/records.ts";
 import { TestCloud } from "./support.ts";
 
 // What Cinder answers was taken from a Cinder of the Zed release.
@@ -108,6 +110,34 @@ describe("snapshots", () => {
     expect((await cloud.get(cinder(`/snapshots?volume_id=${nothing}`), at())).body).toEqual({ snapshots: [] });
     const limits = (await cloud.get(cinder("/limits"), at())).body.limits.absolute;
     expect(limits).toMatchObject({ totalSnapshotsUsed: 2, totalGigabytesUsed: 3 });
+  });
+});
+
+describe("a cloud that was killed", () => {
+  it("makes what was promised of a volume and of a snapshot before it deletes them, as was promised too", async () => {
+    const id = await newVolume();
+    await write(file(`volume-${id}`), "kept", 0);
+    const snapshot = await newSnapshot(id);
+    const other = await newVolume();
+    await write(file(`volume-${other}`), "also", 0);
+    const copies = [await newVolume({ snapshot_id: snapshot }), await newVolume({ source_volid: other })];
+    await cloud.cloud.close();
+    const store = new Store(stateFiles(cloud.stateDir).database);
+    for (const one of [id, other]) volumeTable(store).patch(one, { status: "deleting" });
+    snapshotTable(store).patch(snapshot, { status: "deleting" });
+    for (const copy of copies) {
+      volumeTable(store).patch(copy, { status: "creating" });
+      await rm(file(`volume-${copy}`));
+    }
+    store.close();
+    await cloud.restart();
+    await cloud.cloud.idle();
+    const { volumes } = (await cloud.get(cinder("/volumes/detail"), at())).body;
+    expect(volumes.map((each: Record<string, unknown>) => [each.id, each.status])).toEqual(
+      copies.toReversed().map((copy) => [copy, "available"]),
+    );
+    expect(await Promise.all(copies.map((copy) => read(file(`volume-${copy}`), 4, 0)))).toEqual(["kept", "also"]);
+    expect((await cloud.get(cinder("/snapshots"), at())).body.snapshots).toEqual([]);
   });
 });
 

@@ -221,19 +221,23 @@ export class VolumeLifecycle {
     });
   }
 
-  /** After a restart of the cloud. */
+  /** After a restart of the cloud: what is made of others comes before what changes these, and {@link recoverDeletions} after all of it. */
   recover(): void {
-    for (const { id, status } of this.#parts.volumes.list()) {
-      if (status === "creating" || status === "downloading") void this.create(id);
-      if (status === "deleting") void this.delete(id);
+    const [volumes, snapshots] = [this.#parts.volumes.list(), this.#parts.snapshots.list()];
+    for (const { id, status } of snapshots) if (status === "creating") void this.createSnapshots([id]);
+    for (const { id, status } of volumes) if (status === "creating" || status === "downloading") void this.create(id);
+    for (const { id, status } of volumes) {
       if (status === "extending") this.extend(id);
       if (status === "uploading") this.upload(id);
     }
-    for (const { id, status } of this.#parts.snapshots.list()) {
-      if (status === "creating") void this.createSnapshots([id]);
-      if (status === "deleting") void this.deleteSnapshot(id);
-      if (status === "restoring") this.revert(id);
-    }
+    for (const { id, status } of snapshots) if (status === "restoring") this.revert(id);
+  }
+
+  /** After a restart of the cloud, once all that is still to be copied out of volumes and snapshots waits for its turn. */
+  recoverDeletions(): void {
+    const { snapshots, volumes } = this.#parts;
+    for (const { id } of snapshots.list(({ status }) => status === "deleting")) void this.deleteSnapshot(id);
+    for (const { id } of volumes.list(({ status }) => status === "deleting")) void this.delete(id);
   }
 
   /** Resolves when nothing is being done. */

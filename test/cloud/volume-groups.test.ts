@@ -2,10 +2,14 @@ import { randomBytes } from "node:crypto";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { imageTable } from "../../src/cloud/image/records.ts";
 import { stateFiles } from "../../src/cloud/store/state.ts";
 import { Store } from "../../src/cloud/store/store.ts";
+import { GroupLifecycle } from "../../src/cloud/volume/group-lifecycle.ts";
 import { groupTables } from "../../src/cloud/volume/group-records.ts";
-import { volumeTable } from "../../src/cloud/volume/records.ts";
+import { VolumeLifecycle } from "../../src/cloud/volume/lifecycle.ts";
+import { messageTable } from "../../src/cloud/volume/message-records.ts";
+import { snapshotTable, volumeTable } from "../../src/cloud/volume/records.ts";
 import { type Answer, TestCloud } from "./support.ts";
 
 let cloud: TestCloud;
@@ -229,4 +233,43 @@ it("a group that was being deleted when the cloud was killed is gone after it", 
   await idle();
   expect((await get("/groups")).groups).toEqual([]);
   expect((await get("/volumes")).volumes).toEqual([]);
+});
+
+it("a group, and a snapshot of one, that is deleted while it is made is gone", async () => {
+  const group = await newGroup(await newType());
+  const volume = await newVolume(randomBytes(512), { group_id: group });
+  const taken = (await post("/group_snapshots", { group_snapshot: { group_id: group } })).body.group_snapshot.id;
+  await idle();
+  const [snapshot = ""] = ids((await get("/snapshots")).snapshots);
+  await cloud.cloud.close();
+  const { database, volumes: folder, images: imageFolder } = stateFiles(cloud.stateDir);
+  const store = new Store(database);
+  const { groups, groupSnapshots } = groupTables(store);
+  const [volumes, snapshots] = [volumeTable(store), snapshotTable(store)];
+  const lifecycle = new VolumeLifecycle({
+    ...{ volumes, snapshots, images: imageTable(store), messages: messageTable(store), folder, imageFolder },
+    ...{ log: () => undefined, whileStill: (_ids, work) => work(), grown: async () => undefined },
+  });
+  const groupLifecycle = new GroupLifecycle({ groups, groupSnapshots, volumes, snapshots, lifecycle });
+
+  groupSnapshots.patch(taken, { status: "creating" });
+  snapshots.patch(snapshot, { status: "creating" });
+  groupLifecycle.createSnapshot(taken);
+  groupSnapshots.patch(taken, { status: "deleting" });
+  snapshots.patch(snapshot, { status: "deleting" });
+  groupLifecycle.deleteSnapshot(taken);
+  await lifecycle.idle();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([groupSnapshots.list(), snapshots.list()]).toEqual([[], []]);
+
+  groups.patch(group, { status: "creating" });
+  volumes.patch(volume, { status: "creating" });
+  groupLifecycle.create(group);
+  groups.patch(group, { status: "deleting" });
+  volumes.patch(volume, { status: "deleting" });
+  groupLifecycle.delete(group);
+  await lifecycle.idle();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([groups.list(), volumes.list()]).toEqual([[], []]);
+  store.close();
 });

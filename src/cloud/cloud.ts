@@ -207,7 +207,7 @@ async function start(
     grown: (volume, path) => growDisk({ blockDevices, hypervisor }, volume.id, path),
   };
   const volumeLifecycle = new VolumeLifecycle(volumeParts);
-  const groupLifecycle = new GroupLifecycle({ ...cinderTables, lifecycle: volumeLifecycle });
+  const groupLifecycle = new GroupLifecycle({ ...cinderTables, lifecycle: volumeLifecycle, log });
   const backupLifecycle = new BackupLifecycle({
     ...volumeParts,
     ...{ backups: cinderTables.backups, lifecycle: volumeLifecycle },

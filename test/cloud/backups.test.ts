@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { stateFiles } from "../../src/cloud/store/state.ts";
 import { Store } from "../../src/cloud/store/store.ts";
@@ -236,4 +237,52 @@ describe("a backup", () => {
     await idle();
     expect(await read(again)).toEqual(bytes);
   });
+});
+
+it("what the store does not keep ends nothing, is told, and is taken up at the next start", async () => {
+  const lines: string[] = [];
+  await cloud.restart({ log: (line) => lines.push(line) });
+  const source = await newVolume();
+  const admin = { token: await cloud.adminToken(), ...at() };
+  const { projects } = (await cloud.get("/identity/v3/auth/projects", admin)).body;
+  const { id: adminProject } = projects.find(({ name }: { name: string }) => name === "admin");
+  const groupType = { group_type: { name: "together" } };
+  await cloud.post(`/volume/v3/${adminProject}/group_types`, groupType, admin);
+  const group = { group_type: "together", volume_types: ["__DEFAULT__"] };
+  const grouped = (await post("/groups", { group })).body.group.id;
+  await newVolume({ group_id: grouped, volume_type: "__DEFAULT__" });
+
+  // as from a disk that gets full once the request is answered
+  const database = new DatabaseSync(stateFiles(cloud.stateDir).database);
+  const when = `json_extract(new.body, '$.status') IN ('available', 'error')`;
+  database.exec(
+    `CREATE TRIGGER full BEFORE UPDATE ON records WHEN ${when} BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END`,
+  );
+  const { id: volumeId } = (await post("/volumes", { volume: { size: 1 } })).body.volume;
+  const { id: snapshotId } = (await post("/snapshots", { snapshot: { volume_id: source } })).body.snapshot;
+  const { id: backupId } = (await post("/backups", { backup: { volume_id: source } })).body.backup;
+  const copy = (await post("/groups/action", { "create-from-src": { source_group_id: grouped } })).body.group.id;
+  await idle();
+  await new Promise((resolve) => setImmediate(resolve));
+  const statuses = async () => [
+    (await get(`/volumes/${volumeId}`)).volume.status,
+    (await get(`/snapshots/${snapshotId}`)).snapshot.status,
+    (await get(`/backups/${backupId}`)).backup.status,
+    (await get(`/groups/${copy}`)).group.status,
+  ];
+  expect(await statuses()).toEqual(["creating", "creating", "creating", "creating"]);
+  const unkept = (what: string) => `${what}: what became of it could not be kept: database or disk is full`;
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      ...[`volume ${volumeId}`, `snapshot ${snapshotId}`, `backup ${backupId}`].map(unkept),
+      unkept(`group or group snapshot ${copy}`),
+    ]),
+  );
+
+  database.exec("DROP TRIGGER full");
+  database.close();
+  await cloud.restart();
+  await idle();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(await statuses()).toEqual(["available", "available", "available", "available"]);
 });

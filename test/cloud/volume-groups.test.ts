@@ -250,7 +250,14 @@ it("a group, and a snapshot of one, that is deleted while it is made is gone", a
     ...{ volumes, snapshots, images: imageTable(store), messages: messageTable(store), folder, imageFolder },
     ...{ log: () => undefined, whileStill: (_ids, work) => work(), grown: async () => undefined },
   });
-  const groupLifecycle = new GroupLifecycle({ groups, groupSnapshots, volumes, snapshots, lifecycle });
+  const groupLifecycle = new GroupLifecycle({
+    groups,
+    groupSnapshots,
+    volumes,
+    snapshots,
+    lifecycle,
+    log: () => undefined,
+  });
 
   groupSnapshots.patch(taken, { status: "creating" });
   snapshots.patch(snapshot, { status: "creating" });

@@ -6,6 +6,7 @@ import type { GuestSpec } from "../hypervisors/hypervisor.ts";
 import type { ConfigDrive } from "../metadata/config-drive.ts";
 import { removePort, setPortsStatus, unbindPort } from "../network/ports.ts";
 import type { NetworkTables } from "../network/records.ts";
+import { logUnkept } from "../store/unkept.ts";
 import { attachVolume, type DiskParts, detachVolume, disksOf, interrupted, releaseVolumes } from "./disks.ts";
 import { guestSpec } from "./guest-spec.ts";
 import { actionTable, finishAction } from "./instance-actions.ts";
@@ -386,8 +387,7 @@ export class Lifecycle {
     try {
       servers.patch(id, { vmState: "error", taskState: null, fault, updatedAt: now });
     } catch (full) {
-      // it is as it was, and is taken up again at the next start
-      log(`server ${id}: what became of it could not be kept: ${messageOf(full)}`);
+      logUnkept(log, `server ${id}`)(full);
     }
   }
 }

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { messageOf } from "../../common/errors.ts";
 import type { Collection } from "../store/store.ts";
+import { logUnkept } from "../store/unkept.ts";
 import { type Backup, changedBackup } from "./backup-records.ts";
 import { copyOver, copySparse } from "./contents.ts";
 import type { VolumeLifecycle, VolumeLifecycleParts } from "./lifecycle.ts";
@@ -23,7 +24,7 @@ export class BackupLifecycle {
 
   /** Copies the content of the backup's snapshot, or of its volume as it is now. */
   create(id: string): void {
-    const { backups, lifecycle, whileStill } = this.#parts;
+    const { backups, lifecycle, whileStill, log } = this.#parts;
     const asked = backups.get(id);
     if (asked?.status !== "creating") return;
     const { volumeId, snapshotId } = asked;
@@ -36,7 +37,8 @@ export class BackupLifecycle {
       this.#change(id, "creating", { status: "available", container });
     })
       .catch((error: unknown) => this.#failed(id, "creating", error, { action: "backup", detail: "backupFailed" }))
-      .finally(() => this.#letSourceGo(asked));
+      .finally(() => this.#letSourceGo(asked))
+      .catch(logUnkept(log, `backup ${id}`));
   }
 
   /** The volume or the snapshot is again what it was. */
@@ -52,7 +54,7 @@ export class BackupLifecycle {
 
   /** Writes the backup over the beginning of the volume that waits for it; what is behind that stays. */
   restore(id: string): void {
-    const { backups, volumes, lifecycle } = this.#parts;
+    const { backups, volumes, lifecycle, log } = this.#parts;
     const { restoreTo: volumeId } = backups.get(id) ?? {};
     if (volumeId === undefined) return;
     void this.#inTurn(volumeId, id, async () => {
@@ -67,17 +69,19 @@ export class BackupLifecycle {
         const volume = volumes.get(volumeId);
         if (volume?.status === "restoring-backup") volumes.put(changed(volume, { status: "error_restoring" }));
       })
-      .finally(() => this.#change(id, "restoring", { status: "available" }));
+      .finally(() => this.#change(id, "restoring", { status: "available" }))
+      .catch(logUnkept(log, `backup ${id}`));
   }
 
   delete(id: string): void {
-    const { backups, lifecycle } = this.#parts;
+    const { backups, lifecycle, log } = this.#parts;
     void lifecycle.turns
       .run(id, async () => {
         await rm(lifecycle.backupFile(id), { force: true });
         backups.delete(id);
       })
-      .catch((error: unknown) => this.#failed(id, "deleting", error));
+      .catch((error: unknown) => this.#failed(id, "deleting", error))
+      .catch(logUnkept(log, `backup ${id}`));
   }
 
   /** After a restart of the cloud. */

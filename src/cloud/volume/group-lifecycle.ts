@@ -1,4 +1,5 @@
 import type { Collection } from "../store/store.ts";
+import { logUnkept } from "../store/unkept.ts";
 import { changedGroup, type GroupTables } from "./group-records.ts";
 import type { VolumeLifecycle } from "./lifecycle.ts";
 import type { Snapshot, Volume } from "./records.ts";
@@ -7,6 +8,7 @@ type GroupParts = Pick<GroupTables, "groups" | "groupSnapshots"> & {
   volumes: Collection<Volume>;
   snapshots: Collection<Snapshot>;
   lifecycle: VolumeLifecycle;
+  log: (line: string) => void;
 };
 
 /** Leads groups of volumes, and their snapshots, to what their members have come to; after a restart of the cloud as well. */
@@ -21,42 +23,46 @@ export class GroupLifecycle {
   create(id: string): void {
     const { volumes, lifecycle } = this.#parts;
     const members = volumes.list(({ groupId }) => groupId === id);
-    void Promise.all(members.map((volume) => lifecycle.create(volume.id))).then(() => this.#settleMade(id));
+    this.#after(id, Promise.all(members.map((volume) => lifecycle.create(volume.id))), () => this.#settleMade(id));
   }
 
   /** Copies all volumes of a group as they are at one moment. */
   createSnapshot(id: string): void {
     const { snapshots, lifecycle } = this.#parts;
     const members = snapshots.list(({ groupSnapshotId }) => groupSnapshotId === id);
-    void lifecycle.createSnapshots(members.map((snapshot) => snapshot.id)).then(() => this.#settleSnapshotMade(id));
+    const copied = lifecycle.createSnapshots(members.map((snapshot) => snapshot.id));
+    this.#after(id, copied, () => this.#settleSnapshotMade(id));
   }
 
   delete(id: string): void {
     const { volumes, lifecycle } = this.#parts;
     const members = volumes.list(({ groupId }) => groupId === id);
-    void Promise.all(members.map((volume) => lifecycle.delete(volume.id))).then(() => this.#settleDeleted(id));
+    this.#after(id, Promise.all(members.map((volume) => lifecycle.delete(volume.id))), () => this.#settleDeleted(id));
   }
 
   deleteSnapshot(id: string): void {
     const { snapshots, lifecycle } = this.#parts;
     const members = snapshots.list(({ groupSnapshotId }) => groupSnapshotId === id);
-    void Promise.all(members.map((each) => lifecycle.deleteSnapshot(each.id))).then(() =>
-      this.#settleSnapshotDeleted(id),
-    );
+    const removed = Promise.all(members.map((each) => lifecycle.deleteSnapshot(each.id)));
+    this.#after(id, removed, () => this.#settleSnapshotDeleted(id));
   }
 
   /** What is under way with the members was taken up before. */
   recover(): void {
-    void this.#parts.lifecycle.idle().then(() => {
-      for (const { id } of this.#parts.groups.list()) {
-        this.#settleMade(id);
-        this.#settleDeleted(id);
-      }
-      for (const { id } of this.#parts.groupSnapshots.list()) {
-        this.#settleSnapshotMade(id);
-        this.#settleSnapshotDeleted(id);
-      }
-    });
+    const { lifecycle, groups, groupSnapshots } = this.#parts;
+    const begun = lifecycle.idle();
+    for (const { id, status } of groups.list()) {
+      if (status === "creating") this.#after(id, begun, () => this.#settleMade(id));
+      if (status === "deleting") this.#after(id, begun, () => this.#settleDeleted(id));
+    }
+    for (const { id, status } of groupSnapshots.list()) {
+      if (status === "creating") this.#after(id, begun, () => this.#settleSnapshotMade(id));
+      if (status === "deleting") this.#after(id, begun, () => this.#settleSnapshotDeleted(id));
+    }
+  }
+
+  #after(id: string, work: Promise<unknown>, settle: () => void): void {
+    void work.then(settle).catch(logUnkept(this.#parts.log, `group or group snapshot ${id}`));
   }
 
   /** One that is to go meanwhile is left to its deletion. */

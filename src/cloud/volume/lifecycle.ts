@@ -6,6 +6,7 @@ import { activated } from "../image/content.ts";
 import type { Image } from "../image/records.ts";
 import { digestsOf } from "../store/content.ts";
 import type { Collection } from "../store/store.ts";
+import { logUnkept } from "../store/unkept.ts";
 import { copySparse, diskToImage, growTo, imageToDisk, makeEmpty } from "./contents.ts";
 import { type Event, tell, type UserMessage } from "./message-records.ts";
 import { changed, changedSnapshot, type Snapshot, type Volume, type VolumeStatus } from "./records.ts";
@@ -135,7 +136,7 @@ export class VolumeLifecycle {
 
   /** Copies volumes' contents as they are at one moment. Resolves when that is over, well or not. */
   async createSnapshots(ids: string[]): Promise<void> {
-    const { volumes, snapshots, whileStill } = this.#parts;
+    const { volumes, snapshots, whileStill, log } = this.#parts;
     const asked = ids.flatMap((id) => snapshots.get(id) ?? []);
     const sources = new Set(asked.map(({ volumeId }) => volumeId));
     const inOrder = volumes.list(({ id }) => sources.has(id)).map(({ id }) => id);
@@ -145,12 +146,13 @@ export class VolumeLifecycle {
       .reduceRight<() => Promise<unknown>>((inner, id) => () => this.turns.run(id, inner), copy)()
       .catch((error: unknown) => {
         for (const { id } of asked) if (snapshots.get(id)?.status === "creating") this.#snapshotFailed(id, error);
-      });
+      })
+      .catch(logUnkept(log, `snapshots ${ids.join(", ")}`));
   }
 
   /** In the turn of its volume. */
   async #copySnapshot(id: string): Promise<void> {
-    const { snapshots } = this.#parts;
+    const { snapshots, log } = this.#parts;
     await this.turns
       .run(id, async () => {
         const asked = snapshots.get(id);
@@ -160,7 +162,8 @@ export class VolumeLifecycle {
         if (made?.status !== "creating") return;
         snapshots.put(changedSnapshot(made, { status: "available", progress: "100%" }));
       })
-      .catch((error: unknown) => this.#snapshotFailed(id, error));
+      .catch((error: unknown) => this.#snapshotFailed(id, error))
+      .catch(logUnkept(log, `snapshot ${id}`));
   }
 
   #snapshotFailed(id: string, error: unknown): void {
@@ -170,15 +173,17 @@ export class VolumeLifecycle {
   /** Resolves when that is over, well or not. */
   async deleteSnapshot(id: string): Promise<void> {
     const event: Event = { action: "snapshotDelete", detail: "snapshotDeleteFailed" };
-    const asked = this.#parts.snapshots.get(id);
+    const { snapshots, log } = this.#parts;
+    const asked = snapshots.get(id);
     if (asked === undefined) return;
     const remove = async () => {
       await rm(this.snapshotFile(id), { force: true });
-      this.#parts.snapshots.delete(id);
+      snapshots.delete(id);
     };
     await this.turns
       .run(asked.volumeId, () => this.turns.run(id, remove))
-      .catch((error: unknown) => this.#failed(id, { status: "error_deleting", event }, error));
+      .catch((error: unknown) => this.#failed(id, { status: "error_deleting", event }, error))
+      .catch(logUnkept(log, `snapshot ${id}`));
   }
 
   /** Puts a snapshot's content back into its volume. */
@@ -248,14 +253,18 @@ export class VolumeLifecycle {
   /** Settles when the work is over, well or not. */
   #inTurn(id: string, failure: Failure | undefined, work: () => Promise<void>): Promise<void> {
     const { volumes, messages, log } = this.#parts;
-    return this.turns.run(id, work).catch((error: unknown) => {
+    const failed = (error: unknown) => {
       log(`volume ${id}: ${messageOf(error)}`);
       const volume = volumes.get(id);
       if (volume === undefined || failure === undefined) return;
       volumes.put(changed(volume, { status: failure.status }));
       const about = { projectId: volume.projectId, resourceType: "VOLUME", resourceId: id } as const;
       if (failure.event !== undefined) tell(messages, about, failure.event);
-    });
+    };
+    return this.turns
+      .run(id, work)
+      .catch(failed)
+      .catch(logUnkept(log, `volume ${id}`));
   }
 
   /** Says what could not be done with a snapshot. */

@@ -280,3 +280,33 @@ it("a group, and a snapshot of one, that is deleted while it is made is gone", a
   expect([groups.list(), volumes.list()]).toEqual([[], []]);
   store.close();
 });
+
+it("a group's snapshot that a kill has broken off is of one moment, or in error", async () => {
+  const group = await newGroup(await newType());
+  const [one, other] = [randomBytes(512), randomBytes(512)];
+  await newVolume(one, { group_id: group });
+  await newVolume(other, { group_id: group });
+  const take = async () => {
+    const made = await post("/group_snapshots", { group_snapshot: { group_id: group } });
+    await idle();
+    return made.body.group_snapshot.id as string;
+  };
+  const [whole, broken] = [await take(), await take()];
+  const { snapshots } = await get("/snapshots/detail");
+  const partsOf = (taken: string) =>
+    ids(snapshots.filter((each: Record<string, unknown>) => each.group_snapshot_id === taken));
+  const [made = "", missing = ""] = partsOf(broken);
+  await cloud.cloud.close();
+  const store = new Store(stateFiles(cloud.stateDir).database);
+  for (const taken of [whole, broken]) groupTables(store).groupSnapshots.patch(taken, { status: "creating" });
+  for (const id of [...partsOf(whole), missing]) snapshotTable(store).patch(id, { status: "creating" });
+  store.close();
+  await cloud.restart();
+  await idle();
+  const statusOf = async (id: string) => (await get(`/snapshots/${id}`)).snapshot.status;
+  expect([await statusOf(made), await statusOf(missing)]).toEqual(["available", "error"]);
+  expect(await Promise.all(partsOf(whole).map(statusOf))).toEqual(["available", "available"]);
+  const { group_snapshots } = await get("/group_snapshots/detail");
+  const statuses = group_snapshots.map((each: Record<string, unknown>) => [each.id, each.status]);
+  expect(Object.fromEntries(statuses)).toEqual({ [whole]: "available", [broken]: "error" });
+});

@@ -130,6 +130,11 @@ describe("life of a volume", () => {
       expect(snapshots.get(`of-${id}`)).toMatchObject({ status: "available", progress: "100%" });
       expect(await readFile(join(folder, `snapshot-of-${id}`), "utf8")).toBe(`of ${id}`);
     }
+    stillness.length = 0; // as after a kill
+    for (const { id } of snapshots.list()) snapshots.patch(id, { status: "creating", groupSnapshotId: "one-moment" });
+    lifecycle.recover();
+    await lifecycle.idle();
+    expect(stillness).toEqual([["moment-1", "moment-2"]]);
     const source = { kind: "volume", id: "moment-1" } as const;
     volumes.put({
       ...{ ...common, id: "moment-3", status: "creating", availabilityZone: "nova", attachment: null, source },

@@ -229,13 +229,25 @@ export class VolumeLifecycle {
   /** After a restart of the cloud: what is made of others comes before what changes these, and {@link recoverDeletions} after all of it. */
   recover(): void {
     const [volumes, snapshots] = [this.#parts.volumes.list(), this.#parts.snapshots.list()];
-    for (const { id, status } of snapshots) if (status === "creating") void this.createSnapshots([id]);
+    this.#recoverSnapshots(snapshots);
     for (const { id, status } of volumes) if (status === "creating" || status === "downloading") void this.create(id);
     for (const { id, status } of volumes) {
       if (status === "extending") this.extend(id);
       if (status === "uploading") this.upload(id);
     }
     for (const { id, status } of snapshots) if (status === "restoring") this.revert(id);
+  }
+
+  /** Those of one snapshot of a group are of one moment: where some were made before the restart, that moment is gone for the others. */
+  #recoverSnapshots(snapshots: Snapshot[]): void {
+    const partOf = ({ groupSnapshotId, id }: Snapshot) => groupSnapshotId ?? id;
+    const promised = snapshots.filter(({ status }) => status === "creating");
+    const begun = new Set(snapshots.filter(({ status }) => status !== "creating").map(partOf));
+    for (const [whole, together] of Map.groupBy(promised, partOf)) {
+      const ids = together.map(({ id }) => id);
+      if (!begun.has(whole)) void this.createSnapshots(ids);
+      else for (const id of ids) this.#snapshotFailed(id, new Error("others of its group are of an earlier moment"));
+    }
   }
 
   /** After a restart of the cloud, once all that is still to be copied out of volumes and snapshots waits for its turn. */

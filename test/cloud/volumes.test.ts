@@ -2,11 +2,14 @@ import { mkdir, open, readFile, realpath, stat, symlink, writeFile } from "node:
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { blockDeviceTable } from "../../src/cloud/compute/block-devices.ts";
+import { attachVolume } from "../../src/cloud/compute/disks.ts";
 import { serverTable } from "../../src/cloud/compute/records.ts";
 import { FakeHypervisor } from "../../src/cloud/hypervisors/fake.ts";
+import type { GuestDisk } from "../../src/cloud/hypervisors/hypervisor.ts";
 import { imageTable } from "../../src/cloud/image/records.ts";
 import { stateFiles } from "../../src/cloud/store/state.ts";
 import { Store } from "../../src/cloud/store/store.ts";
+import { reserved } from "../../src/cloud/volume/attachment-states.ts";
 import { VolumeLifecycle } from "../../src/cloud/volume/lifecycle.ts";
 import { messageTable } from "../../src/cloud/volume/message-records.ts";
 import { snapshotTable, volumeTable } from "../../src/cloud/volume/records.ts";
@@ -87,6 +90,48 @@ describe("life of a volume", () => {
     expect(volumes.patch(record.id, { name: "two" })?.status).toBe("creating");
     await lifecycle.idle();
     expect(volumes.get(record.id)).toMatchObject({ name: "two", status: "available" });
+    store.close();
+  });
+
+  it("is put into a server once the copy of it that is under way is made", async () => {
+    const id = await newVolume();
+    await cloud.cloud.close();
+    const store = new Store(stateFiles(cloud.stateDir).database);
+    const [volumes, blockDevices] = [volumeTable(store), blockDeviceTable(store)];
+    const events: string[] = [];
+    const volumeLifecycle = new VolumeLifecycle({
+      ...{ volumes, snapshots: snapshotTable(store), images: imageTable(store), messages: messageTable(store) },
+      ...{ folder: stateFiles(cloud.stateDir).volumes, imageFolder: stateFiles(cloud.stateDir).images },
+      log: () => undefined,
+      whileStill: (_ids, work) => work().finally(() => events.push("copied")),
+      grown: async () => undefined,
+    });
+    class Watched extends FakeHypervisor {
+      override attachDisk(server: string, disk: GuestDisk) {
+        events.push("put in");
+        return super.attachDisk(server, disk);
+      }
+    }
+    const parts = { store, volumes, blockDevices, volumeLifecycle, hypervisor: new Watched(), log: () => undefined };
+    const source = { kind: "volume", id } as const;
+    const free = volumes.get(id) ?? expect.fail("there is no volume");
+    volumes.put({ ...free, id: nothing, status: "creating", source });
+    const copy = volumeLifecycle.create(nothing);
+    const taken = reserved(free, "server");
+    volumes.put(taken);
+    const device = {
+      id: "device",
+      serverId: "server",
+      volumeId: id,
+      attachmentId: taken.attachment.id,
+      device: "/dev/vdb",
+    };
+    blockDevices.put({ ...device, tag: null, deleteOnTermination: false });
+    expect(await attachVolume(parts, "device")).toBe(true);
+    await copy;
+    expect(events).toEqual(["copied", "put in"]);
+    expect(volumes.get(id)?.status).toBe("in-use");
+    expect(volumes.get(nothing)?.status).toBe("available");
     store.close();
   });
 

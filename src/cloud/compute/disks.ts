@@ -42,6 +42,14 @@ function update(
 
 /** Plugs a reserved volume in; whether it is in. Where that fails the volume is available again and the server as before, as with Nova. */
 export async function attachVolume(parts: DiskParts, deviceId: string): Promise<boolean> {
+  const { blockDevices, volumeLifecycle } = parts;
+  const device = blockDevices.get(deviceId);
+  if (device === undefined) return false;
+  // a copy of it may be under way: half of what the guest writes meanwhile would be in it. Who has a volume's turn waits for no server's
+  return volumeLifecycle.turns.run(device.volumeId, () => attachInTurn(parts, deviceId));
+}
+
+async function attachInTurn(parts: DiskParts, deviceId: string): Promise<boolean> {
   const { store, volumes, blockDevices, hypervisor, volumeLifecycle, log } = parts;
   const device = blockDevices.get(deviceId);
   if (device === undefined) return false;

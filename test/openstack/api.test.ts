@@ -108,7 +108,7 @@ describe("servers and floating IPs", () => {
     expect((await listFloatingIps(session, { tags: "t" })).map(({ id }) => id)).toEqual([address.id]);
     expect((await listServers(session, { metadata: { slipway: "x" } })).map(({ id }) => id)).toEqual([server.id]);
     expect(await listServers(session, { name: "we" })).toEqual([]);
-    expect(await consoleOutput(session, server.id, 2)).toBe("two\nthree\n");
+    expect(await consoleOutput(session, server.id, 3)).toBe("two\nthree\n");
 
     expect(await ensureServerRuns(session, server.id)).toBe(false);
     await session.request("compute", "POST", `/servers/${server.id}/action`, { body: { "os-stop": null } });

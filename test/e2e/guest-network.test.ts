@@ -178,8 +178,8 @@ describe.skipIf(skipReason !== undefined)(`networks of two tenants (${skipReason
     const forwarding = {
       floatingIp: address(102),
       protocol: "tcp",
-      externalPort: 80,
-      fixedIp: "2001:db8::5",
+      externalPort: 8080,
+      fixedIp: "10.77.0.22",
       internalPort: 80,
     };
     const forwarded = structuredClone(a.plan);

@@ -34,7 +34,7 @@ export interface TimeControl {
 }
 
 /** A hundred years: what is further is no date of the APIs. */
-const longestMoveMs = 100 * 365 * 86_400_000;
+export const longestMoveMs = 100 * 365 * 86_400_000;
 
 /** The settings that the time is kept under: it survives a restart. */
 const clockSetting = "clock";

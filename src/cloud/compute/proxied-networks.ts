@@ -5,7 +5,7 @@ import { floatingIps } from "../network/floatingips.ts";
 import { networks } from "../network/networks.ts";
 import type { FloatingIp, Network } from "../network/records.ts";
 import { isVisible } from "../network/resource.ts";
-import { demandQuota } from "../network/routes.ts";
+import { createRecord } from "../network/routes.ts";
 import type { ComputeContext } from "./context.ts";
 import { nova } from "./errors.ts";
 import { untilMicroversion } from "./microversion.ts";
@@ -107,9 +107,7 @@ function floatingIpRoutes(app: FastifyInstance, { store, tables, servers, reconc
 
   function allocate(scope: Scope, networkId: string, pool: string | undefined): FloatingIp {
     try {
-      const floating = floatingIps.create(tables, scope, { floating_network_id: networkId });
-      demandQuota(floatingIps, tables, floating);
-      return tables.floatingIps.put(floating);
+      return createRecord(floatingIps, tables, scope, { floating_network_id: networkId });
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== 409) throw error;
       const where = pool === undefined ? "" : ` in pool ${pool}`;

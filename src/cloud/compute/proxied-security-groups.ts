@@ -5,7 +5,7 @@ import { projectOf } from "../identity/tokens.ts";
 import { readAttributes } from "../network/attributes.ts";
 import type { SecurityGroup, SecurityGroupRule } from "../network/records.ts";
 import { ownRecord, visibleRecord } from "../network/resource.ts";
-import { demandQuota } from "../network/routes.ts";
+import { createRecord } from "../network/routes.ts";
 import { securityGroupRules } from "../network/security-group-rules.ts";
 import { securityGroups } from "../network/security-groups.ts";
 import type { ComputeContext } from "./context.ts";
@@ -95,15 +95,9 @@ export function proxiedSecurityGroupRoutes(app: FastifyInstance, context: Comput
     untilMicroversion(request, 35);
     const { scope } = request;
     const names = namesOf(request.body);
-    const made = await change(refusals, () => {
-      const group = securityGroups.create(
-        tables,
-        scope,
-        readAttributes(securityGroups.attributes, scope, names, "create"),
-      );
-      demandQuota(securityGroups, tables, group);
-      return tables.securityGroups.put(group);
-    });
+    const made = await change(refusals, () =>
+      createRecord(securityGroups, tables, scope, readAttributes(securityGroups.attributes, scope, names, "create")),
+    );
     return { security_group: view(made) };
   });
   app.put<One>(`${path}/:id`, async (request) => {
@@ -160,11 +154,6 @@ function addRule({ tables }: ComputeContext, scope: Scope, asked: AskedRule): Se
     port_range_max: wanted.to === -1 ? null : wanted.to,
     ...{ remote_ip_prefix: wanted.cidr, remote_group_id: wanted.groupId, project_id: projectOf(scope).id },
   };
-  const rule = securityGroupRules.create(
-    tables,
-    scope,
-    readAttributes(securityGroupRules.attributes, scope, body, "create"),
-  );
-  demandQuota(securityGroupRules, tables, rule);
-  return tables.securityGroupRules.put(rule);
+  const values = readAttributes(securityGroupRules.attributes, scope, body, "create");
+  return createRecord(securityGroupRules, tables, scope, values);
 }

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { isAdmin, owns, type Scope } from "../identity/scope.ts";
 import { header, projectOf } from "../identity/tokens.ts";
 import type { Store } from "../store/store.ts";
-import { type Attributes, demandPrivileges, type Privilege, readAttributes } from "./attributes.ts";
+import { type Attributes, demandPrivileges, type Privilege, readAttributes, type Values } from "./attributes.ts";
 import { neutron } from "./errors.ts";
 import { pickFields, type Query, selectPage, type View } from "./filters.ts";
 import { limitOf } from "./quota-limits.ts";
@@ -76,9 +76,7 @@ export function resourceRoutes<T extends NetworkRecord, A extends Attributes>(
     const network = resource.networkOf?.(tables, body as { network_id?: string });
     demandPrivileges(resource.attributes, `create_${singular}`, body, privilegesOf(tables, scope, network));
     store.transaction(() => resource.prepare?.(tables, scope));
-    const record = resource.create(tables, scope, body);
-    demandQuota(resource, tables, record);
-    table.put(record);
+    const record = createRecord(resource, tables, scope, body);
     resource.created?.(tables, record);
     return record;
   };
@@ -157,7 +155,19 @@ function privilegesOf(tables: NetworkTables, scope: Scope, network: ReturnType<t
   };
 }
 
-export function demandQuota<T extends NetworkRecord, A extends Attributes>(
+/** Makes a record of attributes that were read, within the project's quota. @throws ApiError as the resource's `create`, 409 over the quota */
+export function createRecord<T extends NetworkRecord, A extends Attributes>(
+  resource: NetworkResource<T, A>,
+  tables: NetworkTables,
+  scope: Scope,
+  values: Values<A>,
+): T {
+  const record = resource.create(tables, scope, values);
+  demandQuota(resource, tables, record);
+  return resource.table(tables).put(record);
+}
+
+function demandQuota<T extends NetworkRecord, A extends Attributes>(
   resource: NetworkResource<T, A>,
   tables: NetworkTables,
   record: T,

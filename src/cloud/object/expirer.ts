@@ -2,12 +2,10 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../common/errors.ts";
 import { after, now } from "../clock/clock.ts";
+import { longestMoveMs } from "../clock/time-control.ts";
 import type { Store } from "../store/store.ts";
 import { isExpired, type ObjectTables } from "./records.ts";
 import { keepVersion } from "./versions.ts";
-
-/** A hundred years: no clock of a cloud is moved further at once, and each start looks anew. */
-const longestWaitMs = 100 * 365 * 86_400_000;
 
 /** When it is tried again where the state could not be written (a full disk), milliseconds. */
 const againMs = 60_000;
@@ -31,9 +29,12 @@ export class Expirer {
     this.#parts = parts;
   }
 
-  /** There is an object that ends then, seconds since 1970; null for one without an end. */
+  /**
+   * There is an object that ends then, seconds since 1970; null for one without an end. What no clock is moved to at once is not waited for:
+   * each start looks anew.
+   */
   expect(deleteAt: number | null | undefined): void {
-    if (typeof deleteAt !== "number" || deleteAt >= this.#next || deleteAt * 1000 - now() > longestWaitMs) return;
+    if (typeof deleteAt !== "number" || deleteAt >= this.#next || deleteAt * 1000 - now() > longestMoveMs) return;
     this.#wake(deleteAt);
   }
 

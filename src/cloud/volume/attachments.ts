@@ -126,11 +126,7 @@ export function attachmentRoutes(app: FastifyInstance, context: VolumeContext): 
     since(request, 44);
     const [name] = Object.keys((request.body as object | null | undefined) ?? {});
     if (name !== "os-complete") {
-      throw cinder.badRequest(
-        name === undefined
-          ? "Malformed request body"
-          : `There is no such action: ${name}. Verify the request body and Content-Type header and try again.`,
-      );
+      throw cinder.noSuchAction(name);
     }
     store.transaction(() => {
       const { volume, attachment } = one(request.scope, request.params.id);

@@ -9,7 +9,7 @@ import type { Backup } from "./backup-records.ts";
 import { ownSnapshot, ownVolume, type VolumeContext } from "./context.ts";
 import { cinder } from "./errors.ts";
 import { demandQuota } from "./quotas.ts";
-import { changed, changedSnapshot, type Snapshot, type Volume } from "./records.ts";
+import { changed, type Snapshot, type Volume } from "./records.ts";
 
 export const text = z.string().max(255).nullable().optional();
 const base = {
@@ -44,7 +44,7 @@ export function createBackup(context: VolumeContext, scope: Scope, input: unknow
   const parent = body.incremental === true ? parentOf(context, volume, projectId, snapshot) : undefined;
   if (snapshot === undefined) {
     volumes.put(changed(volume, { status: "backing-up", previousStatus: volume.status }));
-  } else snapshots.put(changedSnapshot(snapshot, { status: "backing-up" }));
+  } else snapshots.put(changed(snapshot, { status: "backing-up" }));
   const id = randomUUID();
   const { name, description, metadata, bootable = false, imageMetadata = {} } = volume;
   return backups.put({

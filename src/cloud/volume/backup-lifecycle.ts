@@ -2,11 +2,11 @@ import { rm } from "node:fs/promises";
 import { messageOf } from "../../common/errors.ts";
 import type { Collection } from "../store/store.ts";
 import { logUnkept } from "../store/unkept.ts";
-import { type Backup, changedBackup } from "./backup-records.ts";
+import type { Backup } from "./backup-records.ts";
 import { copyOver, copySparse } from "./contents.ts";
 import type { VolumeLifecycle, VolumeLifecycleParts } from "./lifecycle.ts";
 import { tell } from "./message-records.ts";
-import { changed, changedSnapshot, type Volume } from "./records.ts";
+import { changed, type Volume } from "./records.ts";
 
 type BackupParts = Pick<VolumeLifecycleParts, "volumes" | "snapshots" | "messages" | "whileStill" | "log"> & {
   backups: Collection<Backup>;
@@ -45,7 +45,7 @@ export class BackupLifecycle {
   #letSourceGo({ volumeId, snapshotId }: Backup): void {
     const { volumes, snapshots } = this.#parts;
     const snapshot = snapshots.get(snapshotId ?? "");
-    if (snapshot?.status === "backing-up") snapshots.put(changedSnapshot(snapshot, { status: "available" }));
+    if (snapshot?.status === "backing-up") snapshots.put(changed(snapshot, { status: "available" }));
     const volume = volumes.get(volumeId);
     if (snapshotId !== null || volume?.status !== "backing-up") return;
     const { previousStatus: status = "available", ...rest } = volume;
@@ -102,7 +102,7 @@ export class BackupLifecycle {
   #change(id: string, from: Backup["status"], change: Partial<Backup>): void {
     const { backups } = this.#parts;
     const backup = backups.get(id);
-    if (backup?.status === from) backups.put(changedBackup(backup, change));
+    if (backup?.status === from) backups.put(changed(backup, change));
   }
 
   /** @param from the status that becomes `error`; absent: none does */

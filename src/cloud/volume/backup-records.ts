@@ -1,4 +1,3 @@
-import { isoSeconds } from "../http/time.ts";
 import type { Collection, Store } from "../store/store.ts";
 import type { Volume } from "./records.ts";
 
@@ -33,9 +32,4 @@ export interface Backup {
 
 export function backupTable(store: Store): Collection<Backup> {
   return store.collection("volume-backup");
-}
-
-/** The backup with some fields changed now. */
-export function changedBackup(backup: Backup, change: Partial<Backup>): Backup {
-  return { ...backup, ...change, updatedAt: isoSeconds() };
 }

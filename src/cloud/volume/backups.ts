@@ -4,7 +4,7 @@ import { parseBody } from "../http/body.ts";
 import { metadataSchema } from "../http/metadata-routes.ts";
 import { owns, type Scope } from "../identity/scope.ts";
 import { createBackup, text } from "./backup-create.ts";
-import { type Backup, changedBackup } from "./backup-records.ts";
+import type { Backup } from "./backup-records.ts";
 import { backupSummary, backupView } from "./backup-view.ts";
 import { demandAdmin, ownVolume, type VolumeContext } from "./context.ts";
 import { cinder } from "./errors.ts";
@@ -87,7 +87,7 @@ export function backupRoutes(app: FastifyInstance, context: VolumeContext): void
       if (backup.size > target.size) {
         throw cinder.invalidVolume(`volume size ${target.size} is too small to restore backup of size ${backup.size}.`);
       }
-      backups.put(changedBackup(backup, { status: "restoring", restoreTo: target.id }));
+      backups.put(changed(backup, { status: "restoring", restoreTo: target.id }));
       return volumes.put(changed(target, { status: "restoring-backup" }));
     });
     backupLifecycle.restore(params.id);
@@ -103,7 +103,7 @@ export function backupRoutes(app: FastifyInstance, context: VolumeContext): void
     };
     const backup = store.transaction(() =>
       backups.put(
-        changedBackup(own(scope, params.id), {
+        changed(own(scope, params.id), {
           ...(name === undefined ? {} : { name }),
           ...(description === undefined ? {} : { description }),
           ...(metadata === undefined ? {} : { metadata }),
@@ -121,7 +121,7 @@ export function backupRoutes(app: FastifyInstance, context: VolumeContext): void
     if (backups.find(({ parentId }) => parentId === backup.id) !== undefined) {
       throw cinder.invalidBackup("Incremental backups exist for this backup.");
     }
-    backups.put(changedBackup(backup, { status: "deleting" }));
+    backups.put(changed(backup, { status: "deleting" }));
   };
   app.delete<One>("/backups/:id", ({ scope, params }, reply) => {
     store.transaction(() => beginDelete(own(scope, params.id), false));
@@ -141,11 +141,7 @@ export function backupRoutes(app: FastifyInstance, context: VolumeContext): void
       return reply.code(202).send();
     }
     if (name !== "os-reset_status") {
-      throw cinder.badRequest(
-        name === undefined
-          ? "Malformed request body"
-          : `There is no such action: ${name}. Verify the request body and Content-Type header and try again.`,
-      );
+      throw cinder.noSuchAction(name);
     }
     const asked = parseBody(statusBody, body)["os-reset_status"].status.toLowerCase();
     if (asked !== "available" && asked !== "error") {
@@ -154,7 +150,7 @@ export function backupRoutes(app: FastifyInstance, context: VolumeContext): void
     store.transaction(() => {
       const backup = own(scope, params.id);
       demandAdmin(scope, "volume_extension:backup_admin_actions:reset_status");
-      backups.put(changedBackup(backup, { status: asked }));
+      backups.put(changed(backup, { status: asked }));
     });
     return reply.code(202).send();
   });

@@ -17,6 +17,14 @@ export const cinder = {
   invalidSnapshot: (reason: string) => new ApiError(400, `Invalid snapshot: ${reason}`),
   invalidBackup: (reason: string) => new ApiError(400, `Invalid backup: ${reason}`),
   invalidGroup: (reason: string) => new ApiError(400, `Invalid Group: ${reason}`),
+  /** Of a body of actions whose first word is none; without any word it says nothing. */
+  noSuchAction: (name: string | undefined) =>
+    new ApiError(
+      400,
+      name === undefined
+        ? "Malformed request body"
+        : `There is no such action: ${name}. Verify the request body and Content-Type header and try again.`,
+    ),
   conflict: (message: string) => new ApiError(409, message),
   noSuchPath: () => new ApiError(404, "The resource could not be found."),
   volumeNotFound: (id: string) => notFound(`Volume ${id}`),

@@ -1,7 +1,7 @@
 import { pythonRepr } from "../http/python-repr.ts";
 import type { VolumeContext } from "./context.ts";
 import { cinder } from "./errors.ts";
-import { changedGroup, type VolumeGroup } from "./group-records.ts";
+import type { VolumeGroup } from "./group-records.ts";
 import { changed, type Volume } from "./records.ts";
 import { defaultTypeId } from "./type-records.ts";
 
@@ -42,7 +42,7 @@ export function updateGroup(context: VolumeContext, group: VolumeGroup, asked: C
   }
   for (const volume of joining) volumes.put(changed(volume, { groupId: group.id }));
   for (const { groupId: _left, ...volume } of going) volumes.put(changed(volume, {}));
-  groups.put(changedGroup(group, { name, description, status: "available" }));
+  groups.put(changed(group, { name, description, status: "available" }));
 }
 
 function joiningOf({ volumes }: VolumeContext, group: VolumeGroup, id: string): Volume {
@@ -98,5 +98,5 @@ export function deleteGroup(context: VolumeContext, group: VolumeGroup, withVolu
     }
   }
   for (const volume of members) volumes.put(changed(volume, { status: "deleting" }));
-  groups.put(changedGroup(group, { status: "deleting" }));
+  groups.put(changed(group, { status: "deleting" }));
 }

@@ -1,6 +1,7 @@
+import { isoSeconds } from "../http/time.ts";
 import type { Collection } from "../store/store.ts";
 import { logUnkept } from "../store/unkept.ts";
-import { changedGroup, type GroupTables } from "./group-records.ts";
+import type { GroupTables, VolumeGroup } from "./group-records.ts";
 import type { VolumeLifecycle } from "./lifecycle.ts";
 import type { Snapshot, Volume } from "./records.ts";
 
@@ -65,38 +66,50 @@ export class GroupLifecycle {
     void work.then(settle).catch(logUnkept(this.#parts.log, `group or group snapshot ${id}`));
   }
 
-  /** One that is to go meanwhile is left to its deletion. */
   #settleMade(id: string): void {
     const { groups, volumes } = this.#parts;
-    const group = groups.get(id);
-    if (group?.status !== "creating") return;
-    const isWhole = volumes.list(({ groupId }) => groupId === id).every(({ status }) => status !== "error");
-    groups.put(changedGroup(group, { status: isWhole ? "available" : "error" }));
+    settleMade(
+      groups,
+      id,
+      volumes.list(({ groupId }) => groupId === id),
+    );
   }
 
   #settleDeleted(id: string): void {
     const { groups, volumes } = this.#parts;
-    const group = groups.get(id);
-    if (group?.status !== "deleting") return;
-    if (volumes.find(({ groupId }) => groupId === id) === undefined) groups.delete(id);
-    else groups.put(changedGroup(group, { status: "error_deleting" }));
+    settleDeleted(groups, id, volumes.find(({ groupId }) => groupId === id) !== undefined);
   }
 
-  /** As {@link #settleMade}. */
   #settleSnapshotMade(id: string): void {
     const { groupSnapshots, snapshots } = this.#parts;
-    const taken = groupSnapshots.get(id);
-    if (taken?.status !== "creating") return;
-    const members = snapshots.list(({ groupSnapshotId }) => groupSnapshotId === id);
-    const isWhole = members.every(({ status }) => status !== "error");
-    groupSnapshots.put(changedGroup(taken, { status: isWhole ? "available" : "error" }));
+    settleMade(
+      groupSnapshots,
+      id,
+      snapshots.list(({ groupSnapshotId }) => groupSnapshotId === id),
+    );
   }
 
   #settleSnapshotDeleted(id: string): void {
     const { groupSnapshots, snapshots } = this.#parts;
-    const taken = groupSnapshots.get(id);
-    if (taken?.status !== "deleting") return;
-    if (snapshots.find(({ groupSnapshotId }) => groupSnapshotId === id) === undefined) groupSnapshots.delete(id);
-    else groupSnapshots.put(changedGroup(taken, { status: "error_deleting" }));
+    settleDeleted(groupSnapshots, id, snapshots.find(({ groupSnapshotId }) => groupSnapshotId === id) !== undefined);
   }
+}
+
+type Settled = Pick<VolumeGroup, "id" | "status" | "updatedAt">;
+
+/** One that is to go meanwhile is left to its deletion. */
+function settleMade<T extends Settled>(table: Collection<T>, id: string, members: { status: string }[]): void {
+  if (table.get(id)?.status !== "creating") return;
+  settle(table, id, members.every(({ status }) => status !== "error") ? "available" : "error");
+}
+
+/** One that has members left stays. */
+function settleDeleted<T extends Settled>(table: Collection<T>, id: string, hasMembers: boolean): void {
+  if (table.get(id)?.status !== "deleting") return;
+  if (hasMembers) settle(table, id, "error_deleting");
+  else table.delete(id);
+}
+
+function settle(table: Collection<Settled>, id: string, status: Settled["status"]): void {
+  table.patch(id, { status, updatedAt: isoSeconds() });
 }

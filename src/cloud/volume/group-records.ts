@@ -1,4 +1,3 @@
-import { isoSeconds } from "../http/time.ts";
 import type { Collection, Store } from "../store/store.ts";
 
 /** What groups of volumes are of: a name and what is promised of them. */
@@ -59,9 +58,4 @@ export function groupTables(store: Store): GroupTables {
     groups: store.collection("volume-group"),
     groupSnapshots: store.collection("volume-group-snapshot"),
   };
-}
-
-/** The same with some fields changed now. */
-export function changedGroup<T extends VolumeGroup | GroupSnapshot>(group: T, change: Partial<T>): T {
-  return { ...group, ...change, updatedAt: isoSeconds() };
 }

@@ -8,10 +8,10 @@ import { projectOf } from "../identity/tokens.ts";
 import { demandAdmin, ownGroup, ownGroupSnapshot, since, type VolumeContext } from "./context.ts";
 import { cinder } from "./errors.ts";
 import { text } from "./group-create.ts";
-import { changedGroup, type GroupSnapshot } from "./group-records.ts";
+import type { GroupSnapshot } from "./group-records.ts";
 import { statusIn } from "./groups.ts";
 import { pageOf } from "./listing.ts";
-import { changedSnapshot } from "./records.ts";
+import { changed } from "./records.ts";
 import { createSnapshot } from "./snapshots.ts";
 import { pageView } from "./view.ts";
 
@@ -81,7 +81,7 @@ export function groupSnapshotRoutes(app: FastifyInstance, context: VolumeContext
     store.transaction(() => {
       const taken = ownGroupSnapshot(context, scope, params.id);
       demandAdmin(scope, "group:reset_group_snapshot_status");
-      groupSnapshots.put(changedGroup(taken, { status }));
+      groupSnapshots.put(changed(taken, { status }));
     });
     return reply.code(202).send();
   });
@@ -112,8 +112,8 @@ function beginDelete({ groups, groupSnapshots, snapshots }: VolumeContext, taken
       "Invalid GroupSnapshot: GroupSnapshot status must be available or error, and no Group can be currently using it as source for its creation.",
     );
   }
-  groupSnapshots.put(changedGroup(taken, { status: "deleting" }));
+  groupSnapshots.put(changed(taken, { status: "deleting" }));
   for (const snapshot of snapshots.list(({ groupSnapshotId }) => groupSnapshotId === taken.id)) {
-    snapshots.put(changedSnapshot(snapshot, { status: "deleting" }));
+    snapshots.put(changed(snapshot, { status: "deleting" }));
   }
 }

@@ -7,8 +7,9 @@ import { demandAdmin, ownGroup, since, type VolumeContext } from "./context.ts";
 import { cinder } from "./errors.ts";
 import { deleteGroup, updateGroup } from "./group-changes.ts";
 import { copyGroup, createGroup, text } from "./group-create.ts";
-import { changedGroup, groupStatuses, type VolumeGroup } from "./group-records.ts";
+import { groupStatuses, type VolumeGroup } from "./group-records.ts";
 import { pageOf } from "./listing.ts";
+import { changed } from "./records.ts";
 import { pageView } from "./view.ts";
 
 interface One {
@@ -41,13 +42,6 @@ export function statusIn(body: unknown, kind: keyof typeof resetWords): VolumeGr
   const valid = [...groupStatuses.slice(0, -1), ...last].map((one) => `'${one}'`).join(", ");
   throw cinder.badRequest(`${refused}: ${kind} status: ${asked} is invalid, ${what} are: (${valid}).`);
 }
-
-const noSuchAction = (name: string | undefined) =>
-  cinder.badRequest(
-    name === undefined
-      ? "Malformed request body"
-      : `There is no such action: ${name}. Verify the request body and Content-Type header and try again.`,
-  );
 
 /** `/groups`: list, show, create, also of a source, change, delete, reset. */
 export function groupRoutes(app: FastifyInstance, context: VolumeContext): void {
@@ -106,7 +100,7 @@ export function groupRoutes(app: FastifyInstance, context: VolumeContext): void 
     since(request, 14);
     const { scope, body } = request;
     const [name] = Object.keys((body as object | null | undefined) ?? {});
-    if (name !== "create-from-src") throw noSuchAction(name);
+    if (name !== "create-from-src") throw cinder.noSuchAction(name);
     const made = store.transaction(() => copyGroup(context, scope, body));
     groupLifecycle.create(made.id);
     return reply.code(202).send({ group: summary(made) });
@@ -126,10 +120,10 @@ export function groupRoutes(app: FastifyInstance, context: VolumeContext): void 
       store.transaction(() => {
         const group = ownGroup(context, scope, params.id);
         demandAdmin(scope, "group:reset_status");
-        groups.put(changedGroup(group, { status }));
+        groups.put(changed(group, { status }));
       });
       return reply.code(202).send();
     }
-    throw noSuchAction(name);
+    throw cinder.noSuchAction(name);
   });
 }

@@ -9,7 +9,7 @@ import type { Collection } from "../store/store.ts";
 import { logUnkept } from "../store/unkept.ts";
 import { copySparse, diskToImage, growTo, imageToDisk, makeEmpty } from "./contents.ts";
 import { type Event, tell, type UserMessage } from "./message-records.ts";
-import { changed, changedSnapshot, type Snapshot, type Volume, type VolumeStatus } from "./records.ts";
+import { changed, type Snapshot, type Volume, type VolumeStatus } from "./records.ts";
 
 export interface VolumeLifecycleParts {
   volumes: Collection<Volume>;
@@ -160,7 +160,7 @@ export class VolumeLifecycle {
         await copySparse(this.fileOf(asked.volumeId), this.snapshotFile(id));
         const made = snapshots.get(id);
         if (made?.status !== "creating") return;
-        snapshots.put(changedSnapshot(made, { status: "available", progress: "100%" }));
+        snapshots.put(changed(made, { status: "available", progress: "100%" }));
       })
       .catch((error: unknown) => this.#snapshotFailed(id, error))
       .catch(logUnkept(log, `snapshot ${id}`));
@@ -195,7 +195,7 @@ export class VolumeLifecycle {
       await copySparse(this.snapshotFile(snapshotId), this.fileOf(asked.volumeId));
       const [volume, snapshot] = [volumes.get(asked.volumeId), snapshots.get(snapshotId)];
       if (volume !== undefined) volumes.put(changed(volume, { status: "available" }));
-      if (snapshot !== undefined) snapshots.put(changedSnapshot(snapshot, { status: "available" }));
+      if (snapshot !== undefined) snapshots.put(changed(snapshot, { status: "available" }));
     });
   }
 
@@ -285,7 +285,7 @@ export class VolumeLifecycle {
     log(`snapshot ${id}: ${messageOf(error)}`);
     const snapshot = snapshots.get(id);
     if (snapshot === undefined) return;
-    snapshots.put(changedSnapshot(snapshot, { status: failure.status }));
+    snapshots.put(changed(snapshot, { status: failure.status }));
     const about = { projectId: snapshot.projectId, resourceType: "VOLUME_SNAPSHOT", resourceId: id } as const;
     tell(messages, about, failure.event);
   }

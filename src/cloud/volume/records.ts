@@ -88,9 +88,9 @@ export function volumeTable(store: Store): Collection<Volume> {
   return store.collection("volume");
 }
 
-/** The volume with some fields changed now. */
-export function changed(volume: Volume, change: Partial<Volume>): Volume {
-  return { ...volume, ...change, updatedAt: isoSeconds() };
+/** The record with some fields changed now. */
+export function changed<T extends { updatedAt: string | null }>(record: T, change: Partial<T>): T {
+  return { ...record, ...change, updatedAt: isoSeconds() };
 }
 
 /** Cinder's statuses of a snapshot, in the order in which it names them. */
@@ -131,9 +131,4 @@ export interface Snapshot {
 
 export function snapshotTable(store: Store): Collection<Snapshot> {
   return store.collection("volume-snapshot");
-}
-
-/** The snapshot with some fields changed now. */
-export function changedSnapshot(snapshot: Snapshot, change: Partial<Snapshot>): Snapshot {
-  return { ...snapshot, ...change, updatedAt: isoSeconds() };
 }

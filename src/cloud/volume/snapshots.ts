@@ -12,7 +12,7 @@ import { demandAdmin, ownSnapshot, ownVolume, type VolumeContext } from "./conte
 import { cinder } from "./errors.ts";
 import { pageOf } from "./listing.ts";
 import { demandQuota } from "./quotas.ts";
-import { changedSnapshot, type Snapshot, snapshotStatuses, type Volume } from "./records.ts";
+import { changed, type Snapshot, snapshotStatuses, type Volume } from "./records.ts";
 import { pageView, snapshotView, type ViewContext } from "./view.ts";
 
 const text = z.string().max(255).nullable().optional();
@@ -75,7 +75,7 @@ export function snapshotRoutes(app: FastifyInstance, context: VolumeContext): vo
     const description = change.description === undefined ? change.display_description : change.description;
     const snapshot = store.transaction(() =>
       snapshots.put(
-        changedSnapshot(ownSnapshot(snapshots, request.scope, request.params.id), {
+        changed(ownSnapshot(snapshots, request.scope, request.params.id), {
           ...(name === undefined ? {} : { name }),
           ...(description === undefined ? {} : { description }),
         }),
@@ -114,7 +114,7 @@ export function deleteSnapshot({ store, snapshots, lifecycle }: VolumeContext, s
     if (!isIdle || snapshot.groupSnapshotId !== undefined) {
       throw cinder.invalidSnapshot("Snapshot status must be available or error and must not be part of a group.");
     }
-    snapshots.put(changedSnapshot(snapshot, { status: "deleting" }));
+    snapshots.put(changed(snapshot, { status: "deleting" }));
   });
   void lifecycle.deleteSnapshot(id);
 }
@@ -193,12 +193,12 @@ function snapshotAction(
       );
     }
     demandAdmin(scope, "volume_extension:snapshot_admin_actions:reset_status");
-    snapshots.put(changedSnapshot(snapshot, { status: asked as Snapshot["status"] }));
+    snapshots.put(changed(snapshot, { status: asked as Snapshot["status"] }));
     return undefined;
   }
   if (name === "os-force_delete") {
     demandAdmin(scope, "volume_extension:snapshot_admin_actions:force_delete");
-    snapshots.put(changedSnapshot(snapshot, { status: "deleting" }));
+    snapshots.put(changed(snapshot, { status: "deleting" }));
     return () => void lifecycle.deleteSnapshot(snapshot.id);
   }
   if (name === "os-update_snapshot_status") {
@@ -214,12 +214,8 @@ function snapshotAction(
       );
     }
     const { progress = snapshot.progress } = asked;
-    snapshots.put(changedSnapshot(snapshot, { status: asked.status as Snapshot["status"], progress }));
+    snapshots.put(changed(snapshot, { status: asked.status as Snapshot["status"], progress }));
     return undefined;
   }
-  throw cinder.badRequest(
-    name === undefined
-      ? "Malformed request body"
-      : `There is no such action: ${name}. Verify the request body and Content-Type header and try again.`,
-  );
+  throw cinder.noSuchAction(name);
 }

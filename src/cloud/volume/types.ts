@@ -144,9 +144,7 @@ export function typeRoutes(app: FastifyInstance, context: VolumeContext): void {
   app.post<One>("/types/:id/action", ({ scope, params, body }, reply) => {
     const [name] = Object.keys((body as object | null | undefined) ?? {});
     if (name !== "addProjectAccess" && name !== "removeProjectAccess") {
-      throw cinder.badRequest(
-        `There is no such action: ${name}. Verify the request body and Content-Type header and try again.`,
-      );
+      throw cinder.noSuchAction(String(name));
     }
     demandAdmin(scope, `volume_extension:volume_type_access:${name}`);
     const project = parseBody(accessBody(name), body)[name]?.project ?? "";

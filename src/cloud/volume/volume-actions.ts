@@ -99,13 +99,8 @@ export function volumeAction(
 ): ActionAnswer {
   const names = Object.keys((request.body as object | null | undefined) ?? {});
   const [name] = names;
-  if (name === undefined) throw cinder.badRequest("Malformed request body");
-  const perform = Object.hasOwn(actions, name) ? actions[name] : undefined;
-  if (perform === undefined) {
-    throw cinder.badRequest(
-      `There is no such action: ${name}. Verify the request body and Content-Type header and try again.`,
-    );
-  }
+  const perform = name !== undefined && Object.hasOwn(actions, name) ? actions[name] : undefined;
+  if (perform === undefined) throw cinder.noSuchAction(name);
   const { id } = request.params as { id: string };
   return perform({ context, volume: ownVolume(context.volumes, request.scope, id), request });
 }

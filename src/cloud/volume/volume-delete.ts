@@ -1,6 +1,6 @@
 import type { VolumeContext } from "./context.ts";
 import { cinder } from "./errors.ts";
-import { changed, changedSnapshot, type Snapshot, type Volume } from "./records.ts";
+import { changed, type Snapshot, type Volume } from "./records.ts";
 
 /** What a DELETE asks for besides the volume. */
 export interface DeleteOptions {
@@ -20,7 +20,7 @@ export function deleteVolume(context: VolumeContext, volume: Volume, { force, ca
   const own = snapshots.list(({ volumeId }) => volumeId === volume.id);
   demandDeletable(volume, own, { force, cascade });
   volumes.put(changed(volume, { status: "deleting" }));
-  for (const snapshot of own) snapshots.put(changedSnapshot(snapshot, { status: "deleting" }));
+  for (const snapshot of own) snapshots.put(changed(snapshot, { status: "deleting" }));
   return () => {
     for (const { id } of own) void lifecycle.deleteSnapshot(id);
     void lifecycle.delete(volume.id);

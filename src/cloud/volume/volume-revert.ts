@@ -2,7 +2,7 @@ import { z } from "zod";
 import { parseBody } from "../http/body.ts";
 import type { Action, ActionAnswer } from "./action.ts";
 import { cinder } from "./errors.ts";
-import { changed, changedSnapshot } from "./records.ts";
+import { changed } from "./records.ts";
 
 const body = z.object({ revert: z.object({ snapshot_id: z.string().nullable().optional() }) });
 
@@ -30,6 +30,6 @@ export function revertVolume({ context, volume, request }: Action): ActionAnswer
   if (volume.status !== "available") throw refused("volume");
   if (latest.status !== "available") throw refused("snapshot");
   volumes.put(changed(volume, { status: "reverting" }));
-  snapshots.put(changedSnapshot(latest, { status: "restoring" }));
+  snapshots.put(changed(latest, { status: "restoring" }));
   return { status: 202, after: () => lifecycle.revert(latest.id) };
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { digestOf } from "../../../common/digest.ts";
+import { type Digest, digestOf } from "../../../common/digest.ts";
 import { messageOf } from "../../../common/errors.ts";
 import { pathExists } from "../../../common/files.ts";
 import { CommandError, run } from "../../../common/process.ts";
@@ -52,6 +52,9 @@ export interface LinuxDataplaneOptions {
   /** Told of what cannot be brought about. */
   log?: (line: string) => void;
 }
+
+/** What a namespace is to be, and that in short: compared often, computed once. */
+type DigestedPlan = NamespacePlan & { digest: Digest };
 
 /** Does a part of the work, which is named and told what it wants; says whether it could. */
 type Attempt = (name: string, wanted: string, work: () => Promise<void>) => Promise<boolean>;
@@ -108,9 +111,8 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
     return result;
   };
 
-  async function loadInto(plan: NamespacePlan): Promise<void> {
-    const digest = digestOf(JSON.stringify(plan));
-    if (loaded.get(plan.name) === digest) return;
+  async function loadInto(plan: DigestedPlan): Promise<void> {
+    if (loaded.get(plan.name) === plan.digest) return;
     loaded.delete(plan.name);
     await setSysctls(plan.name, plan.sysctls);
     await loadRuleset(plan.name, plan.ruleset);
@@ -123,7 +125,7 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
     return commands.length > 0;
   }
 
-  async function ensureAddresses(plan: NamespacePlan): Promise<void> {
+  async function ensureAddresses(plan: DigestedPlan): Promise<void> {
     const [present, routes, proxies] = await Promise.all([
       observeAddresses(plan.name),
       observeRoutes(plan.name),
@@ -131,7 +133,7 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
     ]);
     await setSysctls(plan.name, plan.linkSysctls);
     await ipBatch(plan.name, addressCommands(plan, present, routes, proxies));
-    loaded.set(plan.name, digestOf(JSON.stringify(plan)));
+    loaded.set(plan.name, plan.digest);
   }
 
   /** A guest's namespace goes only when no guest is in it: the hypervisor may still be ending it, or have made it for a guest without NICs. */
@@ -180,10 +182,8 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
   };
 
   /** The plans with which it could be done. */
-  async function each(plans: NamespacePlan[], attempt: Attempt, work: (plan: NamespacePlan) => Promise<void>) {
-    const could = await Promise.all(
-      plans.map((plan) => attempt(plan.name, digestOf(JSON.stringify(plan)), () => work(plan))),
-    );
+  async function each(plans: DigestedPlan[], attempt: Attempt, work: (plan: DigestedPlan) => Promise<void>) {
+    const could = await Promise.all(plans.map((plan) => attempt(plan.name, plan.digest, () => work(plan))));
     return plans.filter((_, index) => could[index]);
   }
 
@@ -194,8 +194,11 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
   }
 
   async function applyNow(plan: NetworkingPlan, attempt: Attempt): Promise<void> {
-    const all = [externalPlan(plan, site), ...routedPlans(plan, site)];
-    const plans = all.filter((one) => !isRefused(one.name, digestOf(JSON.stringify(one))));
+    const all = [externalPlan(plan, site), ...routedPlans(plan, site)].map((one) => ({
+      ...one,
+      digest: digestOf(JSON.stringify(one)),
+    }));
+    const plans = all.filter(({ name, digest }) => !isRefused(name, digest));
     const guests = guestNamespacesOf(plan, instance);
     const wanted = new Set([...all.map(({ name }) => name), ...guests]);
     const present = new Set(await listNamespaces(namePrefix(instance)));
@@ -212,7 +215,7 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
     const unsettled = guests.filter((name) => !settled.has(name));
     await setSysctlsInEach(unsettled, guestSysctls);
     for (const name of unsettled) settled.add(name);
-    const changed = plans.filter((each) => loaded.get(each.name) !== digestOf(JSON.stringify(each)));
+    const changed = plans.filter(({ name, digest }) => loaded.get(name) !== digest);
     const filtered = await each(plans, attempt, loadInto); // rules before links: nothing is ever open for a moment
     let moved = false;
     const linked = await each(filtered, attempt, async (one) => {

@@ -46,8 +46,11 @@ export class NetworkDaemons {
     const told = this.#told.get(namespace);
     if (told?.configs === configs && !(await Promise.all(told.processes.map(isAlive))).includes(false)) return;
     this.#told.delete(namespace);
+    const present = await processesIn(namespace); // most networks have none, and want none
     const processes: ProcessMark[] = [];
-    for (const program of networkPrograms) processes.push(...(await this.#applyOne(program, namespace, wanted)));
+    for (const program of networkPrograms) {
+      processes.push(...(await this.#applyOne(program, namespace, wanted, marksOf(present, program))));
+    }
     this.#told.set(namespace, { configs, processes });
   }
 
@@ -63,25 +66,30 @@ export class NetworkDaemons {
     const name = nameInNetwork(namespace);
     if (name === undefined) return;
     this.#told.delete(namespace);
+    const present = await processesIn(namespace);
     for (const program of networkPrograms) {
-      await endAll(namespace, program);
+      if (marksOf(present, program).length > 0) await endAll(namespace, program);
       await this.#removeFiles(program, name);
     }
   }
 
   /** Returns what runs then. */
-  async #applyOne(program: Program, namespace: string, wanted: DaemonConfigs): Promise<ProcessMark[]> {
+  async #applyOne(
+    program: Program,
+    namespace: string,
+    wanted: DaemonConfigs,
+    running: ProcessMark[],
+  ): Promise<ProcessMark[]> {
     const { name, [program]: config } = wanted;
     const folder = join(this.#folder, program);
     const path = join(folder, name);
-    const running = await processesOf(namespace, program);
     if (config === undefined) {
       if (running.length > 0) await endAll(namespace, program);
       await this.#removeFiles(program, name);
       return [];
     }
     if (running.length > 0 && (await readTextIfExists(path)) === config) return running;
-    await killAll(namespace, program); // unsaid: the next one goes on in its stead
+    if (running.length > 0) await killAll(namespace, program); // unsaid: the next one goes on in its stead
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await writeFileAtomic(path, config);
     await rm(`${path}.log`, { force: true });
@@ -106,17 +114,27 @@ function commandOf(program: Program, name: string, path: string): string[] {
     : ["dnsmasq", "-k", "-C", name, "--pid-file=", "--log-facility=-"];
 }
 
-async function processesOf(namespace: string, program: Program): Promise<ProcessMark[]> {
+/** A process with its program's name. */
+interface Present {
+  name: string;
+  mark: ProcessMark | undefined;
+}
+
+async function processesIn(namespace: string): Promise<Present[]> {
   if (!(await listNamespaces(namespace)).includes(namespace)) return [];
   const pids = await processesInNamespace(namespace);
-  const found = await Promise.all(
+  return Promise.all(
     pids.map(async (pid) => {
       const mark = await markOf(pid);
-      return (await readProcess(`/proc/${pid}/comm`)).trim() === program ? mark : undefined;
+      return { name: (await readProcess(`/proc/${pid}/comm`)).trim(), mark };
     }),
   );
-  return found.filter((mark) => mark !== undefined);
 }
+
+const marksOf = (present: readonly Present[], program: Program): ProcessMark[] =>
+  present.flatMap(({ name, mark }) => (name === program && mark !== undefined ? [mark] : []));
+
+const processesOf = async (namespace: string, program: Program) => marksOf(await processesIn(namespace), program);
 
 /** Routers that go say so, where they still can. */
 async function endAll(namespace: string, program: Program): Promise<void> {

@@ -1,6 +1,6 @@
 import { type Condition, type Examined, examineMachine, removeExamined } from "../cloud/doctor.ts";
 import type { Leftover } from "../cloud/leftovers.ts";
-import { messageOf, SlipwayError } from "../common/errors.ts";
+import { SlipwayError } from "../common/errors.ts";
 import type { Reporter } from "./ui/reporter.ts";
 
 /** What a condition means for people. */
@@ -31,10 +31,8 @@ export async function doctor({ dryRun }: { dryRun: boolean }, reporter: Reporter
   await reporter.phase("remove", "what dead clouds left", async ({ note }) => {
     for (const cloud of sick) {
       note(lineOf(cloud));
-      const removal = await removeExamined(cloud).catch((error: unknown) => {
-        reasons.push(messageOf(error));
-        return { removed: [], left: cloud.removable };
-      });
+      const removal = await removeExamined(cloud);
+      if (removal.reason !== undefined) reasons.push(removal.reason);
       if (removal.removed.length > 0) cleared.push({ ...cloud, removable: removal.removed });
       if (removal.left.length > 0) left.push({ ...cloud, removable: removal.left });
     }

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
+import { messageOf } from "../common/errors.ts";
 import { pathExists } from "../common/files.ts";
 import { type KernelLock, tryLock } from "../common/kernel-lock.ts";
 import { holdsProcesses } from "./hypervisors/nspawn/cgroups.ts";
@@ -140,6 +141,8 @@ function orNo(held: () => boolean): boolean {
 export interface Removal {
   removed: Leftover[];
   left: Leftover[];
+  /** Why something is left, where that is known. */
+  reason?: string;
 }
 
 /**
@@ -153,18 +156,22 @@ export async function removeExamined({ tag, stateDir, removable }: Examined): Pr
   const lock = lockIfThere(path);
   if (lock === undefined) return nothing; // it runs by now
   let now: Examined | undefined;
+  let reason: string | undefined;
   try {
     now = (await examineAll(lock === noLock ? undefined : path)).find((examined) => examined.tag === tag);
     // where another state tells of it by now, the lock is of the wrong one
     if (now === undefined || now.removable.length === 0 || now.stateDir !== stateDir) return nothing;
     await removeLeftovers(tag, now.condition === "dead" ? ["range"] : []);
     for (const { kind, name } of now.removable) if (kind === "folder") await removeTree(name);
+  } catch (error) {
+    reason = messageOf(error); // what counts is what is left: its own process may have cleared it away at the same time
   } finally {
     lock.release();
   }
   const left = (await examineMachine()).find((examined) => examined.tag === tag)?.removable ?? [];
   const isLeft = (one: Leftover) => left.some(({ kind, name }) => kind === one.kind && name === one.name);
-  return { removed: now.removable.filter((one) => !isLeft(one)), left };
+  const removed = (now ?? { removable }).removable.filter((one) => !isLeft(one));
+  return { removed, left, ...(reason !== undefined && left.length > 0 && { reason }) };
 }
 
 /** Undefined where another process has it. What is no lock, or not there, nobody can take. */

@@ -50,7 +50,7 @@ export async function removeLeftovers(instance: string, kept: Leftover["kind"][]
   await endProcesses(instanceTag(instance)); // supervisors first, else they would start guests again
   for (const group of of("cgroup")) await killGroup(group);
   for (const group of of("cgroup")) await removeGroup(group);
-  for (const target of of("mount").toReversed()) await run("umount", ["--lazy", target]);
+  for (const target of of("mount").toReversed()) await unmount(target);
   for (const loop of await loopsOf(instanceTag(instance))) await releaseLoop(loop);
   for (const namespace of of("namespace")) await deleteNamespace(namespace);
   for (const link of of("link")) await deleteLink(link);
@@ -165,6 +165,15 @@ async function asSeenFromHere(pid: number, path: string): Promise<string> {
 }
 
 const processes = async () => (await taggedProcesses()).map(({ leftover }) => leftover);
+
+/** Whoever clears the same away may have been first. */
+async function unmount(target: string): Promise<void> {
+  try {
+    await run("umount", ["--lazy", target]);
+  } catch (error) {
+    if ((await listMounts()).some((mount) => mount.target === target)) throw error;
+  }
+}
 
 /** Returns when they are gone: nothing may be removed beneath one. @throws SlipwayError E_TIMEOUT */
 async function endProcesses(tag: string): Promise<void> {

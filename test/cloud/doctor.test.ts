@@ -12,7 +12,12 @@ import {
   reservations,
 } from "../../src/cloud/network/linux/external-network.ts";
 import { externalNamespace } from "../../src/cloud/network/linux/names.ts";
-import { deleteNamespace, ensureNamespace, listNamespaces } from "../../src/cloud/network/linux/netns.ts";
+import {
+  deleteNamespace,
+  ensureNamespace,
+  listNamespaces,
+  processesInNamespace,
+} from "../../src/cloud/network/linux/netns.ts";
 import { lockState } from "../../src/cloud/store/lock.ts";
 import { instanceOf, stateFiles } from "../../src/cloud/store/state.ts";
 import { Store } from "../../src/cloud/store/store.ts";
@@ -133,6 +138,13 @@ describe.runIf(process.platform === "linux" && process.getuid?.() === 0)("what a
     expect(found).toMatchObject({ condition: "dead", removable: [{ kind: "namespace", name: namespace() }] });
     return found;
   };
+
+  it("may go by itself while it is looked at", async () => {
+    const found = await examinedDead();
+    await deleteNamespace(namespace());
+    expect(await processesInNamespace(namespace())).toEqual([]);
+    expect(await removeExamined(found)).toEqual(nothing);
+  });
 
   it("goes, and its range stays its own", async () => {
     const found = await examinedDead();

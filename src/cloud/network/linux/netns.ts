@@ -29,15 +29,22 @@ export async function deleteNamespace(name: string): Promise<void> {
   try {
     await run("ip", ["netns", "delete", name]);
   } catch (error) {
-    if (!(error instanceof CommandError && error.stderr.includes("No such file"))) throw error;
+    if (!isMissing(error)) throw error;
   }
 }
 
-/** Ids of the processes inside a namespace. */
+/** Ids of the processes inside a namespace; none of one that is not there, or just went. */
 export async function processesInNamespace(name: string): Promise<number[]> {
-  const { stdout } = await run("ip", ["netns", "pids", name]);
-  return stdout.split("\n").filter(Boolean).map(Number);
+  try {
+    const { stdout } = await run("ip", ["netns", "pids", name]);
+    return stdout.split("\n").filter(Boolean).map(Number);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    return [];
+  }
 }
+
+const isMissing = (error: unknown) => error instanceof CommandError && error.stderr.includes("No such file");
 
 export async function observeLinks(namespace: string): Promise<ObservedLink[]> {
   const { stdout } = await run("ip", ["-n", namespace, "-j", "link"]);

@@ -57,18 +57,25 @@ type Labelled<T> = (...labels: string[]) => T;
 const MAX_CELLS = 2000;
 const OTHERS = "others";
 
+/** What was counted since the last look: in an array of its own, since a number that is no integer is a new object wherever else it lies. */
+interface Counted {
+  readonly numbers: Float64Array;
+  changed: boolean;
+}
+
 /** Collects a process's figures until they are taken. */
 export class Meter {
   readonly #taken: (() => Reading)[] = [];
   readonly #gauges: { family: Family; read: Gauge }[] = [];
 
   counter(family: Omit<Family, "kind" | "buckets">): Labelled<Counter> {
-    return this.#cells<number, Counter>(
+    return this.#cells<Counter>(
       { ...family, kind: "counter" },
-      () => 0,
+      1,
+      ([value = 0]) => value,
       (cell) => ({
         add: (count) => {
-          cell.value += count;
+          (cell.numbers[0] as number) += count;
           cell.changed = true;
         },
       }),
@@ -78,15 +85,16 @@ export class Meter {
   histogram(family: Omit<Family, "kind"> & { buckets: number[] }): Labelled<Histogram> {
     const { buckets } = family;
     const sum = buckets.length + 1;
-    return this.#cells<number[], Histogram>(
+    return this.#cells<Histogram>(
       { ...family, kind: "histogram" },
-      () => new Array<number>(buckets.length + 2).fill(0),
+      buckets.length + 2,
+      (numbers) => [...numbers],
       (cell) => ({
         observe: (value) => {
           let bucket = 0;
           while (bucket < buckets.length && value > (buckets[bucket] as number)) bucket++;
-          (cell.value[bucket] as number)++;
-          (cell.value[sum] as number) += value;
+          (cell.numbers[bucket] as number)++;
+          (cell.numbers[sum] as number) += value;
           cell.changed = true;
         },
       }),
@@ -107,17 +115,18 @@ export class Meter {
     return Promise.all(this.#gauges.map(async ({ family, read }) => ({ family, cells: await readInTime(read) })));
   }
 
-  #cells<V extends number | number[], T>(
+  #cells<T>(
     family: Family,
-    zero: () => V,
-    use: (cell: { value: V; changed: boolean }) => T,
+    length: number,
+    told: (numbers: Float64Array) => Cell["value"],
+    use: (cell: Counted) => T,
   ): Labelled<T> {
-    const cells = new Map<string, { labels: string[]; value: V; changed: boolean; used: T }>();
+    const cells = new Map<string, Counted & { labels: string[]; used: T }>();
     this.#taken.push(() => {
       const changed = [...cells.values()].filter((cell) => cell.changed);
-      const taken = changed.map(({ labels, value }) => ({ labels, value }));
+      const taken = changed.map(({ labels, numbers }) => ({ labels, value: told(numbers) }));
       for (const cell of changed) {
-        cell.value = zero();
+        cell.numbers.fill(0);
         cell.changed = false;
       }
       return { family, cells: taken };
@@ -127,7 +136,7 @@ export class Meter {
       let cell = cells.get(key);
       if (!cell) {
         if (cells.size >= MAX_CELLS && labels[0] !== OTHERS) return find(...labels.map(() => OTHERS));
-        const fresh = { labels, value: zero(), changed: false };
+        const fresh = { labels, numbers: new Float64Array(length), changed: false };
         cell = Object.assign(fresh, { used: use(fresh) });
         cells.set(key, cell);
       }

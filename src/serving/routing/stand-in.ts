@@ -11,13 +11,12 @@ export function withStandIn(router: AskedRouter): AskedRouter {
     const answered = router.predict(served, inputs, terms);
     // an answer that is kept by its key, and a model that may have done something, are the live version's own affair
     if (terms?.trial === undefined || terms.key !== undefined || served.card.pure === false) return answered;
-    const began = performance.now();
+    const { withinMs } = terms;
+    const end = withinMs === undefined ? undefined : performance.now() + withinMs;
     return answered.catch((error: unknown) => {
       const other = router.standInFor(served);
       if (other === undefined || !(error instanceof RuntimeError && error.reason === "failed")) throw error;
-      const { withinMs } = terms;
-      const left = withinMs === undefined ? undefined : withinMs - (performance.now() - began);
-      return router.predict(other, inputs, { ...terms, withinMs: left });
+      return router.predict(other, inputs, { ...terms, withinMs: end && end - performance.now() });
     });
   });
 }

@@ -102,6 +102,9 @@ describe("projects", () => {
     );
     expect((await put(`/projects/${child.id}/tags/c`)).status).toBe(201);
     expect((await get(`/projects/${child.id}/tags`)).body.tags).toEqual(["a", "b", "c"]);
+    const strange = await put(`/projects/${child.id}/tags/%00%E2%82%AC`);
+    expect(strange.headers.get("location")).toMatch(/\/tags\/%00%E2%82%AC$/);
+    expect((await remove(`/projects/${child.id}/tags/%00%E2%82%AC`)).status).toBe(204);
     expect((await remove(`/projects/${child.id}/tags/a`)).status).toBe(204);
     expectRefused(await get(`/projects/${child.id}/tags/a`), 404, "Could not find project tag: a.");
     expect((await get("/projects?name__startswith=par")).body.projects).toMatchObject([{ id: parent.id }]);

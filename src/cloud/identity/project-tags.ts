@@ -54,7 +54,10 @@ export function projectTagRoutes(app: FastifyInstance, context: IdentityContext)
     demandAdmin(scope, "create_project_tag");
     const asked = parsePart(tag, { tag: params.tag }, "tag");
     change(params.id, (tags) => parsePart(tagList, { tags: [...new Set([...tags, asked])] }, "tags"));
-    return reply.code(201).header("location", `${url()}/projects/${params.id}/tags/${params.tag}`).send();
+    return reply
+      .code(201)
+      .header("location", `${url()}/projects/${params.id}/tags/${encodeURIComponent(params.tag)}`)
+      .send();
   });
   app.delete<OneTag>(`${path}/:tag`, ({ scope, params }, reply) => {
     demandAdmin(scope, "delete_project_tag");

@@ -5,7 +5,7 @@ import { blockDeviceTable } from "../../src/cloud/compute/block-devices.ts";
 import { attachVolume } from "../../src/cloud/compute/disks.ts";
 import { serverTable } from "../../src/cloud/compute/records.ts";
 import { FakeHypervisor } from "../../src/cloud/hypervisors/fake.ts";
-import type { GuestDisk } from "../../src/cloud/hypervisors/hypervisor.ts";
+import type { GuestDisk, GuestSpec } from "../../src/cloud/hypervisors/hypervisor.ts";
 import { imageTable } from "../../src/cloud/image/records.ts";
 import { stateFiles } from "../../src/cloud/store/state.ts";
 import { Store } from "../../src/cloud/store/store.ts";
@@ -133,6 +133,39 @@ describe("life of a volume", () => {
     expect(volumes.get(id)?.status).toBe("in-use");
     expect(volumes.get(nothing)?.status).toBe("available");
     store.close();
+  });
+
+  it("that is only reserved for a server is not put in by a boot that was queued before", async () => {
+    const [stopping, stopped] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const events: string[] = [];
+    class Watched extends FakeHypervisor {
+      override async stop() {
+        stopping.resolve();
+        await stopped.promise;
+      }
+      override boot(spec: GuestSpec) {
+        events.push(`boot with ${spec.disks.length}`);
+        return super.boot(spec);
+      }
+      override attachDisk(server: string, disk: GuestDisk) {
+        events.push(`put in ${disk.device}`);
+        return super.attachDisk(server, disk);
+      }
+    }
+    await cloud.restart({ hypervisor: new Watched() });
+    const server = (await cloud.bootServer({ networks: [] })).id;
+    const id = await newVolume();
+    const action = `/compute/v2.1/servers/${server}/action`;
+    await cloud.post(action, { reboot: { type: "SOFT" } });
+    await stopping.promise;
+    const token = await cloud.adminToken();
+    await cloud.post(action, { "os-resetState": { state: "active" } }, { token });
+    const attachments = `/compute/v2.1/servers/${server}/os-volume_attachments`;
+    expect((await cloud.post(attachments, { volumeAttachment: { volumeId: id } })).status).toBe(200);
+    stopped.resolve();
+    await cloud.cloud.idle();
+    expect(events).toEqual(["boot with 0", "boot with 0", "put in vdb"]);
+    expect(await volume(id)).toMatchObject({ status: "in-use", attachments: [{ device: "/dev/vdb" }] });
   });
 
   it("copies volumes of one moment, with what their guests had not brought to them yet", async () => {

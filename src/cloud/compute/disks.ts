@@ -17,9 +17,13 @@ export interface DiskParts {
   log: (line: string) => void;
 }
 
-/** A server's volumes as its guest gets them: the one that it runs from, and those beside. */
+/**
+ * A server's volumes as its guest gets them at a boot: the one that it runs from, and those beside. One that is only reserved is not among them:
+ * {@link attachVolume} puts it in, in the volume's turn.
+ */
 export function disksOf(parts: DiskParts, serverId: string): { rootDisk?: GuestDisk; disks: GuestDisk[] } {
-  const devices = devicesOf(parts.blockDevices, serverId);
+  const isReserved = ({ volumeId }: BlockDevice) => parts.volumes.get(volumeId)?.attachment?.device === null;
+  const devices = devicesOf(parts.blockDevices, serverId).filter((device) => !isReserved(device));
   const root = devices.find(isRoot);
   const disks = devices.filter((device) => device !== root).map((device) => guestDisk(device, parts.volumeLifecycle));
   return { ...(root === undefined ? {} : { rootDisk: guestDisk(root, parts.volumeLifecycle) }), disks };
@@ -53,7 +57,7 @@ async function attachInTurn(parts: DiskParts, deviceId: string): Promise<boolean
   const { store, volumes, blockDevices, hypervisor, volumeLifecycle, log } = parts;
   const device = blockDevices.get(deviceId);
   if (device === undefined) return false;
-  // a boot that was queued before has put it in: a second time it would be plugged beside the root file system that is mounted from it
+  // what a restart took up has put it in: a second time it would be plugged beside the root file system that is mounted from it
   if (volumes.get(device.volumeId)?.status === "in-use") return true;
   update(volumes, device, (volume) => changed(volume, { status: "attaching" }));
   try {

@@ -772,6 +772,39 @@ describe("a server that runs from a volume", () => {
     expect((await cloud.get("/volume/v3/snapshots")).body.snapshots).toHaveLength(2);
   });
 
+  it("becomes an image of one moment, or one with snapshots in error, where a kill came between", async () => {
+    const blank = { source_type: "blank", destination_type: "volume", volume_size: 1 };
+    const { id } = await boot({ block_device_mapping_v2: [ofImage(await imageId()), blank] });
+    const take = async (name: string) => {
+      const { image_id } = (await act(id, { createImage: { name } })).body;
+      await cloud.cloud.idle();
+      const { block_device_mapping } = (await cloud.get(`/image/v2/images/${image_id}`)).body;
+      return JSON.parse(block_device_mapping).map((device: { snapshot_id: string }) => device.snapshot_id) as string[];
+    };
+    const [whole, [made = "", missing = ""]] = [await take("whole"), await take("broken")];
+    const promised = [...whole, missing];
+    await cloud.cloud.close();
+    // as a process leaves them that is killed while it copies
+    const store = new Store(stateFiles(cloud.stateDir).database);
+    for (const snapshot of promised) snapshotTable(store).patch(snapshot, { status: "creating" });
+    store.close();
+    const still: string[] = [];
+    class Still extends FakeHypervisor {
+      whileStill<T>(server: string, work: () => Promise<T>): Promise<T> {
+        still.push(server);
+        return work();
+      }
+    }
+    await cloud.restart({ hypervisor: new Still() });
+    await cloud.cloud.idle();
+    expect(still).toEqual([id]); // once for both
+    const statusOf = async (snapshot: string) =>
+      (await cloud.get(`/volume/v3/snapshots/${snapshot}`)).body.snapshot.status;
+    expect(await Promise.all([...whole, made, missing].map(statusOf))).toEqual([
+      ...["available", "available", "available", "error"],
+    ]);
+  });
+
   it("is in error where Cinder makes no volume, in its words, and goes on after a restart where it was at one", async () => {
     const token = await cloud.adminToken();
     const image = await imageId();

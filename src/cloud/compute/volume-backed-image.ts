@@ -29,6 +29,7 @@ export function volumeBackedImage(
 ): { image: Image; snapshotIds: string[] } {
   const { context, scope, server } = action;
   const { cinder, volumes, blockDevices } = context;
+  const empty = newImage(server.projectId);
   const devices = devicesOf(blockDevices, server.id);
   const root = devices.find(isRoot);
   const { imageMetadata = {} } = volumes.get(root?.volumeId ?? "") ?? {};
@@ -45,7 +46,7 @@ export function volumeBackedImage(
     bdm_v2: "True",
   };
   const image = context.images.put({
-    ...newImage(server.projectId),
+    ...empty,
     ...{ name, properties, status: "active", visibility: "private", containerFormat: "bare" },
     diskFormat: imageMetadata.disk_format ?? "raw",
     minDisk: server.flavor.disk,
@@ -60,7 +61,7 @@ export function volumeBackedImage(
     const description = volumes.get(volumeId)?.description ?? "";
     const asked = { snapshot: { volume_id: volumeId, name: `snapshot for ${called}`, description, force: true } };
     try {
-      return createSnapshot(cinder, of.scope, asked, 0);
+      return cinder.snapshots.put({ ...createSnapshot(cinder, of.scope, asked, 0), imageId: empty.id });
     } catch (error) {
       const isFull = error instanceof ApiError && error.status === 413;
       if (isFull) throw new ApiError(403, "Quota exceeded for resources: snapshots");

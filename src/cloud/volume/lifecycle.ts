@@ -238,15 +238,16 @@ export class VolumeLifecycle {
     for (const { id, status } of snapshots) if (status === "restoring") this.revert(id);
   }
 
-  /** Those of one snapshot of a group are of one moment: where some were made before the restart, that moment is gone for the others. */
+  /** Those of a group's snapshot or a server's image are of one moment: where some were made before the restart, it is gone for the others. */
   #recoverSnapshots(snapshots: Snapshot[]): void {
-    const partOf = ({ groupSnapshotId, id }: Snapshot) => groupSnapshotId ?? id;
+    const partOf = ({ groupSnapshotId, imageId, id }: Snapshot) => groupSnapshotId ?? imageId ?? id;
     const promised = snapshots.filter(({ status }) => status === "creating");
     const begun = new Set(snapshots.filter(({ status }) => status !== "creating").map(partOf));
     for (const [whole, together] of Map.groupBy(promised, partOf)) {
       const ids = together.map(({ id }) => id);
       if (!begun.has(whole)) void this.createSnapshots(ids);
-      else for (const id of ids) this.#snapshotFailed(id, new Error("others of its group are of an earlier moment"));
+      else
+        for (const id of ids) this.#snapshotFailed(id, new Error("others that it belongs to are of an earlier moment"));
     }
   }
 

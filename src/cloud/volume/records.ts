@@ -115,6 +115,8 @@ export interface Snapshot {
   volumeId: string;
   /** The snapshot of a group that it is part of. */
   groupSnapshotId?: string;
+  /** The image of a server that it is part of: those of one are of one moment. */
+  imageId?: string;
   name: string | null;
   description: string | null;
   /** GiB, of the volume at that moment. */

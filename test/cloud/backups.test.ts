@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { stateFiles } from "../../src/cloud/store/state.ts";
 import { Store } from "../../src/cloud/store/store.ts";
 import { backupTable } from "../../src/cloud/volume/backup-records.ts";
-import { volumeTable } from "../../src/cloud/volume/records.ts";
+import { snapshotTable, volumeTable } from "../../src/cloud/volume/records.ts";
 import { type Answer, TestCloud } from "./support.ts";
 
 let cloud: TestCloud;
@@ -236,6 +236,25 @@ describe("a backup", () => {
     const again = (await post(`/backups/${creating}/restore`, { restore: {} })).body.restore.volume_id;
     await idle();
     expect(await read(again)).toEqual(bytes);
+  });
+
+  it("whose end a kill followed at once holds nothing back after it", async () => {
+    const volumeId = await newVolume();
+    const snapshotId = (await post("/snapshots", { snapshot: { volume_id: volumeId } })).body.snapshot.id;
+    await idle();
+    const kept = [await backup(volumeId), await backup(volumeId, { snapshot_id: snapshotId })];
+    await cloud.cloud.close();
+    const store = new Store(stateFiles(cloud.stateDir).database);
+    volumeTable(store).patch(volumeId, { status: "backing-up", previousStatus: "in-use" });
+    snapshotTable(store).patch(snapshotId, { status: "backing-up" });
+    store.close();
+    await cloud.restart();
+    await idle();
+    expect((await get(`/volumes/${volumeId}`)).volume.status).toBe("in-use");
+    expect((await get(`/snapshots/${snapshotId}`)).snapshot.status).toBe("available");
+    expect((await get("/backups?status=available")).backups.map(({ id }: { id: string }) => id)).toEqual(
+      kept.toReversed(),
+    );
   });
 });
 

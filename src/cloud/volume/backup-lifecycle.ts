@@ -37,17 +37,17 @@ export class BackupLifecycle {
       this.#change(id, "creating", { status: "available", container });
     })
       .catch((error: unknown) => this.#failed(id, "creating", error, { action: "backup", detail: "backupFailed" }))
-      .finally(() => this.#letSourceGo(asked))
+      .finally(() => this.#letSourceGo(sourceOf(asked)))
       .catch(logUnkept(log, `backup ${id}`));
   }
 
-  /** The volume or the snapshot is again what it was. */
-  #letSourceGo({ volumeId, snapshotId }: Backup): void {
+  /** The volume or the snapshot that is being backed up is again what it was. */
+  #letSourceGo(id: string): void {
     const { volumes, snapshots } = this.#parts;
-    const snapshot = snapshots.get(snapshotId ?? "");
+    const snapshot = snapshots.get(id);
     if (snapshot?.status === "backing-up") snapshots.put(changed(snapshot, { status: "available" }));
-    const volume = volumes.get(volumeId);
-    if (snapshotId !== null || volume?.status !== "backing-up") return;
+    const volume = volumes.get(id);
+    if (volume?.status !== "backing-up") return;
     const { previousStatus: status = "available", ...rest } = volume;
     volumes.put(changed(rest, { status }));
   }
@@ -84,9 +84,14 @@ export class BackupLifecycle {
       .catch(logUnkept(log, `backup ${id}`));
   }
 
-  /** After a restart of the cloud. */
+  /** After a restart of the cloud. What no backup is being made of is let go: the one that was is there by now, or deleted. */
   recover(): void {
-    for (const { id, status } of this.#parts.backups.list()) {
+    const { backups, volumes, snapshots } = this.#parts;
+    const promised = new Set(backups.list(({ status }) => status === "creating").map(sourceOf));
+    for (const { id, status } of [...volumes.list(), ...snapshots.list()]) {
+      if (status === "backing-up" && !promised.has(id)) this.#letSourceGo(id);
+    }
+    for (const { id, status } of backups.list()) {
       if (status === "creating") this.create(id);
       if (status === "restoring") this.restore(id);
       if (status === "deleting") this.delete(id);
@@ -116,6 +121,9 @@ export class BackupLifecycle {
     if (event !== undefined) tell(messages, about, event);
   }
 }
+
+/** The id of what a backup is of: the snapshot that it names, else its volume. */
+const sourceOf = ({ volumeId, snapshotId }: Backup): string => snapshotId ?? volumeId;
 
 /** What a volume is with a backup's content: it takes over the name as well where its own tells that it was made for this. */
 function restored({ id, volumeId, volume: source }: Backup, volume: Volume): Partial<Volume> {

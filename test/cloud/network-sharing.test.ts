@@ -309,6 +309,45 @@ describe("external networks", () => {
     expect(await policiesOf(id)).toEqual([]);
   });
 
+  it("are pools of floating IPs, and places for balancers to ask for, to whoever sees them", async () => {
+    const path = "/compute/v2.1/os-floating-ips";
+    const third = await cloud.stranger("unseeing");
+    const makeLab = async (cidr: string, as: { token: string }, target: string) => {
+      const { id } = await cloud.make("network", { name: "lab" }, as.token);
+      const subnet = await cloud.make("subnet", { network_id: id, ip_version: 4, cidr }, as.token);
+      expect((await letOut(id, target, as)).status).toBe(201);
+      return { id, subnetId: subnet.id as string };
+    };
+    const lab = await makeLab("10.92.0.0/24", { token: cloud.token }, other.projectId);
+    const pools = (await cloud.get("/compute/v2.1/os-floating-ip-pools", other)).body.floating_ip_pools;
+    expect(pools).toContainEqual({ name: "lab" });
+    const pool = (wanted: object, as: { token: string }) => cloud.post(path, wanted, as);
+    expect((await pool({ pool: "lab" }, other)).body.floating_ip).toMatchObject({ pool: "lab" });
+    for (const wanted of ["lab", lab.id]) {
+      const { status, body } = await pool({ pool: wanted }, third);
+      expect([status, body.itemNotFound.message]).toEqual([404, "Floating IP pool not found."]);
+    }
+    const own = await makeLab("10.93.0.0/24", third, other.projectId);
+    const { floating_ip } = (await pool({ pool: "lab" }, third)).body;
+    expect(floating_ip.ip).toMatch(/^10\.93\.0\./);
+    expect((await pool({ pool: own.id }, other)).body.floating_ip.ip).toMatch(/^10\.93\.0\./);
+    const several = await pool({ pool: "lab" }, other);
+    expect([several.status, several.body.computeFault.message]).toEqual([
+      ...[500, expect.stringContaining("\n<class 'nova.exception.NovaException'>")],
+    ]);
+    expect((await pool({}, third)).body.floating_ip).toMatchObject({ pool: "public" });
+
+    const balancer = async (asked: object, as: { token: string }) => {
+      const { status, body } = await cloud.post("/load-balancer/v2.0/lbaas/loadbalancers", { loadbalancer: asked }, as);
+      return [status, body.faultstring];
+    };
+    const notAllowed =
+      "Validation failure: Supplied VIP network_id is not allowed by the configuration of this deployment.";
+    expect(await balancer({ vip_network_id: lab.id }, other)).toEqual([400, notAllowed]);
+    expect(await balancer({ vip_network_id: lab.id }, third)).toEqual([400, `Network ${lab.id} not found.`]);
+    expect(await balancer({ vip_subnet_id: lab.subnetId }, third)).toEqual([400, `Subnet ${lab.subnetId} not found.`]);
+  });
+
   it("have one default, which is everybody's", async () => {
     const id = await cloud.externalNetworkId();
     const [policy] = await policiesOf(id);

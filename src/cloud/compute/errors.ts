@@ -14,6 +14,12 @@ export const nova = {
   noSuchAction: (name: string) => new ApiError(400, `There is no such action: ${name}`),
   notFound: () => new ApiError(404, "The resource could not be found."),
   missing: (message: string) => new ApiError(404, message),
+  /** What Nova's API did not expect. @param kind Python's class */
+  unexpected: (kind: string) =>
+    new ApiError(
+      500,
+      `Unexpected API Error. Please report this at http://bugs.launchpad.net/nova/ and attach the Nova API log if possible.\n<class '${kind}'>`,
+    ),
   extraSpecNotFound: (flavor: string, key: string) =>
     new ApiError(404, `Flavor ${flavor} has no extra specs with key ${key}.`),
   tooManyDisks: (maximum: number) =>

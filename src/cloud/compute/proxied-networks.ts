@@ -1,14 +1,16 @@
 import type { FastifyInstance } from "fastify";
 import { ApiError } from "../http/api-error.ts";
 import { isAdmin, owns, type Scope } from "../identity/scope.ts";
+import { externalNetworkName } from "../network/external.ts";
 import { floatingIps } from "../network/floatingips.ts";
 import { networks } from "../network/networks.ts";
-import type { FloatingIp, Network } from "../network/records.ts";
+import type { FloatingIp, Network, NetworkTables } from "../network/records.ts";
 import { isVisible } from "../network/resource.ts";
 import { createRecord } from "../network/routes.ts";
 import type { ComputeContext } from "./context.ts";
 import { nova } from "./errors.ts";
 import { untilMicroversion } from "./microversion.ts";
+import { isUuid } from "./schema-types.ts";
 
 interface One {
   Params: { id: string };
@@ -23,11 +25,30 @@ const lostForAdmins = [
 ];
 const nothing = (names: string[]) => Object.fromEntries(names.map((name) => [name, null]));
 
+/** What Neutron shows the scope, by id. */
+const networksSeenBy = (tables: NetworkTables, scope: Scope): Network[] =>
+  tables.networks
+    .list((network) => isVisible(networks, tables, scope, network))
+    .toSorted((one, other) => (one.id < other.id ? -1 : 1));
+
+const poolsSeenBy = (tables: NetworkTables, scope: Scope): Network[] =>
+  networksSeenBy(tables, scope).filter(({ external }) => external);
+
+const nameOf = ({ id, name }: Network): string => name || id;
+
+/** The one external network that the scope sees by this id or name. @throws ApiError 404 for none, 500 for several of one name, as Nova */
+function poolOf(tables: NetworkTables, scope: Scope, wanted: string): Network {
+  const key = isUuid(wanted) ? "id" : "name";
+  const [pool, ...others] = poolsSeenBy(tables, scope).filter((network) => network[key] === wanted);
+  if (pool === undefined) throw nova.missing("Floating IP pool not found.");
+  if (others.length > 0) throw nova.unexpected("nova.exception.NovaException");
+  return pool;
+}
+
 /** Nova's own ways to Neutron, gone since 2.36: networks, floating IPs and their pools. */
 export function proxiedNetworkRoutes(app: FastifyInstance, context: ComputeContext): void {
   const { tables } = context;
-  const seen = (scope: Scope) => tables.networks.list((network) => isVisible(networks, tables, scope, network));
-  const byId = (list: Network[]) => list.toSorted((one, other) => (one.id < other.id ? -1 : 1));
+  const seen = (scope: Scope) => networksSeenBy(tables, scope);
   const one = (scope: Scope, id: string): Network => {
     const network = seen(scope).find((each) => each.id === id);
     if (network === undefined) throw nova.missing("Network not found");
@@ -44,7 +65,7 @@ export function proxiedNetworkRoutes(app: FastifyInstance, context: ComputeConte
   for (const [path, view] of Object.entries(views)) {
     app.get(path, (request) => {
       untilMicroversion(request, 35);
-      return { networks: byId(seen(request.scope)).map((network) => view(network, request.scope)) };
+      return { networks: seen(request.scope).map((network) => view(network, request.scope)) };
     });
     app.get<One>(`${path}/:id`, (request) => {
       untilMicroversion(request, 35);
@@ -58,19 +79,21 @@ export function proxiedNetworkRoutes(app: FastifyInstance, context: ComputeConte
 
   app.get("/os-floating-ip-pools", (request) => {
     untilMicroversion(request, 35);
-    const pools = byId(seen(request.scope).filter(({ external }) => external));
-    return { floating_ip_pools: pools.map(({ name }) => ({ name })) };
+    return { floating_ip_pools: poolsSeenBy(tables, request.scope).map((pool) => ({ name: nameOf(pool) })) };
   });
   floatingIpRoutes(app, context);
 }
 
 function floatingIpRoutes(app: FastifyInstance, { store, tables, servers, reconcile }: ComputeContext): void {
   const path = "/os-floating-ips";
-  const view = ({ id, address: ip, networkId, fixedIp: fixed_ip, portId }: FloatingIp) => ({
-    ...{ id, ip, fixed_ip },
-    instance_id: servers.find(({ nics }) => nics.some((nic) => nic.portId === portId))?.id ?? null,
-    pool: tables.networks.get(networkId)?.name ?? "",
-  });
+  const view = ({ id, address: ip, networkId, fixedIp: fixed_ip, portId }: FloatingIp) => {
+    const network = tables.networks.get(networkId);
+    return {
+      ...{ id, ip, fixed_ip },
+      instance_id: servers.find(({ nics }) => nics.some((nic) => nic.portId === portId))?.id ?? null,
+      pool: network === undefined ? "" : nameOf(network),
+    };
+  };
   const own = (scope: Scope, id: string): FloatingIp => {
     const floating = tables.floatingIps.get(id);
     if (floating === undefined || !owns(scope, floating.projectId)) {
@@ -89,12 +112,9 @@ function floatingIpRoutes(app: FastifyInstance, { store, tables, servers, reconc
   });
   app.post(path, async (request) => {
     untilMicroversion(request, 35);
-    const { pool } = (request.body ?? {}) as { pool?: string };
-    const network = tables.networks.find(
-      ({ external, id, name }) => external && (pool === undefined || id === pool || name === pool),
-    );
-    if (network === undefined) throw nova.missing("Floating IP pool not found.");
-    const made = store.transaction(() => allocate(request.scope, network.id, pool));
+    const { pool } = (request.body ?? {}) as { pool?: string | null };
+    const { id: networkId } = poolOf(tables, request.scope, pool || externalNetworkName);
+    const made = store.transaction(() => allocate(request.scope, networkId, pool));
     await reconcile();
     return { floating_ip: view(made) };
   });
@@ -105,12 +125,12 @@ function floatingIpRoutes(app: FastifyInstance, { store, tables, servers, reconc
     return reply.code(202).send();
   });
 
-  function allocate(scope: Scope, networkId: string, pool: string | undefined): FloatingIp {
+  function allocate(scope: Scope, networkId: string, pool: string | null | undefined): FloatingIp {
     try {
       return createRecord(floatingIps, tables, scope, { floating_network_id: networkId });
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== 409) throw error;
-      const where = pool === undefined ? "" : ` in pool ${pool}`;
+      const where = pool ? ` in pool ${pool}` : "";
       throw error.type === "OverQuota"
         ? new ApiError(403, `IP allocation over quota${where}.`)
         : nova.missing(`No more floating IPs${where === "" ? " available" : where}.`);

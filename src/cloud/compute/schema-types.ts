@@ -83,7 +83,7 @@ export const boolean = checked(
   (value) => value === true || truths.includes(String(value)),
 );
 
-const isUuid = (text: string) => /^(urn:)?(uuid:)?\{?([0-9a-f]-?){32}\}?$/i.test(text);
+export const isUuid = (text: string) => /^(urn:)?(uuid:)?\{?([0-9a-f]-?){32}\}?$/i.test(text);
 
 export const uuid = checked(
   (value) => {

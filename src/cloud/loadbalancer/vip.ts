@@ -3,11 +3,12 @@ import { ApiError } from "../http/api-error.ts";
 import { owns, type Scope } from "../identity/scope.ts";
 import { allocateFixedIps, newMac } from "../network/addresses.ts";
 import { contains, parseCidr, versionOf } from "../network/ip.ts";
+import { networks } from "../network/networks.ts";
 import { removePort, unbindPort, userOf } from "../network/ports.ts";
 import { deviceOwner, type NetworkTables, type Port } from "../network/records.ts";
-import { newInternalRecord, revised } from "../network/resource.ts";
+import { isVisible, newInternalRecord, revised } from "../network/resource.ts";
 import { openRule } from "../network/security-groups.ts";
-import { isSharedNetwork } from "../network/sharing.ts";
+import { subnets } from "../network/subnets.ts";
 import { octavia } from "./errors.ts";
 import type { Listener, LoadBalancer } from "./records.ts";
 import type { AskedLoadBalancer } from "./schemas.ts";
@@ -154,26 +155,20 @@ function subnetFor(tables: NetworkTables, scope: Scope, asked: AskedLoadBalancer
   if (!networkId && !subnetId) {
     throw octavia.invalid("VIP must contain one of: vip_port_id, vip_network_id, vip_subnet_id.");
   }
-  const network = networkId ? tables.networks.get(networkId) : undefined;
-  if (
-    networkId &&
-    (network === undefined ||
-      !(owns(scope, network.projectId) || isSharedNetwork(tables, network, scope) || network.external))
-  ) {
+  const network = tables.networks.get(networkId ?? "");
+  if (networkId && (network === undefined || !isVisible(networks, tables, scope, network))) {
     throw octavia.invalidSubresource("Network", networkId);
   }
   if (subnetId) {
     const subnet = tables.subnets.get(subnetId);
-    const home = tables.networks.get(subnet?.networkId ?? "");
-    const isSeen =
-      home !== undefined && (owns(scope, home.projectId) || isSharedNetwork(tables, home, scope) || home.external);
-    if (subnet === undefined || !isSeen || (networkId && subnet.networkId !== networkId)) {
+    const isSeen = subnet !== undefined && isVisible(subnets, tables, scope, subnet);
+    if (!isSeen || (networkId && subnet.networkId !== networkId)) {
       throw octavia.invalidSubresource("Subnet", subnetId);
     }
     return subnet;
   }
-  const subnets = tables.subnets.list((subnet) => subnet.networkId === networkId);
-  const inside = subnets.find(({ cidr }) => {
+  const inNetwork = tables.subnets.list((subnet) => subnet.networkId === networkId);
+  const inside = inNetwork.find(({ cidr }) => {
     const range = parseCidr(cidr);
     return (!address && range?.version === 4) || (address && range !== undefined && contains(range, address));
   });

@@ -7,7 +7,7 @@ import type { NetworkTables } from "./records.ts";
 import { newInternalRecord } from "./resource.ts";
 
 /** The external network's name, which clients configure as their floating IP pool. */
-const externalNetworkName = "public";
+export const externalNetworkName = "public";
 
 /** The CIDR of the external network, once it was made. */
 export function externalCidrOf(tables: NetworkTables): string | undefined {

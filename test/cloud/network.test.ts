@@ -51,6 +51,15 @@ describe("networks and subnets", () => {
     expect(noGateway.allocation_pools).toEqual([{ start: "10.78.0.1", end: "10.78.0.6" }]);
   });
 
+  it("gives a subnet the usual pools where an empty list is sent, until a change says that it has none", async () => {
+    const { id } = await cloud.make("network", {});
+    const fields = { network_id: id, ip_version: 4, cidr: "10.78.1.0/29", allocation_pools: [] };
+    const subnet = await cloud.make("subnet", fields);
+    expect(subnet.allocation_pools).toEqual([{ start: "10.78.1.2", end: "10.78.1.6" }]);
+    const changed = await cloud.put(`/network/v2.0/subnets/${subnet.id}`, { subnet: { allocation_pools: [] } });
+    expect([changed.status, changed.body.subnet.allocation_pools]).toEqual([200, []]);
+  });
+
   it("gives a subnet a gateway outside of it, by which no router leads and which the machine knows nothing of", async () => {
     const network = await cloud.make("network", {});
     const fields = { network_id: network.id, ip_version: 4, cidr: "10.79.0.0/29", gateway_ip: "0.0.0.0" };

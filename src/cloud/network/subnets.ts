@@ -165,7 +165,8 @@ export const subnets: NetworkResource<Subnet, typeof attributes> = {
     if (body.gateway_ip) demandGateway(range, body.gateway_ip);
     demandLimits(body);
     if (version === 6) demandModes(body, range, enableDhcp);
-    const allocationPools = body.allocation_pools?.map(normalPool) ?? defaultPools(cidr, gatewayIp);
+    const named = body.allocation_pools?.map(normalPool) ?? [];
+    const allocationPools = named.length > 0 ? named : defaultPools(cidr, gatewayIp); // an empty list names none
     checkPools(cidr, gatewayIp, allocationPools);
     demandAllocatableGateway(range, gatewayIp);
     demandNoOverlap(tables, network, cidr);

@@ -1,7 +1,7 @@
 import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../../common/errors.ts";
-import { namesIn, pathExists, readTextIfExists } from "../../../common/files.ts";
+import { namesIn, pathExists } from "../../../common/files.ts";
 import { run } from "../../../common/process.ts";
 import { Turns } from "../../../common/turns.ts";
 import { waitFor } from "../../../common/wait.ts";
@@ -9,7 +9,7 @@ import { guestName } from "../../network/linux/names.ts";
 import { GuestWatch } from "../guest-watch.ts";
 import type { GuestDisk, GuestSpec, GuestState, Hypervisor, ImageStore } from "../hypervisor.ts";
 import { readConsole } from "../nspawn/console.ts";
-import { isAlive, markOf, type ProcessMark, readProcess, signal, startDetached } from "../nspawn/processes.ts";
+import { isAlive, type ProcessMark, signal, startDetached } from "../nspawn/processes.ts";
 import { type Accelerator, diskDevice, diskNode, netdevOf, nodeOf, type QemuGuest, qemuCommand } from "./command.ts";
 import { type Forward, ruleOf } from "./forwards.ts";
 import { forgetRun, guestFiles, monitorOf, readRun, writeRun } from "./guest-files.ts";
@@ -17,6 +17,7 @@ import type { GuestNetwork } from "./guest-network.ts";
 import { whileGuestsHeld } from "./held.ts";
 import { inspectImage } from "./image-format.ts";
 import { isoImage } from "./iso9660.ts";
+import { machineProcesses } from "./machine-processes.ts";
 import { Qmp, type QmpEvent } from "./qmp.ts";
 
 export interface QemuOptions {
@@ -30,6 +31,10 @@ export interface QemuOptions {
   log: (line: string) => void;
 }
 
+/** How a guest is ended: asked to shut down and given so long, or by force. */
+type HowToEnd = Parameters<Hypervisor["stop"]>[1];
+
+const atOnce: HowToEnd = { soft: false, timeoutMs: 0 };
 const startTimeoutMs = 20_000;
 const killTimeoutMs = 15_000;
 /** A guest takes a disk out when its kernel gets to it, and one that boots may overhear it: asked again, as often and as long as Nova does. */
@@ -65,22 +70,17 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
     await rm(monitorFor(id), { force: true });
   }
 
-  /** Ends a QEMU whose start was not noted, since the daemon was killed in it: its disk would be locked. */
-  async function endUnnoted(id: string): Promise<void> {
-    const pid = Number((await readTextIfExists(guestFiles(folderOf(id)).pid)) ?? 0);
-    const process = pid > 0 ? await markOf(pid) : undefined;
-    if (process === undefined) return;
-    const words = (await readProcess(`/proc/${pid}/cmdline`)).split("\0");
-    if (!words.includes(guestName(instance, id))) return; // the id is another's by now
-    await signal(process, "SIGKILL");
-    await waitForEnd(id, process, killTimeoutMs);
+  /** The processes of a guest: as noted, else, since the daemon may have been killed before it noted it, as found. */
+  async function processesOf(id: string): Promise<ProcessMark[]> {
+    const record = await readRun(folderOf(id));
+    const isNoted = record !== undefined && (await isAlive(record.process));
+    return isNoted ? [record.process] : machineProcesses(guestName(instance, id), id);
   }
 
   async function boot(spec: GuestSpec): Promise<void> {
     const { id } = spec;
     if (await isRunning(id)) return;
-    await endUnnoted(id);
-    await cleanUp(id);
+    await end(id, atOnce); // one whose start was not noted: its disk would be locked
     const folder = folderOf(id);
     const files = guestFiles(folder);
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -156,26 +156,25 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
     await writeRun(folder, { ...record, forwards: [...has.values()] });
   }
 
-  async function end(id: string, how: { soft: boolean; timeoutMs: number }): Promise<void> {
+  async function end(id: string, how: HowToEnd): Promise<void> {
     watched.delete(id);
-    const record = await readRun(folderOf(id));
-    if (record !== undefined && (await isAlive(record.process))) {
-      const wait = (timeoutMs: number) => waitForEnd(id, record.process, timeoutMs);
-      const ask = (command: string) =>
-        session(id, (qmp) => qmp.execute(command)).then(
-          () => true,
-          () => false,
-        );
-      const pressed = how.soft && (await ask("cont")) && (await ask("system_powerdown")); // who is held cannot shut down
-      const softly = pressed && (await wait(how.timeoutMs).catch(() => false));
-      if (!softly) {
-        await ask("quit");
-        const ended = await wait(2_000).catch(() => false);
-        if (!ended) await signal(record.process, "SIGKILL");
-        await wait(killTimeoutMs);
-      }
-    }
+    for (const process of await processesOf(id)) await endProcess(id, process, how);
     await cleanUp(id);
+  }
+
+  async function endProcess(id: string, process: ProcessMark, how: HowToEnd): Promise<void> {
+    const wait = (timeoutMs: number) => waitForEnd(id, process, timeoutMs);
+    const ask = (command: string) =>
+      session(id, (qmp) => qmp.execute(command)).then(
+        () => true,
+        () => false,
+      );
+    const pressed = how.soft && (await ask("cont")) && (await ask("system_powerdown")); // who is held cannot shut down
+    const softly = pressed && (await wait(how.timeoutMs).catch(() => false));
+    if (softly) return;
+    const ended = (await ask("quit")) && (await wait(2_000).catch(() => false));
+    if (!ended) await signal(process, "SIGKILL");
+    await wait(killTimeoutMs);
   }
 
   const session = <T>(id: string, work: (qmp: Qmp) => Promise<T>) => Qmp.session(monitorFor(id), work);
@@ -228,7 +227,7 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
   }
 
   async function destroy(id: string): Promise<void> {
-    await end(id, { soft: false, timeoutMs: 0 });
+    await end(id, atOnce);
     await rm(folderOf(id), { recursive: true, force: true });
     await network.unplug(id);
   }

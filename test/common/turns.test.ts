@@ -16,6 +16,7 @@ describe("turns", () => {
     const second = turns.run("a", async () => seen.push("a2"));
     await turns.run("b", async () => seen.push("b"));
     expect(seen).toEqual(["b"]);
+    expect(["a", "b"].map((key) => turns.isTaken(key))).toEqual([true, false]);
     release();
     await Promise.all([first, second]);
     expect(seen).toEqual(["b", "a1", "a2"]);

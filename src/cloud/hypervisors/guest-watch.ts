@@ -17,7 +17,9 @@ export class GuestWatch {
   readonly #watched = new Set<string>();
   readonly #listeners: ((id: string) => void)[] = [];
   readonly #timer: NodeJS.Timeout;
-  #looking = false;
+  /** Guests that are being looked at: one may take long, whose turn is taken. */
+  readonly #looking = new Set<string>();
+  #closed = false;
 
   constructor(options: GuestWatchOptions) {
     this.#options = options;
@@ -43,24 +45,25 @@ export class GuestWatch {
   }
 
   close(): void {
+    this.#closed = true;
     clearInterval(this.#timer);
   }
 
   #look(): void {
-    if (this.#looking) return;
-    this.#looking = true;
-    const look = Promise.all([...this.#watched].map((id) => this.#reportIfEnded(id)));
-    void look
-      .catch((error: unknown) => console.error("watching guests:", error))
-      .finally(() => {
-        this.#looking = false;
-      });
+    for (const id of this.#watched) {
+      if (this.#looking.has(id)) continue;
+      this.#looking.add(id);
+      void this.#reportIfEnded(id)
+        .catch((error: unknown) => console.error(`watching guest ${id}:`, error))
+        .finally(() => this.#looking.delete(id));
+    }
   }
 
   async #reportIfEnded(id: string): Promise<void> {
     const { turns, isRunning, cleanUp } = this.#options;
+    if (await isRunning(id)) return; // a look takes nobody's turn
     const ended = await turns.run(id, async () => {
-      if (!this.#watched.has(id) || (await isRunning(id))) return false;
+      if (this.#closed || !this.#watched.has(id) || (await isRunning(id))) return false;
       await cleanUp(id).catch((error: unknown) => {
         this.#watched.add(id); // looked at again: nobody has been told of its end
         throw error;

@@ -1,6 +1,5 @@
 import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { messageOf } from "../../../common/errors.ts";
 import { namesIn, pathExists } from "../../../common/files.ts";
 import { run } from "../../../common/process.ts";
 import { Turns } from "../../../common/turns.ts";
@@ -17,6 +16,7 @@ import type { GuestNetwork } from "./guest-network.ts";
 import { whileGuestsHeld } from "./held.ts";
 import { inspectImage } from "./image-format.ts";
 import { isoImage } from "./iso9660.ts";
+import { LeadIns } from "./lead-ins.ts";
 import { machineProcesses } from "./machine-processes.ts";
 import { Qmp, type QmpEvent } from "./qmp.ts";
 
@@ -57,6 +57,7 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
   const folderOf = (id: string) => join(guests, encodeURIComponent(id));
   const turns = new Turns(); // one operation per guest at a time: its monitor talks to one
   const watched = new GuestWatch({ turns, isRunning, cleanUp });
+  const leadIns = new LeadIns({ turns, leadIn, log });
   const monitorFor = (id: string) => monitorOf(stateDir, instance, id);
 
   async function isRunning(id: string): Promise<boolean> {
@@ -106,8 +107,8 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
       return (await pathExists(monitor)) || undefined;
     };
     await waitFor(`guest ${id} to start`, answers, { timeoutMs: startTimeoutMs, intervalMs: 10 });
+    watched.add(id); // first: a plan that comes meanwhile is for it too
     await leadIn(id);
-    watched.add(id);
   }
 
   /** What a guest runs from: a volume, its own disk or, to rescue it, a fresh one of another image, with its own beside. */
@@ -133,27 +134,28 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
     const has = new Map(record.forwards.map((forward) => [key(forward), forward]));
     const wants = new Map(wanted.map((forward) => [key(forward), forward]));
     if (has.size === wants.size && [...has.keys()].every((each) => wants.has(each))) return;
-    await Qmp.session(monitorFor(id), async (qmp) => {
+    const change = session(id, async (qmp) => {
       for (const [each, forward] of has) {
         if (wants.has(each)) continue;
         const { protocol, hostAddress, hostPort } = forward;
-        // it answers with words in any case
-        await qmp
-          .command(`hostfwd_remove ${netdevOf(forward.portId)} ${protocol}:${hostAddress}:${hostPort}`)
-          .catch(() => undefined);
+        await qmp.say(`hostfwd_remove ${netdevOf(forward.portId)} ${protocol}:${hostAddress}:${hostPort}`);
         has.delete(each);
       }
       for (const [each, forward] of wants) {
         if (has.has(each)) continue;
-        try {
-          await qmp.command(`hostfwd_add ${netdevOf(forward.portId)} ${ruleOf(forward)}`);
-          has.set(each, forward);
-        } catch (error) {
-          log(`server ${id}: ${ruleOf(forward)} leads nowhere: ${messageOf(error)}`);
-        }
+        const refusal = await qmp.say(`hostfwd_add ${netdevOf(forward.portId)} ${ruleOf(forward)}`);
+        if (refusal === "") has.set(each, forward);
+        else log(`server ${id}: ${ruleOf(forward)} leads nowhere: ${refusal}`);
       }
     });
-    await writeRun(folder, { ...record, forwards: [...has.values()] });
+    try {
+      await change;
+    } catch (error) {
+      if (!(await isAlive(record.process))) return; // its end is told elsewhere
+      throw error;
+    } finally {
+      await writeRun(folder, { ...record, forwards: [...has.values()] });
+    }
   }
 
   async function end(id: string, how: HowToEnd): Promise<void> {
@@ -253,14 +255,12 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
       else if ((await readRun(folderOf(id))) !== undefined) {
         watched.add(id); // one that ended unwatched is cleaned up and reported by the next look
         await turns.run(id, () => letGo(id));
-        await turns.run(id, () => leadIn(id));
+        await leadIns.renew([id]);
       }
     }
   }
 
-  network.onApply(async () => {
-    await Promise.all([...watched.ids].map((id) => turns.run(id, () => leadIn(id))));
-  });
+  network.onApply(() => leadIns.renew(watched.ids));
 
   return {
     kind: "qemu",
@@ -282,6 +282,7 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
     recover,
     async close() {
       watched.close();
+      leadIns.close();
       await turns.idle();
     },
   };

@@ -72,10 +72,9 @@ export class Qmp {
     return inTime(answerMs, answer, `the guest's monitor does not answer to ${command}`);
   }
 
-  /** A command of the monitor for people; some things have no other. @throws QmpError with what it printed, where that is something */
-  async command(line: string): Promise<void> {
-    const printed = String(await this.execute("human-monitor-command", { "command-line": line })).trim();
-    if (printed !== "") throw new QmpError(printed);
+  /** A command of the monitor for people; some things have no other. @returns what it printed, in words that no program was meant to read */
+  async say(line: string): Promise<string> {
+    return String(await this.execute("human-monitor-command", { "command-line": line })).trim();
   }
 
   /** Resolves with the first event that fits, from now on. */

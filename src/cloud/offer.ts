@@ -3,10 +3,11 @@ import type { ChosenHypervisor } from "./choose-hypervisor.ts";
 import type { EgressChoice } from "./daemon-info.ts";
 import { FakeHypervisor } from "./hypervisors/fake.ts";
 import type { Accelerator } from "./hypervisors/qemu/command.ts";
+import type { GuestNetwork } from "./hypervisors/qemu/guest-network.ts";
 import type { QemuOptions } from "./hypervisors/qemu/hypervisor.ts";
-import type { UserNetwork } from "./hypervisors/qemu/user-network.ts";
 import type { OfferedImage } from "./image/registration.ts";
 import { guestImageNames, type ImageKind } from "./images/recipe.ts";
+import type { Dataplane } from "./network/dataplane.ts";
 
 // What a cloud is started with, for each kind of guests.
 
@@ -39,35 +40,39 @@ async function closedMachines(accelerator: Accelerator, log: (line: string) => v
       hint: "Start it with --egress none: with a way out they would reach this machine's own loopback addresses too.",
     });
   }
-  const [{ createQemuHypervisor }, { createUserNetwork }] = await Promise.all([
-    import("./hypervisors/qemu/hypervisor.ts"),
-    import("./hypervisors/qemu/user-network.ts"),
+  const { createUserNetwork } = await import("./hypervisors/qemu/user-network.ts");
+  return machinesIn(({ instance }: QemuParts) => createUserNetwork(instance), accelerator, log);
+}
+
+/** Virtual machines in the networks that containers have. */
+async function virtualMachines(accelerator: Accelerator, log: (line: string) => void, egress: EgressChoice) {
+  const [{ createTapNetwork }, networks] = await Promise.all([
+    import("./hypervisors/qemu/tap-network.ts"),
+    machineNetworks(egress),
   ]);
-  let network: UserNetwork | undefined;
+  type Parts = Parameters<typeof networks.dataplane>[0];
+  const inTaps = async (parts: Parts) => createTapNetwork(parts.instance, await networks.dataplane(parts));
+  return { ...networks, ...(await machinesIn(inTaps, accelerator, log)) };
+}
+
+/** Virtual machines whose NICs lead into the data plane's networks. */
+async function machinesIn<Parts>(
+  networkOf: (parts: Parts) => Promise<Dataplane & GuestNetwork>,
+  accelerator: Accelerator,
+  log: (line: string) => void,
+) {
+  const { createQemuHypervisor } = await import("./hypervisors/qemu/hypervisor.ts");
+  let network: GuestNetwork | undefined;
   return {
-    dataplane: async ({ instance }: { instance: string }) => {
-      network = await createUserNetwork(instance);
-      return network;
+    dataplane: async (parts: Parts) => {
+      const made = await networkOf(parts);
+      network = made;
+      return made;
     },
     hypervisor: (parts: QemuParts) => {
       if (network === undefined) throw new Error("virtual machines need their network first");
       return createQemuHypervisor({ ...parts, network, accelerator, log });
     },
-    images: [],
-  };
-}
-
-/** Virtual machines in the networks that containers have. */
-async function virtualMachines(accelerator: Accelerator, log: (line: string) => void, egress: EgressChoice) {
-  const [{ createQemuHypervisor }, { createTapNetwork }, networks] = await Promise.all([
-    import("./hypervisors/qemu/hypervisor.ts"),
-    import("./hypervisors/qemu/tap-network.ts"),
-    machineNetworks(egress),
-  ]);
-  return {
-    hypervisor: (parts: QemuParts) =>
-      createQemuHypervisor({ ...parts, network: createTapNetwork(parts.instance), accelerator, log }),
-    ...networks,
     images: [],
   };
 }

@@ -12,6 +12,8 @@ export interface GuestNetwork {
   plug(spec: GuestSpec): Promise<{ nics: QemuNic[]; within: string[] }>;
   /** Takes away what is left of a guest that ended for ever. */
   unplug(serverId: string): Promise<void>;
+  /** Leads into a guest that runs again where what its NICs lead into was made anew. */
+  rejoin(serverId: string): Promise<void>;
   /** What of this machine leads into a guest by QEMU itself. */
   forwardsOf(serverId: string): Forward[];
   /** Calls the listener with each change of these; what it returns is part of the change. */

@@ -129,6 +129,7 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
     const folder = folderOf(id);
     const record = await readRun(folder);
     if (record === undefined || !(await isAlive(record.process))) return;
+    await network.rejoin(id);
     const wanted = network.forwardsOf(id);
     const key = (forward: Forward) => `${forward.portId} ${ruleOf(forward)}`;
     const has = new Map(record.forwards.map((forward) => [key(forward), forward]));

@@ -1,3 +1,5 @@
+import type { Dataplane, NetworkingPlan } from "../../network/dataplane.ts";
+import type { ObservedLink } from "../../network/linux/link-diff.ts";
 import { guestNamespace, shortId } from "../../network/linux/names.ts";
 import {
   deleteNamespace,
@@ -13,12 +15,16 @@ import type { QemuNic } from "./command.ts";
 import type { GuestNetwork } from "./guest-network.ts";
 
 type GuestNic = GuestSpec["nics"][number];
+type NicOfPort = Pick<GuestNic, "portId" | "mac">;
+
+/** The data plane, which makes links anew under guests that run, and the guests' NICs. */
+export type TapNetwork = Dataplane & GuestNetwork;
 
 /** Only the guest itself speaks from its namespace. */
 const silent = { "net.ipv6.conf.all.disable_ipv6": "1", "net.ipv6.conf.default.disable_ipv6": "1" };
 
-const bridgeOf = ({ portId }: GuestNic) => `b-${shortId(portId)}`;
-const tapOf = ({ portId }: GuestNic) => `v-${shortId(portId)}`;
+const bridgeOf = ({ portId }: NicOfPort) => `b-${shortId(portId)}`;
+const tapOf = ({ portId }: NicOfPort) => `v-${shortId(portId)}`;
 
 /** The address that the link gets whose own the guest has: a bridge would keep frames for that to itself. */
 const otherMac = (mac: string) => mac.replace(/^../, "fe");
@@ -27,8 +33,31 @@ const otherMac = (mac: string) => mac.replace(/^../, "fe");
  * The guests' NICs where the machine's root makes the networks, as containers have them: each guest's QEMU runs in the namespace that the data
  * plane has made for it, with a tap in place of each link, and a bridge of the two between.
  */
-export function createTapNetwork(instance: string): GuestNetwork {
+export function createTapNetwork(instance: string, dataplane: Dataplane): TapNetwork {
+  const listeners: (() => Promise<void>)[] = [];
+  let plugged: PluggedNic[] = [];
+  const joined = new Set<string>(); // NICs whose links are known to be bridged since they were made
   return {
+    ...dataplane,
+    async apply(plan) {
+      await dataplane.apply(plan);
+      plugged = pluggedNics(plan);
+      const kept = new Set(plugged.map(({ key }) => key));
+      for (const key of joined) if (!kept.has(key)) joined.delete(key);
+      for (const listener of listeners) await listener();
+    },
+    async rejoin(serverId) {
+      const unjoined = plugged.filter((nic) => nic.serverId === serverId && !joined.has(nic.key));
+      if (unjoined.length === 0) return;
+      const namespace = guestNamespace(instance, serverId);
+      const links = await observeLinks(namespace);
+      const inGuest = unjoined.filter((nic) => links.some(({ ifname }) => ifname === bridgeOf(nic))); // others come with its next boot
+      await ipBatch(
+        namespace,
+        inGuest.flatMap((nic) => joinCommands(nic, links)),
+      );
+      for (const nic of inGuest.filter((one) => hasLink(one, links))) joined.add(nic.key);
+    },
     async plug(spec) {
       const namespace = guestNamespace(instance, spec.id);
       if (!(await listNamespaces(namespace)).includes(namespace)) {
@@ -49,9 +78,7 @@ export function createTapNetwork(instance: string): GuestNetwork {
       if ((await listNamespaces(namespace)).includes(namespace)) await deleteNamespace(namespace);
     },
     forwardsOf: () => [],
-    onApply() {
-      // what leads into guests is the data plane's
-    },
+    onApply: (listener) => void listeners.push(listener),
   };
 }
 
@@ -60,17 +87,41 @@ const nicOf = (nic: GuestNic): QemuNic => ({
   backend: `tap,ifname=${tapOf(nic)},script=no,downscript=no`,
 });
 
+/** A NIC to which a link of the data plane's leads. */
+interface PluggedNic extends NicOfPort {
+  serverId: string;
+  /** Another one where the link is another one. */
+  key: string;
+}
+
+const pluggedNics = ({ ports }: NetworkingPlan): PluggedNic[] =>
+  ports.flatMap(({ id: portId, mac, serverId }) =>
+    serverId === null ? [] : { serverId, portId, mac, key: `${serverId} ${portId} ${mac}` },
+  );
+
+/** The data plane's link to a NIC that is not bridged. */
+const newLink = (nic: NicOfPort, links: readonly ObservedLink[]) =>
+  links.find(({ ifname, address }) => address === nic.mac && ifname !== bridgeOf(nic) && ifname !== tapOf(nic));
+
+const hasLink = (nic: NicOfPort, links: readonly ObservedLink[]) =>
+  newLink(nic, links) !== undefined ||
+  links.some(({ ifname, master }) => master === bridgeOf(nic) && ifname !== tapOf(nic));
+
+/** `ip -batch` lines that bridge the data plane's link to a NIC, where there is a new one. */
+function joinCommands(nic: NicOfPort, links: readonly ObservedLink[]): string[] {
+  const link = newLink(nic, links);
+  if (link === undefined) return [];
+  return [`link set ${link.ifname} address ${otherMac(nic.mac)} master ${bridgeOf(nic)}`, `link set ${link.ifname} up`];
+}
+
 /** `ip -batch` lines that put a bridge between a NIC's link and its tap, where they are not yet so. Pure. */
-export function bridgeCommands(nic: GuestNic, present: readonly { ifname: string; address?: string }[]): string[] {
+export function bridgeCommands(nic: GuestNic, present: readonly ObservedLink[]): string[] {
   const [bridge, tap] = [bridgeOf(nic), tapOf(nic)];
   const has = (name: string) => present.some(({ ifname }) => ifname === name);
-  const own = present.find(({ ifname, address }) => address === nic.mac && ifname !== bridge && ifname !== tap);
   return [
     ...(has(bridge) ? [] : [`link add ${bridge} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`]),
     ...(has(tap) ? [] : [`tuntap add dev ${tap} mode tap vnet_hdr`]),
-    ...(own === undefined
-      ? []
-      : [`link set ${own.ifname} address ${otherMac(nic.mac)} master ${bridge}`, `link set ${own.ifname} up`]),
+    ...joinCommands(nic, present),
     `link set ${tap} mtu ${nic.mtu} master ${bridge}`,
     ...[tap, bridge].map((name) => `link set ${name} up`),
   ];

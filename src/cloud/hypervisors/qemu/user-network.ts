@@ -41,6 +41,9 @@ export async function createUserNetwork(instance: string): Promise<UserNetwork> 
     },
     onApply: (listener) => void listeners.push(listener),
     forwardsOf: (serverId) => forwardsOf(current, serverId, lowest),
+    async rejoin() {
+      // what is within QEMU stays as long as it
+    },
     plug: async ({ nics }: GuestSpec) => ({
       within: [],
       nics: nics.map(({ portId, mac }) => ({ portId, mac, backend: backendOf(current, portId) })),

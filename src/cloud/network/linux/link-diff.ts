@@ -6,6 +6,9 @@ export interface ObservedLink {
   ifname: string;
   ifalias?: string;
   mtu?: number;
+  address?: string;
+  /** The bridge that it is a port of. */
+  master?: string;
 }
 
 /** A link as `ip -j address` shows it (which leaves the alias out). */

@@ -11,6 +11,7 @@ import { askingNetworks, externalPlan, guestNamespacesOf, routedPlans } from "..
 import { checkRange, clashesOf, pickRange } from "../../src/cloud/network/linux/external-range.ts";
 import { addressCommands, linkCommands } from "../../src/cloud/network/linux/link-diff.ts";
 import * as names from "../../src/cloud/network/linux/names.ts";
+import { growFarEnd, growNearEnds, outgrownFarEnds } from "../../src/cloud/network/linux/outgrown-links.ts";
 import { external, plan, port, router } from "./plans.ts";
 
 const site = { instance: "cloud1", external };
@@ -240,22 +241,39 @@ describe("the difference to what is there", () => {
     ]);
   });
 
-  it("makes links that are too small for IPv6 larger at both ends, where their network is", () => {
-    const small = (mtu: number) => present.map((link) => ({ ...link, mtu }));
-    expect(linkCommands(wanted(), small(1279), 1)).toEqual([
-      "link set q-cccccccc mtu 1450",
-      "link set t-aaaaaaaa mtu 1450",
+  it("makes links larger that their network has outgrown, at both ends, and none smaller", () => {
+    const alike = (mtu: number) =>
+      present.map((link, index) => ({ ...link, mtu, ifindex: index + 1, link_index: index + 11 }));
+    expect(growNearEnds(wanted(), alike(1449))).toEqual([
+      ...["link set q-cccccccc mtu 1450", "link set t-aaaaaaaa mtu 1450"],
     ]);
-    expect(linkCommands(wanted(), small(1280), 1)).toEqual([]);
-    const [leg] = routedPlans(plan(), site) as [ReturnType<typeof wanted>];
-    const legs = [
-      { ifname: "lo", mtu: 1000 },
-      { ifname: "qr-eeeeeeee", mtu: 1000 },
+    expect(outgrownFarEnds(wanted(), alike(1449))).toEqual([
+      { namespace: "sw-cloud1-r-cccccccc", index: 13, nearIndex: 3, mtu: 1450 },
+      { namespace: "sw-cloud1-g-bbbbbbbb", index: 14, nearIndex: 4, mtu: 1450 },
+    ]);
+    for (const mtu of [1450, 1500]) {
+      expect([growNearEnds(wanted(), alike(mtu)), outgrownFarEnds(wanted(), alike(mtu))]).toEqual([[], []]);
+    }
+    const elsewhere = alike(1000).map((link) => ({ ...link, ifalias: "sw-cloud1-g-00000000/-" }));
+    expect(outgrownFarEnds(wanted(), elsewhere)).toEqual([]);
+    const machines = routedPlans(plan(), site).map((each) => outgrownFarEnds(each, [])); // those that are still to be made
+    expect(machines.flat()).toEqual([]);
+  });
+
+  it("makes a guest's own end larger by whatever name, with the way into a virtual machine, and nothing else of the guest's", () => {
+    const end = { namespace: "guest", index: 3, nearIndex: 14, mtu: 1450 };
+    const own = { ifname: "eth0", ifindex: 3, link_index: 14, mtu: 1400 };
+    const others = [
+      { ifname: "lo", ifindex: 1, mtu: 65_536 },
+      { ifname: "veth0", ifindex: 4, link_index: 5, master: "cni0", mtu: 1400 },
     ];
-    expect(linkCommands(leg, legs, 1)).toEqual(["link set qr-eeeeeeee mtu 1450"]);
-    const narrow = plan({ networks: [{ id: port().networkId, mtu: 1279, subnets: [] }] });
-    for (const each of routedPlans(narrow, site))
-      expect(linkCommands(each, [...small(1000), ...legs], 1).join()).not.toContain("link set q");
+    expect(growFarEnd(end, [...others, own])).toEqual(["link set eth0 mtu 1450"]);
+    expect(growFarEnd(end, [...others, { ...own, mtu: 1500 }])).toEqual([]);
+    expect(growFarEnd(end, [...others, { ...own, link_index: 13 }])).toEqual([]);
+    const tap = { ifname: "v-aaaaaaaa", ifindex: 6, master: "b-aaaaaaaa", mtu: 1400 };
+    expect(growFarEnd(end, [...others, { ...own, master: "b-aaaaaaaa" }, tap])).toEqual([
+      ...["link set eth0 mtu 1450", "link set v-aaaaaaaa mtu 1450"],
+    ]);
   });
 
   it("adds and removes addresses one by one", () => {

@@ -4,7 +4,13 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findEverything, findLeftovers } from "../../src/cloud/leftovers.ts";
 import type { NetworkingPlan, PortPlan, SecurityRulePlan } from "../../src/cloud/network/dataplane.ts";
-import { guestNamespace, namePrefix, networkNamespace, routerNamespace } from "../../src/cloud/network/linux/names.ts";
+import {
+  guestNamespace,
+  links,
+  namePrefix,
+  networkNamespace,
+  routerNamespace,
+} from "../../src/cloud/network/linux/names.ts";
 import { ensureNamespace } from "../../src/cloud/network/linux/netns.ts";
 import { run } from "../../src/common/process.ts";
 import { waitFor } from "../../src/common/wait.ts";
@@ -217,6 +223,42 @@ describe.skipIf(skipReason !== undefined)(`networks of two tenants (${skipReason
     expect(await askFromMachine(address(100), 80)).toBe("timeout");
     await cloud.dataplane.apply(together(a.plan, b.plan));
     expect(await askFromMachine(address(100), 80)).toBe(cloud.dataplane.external.gatewayIp);
+  });
+
+  it("a network that may carry more does so at once, to the guest's own end of its link; what may carry less goes on", async () => {
+    const mtuIn = async (namespace: string, link: string) => {
+      const { stdout } = await run("ip", ["-n", namespace, "-j", "link", "show", "dev", link]);
+      return JSON.parse(stdout)[0].mtu as number;
+    };
+    const { id: network } = a.plan.networks[0] ?? expect.fail("the tenant has no network");
+    const { id: router } = a.plan.routers[0] ?? expect.fail("the tenant has no router");
+    const guestOf = (index: 0 | 1) => guestNamespace(cloud.instance, a.ports[index].serverId as string);
+    const mtus = () =>
+      Promise.all([
+        mtuIn(guestOf(0), "ens3"),
+        mtuIn(networkNamespace(cloud.instance, network), links.tap(a.ports[0].id)),
+        mtuIn(networkNamespace(cloud.instance, network), links.networkLeg(router)),
+        mtuIn(routerNamespace(cloud.instance, router), links.routerLeg(network)),
+      ]);
+    const carrying = async (mtu: number) => {
+      const changed = structuredClone(a.plan);
+      for (const one of changed.networks) one.mtu = mtu;
+      await cloud.dataplane.apply(together(changed, b.plan));
+    };
+    expect(await mtus()).toEqual([1450, 1450, 1450, 1450]);
+    await guests.a2.ip("link set ens3 down", "link set ens3 name own0", "link set own0 up");
+    await carrying(1480);
+    expect([...(await mtus()), await mtuIn(guestOf(1), "own0")]).toEqual([1480, 1480, 1480, 1480, 1480]);
+    await guests.a2.ip(
+      "link set own0 down",
+      "link set own0 name ens3",
+      "link set ens3 up",
+      "route add default via 10.77.0.1",
+    );
+    await guests.a1.ip("link set ens3 mtu 1300"); // what a guest makes smaller is its own affair
+    await carrying(1450);
+    expect(await mtus()).toEqual([1300, 1480, 1480, 1480]);
+    await guests.a1.ip("link set ens3 mtu 1450");
   });
 
   it("a second cloud on the machine gets another range, and neither sees the other's things", async () => {

@@ -36,6 +36,7 @@ import {
   setSysctlsInEach,
 } from "./netns.ts";
 import { NetworkDaemons } from "./network-daemons.ts";
+import { growFarEnd, growNearEnds, outgrownFarEnds } from "./outgrown-links.ts";
 import { leastIpv6Mtu, withoutIpv6 } from "./without-ipv6.ts";
 
 export interface LinuxDataplaneOptions {
@@ -118,9 +119,14 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
     await loadRuleset(plan.name, plan.ruleset);
   }
 
-  /** Returns whether a link was made or removed. */
+  /** Returns whether a link was made, removed or made larger. */
   async function ensureLinks(plan: NamespacePlan): Promise<boolean> {
-    const commands = linkCommands(plan, await observeLinks(plan.name), process.pid);
+    const observed = await observeLinks(plan.name);
+    for (const end of outgrownFarEnds(plan, observed)) {
+      await ipBatch(end.namespace, growFarEnd(end, await observeLinks(end.namespace)));
+    }
+    // those here after them: what is as large as planned is looked at no more
+    const commands = [...linkCommands(plan, observed, process.pid), ...growNearEnds(plan, observed)];
     await ipBatch(plan.name, commands);
     return commands.length > 0;
   }

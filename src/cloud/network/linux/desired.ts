@@ -29,8 +29,6 @@ export interface NamespacePlan {
   name: string;
   bridge?: string;
   veths: VethPlan[];
-  /** MTUs by link of the ends here of others' pairs. */
-  legMtus: Record<string, number>;
   /** Addresses with prefix length by link; links that are missing here keep what they have. */
   addresses: Record<string, string[]>;
   /** Arguments of `ip route replace`. */
@@ -87,7 +85,6 @@ export function externalPlan(plan: NetworkingPlan, site: Site): NamespacePlan {
     name: externalNamespace(site.instance),
     bridge,
     veths: [toHost, ...toRouters],
-    legMtus: {},
     addresses: {},
     routes: [],
     proxies: [],
@@ -100,7 +97,7 @@ export function externalPlan(plan: NetworkingPlan, site: Site): NamespacePlan {
 /** Every namespace of routers and networks. */
 export function routedPlans(plan: NetworkingPlan, site: Site): NamespacePlan[] {
   return [
-    ...plan.routers.map((router) => routerPlan(router, plan, site)),
+    ...plan.routers.map((router) => routerPlan(router, site)),
     ...plan.networks.map((network) => networkPlan(network, plan, site)),
   ];
 }
@@ -122,8 +119,7 @@ const forwarding = {
   "net.ipv6.conf.default.accept_dad": "0",
 };
 
-function routerPlan(router: RouterPlan, plan: NetworkingPlan, site: Site): NamespacePlan {
-  const mtus = new Map(plan.networks.map(({ id, mtu }) => [id, mtu]));
+function routerPlan(router: RouterPlan, site: Site): NamespacePlan {
   const addresses: Record<string, string[]> = {};
   for (const leg of router.interfaces) {
     const name = links.routerLeg(leg.networkId);
@@ -138,9 +134,6 @@ function routerPlan(router: RouterPlan, plan: NetworkingPlan, site: Site): Names
   return {
     name: routerNamespace(site.instance, router.id),
     veths: [],
-    legMtus: Object.fromEntries(
-      router.interfaces.map(({ networkId }) => [links.routerLeg(networkId), mtus.get(networkId) ?? defaultMtu]),
-    ),
     addresses,
     routes: routesOf(router, site),
     proxies: [],
@@ -202,7 +195,6 @@ function networkPlan(network: NetworkPlan, plan: NetworkingPlan, site: Site): Na
   return {
     name: networkNamespace(site.instance, network.id),
     veths: [...uplinks, ...taps],
-    legMtus: {},
     addresses: {
       lo: [`${metadataAddress}/32`, ...ownGateways(gateways, plan, network).map((ip) => `${ip}/32`)],
       ...Object.fromEntries(taps.map(({ name }) => [name, daemons.dnsmasq === undefined ? [] : [dhcpLinkAddress]])),

@@ -1,5 +1,4 @@
 import type { NamespacePlan, VethPlan } from "./desired.ts";
-import { leastIpv6Mtu } from "./without-ipv6.ts";
 
 /** A link as `ip -j link` shows it. */
 export interface ObservedLink {
@@ -7,6 +6,9 @@ export interface ObservedLink {
   ifalias?: string;
   mtu?: number;
   address?: string;
+  ifindex?: number;
+  /** The number that its other end has in the namespace in which that is. */
+  link_index?: number;
   /** The bridge that it is a port of. */
   master?: string;
 }
@@ -40,7 +42,7 @@ export interface ObservedProxy {
 const loopback = ["127.0.0.1/8", "::1/128"];
 
 /** Kept as the link's alias: a link whose other end belongs elsewhere is made anew. */
-const aliasOf = ({ peer }: VethPlan) => [peer.namespace ?? "machine", peer.mac ?? "-"].join("/");
+export const aliasOf = ({ peer }: VethPlan) => [peer.namespace ?? "machine", peer.mac ?? "-"].join("/");
 
 /**
  * `ip -batch` lines that make a namespace's own links be as planned.
@@ -63,19 +65,7 @@ export function linkCommands(plan: NamespacePlan, observed: readonly ObservedLin
     commands.push(`link add ${veth.name} mtu ${veth.mtu} type veth peer ${end}`);
     commands.push(`link set ${veth.name}${veth.master ? ` master ${veth.master}` : ""} alias ${aliasOf(veth)}`);
   }
-  return [...commands, ...mtuCommands(plan, observed)];
-}
-
-/**
- * A link keeps the MTU that it was made with, for what a guest's end has is the guest's, and what its peer sends must fit. But one that is
- * too small for IPv6 takes none of its addresses and routes, which a network that is no longer too small has.
- */
-function mtuCommands({ veths, legMtus }: NamespacePlan, observed: readonly ObservedLink[]): string[] {
-  const wanted = new Map([...veths.map(({ name, mtu }) => [name, mtu] as const), ...Object.entries(legMtus)]);
-  return observed.flatMap(({ ifname, mtu = leastIpv6Mtu }) => {
-    const planned = wanted.get(ifname) ?? 0;
-    return mtu < leastIpv6Mtu && planned >= leastIpv6Mtu ? [`link set ${ifname} mtu ${planned}`] : [];
-  });
+  return commands;
 }
 
 /** `ip -batch` lines that bring links up and give them their addresses, and the namespace its routes and what it answers for. */

@@ -210,6 +210,25 @@ it("types of groups, with specs, are administrators' to change", async () => {
   expect(said(await cloud.get(`${specs}/a`, asAdmin))).toEqual([404, `Group Type ${id} has no extra spec with key a.`]);
   expect((await cloud.put(own, { group_type: { is_public: false } }, asAdmin)).body.group_type.is_public).toBe(false);
   expect((await get("/group_types")).group_types).toEqual([]);
+  expect(said(await cloud.get(path(`/group_types/${id}`), at()))).toEqual([
+    404,
+    `Group type ${id} could not be found.`,
+  ]);
+  const refused = await post("/groups", { group: { group_type: "together", volume_types: [await volumeType()] } });
+  expect(said(refused)).toEqual([404, `Group type ${id} could not be found.`]);
+  const names = async (query: string) => {
+    const { group_types } = (await cloud.get(`${adminPath}/group_types${query}`, asAdmin)).body;
+    return group_types.map(({ name }: { name: string }) => name);
+  };
+  expect(await names("")).toEqual([]);
+  expect([await names("?is_public=none&name=nothing"), await names("?is_public=False")]).toEqual([
+    ["together"],
+    ["together"],
+  ]);
+  expect(said(await cloud.get(`${adminPath}/group_types?is_public=nonsense`, asAdmin))).toEqual([
+    ...[400, "Invalid is_public filter [nonsense]"],
+  ]);
+  await cloud.put(own, { group_type: { is_public: true } }, asAdmin);
   const twin = { group_type: { name: "together" } };
   expect((await cloud.post(`${adminPath}/group_types`, twin, asAdmin)).status).toBe(409);
   expect((await post("/group_types", twin)).status).toBe(403);

@@ -6,7 +6,7 @@ import type { Scope } from "../identity/scope.ts";
 import { projectOf } from "../identity/tokens.ts";
 import { ownGroup, ownGroupSnapshot, type VolumeContext } from "./context.ts";
 import { cinder } from "./errors.ts";
-import type { GroupType, VolumeGroup } from "./group-records.ts";
+import { type GroupType, isVisibleGroupType, type VolumeGroup } from "./group-records.ts";
 import { demandGroupQuota } from "./quotas.ts";
 import type { VolumeSource } from "./records.ts";
 import { defaultTypeId, typeByReference } from "./type-records.ts";
@@ -52,9 +52,10 @@ function newGroup(
   });
 }
 
-function groupTypeOf({ groupTypes }: VolumeContext, reference: string): GroupType {
+function groupTypeOf({ groupTypes }: VolumeContext, scope: Scope, reference: string): GroupType {
   const found = groupTypes.get(reference) ?? groupTypes.find(({ name }) => name === reference);
-  if (found !== undefined) return found;
+  if (found !== undefined && isVisibleGroupType(found, scope)) return found;
+  if (found !== undefined) throw cinder.groupTypeNotFound(found.id);
   throw z.guid().safeParse(reference).success
     ? cinder.groupTypeNotFound(reference)
     : cinder.groupTypeNotFoundByName(reference);
@@ -63,7 +64,7 @@ function groupTypeOf({ groupTypes }: VolumeContext, reference: string): GroupTyp
 /** A group without volumes. Inside a transaction. @throws ApiError 400, 404, 413 in Cinder's words */
 export function createGroup(context: VolumeContext, scope: Scope, input: unknown): VolumeGroup {
   const { group: asked } = parseBody(createBody, input);
-  const groupType = groupTypeOf(context, asked.group_type);
+  const groupType = groupTypeOf(context, scope, asked.group_type);
   const types = asked.volume_types.map((reference) => typeByReference(context.types, scope, reference).id);
   const zone = asked.availability_zone ?? "nova";
   if (zone !== "nova") throw cinder.invalidInput(`Availability zone '${zone}' is invalid.`);

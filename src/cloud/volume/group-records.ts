@@ -1,3 +1,4 @@
+import { isAdmin, type Scope } from "../identity/scope.ts";
 import type { Collection, Store } from "../store/store.ts";
 
 /** What groups of volumes are of: a name and what is promised of them. */
@@ -8,6 +9,11 @@ export interface GroupType {
   isPublic: boolean;
   specs: Record<string, string>;
   createdAt: string;
+}
+
+/** Others than administrators use the public ones alone. */
+export function isVisibleGroupType({ isPublic }: GroupType, scope: Scope): boolean {
+  return isPublic || isAdmin(scope);
 }
 
 export const groupStatuses = [

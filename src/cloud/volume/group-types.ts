@@ -8,8 +8,9 @@ import { isoSeconds } from "../http/time.ts";
 import { isAdmin, type Scope } from "../identity/scope.ts";
 import { demandAdmin, since, type VolumeContext } from "./context.ts";
 import { cinder } from "./errors.ts";
-import type { GroupType } from "./group-records.ts";
+import { type GroupType, isVisibleGroupType } from "./group-records.ts";
 import { pageOf } from "./listing.ts";
+import { isAskedFor } from "./type-records.ts";
 import { pageView } from "./view.ts";
 
 interface One {
@@ -36,6 +37,9 @@ const updateBody = z.strictObject({
 });
 const specsBody = z.strictObject({ group_specs: metadataSchema });
 
+/** All else in the query of a list of these is overlooked. */
+const paging = ["limit", "marker", "offset", "sort", "sort_key", "sort_dir"];
+
 function viewOf({ id, name, description, isPublic, specs }: GroupType, scope: Scope): Record<string, unknown> {
   return { id, name, description, is_public: isPublic, ...(isAdmin(scope) ? { group_specs: specs } : {}) };
 }
@@ -43,9 +47,9 @@ function viewOf({ id, name, description, isPublic, specs }: GroupType, scope: Sc
 /** `/group_types` and their specs. */
 export function groupTypeRoutes(app: FastifyInstance, context: VolumeContext): void {
   const { store, groupTypes, groups, base } = context;
-  const found = (id: string): GroupType => {
+  const found = (id: string, scope: Scope): GroupType => {
     const type = groupTypes.get(id);
-    if (type === undefined) throw cinder.groupTypeNotFound(id);
+    if (type === undefined || !isVisibleGroupType(type, scope)) throw cinder.groupTypeNotFound(id);
     return type;
   };
   const demandFree = (name: string, own?: string) => {
@@ -56,23 +60,30 @@ export function groupTypeRoutes(app: FastifyInstance, context: VolumeContext): v
 
   app.get("/group_types", (request) => {
     since(request, minor);
+    const { scope, microversion } = request;
+    const { is_public: asked, ...query } = request.query as Record<string, string | undefined>;
+    const isListed = (type: GroupType) => (isAdmin(scope) ? isAskedFor(type, asked) : type.isPublic);
+    const show = (type: GroupType) => viewOf(type, scope);
     const page = pageOf(
       {
-        records: groupTypes.list(({ isPublic }) => isPublic || isAdmin(request.scope)),
-        fields: (type) => ({ ...viewOf(type, request.scope), created_at: type.createdAt }),
-        filters: ["is_public"],
+        records: groupTypes.list(isListed),
+        fields: (type) => ({ ...show(type), created_at: type.createdAt }),
+        filters: [],
         missing: cinder.groupTypeNotFound,
       },
-      request,
+      {
+        scope,
+        microversion,
+        query: Object.fromEntries(Object.entries(query).filter(([name]) => paging.includes(name))),
+      },
     );
-    const show = (type: GroupType) => viewOf(type, request.scope);
-    return pageView(page, { name: "group_types", path: "/group_types", show }, { ...request, base: base() });
+    return pageView(page, { name: "group_types", path: "/group_types", show }, { scope, microversion, base: base() });
   });
   app.get<One>("/group_types/:id", (request) => {
     since(request, minor);
     const { id } = request.params;
     if (id === "default") throw new ApiError(404, "Default group type can not be found.");
-    return { group_type: viewOf(found(id), request.scope) };
+    return { group_type: viewOf(found(id, request.scope), request.scope) };
   });
   app.post("/group_types", (request, reply) => {
     since(request, minor);
@@ -99,7 +110,7 @@ export function groupTypeRoutes(app: FastifyInstance, context: VolumeContext): v
       throw cinder.badRequest("Specify group type name, description or a combination thereof.");
     }
     const changed = store.transaction(() => {
-      const type = found(request.params.id);
+      const type = found(request.params.id, request.scope);
       if (name) demandFree(name, type.id);
       return groupTypes.put({
         ...type,
@@ -113,7 +124,7 @@ export function groupTypeRoutes(app: FastifyInstance, context: VolumeContext): v
   app.delete<One>("/group_types/:id", (request, reply) => {
     since(request, minor);
     demandAdmin(request.scope, "group:group_types:delete");
-    const { id } = found(request.params.id);
+    const { id } = found(request.params.id, request.scope);
     if (groups.find(({ groupTypeId }) => groupTypeId === id) !== undefined) {
       throw cinder.badRequest("Target group type is still in use.");
     }
@@ -124,7 +135,7 @@ export function groupTypeRoutes(app: FastifyInstance, context: VolumeContext): v
   const path = "/group_types/:id/group_specs";
   const own = (scope: Scope, id: string, policy: string): GroupType => {
     demandAdmin(scope, `group:group_types:specs:${policy}`);
-    return found(id);
+    return found(id, scope);
   };
   const demandKey = ({ id, specs }: GroupType, key: string, words: string) => {
     if (!Object.hasOwn(specs, key)) throw new ApiError(404, `Group Type ${id} has no ${words} with key ${key}.`);

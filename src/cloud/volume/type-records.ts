@@ -1,3 +1,4 @@
+import { booleanLike } from "../http/body.ts";
 import { isAdmin, type Scope } from "../identity/scope.ts";
 import { projectOf } from "../identity/tokens.ts";
 import type { Collection, Store } from "../store/store.ts";
@@ -64,4 +65,16 @@ export function typeByReference(types: Collection<VolumeType>, scope: Scope, ref
     types.find(({ name, ...type }) => name === reference && isVisibleType({ name, ...type }, scope));
   if (found === undefined || !isVisibleType(found, scope)) throw cinder.typeNotFoundByName(reference);
   return found;
+}
+
+/**
+ * Whether an administrator who asks so is told of it: of the public ones unless `is_public` asks for the others, or with `None` for all.
+ * @throws ApiError 400
+ */
+export function isAskedFor({ isPublic }: { isPublic: boolean }, asked: string | undefined): boolean {
+  if (asked === undefined) return isPublic;
+  if (/^none$/i.test(asked)) return true;
+  const { data, success } = booleanLike.safeParse(asked);
+  if (!success) throw cinder.badRequest(`Invalid is_public filter [${asked}]`);
+  return data === isPublic;
 }

@@ -9,7 +9,14 @@ import { projectOf } from "../identity/tokens.ts";
 import { demandAdmin, type VolumeContext } from "./context.ts";
 import { cinder } from "./errors.ts";
 import { pageOf } from "./listing.ts";
-import { defaultTypeId, isVisibleType, typeByReference, type VolumeType, visibleType } from "./type-records.ts";
+import {
+  defaultTypeId,
+  isAskedFor,
+  isVisibleType,
+  typeByReference,
+  type VolumeType,
+  visibleType,
+} from "./type-records.ts";
 import { pageView } from "./view.ts";
 
 const spec = z.string().max(255).nullable();
@@ -262,11 +269,8 @@ function defaultOf({ defaultTypes }: VolumeContext, scope: Scope): string {
   return defaultTypes.get(projectOf(scope).id)?.typeId ?? defaultTypeId;
 }
 
-/** Administrators see the public ones unless they ask for others, or with `None` for all. */
 function isListed(type: VolumeType, scope: Scope, asked: string | undefined): boolean {
-  if (!isAdmin(scope)) return isVisibleType(type, scope);
-  if (asked === undefined) return type.isPublic;
-  return /^none$/i.test(asked) || type.isPublic === parseBody(booleanLike, asked);
+  return isAdmin(scope) ? isAskedFor(type, asked) : isVisibleType(type, scope);
 }
 
 function demandNameFree({ types }: VolumeContext, name: string): void {

@@ -104,7 +104,7 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
         await cleanUp(id);
         throw new Error(`the guest did not start: ${await readConsole(files.log, 5)}`);
       }
-      return (await pathExists(monitor)) || undefined;
+      return session(id, async () => true).catch(() => undefined); // its socket is there a moment before it listens
     };
     await waitFor(`guest ${id} to start`, answers, { timeoutMs: startTimeoutMs, intervalMs: 10 });
     watched.add(id); // first: a plan that comes meanwhile is for it too

@@ -15,6 +15,8 @@ class QmpError extends Error {
   override readonly name = "QmpError";
 }
 
+const closed = () => new QmpError("the guest's monitor closed");
+
 /**
  * A session with a QEMU over its monitor socket (docs/interop/qmp-spec.txt). QEMU talks to one at a time: close it soon.
  */
@@ -31,11 +33,13 @@ export class Qmp {
       this.#answers.push({ resolve: () => resolve(), reject });
     });
     this.#greeted.catch(() => undefined);
-    createInterface({ input: socket }).on("line", (line) => this.#take(line));
     const end = () => {
       this.#ended = true;
-      for (const { reject } of this.#answers.splice(0)) reject(new QmpError("the guest's monitor closed"));
+      for (const { reject } of this.#answers.splice(0)) reject(closed());
     };
+    createInterface({ input: socket })
+      .on("line", (line) => this.#take(line))
+      .on("error", end); // it passes the socket's on, which would end this process
     socket.on("close", end);
     socket.on("error", end);
   }
@@ -66,7 +70,7 @@ export class Qmp {
 
   /** @throws QmpError with QEMU's words */
   execute(command: string, args: Record<string, unknown> = {}): Promise<unknown> {
-    if (this.#ended) return Promise.reject(new QmpError("the guest's monitor closed"));
+    if (this.#ended) return Promise.reject(closed());
     const answer = new Promise<unknown>((resolve, reject) => this.#answers.push({ resolve, reject }));
     this.#socket.write(`${JSON.stringify({ execute: command, arguments: args })}\n`);
     return inTime(answerMs, answer, `the guest's monitor does not answer to ${command}`);
@@ -77,9 +81,11 @@ export class Qmp {
     return String(await this.execute("human-monitor-command", { "command-line": line })).trim();
   }
 
-  /** Resolves with the first event that fits, from now on. */
+  /** Resolves with the first event that fits, from now on. @throws QmpError where the guest ends before, or it does not come in time */
   next(fits: (event: QmpEvent) => boolean, timeoutMs: number): Promise<QmpEvent> {
-    const event = new Promise<QmpEvent>((resolve) => {
+    const event = new Promise<QmpEvent>((resolve, reject) => {
+      if (this.#ended) reject(closed());
+      this.#socket.once("close", () => reject(closed()));
       const listener = (each: QmpEvent) => {
         if (!fits(each)) return;
         this.#listeners.delete(listener);

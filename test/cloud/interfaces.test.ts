@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { FakeHypervisor } from "../../src/cloud/hypervisors/fake.ts";
 import { TestCloud } from "./support.ts";
 
 let cloud: TestCloud;
@@ -48,6 +49,27 @@ describe("interfaces of a server", () => {
     const { port_id: port } = attached.body.interfaceAttachment;
     expect((await cloud.delete(path(server, `/${port}`))).status).toBe(202);
     expect((await cloud.get(`/network/v2.0/ports/${port}`)).status).toBe(404);
+  });
+
+  it("is taken out of the guest; one that keeps it until it boots is no less well", async () => {
+    const asked: string[] = [];
+    class Keeping extends FakeHypervisor {
+      async unplugNic(id: string, portId: string) {
+        asked.push(`${id} ${portId}`);
+        throw new Error("the guest keeps it");
+      }
+    }
+    const log: string[] = [];
+    const other = await TestCloud.start({ hypervisor: new Keeping({ bootMs: 0 }), log: (line) => void log.push(line) });
+    onTestFinished(() => other.remove());
+    const { network } = await other.routedNetwork();
+    const { id: server } = await other.bootServer({ networks: [{ uuid: network.id }] });
+    const [{ port_id: port }] = (await other.get(path(server))).body.interfaceAttachments;
+    expect((await other.delete(path(server, `/${port}`))).status).toBe(202);
+    await other.cloud.idle();
+    expect(asked).toEqual([`${server} ${port}`]);
+    expect((await other.server(server)).status).toBe("ACTIVE");
+    expect(log).toContain(`server ${server} keeps the NIC of port ${port} until it boots: the guest keeps it`);
   });
 
   it("is refused in Nova's words", async () => {

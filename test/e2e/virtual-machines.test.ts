@@ -6,10 +6,12 @@ import { isAlive } from "../../src/cloud/hypervisors/nspawn/processes.ts";
 import { guestFiles } from "../../src/cloud/hypervisors/qemu/guest-files.ts";
 import { waitFor } from "../../src/common/wait.ts";
 import type { TestCloud } from "../cloud/support.ts";
+import { whyNoGuests } from "./guests/scratch-cloud.ts";
 import { smallMachine } from "./guests/small-machine.ts";
 import {
   act as actOn,
   consoleOf,
+  type GuestNetworks,
   giveFloatingIp,
   groupLettingIn,
   removeVirtualCloud,
@@ -22,6 +24,8 @@ import {
 const wanted = process.env.SLIPWAY_TEST_QEMU === "1";
 
 const bootMs = 120_000;
+
+const inTheWay = await whyNoGuests();
 
 let cloud: TestCloud;
 let serverId: string;
@@ -82,18 +86,55 @@ async function extend(id: string, size: number) {
   await cloud.cloud.idle();
 }
 
+/** A cloud with the server that the tests are about. */
+async function startWithServer(networks: GuestNetworks) {
+  cloud = await startVirtualCloud(networks);
+  imageId = await uploadImage(cloud, await smallMachine(), { name: "debian-13", disk_format: "raw" });
+  networkId = (await cloud.routedNetwork("10.1.0.0/24")).network.id;
+  const name = await groupLettingIn(cloud, 80, 8080);
+  const fields = { networks: [{ uuid: networkId }], security_groups: [{ name }], user_data: userData };
+  const server = await cloud.bootServer(fields);
+  expect(server).toMatchObject({ status: "ACTIVE" });
+  serverId = server.id;
+  address = await giveFloatingIp(cloud, serverId, networkId);
+}
+
+describe.runIf(wanted && inTheWay === undefined)(
+  "a server in the networks of containers",
+  { timeout: 4 * bootMs },
+  () => {
+    beforeAll(() => startWithServer("namespaces"), 2 * bootMs);
+    afterAll(() => removeVirtualCloud(cloud));
+
+    it("is not reached while its port is disabled, and is when it is enabled again", async () => {
+      expect(await served()).toBe("web.novalocal\n");
+      const { ports } = (await cloud.get(`/network/v2.0/ports?device_id=${serverId}`)).body;
+      const set = (enabled: boolean) =>
+        cloud.put(`/network/v2.0/ports/${ports[0].id}`, { port: { admin_state_up: enabled } });
+      expect((await set(false)).status).toBe(200);
+      expect(await ask("/")).toBeUndefined();
+      expect((await set(true)).status).toBe(200);
+      expect(await served()).toBe("web.novalocal\n");
+    });
+
+    it("takes interfaces while it runs, which lead into their network, and gives them back", async () => {
+      const second = await cloud.routedNetwork("10.2.0.0/24");
+      const interfaces = `/compute/v2.1/servers/${serverId}/os-interface`;
+      const attached = await cloud.post(interfaces, { interfaceAttachment: { net_id: second.network.id } });
+      expect(attached.status).toBe(200);
+      const { port_id, mac_addr, fixed_ips } = attached.body.interfaceAttachment;
+      expect(await printed("cat /sys/class/net/eth1/address 2>/dev/null")).toBe(mac_addr);
+      const reach = `ifconfig eth1 ${fixed_ips[0].ip_address} netmask 255.255.255.0 up; ping -c 3 -W 5 ${second.subnet.gateway_ip}`;
+      expect(await inGuest(reach)).toContain("bytes from");
+      expect((await cloud.delete(`${interfaces}/${port_id}`)).status).toBe(202);
+      await cloud.cloud.idle();
+      expect(await inGuest("ls /sys/class/net | grep -c eth1")).toBe("0\n");
+    });
+  },
+);
+
 describe.runIf(wanted)("a server in a virtual machine", { timeout: 4 * bootMs }, () => {
-  beforeAll(async () => {
-    cloud = await startVirtualCloud("user");
-    imageId = await uploadImage(cloud, await smallMachine(), { name: "debian-13", disk_format: "raw" });
-    networkId = (await cloud.routedNetwork("10.1.0.0/24")).network.id;
-    const name = await groupLettingIn(cloud, 80, 8080);
-    const fields = { networks: [{ uuid: networkId }], security_groups: [{ name }], user_data: userData };
-    const server = await cloud.bootServer(fields);
-    expect(server).toMatchObject({ status: "ACTIVE" });
-    serverId = server.id;
-    address = await giveFloatingIp(cloud, serverId, networkId);
-  }, 2 * bootMs);
+  beforeAll(() => startWithServer("user"), 2 * bootMs);
   afterAll(() => removeVirtualCloud(cloud));
 
   it("is reached at its floating IP, a loopback address, where its groups let in, and nowhere else", async () => {
@@ -139,6 +180,18 @@ describe.runIf(wanted)("a server in a virtual machine", { timeout: 4 * bootMs },
     await cloud.cloud.idle();
     expect(await inGuest("ls /sys/block | grep -c vdb")).toBe("0\n");
     expect(await volume(volumeId)).toMatchObject({ status: "available", size: 2 });
+  });
+
+  it("takes interfaces while it runs, and gives them back", async () => {
+    const interfaces = `/compute/v2.1/servers/${serverId}/os-interface`;
+    const attached = await cloud.post(interfaces, { interfaceAttachment: { net_id: networkId } });
+    expect(attached.status).toBe(200);
+    const { port_id, mac_addr } = attached.body.interfaceAttachment;
+    expect(await printed("cat /sys/class/net/eth1/address 2>/dev/null")).toBe(mac_addr);
+    expect((await cloud.delete(`${interfaces}/${port_id}`)).status).toBe(202);
+    await cloud.cloud.idle();
+    expect(await inGuest("ls /sys/class/net | grep -c eth1")).toBe("0\n");
+    expect(await served()).toBe("web.novalocal\n");
   });
 
   it("stands still while it is paused or suspended, and goes on where it was", async () => {

@@ -39,7 +39,7 @@ interface OnePort {
 
 /** `/servers/{id}/os-interface` */
 export function interfaceRoutes(app: FastifyInstance, context: ComputeContext): void {
-  const { store, servers, tables, reconcile } = context;
+  const { store, servers, tables, lifecycle, reconcile } = context;
   const path = "/servers/:id/os-interface";
   const portOf = (serverId: string, id: string): Port => {
     const port = tables.ports.get(id);
@@ -102,6 +102,7 @@ export function interfaceRoutes(app: FastifyInstance, context: ComputeContext): 
       servers.patch(server.id, { nics: server.nics.filter((one) => one !== nic) });
     });
     await reconcile();
+    lifecycle.unplugNic(params.id, params.port);
     return reply.code(202).send();
   });
 }

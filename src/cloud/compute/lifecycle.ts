@@ -156,6 +156,17 @@ export class Lifecycle {
     this.#perform(id, () => detachVolume(this.#parts, deviceId));
   }
 
+  /** Takes the NIC of a port that was plugged out of a running guest; one that keeps it has it until its next boot. */
+  unplugNic(id: string, portId: string): void {
+    this.#enqueue(id, async () => {
+      try {
+        await this.#parts.hypervisor.unplugNic?.(id, portId);
+      } catch (error) {
+        this.#parts.log(`server ${id} keeps the NIC of port ${portId} until it boots: ${messageOf(error)}`);
+      }
+    });
+  }
+
   /**
    * After a restart of the cloud: guests that still run are adopted, unfinished operations are taken up, and servers that ran and do
    * not any more (the machine was restarted) are booted again.

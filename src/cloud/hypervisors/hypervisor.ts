@@ -1,5 +1,5 @@
 /** One NIC of a guest, as its Neutron port describes it. */
-interface GuestNic {
+export interface GuestNic {
   portId: string;
   networkId: string;
   mac: string;
@@ -62,6 +62,11 @@ export interface Hypervisor {
   attachDisk(id: string, disk: GuestDisk): Promise<void>;
   /** Takes a disk out; when it returns, nothing of the guest writes to it any more. Throws while the guest uses it. */
   detachDisk(id: string, device: string): Promise<void>;
+  /**
+   * Takes the NIC of a port out of a running guest. Throws where the guest keeps it, which then has it until its next boot. Absent where a NIC goes
+   * with the data plane's link. NICs are plugged in by the data plane's plan.
+   */
+  unplugNic?(id: string, portId: string): Promise<void>;
   /** Shows a running guest that a disk's file has become longer. */
   growDisk(id: string, disk: GuestDisk): Promise<void>;
   /**

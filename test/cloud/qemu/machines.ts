@@ -12,13 +12,16 @@ import { removeLeftovers } from "../../../src/cloud/leftovers.ts";
 export const hasQemu =
   (await findCommand("qemu-system-x86_64")) !== undefined && (await findCommand("qemu-img")) !== undefined;
 
-/** A place for virtual machines whose disk holds nothing: their firmware finds nothing to boot, and QEMU is all real. */
-export async function placeForMachines() {
+/**
+ * A place for virtual machines whose disk holds nothing: their firmware finds nothing to boot, and QEMU is all real.
+ * @param program what they run instead, machine code of at most 510 bytes at 0x7c00
+ */
+export async function placeForMachines(program?: Uint8Array) {
   const instance = randomBytes(3).toString("hex");
   const stateDir = await realpath(await mkdtemp(join(tmpdir(), "slipway-qemu-")));
   await mkdir(join(stateDir, "guests"));
   const image = join(stateDir, "empty.raw");
-  await writeFile(image, "");
+  await writeFile(image, program === undefined ? "" : bootSector(program));
   await truncate(image, 1024 * 1024);
   const told: string[] = [];
   return {
@@ -33,6 +36,13 @@ export async function placeForMachines() {
       await rm(stateDir, { recursive: true, force: true });
     },
   };
+}
+
+function bootSector(program: Uint8Array): Uint8Array {
+  const sector = new Uint8Array(512);
+  sector.set(program);
+  sector.set([0x55, 0xaa], 510);
+  return sector;
 }
 
 /** A server as the hypervisor gets it. */

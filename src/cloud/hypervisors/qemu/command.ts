@@ -37,6 +37,7 @@ export interface QemuGuest {
 /** Names in QEMU's options: letters, digits, `-`, `.` and `_`, a letter first. */
 export const nodeOf = (device: string) => `disk-${device}`;
 export const netdevOf = (portId: string) => `net-${portId.slice(0, 8)}`;
+export const nicDeviceName = (portId: string) => `nic-${portId.slice(0, 8)}`;
 
 /** A value in an option's list; commas are doubled. */
 const value = (text: string) => text.replaceAll(",", ",,");
@@ -66,6 +67,15 @@ const ownDisk = (path: string, name = "root") => [
 ];
 const volumeDisk = (disk: GuestDisk) => [diskNode(disk), diskDevice(disk)];
 
+/** What `-netdev` and the monitor's `netdev_add` take for what is behind a NIC. */
+export const netdevOption = ({ portId, backend }: QemuNic) => `${backend},id=${netdevOf(portId)}`;
+
+/** What `device_add` and `-device` take for a NIC. */
+export const nicDevice = ({ portId, mac, mtu }: QemuNic) => ({
+  ...{ driver: "virtio-net-pci", id: nicDeviceName(portId), netdev: netdevOf(portId), mac },
+  ...(mtu === undefined ? {} : { host_mtu: mtu }),
+});
+
 /**
  * QEMU's command line for one guest. A PC of the older kind, since its PCI bus takes disks while it runs. Pure.
  */
@@ -93,13 +103,7 @@ export function qemuCommand(guest: QemuGuest): string[] {
     ...disks.flatMap((disk) => [...json("-blockdev", diskNode(disk)), ...json("-device", diskDevice(disk))]),
     ...json("-blockdev", drive),
     ...["-device", "virtio-scsi-pci,id=scsi", ...json("-device", { driver: "scsi-cd", drive: "config" })],
-    ...nics.flatMap(({ portId, mac, mtu, backend }) => [
-      ...["-netdev", `${backend},id=${netdevOf(portId)}`],
-      ...[
-        "-device",
-        `virtio-net-pci,netdev=${netdevOf(portId)},mac=${mac}${mtu === undefined ? "" : `,host_mtu=${mtu}`}`,
-      ],
-    ]),
+    ...nics.flatMap((nic) => ["-netdev", netdevOption(nic), ...json("-device", nicDevice(nic))]),
     ...["-device", "virtio-rng-pci"],
   ];
 }

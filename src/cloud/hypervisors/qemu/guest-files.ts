@@ -20,10 +20,13 @@ const runRecord = z.object({
       guestPort: z.number(),
     }),
   ),
+  nics: z.array(z.string()).optional(),
 });
 export interface RunRecord {
   process: ProcessMark;
   forwards: Forward[];
+  /** The ports of its NICs; those of guests that earlier versions started cannot be told apart, and stay. */
+  nics?: string[] | undefined;
 }
 
 /** The files of one guest. */

@@ -1,5 +1,6 @@
 import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { messageOf } from "../../../common/errors.ts";
 import { namesIn, pathExists } from "../../../common/files.ts";
 import { run } from "../../../common/process.ts";
 import { Turns } from "../../../common/turns.ts";
@@ -11,14 +12,16 @@ import { readConsole } from "../nspawn/console.ts";
 import { isAlive, type ProcessMark, signal, startDetached } from "../nspawn/processes.ts";
 import { type Accelerator, diskDevice, diskNode, netdevOf, nodeOf, type QemuGuest, qemuCommand } from "./command.ts";
 import { type Forward, ruleOf } from "./forwards.ts";
-import { forgetRun, guestFiles, monitorOf, readRun, writeRun } from "./guest-files.ts";
+import { forgetRun, guestFiles, monitorOf, type RunRecord, readRun, writeRun } from "./guest-files.ts";
 import type { GuestNetwork } from "./guest-network.ts";
 import { whileGuestsHeld } from "./held.ts";
 import { inspectImage } from "./image-format.ts";
 import { isoImage } from "./iso9660.ts";
 import { LeadIns } from "./lead-ins.ts";
 import { machineProcesses } from "./machine-processes.ts";
-import { Qmp, type QmpEvent } from "./qmp.ts";
+import { plugNic, unplugNic } from "./nics.ts";
+import { Qmp } from "./qmp.ts";
+import { takeOut } from "./unplug.ts";
 
 export interface QemuOptions {
   /** Carried in the guests' names. */
@@ -37,8 +40,6 @@ type HowToEnd = Parameters<Hypervisor["stop"]>[1];
 const atOnce: HowToEnd = { soft: false, timeoutMs: 0 };
 const startTimeoutMs = 20_000;
 const killTimeoutMs = 15_000;
-/** A guest takes a disk out when its kernel gets to it, and one that boots may overhear it: asked again, as often and as long as Nova does. */
-const unplug = { attempts: 8, timeoutMs: 20_000 };
 /** Nobody writes meanwhile, so that it is as fast as the machine's disk. */
 const copyTimeoutMs = 10 * 60_000;
 /** `sun_path` of unix(7), the shortest of the systems'. */
@@ -98,7 +99,7 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
     });
     await rm(files.log, { force: true });
     const process = await startDetached([...within, ...command], files.log, qemuEnvironment);
-    await writeRun(folder, { process, forwards: [] });
+    await writeRun(folder, { process, forwards: [], nics: nics.map(({ portId }) => portId) });
     const answers = async () => {
       if (!(await isAlive(process))) {
         await cleanUp(id);
@@ -126,10 +127,36 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
 
   /** Makes what leads into a running guest be what the plan says. */
   async function leadIn(id: string): Promise<void> {
-    const folder = folderOf(id);
-    const record = await readRun(folder);
+    const record = await readRun(folderOf(id));
     if (record === undefined || !(await isAlive(record.process))) return;
     await network.rejoin(id);
+    await changeForwards(id, await plugMissing(id, record));
+  }
+
+  /** Plugs in what the guest has not yet of its NICs; what cannot be is told, and there from the next boot or change. */
+  async function plugMissing(id: string, record: RunRecord): Promise<RunRecord> {
+    const has = record.nics;
+    const missing = has === undefined ? [] : network.nicsOf(id).filter(({ portId }) => !has.includes(portId));
+    const plugged: string[] = [];
+    for (const nic of missing) {
+      try {
+        const { nics } = await network.plug({ id, nics: [nic] });
+        await session(id, async (qmp) => {
+          for (const each of nics) await plugNic(qmp, each);
+        });
+        plugged.push(nic.portId);
+      } catch (error) {
+        if (!(await isAlive(record.process))) break; // its end is told elsewhere
+        log(`server ${id}: the NIC of port ${nic.portId} is not plugged in: ${messageOf(error)}`);
+      }
+    }
+    if (plugged.length === 0) return record;
+    const now = { ...record, nics: [...(has ?? []), ...plugged] };
+    await writeRun(folderOf(id), now);
+    return now;
+  }
+
+  async function changeForwards(id: string, record: RunRecord): Promise<void> {
     const wanted = network.forwardsOf(id);
     const key = (forward: Forward) => `${forward.portId} ${ruleOf(forward)}`;
     const has = new Map(record.forwards.map((forward) => [key(forward), forward]));
@@ -155,7 +182,7 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
       if (!(await isAlive(record.process))) return; // its end is told elsewhere
       throw error;
     } finally {
-      await writeRun(folder, { ...record, forwards: [...has.values()] });
+      await writeRun(folderOf(id), { ...record, forwards: [...has.values()] });
     }
   }
 
@@ -205,6 +232,13 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
       await takeOut(qmp, device);
       await qmp.execute("blockdev-del", { "node-name": nodeOf(device) });
     });
+  }
+
+  async function takeOutNic(id: string, portId: string): Promise<void> {
+    const record = await readRun(folderOf(id));
+    if (record?.nics?.includes(portId) !== true || !(await isAlive(record.process))) return;
+    await session(id, (qmp) => unplugNic(qmp, portId));
+    await writeRun(folderOf(id), { ...record, nics: record.nics.filter((each) => each !== portId) });
   }
 
   /** Holds a guest or lets it go on; one that does not run is left alone. */
@@ -270,6 +304,7 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
     destroy: (id) => turns.run(id, () => destroy(id)),
     attachDisk: (id, disk) => turns.run(id, () => attachDisk(id, disk)),
     detachDisk: (id, device) => turns.run(id, () => detachDisk(id, device)),
+    unplugNic: (id, portId) => turns.run(id, () => takeOutNic(id, portId)),
     growDisk: (id, disk) => turns.run(id, () => growDisk(id, disk)),
     pause: (id) => turns.run(id, () => hold(id, true)),
     unpause: (id) => turns.run(id, () => hold(id, false)),
@@ -312,20 +347,4 @@ async function ensureDisk(disk: string, image: string, diskGb: number): Promise<
 async function waitForEnd(id: string, process: ProcessMark, timeoutMs: number): Promise<true> {
   const gone = async () => ((await isAlive(process)) ? undefined : (true as const));
   return waitFor(`guest ${id} to end`, gone, { timeoutMs, intervalMs: 20, maxIntervalMs: 250 });
-}
-
-/** Has the guest take a disk out. @throws Error where it keeps it */
-async function takeOut(qmp: Qmp, device: string): Promise<void> {
-  const { attempts, timeoutMs } = unplug;
-  const isOut = ({ event, data }: QmpEvent) => event === "DEVICE_DELETED" && data?.device === device;
-  const out = qmp.next(isOut, attempts * timeoutMs);
-  out.catch(() => undefined);
-  const ask = () => qmp.execute("device_del", { id: device });
-  await ask();
-  const again = setInterval(() => void ask().catch(() => undefined), timeoutMs); // refused while the first is still waited for
-  try {
-    await out;
-  } finally {
-    clearInterval(again);
-  }
 }

@@ -1,4 +1,4 @@
-import type { Dataplane, NetworkingPlan } from "../../network/dataplane.ts";
+import type { Dataplane } from "../../network/dataplane.ts";
 import type { ObservedLink } from "../../network/linux/link-diff.ts";
 import { guestNamespace, shortId } from "../../network/linux/names.ts";
 import {
@@ -10,11 +10,11 @@ import {
   observeLinks,
   setSysctls,
 } from "../../network/linux/netns.ts";
-import type { GuestSpec } from "../hypervisor.ts";
+import type { GuestNic } from "../hypervisor.ts";
 import type { QemuNic } from "./command.ts";
 import type { GuestNetwork } from "./guest-network.ts";
+import { type PluggedNic, pluggedNics } from "./plugged-nics.ts";
 
-type GuestNic = GuestSpec["nics"][number];
 type NicOfPort = Pick<GuestNic, "portId" | "mac">;
 
 /** The data plane, which makes links anew under guests that run, and the guests' NICs. */
@@ -25,6 +25,9 @@ const silent = { "net.ipv6.conf.all.disable_ipv6": "1", "net.ipv6.conf.default.d
 
 const bridgeOf = ({ portId }: NicOfPort) => `b-${shortId(portId)}`;
 const tapOf = ({ portId }: NicOfPort) => `v-${shortId(portId)}`;
+
+/** Another one where the data plane makes another link. */
+const linkOf = ({ serverId, portId, mac }: PluggedNic) => `${serverId} ${portId} ${mac}`;
 
 /** The address that the link gets whose own the guest has: a bridge would keep frames for that to itself. */
 const otherMac = (mac: string) => mac.replace(/^../, "fe");
@@ -42,21 +45,22 @@ export function createTapNetwork(instance: string, dataplane: Dataplane): TapNet
     async apply(plan) {
       await dataplane.apply(plan);
       plugged = pluggedNics(plan);
-      const kept = new Set(plugged.map(({ key }) => key));
+      const kept = new Set(plugged.map(linkOf));
       for (const key of joined) if (!kept.has(key)) joined.delete(key);
       for (const listener of listeners) await listener();
     },
+    nicsOf: (serverId) => plugged.filter((nic) => nic.serverId === serverId),
     async rejoin(serverId) {
-      const unjoined = plugged.filter((nic) => nic.serverId === serverId && !joined.has(nic.key));
+      const unjoined = plugged.filter((nic) => nic.serverId === serverId && !joined.has(linkOf(nic)));
       if (unjoined.length === 0) return;
       const namespace = guestNamespace(instance, serverId);
       const links = await observeLinks(namespace);
-      const inGuest = unjoined.filter((nic) => links.some(({ ifname }) => ifname === bridgeOf(nic))); // others come with its next boot
+      const inGuest = unjoined.filter((nic) => links.some(({ ifname }) => ifname === bridgeOf(nic))); // others are not plugged in yet
       await ipBatch(
         namespace,
         inGuest.flatMap((nic) => joinCommands(nic, links)),
       );
-      for (const nic of inGuest.filter((one) => hasLink(one, links))) joined.add(nic.key);
+      for (const nic of inGuest.filter((one) => hasLink(one, links))) joined.add(linkOf(nic));
     },
     async plug(spec) {
       const namespace = guestNamespace(instance, spec.id);
@@ -86,18 +90,6 @@ const nicOf = (nic: GuestNic): QemuNic => ({
   ...{ portId: nic.portId, mac: nic.mac, mtu: nic.mtu },
   backend: `tap,ifname=${tapOf(nic)},script=no,downscript=no`,
 });
-
-/** A NIC to which a link of the data plane's leads. */
-interface PluggedNic extends NicOfPort {
-  serverId: string;
-  /** Another one where the link is another one. */
-  key: string;
-}
-
-const pluggedNics = ({ ports }: NetworkingPlan): PluggedNic[] =>
-  ports.flatMap(({ id: portId, mac, serverId }) =>
-    serverId === null ? [] : { serverId, portId, mac, key: `${serverId} ${portId} ${mac}` },
-  );
 
 /** The data plane's link to a NIC that is not bridged. */
 const newLink = (nic: NicOfPort, links: readonly ObservedLink[]) =>

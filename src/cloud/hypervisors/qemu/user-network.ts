@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Dataplane, NetworkingPlan } from "../../network/dataplane.ts";
 import { contains, ipText, parseCidr } from "../../network/ip.ts";
-import type { GuestSpec } from "../hypervisor.ts";
 import { forwardsOf } from "./forwards.ts";
 import type { GuestNetwork } from "./guest-network.ts";
+import { pluggedNics } from "./plugged-nics.ts";
 
 /** Neutron's data plane where no part of the machine's network may be changed: floating IPs are loopback addresses that lead into guests. */
 export type UserNetwork = Dataplane & GuestNetwork;
@@ -44,7 +44,8 @@ export async function createUserNetwork(instance: string): Promise<UserNetwork> 
     async rejoin() {
       // what is within QEMU stays as long as it
     },
-    plug: async ({ nics }: GuestSpec) => ({
+    nicsOf: (serverId) => pluggedNics(current).filter((nic) => nic.serverId === serverId),
+    plug: async ({ nics }) => ({
       within: [],
       nics: nics.map(({ portId, mac }) => ({ portId, mac, backend: backendOf(current, portId) })),
     }),

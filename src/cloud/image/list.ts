@@ -1,4 +1,4 @@
-import { lookup } from "../../common/lookup.ts";
+import { asTime, comparisons } from "../http/compared-times.ts";
 import { isAdmin, owns, type Scope } from "../identity/scope.ts";
 import type { Collection } from "../store/store.ts";
 import { glance } from "./faults.ts";
@@ -98,18 +98,9 @@ function rangeCondition(name: string, isLeast: boolean, value: string): Conditio
     typeof view[name] === "number" && (isLeast ? view[name] >= Number(value) : view[name] <= Number(value));
 }
 
-const comparisons = lookup<(order: number) => boolean>({
-  gt: (order) => order > 0,
-  gte: (order) => order >= 0,
-  lt: (order) => order < 0,
-  lte: (order) => order <= 0,
-  neq: (order) => order !== 0,
-  eq: (order) => order === 0,
-});
-
 function timeCondition(name: string, value: string): Condition {
   const [, operator = "eq", text = ""] = /^(?:([a-z]+):)?(.*)$/.exec(value) ?? [];
-  const time = Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(text) ? text : `${text}Z`);
+  const time = asTime(text);
   if (Number.isNaN(time)) {
     throw glance.badRequest(`Bad "${name}" query filter format. Use ISO 8601 DateTime notation.`);
   }

@@ -7,7 +7,7 @@ import { parseBody } from "../http/body.ts";
 import { isoMicrosNoZone } from "../http/time.ts";
 import { owns, type Scope } from "../identity/scope.ts";
 import { demandReservable, detached } from "./attachment-states.ts";
-import { ownVolume, type VolumeContext } from "./context.ts";
+import { ownVolume, since, type VolumeContext } from "./context.ts";
 import { cinder } from "./errors.ts";
 import { pageOf } from "./listing.ts";
 import { connectionInfo, fileSeenBy } from "./placement.ts";
@@ -176,10 +176,6 @@ function connected(volume: Volume, attachment: VolumeAttachment, connector: Reco
 const notFound = (id: string) =>
   new ApiError(404, `Volume attachment could not be found with filter: attachment_id = ${id}.`);
 const unableToUpdate = (reason: string) => new ApiError(500, `Unable to update attachment.(${reason}).`);
-
-function since({ microversion }: FastifyRequest, minor: number): void {
-  if (microversion < minor) throw cinder.noSuchPath();
-}
 
 function statusOf({ attachment }: Attached): string {
   if (attachment.attachedAt !== null) return "attached";

@@ -10,7 +10,7 @@ import { demandAdmin, ownVolume, type VolumeContext } from "./context.ts";
 import { cinder } from "./errors.ts";
 import { pageOf } from "./listing.ts";
 import { changed } from "./records.ts";
-import { pageView, type ViewContext } from "./view.ts";
+import { pageView, viewerAt } from "./view.ts";
 import { createVolume } from "./volume-create.ts";
 
 interface One {
@@ -38,7 +38,7 @@ const notAvailable = () => cinder.invalidBackup("Backup status must be available
 /** `/backups`: list, create, show, restore, update, delete, actions. */
 export function backupRoutes(app: FastifyInstance, context: VolumeContext): void {
   const { store, backups, volumes, backupLifecycle, base } = context;
-  const viewer = ({ microversion, scope }: FastifyRequest): ViewContext => ({ base: base(), microversion, scope });
+  const viewer = viewerAt(base);
   const own = (scope: Scope, id: string): Backup => {
     const backup = backups.get(id);
     if (backup === undefined || !owns(scope, backup.projectId)) throw cinder.backupNotFound(id);

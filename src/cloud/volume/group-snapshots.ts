@@ -13,7 +13,7 @@ import { statusIn } from "./groups.ts";
 import { pageOf } from "./listing.ts";
 import { changed } from "./records.ts";
 import { createSnapshot } from "./snapshots.ts";
-import { pageView } from "./view.ts";
+import { pageView, viewerAt } from "./view.ts";
 
 interface One {
   Params: { id: string };
@@ -48,7 +48,7 @@ export function groupSnapshotRoutes(app: FastifyInstance, context: VolumeContext
       },
       { query, scope, microversion },
     );
-    return pageView(page, { name: "group_snapshots", path, show }, { scope, microversion, base: base() });
+    return pageView(page, { name: "group_snapshots", path, show }, viewerAt(base)(request));
   };
 
   const listed = ({ id, name }: GroupSnapshot) => ({ id, name });

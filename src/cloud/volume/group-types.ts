@@ -11,7 +11,7 @@ import { cinder } from "./errors.ts";
 import { type GroupType, isVisibleGroupType } from "./group-records.ts";
 import { pageOf } from "./listing.ts";
 import { isAskedFor } from "./type-records.ts";
-import { pageView } from "./view.ts";
+import { pageView, viewerAt } from "./view.ts";
 
 interface One {
   Params: { id: string };
@@ -77,7 +77,7 @@ export function groupTypeRoutes(app: FastifyInstance, context: VolumeContext): v
         query: Object.fromEntries(Object.entries(query).filter(([name]) => paging.includes(name))),
       },
     );
-    return pageView(page, { name: "group_types", path: "/group_types", show }, { scope, microversion, base: base() });
+    return pageView(page, { name: "group_types", path: "/group_types", show }, viewerAt(base)(request));
   });
   app.get<One>("/group_types/:id", (request) => {
     since(request, minor);

@@ -10,7 +10,7 @@ import { copyGroup, createGroup, text } from "./group-create.ts";
 import { groupStatuses, type VolumeGroup } from "./group-records.ts";
 import { pageOf } from "./listing.ts";
 import { changed } from "./records.ts";
-import { pageView } from "./view.ts";
+import { pageView, viewerAt } from "./view.ts";
 
 interface One {
   Params: { id: string };
@@ -74,8 +74,7 @@ export function groupRoutes(app: FastifyInstance, context: VolumeContext): void 
       },
       { query, scope: request.scope, microversion: request.microversion },
     );
-    const { scope, microversion } = request;
-    return pageView(page, { name: "groups", path, show }, { scope, microversion, base: base() });
+    return pageView(page, { name: "groups", path, show }, viewerAt(base)(request));
   };
 
   app.get("/groups", (request) => list(request, "/groups", summary));

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from "fastify";
-import { lookup } from "../../common/lookup.ts";
 import { booleanLike, parseBody } from "../http/body.ts";
+import { asTime, comparisons } from "../http/compared-times.ts";
 import { isAdmin, type Scope } from "../identity/scope.ts";
 import { projectOf } from "../identity/tokens.ts";
 import { cinder } from "./errors.ts";
@@ -101,15 +101,6 @@ function hasPairs(value: unknown, wanted: string): boolean {
   return pairs.length > 0 && pairs.every(([, , key = "", , text]) => has[key] === text);
 }
 
-const comparisons = lookup<(order: number) => boolean>({
-  gt: (order) => order > 0,
-  gte: (order) => order >= 0,
-  eq: (order) => order === 0,
-  neq: (order) => order !== 0,
-  lt: (order) => order < 0,
-  lte: (order) => order <= 0,
-});
-
 /** `gt:2026-01-02T03:04:05,lt:…` (from 3.60 on). @throws ApiError 400 */
 function isWithin(value: string, wanted: string): boolean {
   return wanted.split(",").every((part) => {
@@ -121,9 +112,6 @@ function isWithin(value: string, wanted: string): boolean {
     return value !== "" && holds(asTime(value) - time);
   });
 }
-
-/** Times without a zone are UTC. */
-const asTime = (text: string): number => Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(text) ? text : `${text}Z`);
 
 /** @throws ApiError 400 */
 function sortKeys({ sort, sort_key, sort_dir }: Query): [string, "asc" | "desc"][] {

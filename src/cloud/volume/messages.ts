@@ -3,11 +3,10 @@ import { ApiError } from "../http/api-error.ts";
 import { isoMicrosNoZone } from "../http/time.ts";
 import { sendUntyped } from "../http/untyped.ts";
 import { owns } from "../identity/scope.ts";
-import type { VolumeContext } from "./context.ts";
-import { cinder } from "./errors.ts";
+import { since, type VolumeContext } from "./context.ts";
 import { pageOf } from "./listing.ts";
 import { expiry, type UserMessage } from "./message-records.ts";
-import { linksOf } from "./view.ts";
+import { linksOf, viewerAt } from "./view.ts";
 
 interface One {
   Params: { id: string };
@@ -23,18 +22,18 @@ export function messageRoutes(app: FastifyInstance, { store, messages, base }: V
     created_at: isoMicrosNoZone(message.createdAt),
     guaranteed_until: isoMicrosNoZone(new Date(expiry(message.createdAt)).toISOString()),
     request_id: message.requestId,
-    links: linksOf(`/messages/${message.id}`, { base: base(), ...pick(request) }),
+    links: linksOf(`/messages/${message.id}`, viewerAt(base)(request)),
     resource_type: message.resourceType,
     resource_uuid: message.resourceId,
   });
   const own = (request: FastifyRequest<One>): UserMessage => {
-    since(request);
+    since(request, 3);
     const message = messages.get(request.params.id);
     if (message !== undefined && owns(request.scope, message.projectId)) return message;
     throw notFound(request.params.id);
   };
   app.get("/messages", (request) => {
-    since(request);
+    since(request, 3);
     const page = pageOf(
       {
         records: messages.list(),
@@ -55,8 +54,3 @@ export function messageRoutes(app: FastifyInstance, { store, messages, base }: V
 }
 
 const notFound = (id: string) => new ApiError(404, `Message ${id} could not be found.`);
-const pick = ({ microversion, scope }: FastifyRequest) => ({ microversion, scope });
-
-function since({ microversion }: FastifyRequest): void {
-  if (microversion < 3) throw cinder.noSuchPath();
-}

@@ -9,7 +9,7 @@ import { cinder } from "./errors.ts";
 import { pageOf } from "./listing.ts";
 import type { QosSpecs } from "./qos-records.ts";
 import { visibleType } from "./type-records.ts";
-import { linksOf, pageView, type ViewContext } from "./view.ts";
+import { linksOf, pageView, viewerAt } from "./view.ts";
 
 const consumer = z.enum(["back-end", "front-end", "both"]);
 const values = z.record(z.string().min(1).max(255), z.string().max(255));
@@ -27,7 +27,7 @@ interface One {
 /** `/qos-specs`, for administrators. */
 export function qosRoutes(app: FastifyInstance, context: VolumeContext): void {
   const { store, qos, types, base } = context;
-  const viewer = ({ microversion, scope }: FastifyRequest): ViewContext => ({ base: base(), microversion, scope });
+  const viewer = viewerAt(base);
   const inner = ({ id, name, consumer: by, specs }: QosSpecs) => ({ id, name, consumer: by, specs });
   const view = (item: QosSpecs, request: FastifyRequest) => ({
     qos_specs: inner(item),

@@ -13,7 +13,7 @@ import { cinder } from "./errors.ts";
 import { pageOf } from "./listing.ts";
 import { demandQuota } from "./quotas.ts";
 import { changed, type Snapshot, snapshotStatuses, type Volume } from "./records.ts";
-import { pageView, snapshotView, type ViewContext } from "./view.ts";
+import { pageView, snapshotView, viewerAt } from "./view.ts";
 
 const text = z.string().max(255).nullable().optional();
 const createBody = z.strictObject({
@@ -37,7 +37,7 @@ interface One {
 /** `/snapshots`: list, create, show, update, delete, metadata, actions. */
 export function snapshotRoutes(app: FastifyInstance, context: VolumeContext): void {
   const { store, snapshots, lifecycle, base } = context;
-  const viewer = ({ microversion, scope }: FastifyRequest): ViewContext => ({ base: base(), microversion, scope });
+  const viewer = viewerAt(base);
   const list = (request: FastifyRequest, path: string, kind: "summary" | "full") => {
     const page = pageOf(
       {

@@ -12,7 +12,7 @@ import { pageOf } from "./listing.ts";
 import { demandQuota, demandVolumeSize } from "./quotas.ts";
 import { changed, type Snapshot, type Volume } from "./records.ts";
 import type { Transfer } from "./transfer-records.ts";
-import { linksOf, pageView, type ViewContext } from "./view.ts";
+import { linksOf, pageView, viewerAt } from "./view.ts";
 
 const createBody = (microversion: number) =>
   z.strictObject({
@@ -37,7 +37,7 @@ export function transferRoutes(app: FastifyInstance, context: VolumeContext): vo
 
 function transfersBelow(app: FastifyInstance, context: VolumeContext, path: string): void {
   const { store, transfers, volumes, base } = context;
-  const viewer = ({ microversion, scope }: FastifyRequest): ViewContext => ({ base: base(), microversion, scope });
+  const viewer = viewerAt(base);
   const summary = (transfer: Transfer, request: FastifyRequest) => ({
     id: transfer.id,
     volume_id: transfer.volumeId,

@@ -17,7 +17,7 @@ import {
   type VolumeType,
   visibleType,
 } from "./type-records.ts";
-import { pageView } from "./view.ts";
+import { pageView, viewerAt } from "./view.ts";
 
 const spec = z.string().max(255).nullable();
 const specs = (key: RegExp) => z.record(z.string().regex(key), spec);
@@ -88,7 +88,7 @@ export function typeRoutes(app: FastifyInstance, context: VolumeContext): void {
     return pageView(
       page,
       { name: "volume_types", path: "/types", show: (type) => readView(type, scope) },
-      { base: base(), microversion, scope },
+      viewerAt(base)(request),
     );
   });
   app.get<One>("/types/:id", ({ scope, params }) => {

@@ -14,6 +14,15 @@ export interface ViewContext {
   scope: Scope;
 }
 
+/** Of whoever asks. @param base as {@link ViewContext.base}, once it is known */
+export const viewerAt =
+  (base: () => string) =>
+  ({ microversion, scope }: Pick<ViewContext, "microversion" | "scope">): ViewContext => ({
+    base: base(),
+    microversion,
+    scope,
+  });
+
 /** The address of a path in Cinder, for whoever asks: Cinder takes none with another project's id than the token's. */
 function addressOf(path: string, { base, scope }: Pick<ViewContext, "base" | "scope">): string {
   return `${base}/volume/v3/${projectOf(scope).id}${path}`;

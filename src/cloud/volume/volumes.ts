@@ -11,7 +11,7 @@ import { type Listing, pageOf } from "./listing.ts";
 import { tell } from "./message-records.ts";
 import { isPlaceable } from "./placement.ts";
 import { changed, type Volume } from "./records.ts";
-import { pageView, shortView, type ViewContext, volumeView } from "./view.ts";
+import { pageView, shortView, viewerAt, volumeView } from "./view.ts";
 import { volumeAction } from "./volume-actions.ts";
 import { createVolume, naming } from "./volume-create.ts";
 import { deleteVolume } from "./volume-delete.ts";
@@ -33,7 +33,7 @@ interface One {
 /** `/volumes`: list, create, show, update, delete, summary, metadata, actions. */
 export function volumeRoutes(app: FastifyInstance, context: VolumeContext): void {
   const { store, volumes, types, lifecycle, base } = context;
-  const viewer = ({ microversion, scope }: FastifyRequest): ViewContext => ({ base: base(), microversion, scope });
+  const viewer = viewerAt(base);
   const show = (volume: Volume, request: FastifyRequest) => volumeView(volume, types, viewer(request));
   const listing = (request: FastifyRequest): Listing<Volume> => ({
     records: volumes.list(),

@@ -101,7 +101,7 @@ export interface Cloud extends AsyncDisposable {
   readonly clock: CloudClock;
   /** Resolves when nothing is being done with servers and volumes any more. */
   idle(): Promise<void>;
-  /** Ends it. A state folder that was given stays, and guests that are real run on; of one that was not, nothing is left. */
+  /** Ends it. A state folder that was given stays, and guests that are real run on; of one that was not, nothing is left. Once: asked again, it does nothing more. */
   close(): Promise<void>;
 }
 

@@ -24,10 +24,15 @@ export const startCloud: typeof Contract = async (options = {}) => {
   const isTemporary = options.stateDir === undefined;
   const stateDir = await realpath(await ensureFolder(options.stateDir ?? (await makeTemporaryState())));
   let cloud: RunningCloud | undefined;
-  const end = async () => {
+  const endNow = async () => {
     if (cloud !== undefined) await removeDaemonInfo(stateDir);
     await cloud?.close();
     if (isTemporary) await removeTemporaryState(stateDir);
+  };
+  let ended: Promise<void> | undefined;
+  const end = () => {
+    ended ??= endNow(); // once: another cloud may have the state by the next time
+    return ended;
   };
   try {
     const { chosen, parts } = await partsOf(stateDir, options);

@@ -73,6 +73,16 @@ describe("the daemon", () => {
     expect(await stopDaemon(stateDir)).toBe(false);
   });
 
+  it("goes on where an earlier one in a program is closed again", async () => {
+    const first = await startCloud({ stateDir });
+    await first.close();
+    await using second = await startCloud({ stateDir });
+    await first.close();
+    expect(JSON.parse(await readFile(daemonFiles(stateDir).info, "utf8"))).toMatchObject({ port: second.port });
+    expect(await daemonStatus(stateDir)).toMatchObject({ running: true, isProgram: true });
+    expect((await fetch(second.authUrl)).status).toBe(200);
+  });
+
   it("offers an image for containers from when that is asked for", async () => {
     expect(await start()).toMatchObject({ images: ["debian-13"] });
     await expect(start({ containers: true })).rejects.toMatchObject({

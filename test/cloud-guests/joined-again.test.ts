@@ -3,7 +3,7 @@ import type { Hypervisor } from "../../src/cloud/hypervisors/hypervisor.ts";
 import { createTapNetwork } from "../../src/cloud/hypervisors/qemu/tap-network.ts";
 import type { Dataplane } from "../../src/cloud/network/dataplane.ts";
 import { createLinuxDataplane } from "../../src/cloud/network/linux/dataplane.ts";
-import { guestNamespace, links } from "../../src/cloud/network/linux/names.ts";
+import { guestNamespace, links, networkNamespace } from "../../src/cloud/network/linux/names.ts";
 import { observeLinks } from "../../src/cloud/network/linux/netns.ts";
 import { hasQemu, machine, placeForMachines } from "../cloud/qemu/machines.ts";
 import { whyNoGuests } from "../e2e/guests/scratch-cloud.ts";
@@ -39,6 +39,11 @@ describe.runIf(canRun)("a virtual machine whose link is made anew", () => {
     const nic = found.find(({ ifname }) => ifname === links.nic(0));
     return nic && { master: nic.master, flags: (nic as unknown as { flags: string[] }).flags };
   }
+  /** What the machine finds behind every address. */
+  async function neighbour() {
+    const found = await observeLinks(networkNamespace(place.instance, networkId));
+    return found.find(({ ifname }) => ifname === links.tap(portId))?.address;
+  }
   const bridged = { master: bridge, flags: expect.arrayContaining(["UP", "LOWER_UP"]) };
 
   it("is led into again when its port is disabled and enabled", async () => {
@@ -47,11 +52,14 @@ describe.runIf(canRun)("a virtual machine whose link is made anew", () => {
     await network.apply(enabled);
     await hypervisor.boot(spec);
     expect(await link()).toEqual(bridged);
+    const before = await neighbour();
+    expect(before).toBeDefined();
     for (const _ of ["once", "twice"]) {
       await network.apply(disabled);
       expect(await link()).toBeUndefined();
       await network.apply(enabled);
       expect(await link()).toEqual(bridged);
+      expect(await neighbour()).toBe(before);
     }
   });
 

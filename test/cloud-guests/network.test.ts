@@ -168,6 +168,7 @@ describe("what the plan asks of the machine", () => {
     expect(network?.veths.at(-1)).toEqual({
       name: "t-aaaaaaaa",
       mtu: 1450,
+      mac: "f6:16:3e:00:00:01",
       peer: { namespace: "sw-cloud1-g-bbbbbbbb", name: "ens3", mac: "fa:16:3e:00:00:01" },
     });
     expect(network?.routes).toEqual([
@@ -236,7 +237,7 @@ describe("the difference to what is there", () => {
     expect(linkCommands(wanted(), moved, 1)).toEqual([
       "link delete t-aaaaaaaa",
       "link delete t-99999999",
-      "link add t-aaaaaaaa mtu 1450 type veth peer name ens3 address fa:16:3e:00:00:01 mtu 1450 netns sw-cloud1-g-bbbbbbbb",
+      "link add t-aaaaaaaa address f6:16:3e:00:00:01 mtu 1450 type veth peer name ens3 address fa:16:3e:00:00:01 mtu 1450 netns sw-cloud1-g-bbbbbbbb",
       "link set t-aaaaaaaa alias sw-cloud1-g-bbbbbbbb/fa:16:3e:00:00:01",
     ]);
   });

@@ -19,6 +19,8 @@ import { type Egress, routerRuleset } from "./router-ruleset.ts";
 export interface VethPlan {
   name: string;
   mtu: number;
+  /** Any unless told. */
+  mac?: string;
   /** Bridge of the owning namespace that the link is a port of. */
   master?: string;
   peer: { namespace: string | null; name: string; mac?: string };
@@ -181,6 +183,7 @@ function networkPlan(network: NetworkPlan, plan: NetworkingPlan, site: Site): Na
   const taps = ports.map((port) => ({
     name: links.tap(port.id),
     mtu: network.mtu,
+    mac: neighbourMac(port.mac),
     peer: {
       namespace: guestNamespace(site.instance, port.serverId as string),
       name: links.nic(nicIndex(plan, port.id)),
@@ -227,6 +230,12 @@ function networkPlan(network: NetworkPlan, plan: NetworkingPlan, site: Site): Na
     daemons,
   };
 }
+
+/**
+ * What a guest finds behind every address: of its link's end here. The same for good, since a virtual machine does not see that its link is made
+ * anew, and asks again only when it has had no answer for long.
+ */
+const neighbourMac = (mac: string) => mac.replace(/^../, "f6");
 
 /** Gateways that no router has and no port: guests send by them to the metadata service, and are told at once that nothing else is there. */
 function ownGateways(gateways: string[], plan: NetworkingPlan, network: NetworkPlan): string[] {

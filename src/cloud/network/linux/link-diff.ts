@@ -62,7 +62,8 @@ export function linkCommands(plan: NamespacePlan, observed: readonly ObservedLin
   for (const veth of plan.veths.filter(({ name }) => !kept.has(name))) {
     const { namespace, name, mac } = veth.peer;
     const end = `name ${name}${mac ? ` address ${mac}` : ""} mtu ${veth.mtu} netns ${namespace ?? machinePid}`;
-    commands.push(`link add ${veth.name} mtu ${veth.mtu} type veth peer ${end}`);
+    const own = `${veth.name}${veth.mac ? ` address ${veth.mac}` : ""} mtu ${veth.mtu}`;
+    commands.push(`link add ${own} type veth peer ${end}`);
     commands.push(`link set ${veth.name}${veth.master ? ` master ${veth.master}` : ""} alias ${aliasOf(veth)}`);
   }
   return commands;

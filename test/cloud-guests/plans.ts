@@ -20,6 +20,7 @@ export const port = (fields: Partial<PortPlan> = {}): PortPlan => ({
   portSecurity: true,
   securityGroupIds: ["group"],
   serverId: "bbbbbbbb-0000-4000-8000-000000000000",
+  nic: 0,
   ...fields,
 });
 

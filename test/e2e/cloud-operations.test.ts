@@ -116,6 +116,30 @@ describe.skipIf(skip !== undefined)(`a cloud with a real guest and its volume ($
     expect({ stdout, exitCode }).toEqual({ stdout: "kept\nweb\n", exitCode: 3 });
   });
 
+  it("has its NICs under names of their own, whatever was plugged in before them", async () => {
+    const plugIn = async (cidr: string): Promise<string> => {
+      const { network } = await ask("POST", "network", "/v2.0/networks", { network: { name: cidr } });
+      await ask("POST", "network", "/v2.0/subnets", { subnet: { network_id: network.id, ip_version: 4, cidr } });
+      const body = { interfaceAttachment: { net_id: network.id } };
+      return (await ask("POST", "compute", `/servers/${server}/os-interface`, body)).interfaceAttachment.port_id;
+    };
+    const pullOut = (port: string) => ask("DELETE", "compute", `/servers/${server}/os-interface/${port}`);
+    const macOf = async (port: string): Promise<string> =>
+      (await ask("GET", "network", `/v2.0/ports/${port}`)).port.mac_address;
+    const seen = () => shell("cd /sys/class/net; for nic in ens*; do echo $nic $(cat $nic/address); done");
+    const [first, second] = [await plugIn("10.10.0.0/24"), await plugIn("10.11.0.0/24")];
+    const firstMac = await macOf(first);
+    await pullOut(first);
+    const third = await plugIn("10.12.0.0/24");
+    const [secondMac, thirdMac] = [await macOf(second), await macOf(third)];
+    await expect
+      .poll(seen, { timeout: 20_000 })
+      .toMatch(new RegExp(`^ens3 .*\nens4 ${thirdMac}\nens5 ${secondMac}\n$`));
+    expect(await seen()).not.toContain(firstMac);
+    for (const port of [second, third]) await pullOut(port);
+    await expect.poll(seen, { timeout: 20_000 }).toMatch(/^ens3 \S+\n$/);
+  });
+
   /** Ends everything of the cloud with no chance to tidy up: its process, its guests' supervisors, and all that runs in them. */
   async function killEverything(): Promise<void> {
     const info = await readDaemonInfo(stateDir);

@@ -33,6 +33,7 @@ function tenant(routerIp: string, floatingIp: string, rules: (group: string) => 
     portSecurity: true,
     securityGroupIds: [group],
     serverId: randomUUID(),
+    nic: 0,
   });
   const ports: [PortPlan, PortPlan] = [portOf(21), portOf(22)];
   const subnet = { id: randomUUID(), cidr: "10.77.0.0/24", gatewayIp: "10.77.0.1" };

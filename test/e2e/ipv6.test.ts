@@ -198,7 +198,7 @@ describe.skipIf(skipReason !== undefined)(`tenants with the same IPv6 range (${s
     const [networkId, router, group] = [randomUUID(), randomUUID(), randomUUID()];
     const port: PortPlan = {
       ...{ id: randomUUID(), networkId, mac: `fa:16:3e:00:00:0${last}`, fixedIps: [`fd00:1::${last}`] },
-      ...{ allowedAddresses: [], portSecurity: true, securityGroupIds: [group], serverId: randomUUID() },
+      ...{ allowedAddresses: [], portSecurity: true, securityGroupIds: [group], serverId: randomUUID(), nic: 0 },
     };
     const everything = (["ingress", "egress"] as const).map((direction) => rule({ direction, ethertype: "IPv6" }));
     const plan: NetworkingPlan = {

@@ -2,7 +2,7 @@ import { ApiError } from "../http/api-error.ts";
 import { owns, type Scope } from "../identity/scope.ts";
 import { projectOf } from "../identity/tokens.ts";
 import { autoAllocatedNetwork } from "../network/auto-allocation.ts";
-import { bindPort, ports, userOf } from "../network/ports.ts";
+import { bindPort, ports, serverDevice, userOf } from "../network/ports.ts";
 import { deviceOwner, type Network, type NetworkTables, type Port } from "../network/records.ts";
 import { defaultGroup } from "../network/security-groups.ts";
 import { isSharedNetwork } from "../network/sharing.ts";
@@ -107,7 +107,7 @@ function make(
         ? {}
         : { security_groups: groups.map((name) => groupId(tables, scope, name)) }),
     }),
-    device: { kind: "server", id: serverId },
+    device: serverDevice(tables, serverId),
   });
   return { portId: port.id, made: true };
 }

@@ -74,6 +74,8 @@ export interface PortPlan {
   securityGroupIds: string[];
   /** The server or load balancer that the port is plugged into; null = not plugged, nothing to make. */
   serverId: string | null;
+  /** Which of the server's NICs it is, from 0: no other of its ports has the number, plugged or not. */
+  nic: number;
 }
 
 /** What the network of the whole cloud shall look like. */

@@ -7,6 +7,7 @@ import type {
   SubnetPlan,
 } from "./dataplane.ts";
 import { bitsOf, gatewayInside, isRoutersOwn, normalizeIp, versionOf } from "./ip.ts";
+import { nicNumbers } from "./ports.ts";
 import { protocolNumber } from "./protocols.ts";
 import { isOutside } from "./provider-segments.ts";
 import type { FloatingIp, NetworkTables, Port, Router, SecurityGroupRule, Subnet } from "./records.ts";
@@ -26,7 +27,9 @@ export function networkingPlan(tables: NetworkTables): NetworkingPlan {
       subnets: tables.subnets.list((subnet) => subnet.networkId === network.id).map(subnetPlan),
     })),
     routers: tables.routers.list().map((router) => routerPlan(tables, router)),
-    ports: tables.ports.list((port) => tenantIds.has(port.networkId) && port.device?.kind !== "router").map(portPlan),
+    ports: tables.ports
+      .list((port) => tenantIds.has(port.networkId) && port.device?.kind !== "router")
+      .map((port) => portPlan(tables, port)),
     securityGroups: tables.securityGroups.list().map((group) => ({
       id: group.id,
       rules: tables.securityGroupRules
@@ -98,7 +101,8 @@ function forwardingPlans(tables: NetworkTables, floating: FloatingIp): PortForwa
     }));
 }
 
-function portPlan(port: Port): PortPlan {
+function portPlan(tables: NetworkTables, port: Port): PortPlan {
+  const { device } = port;
   return {
     id: port.id,
     networkId: port.networkId,
@@ -110,6 +114,7 @@ function portPlan(port: Port): PortPlan {
     })),
     portSecurity: port.portSecurityEnabled,
     securityGroupIds: port.securityGroupIds,
-    serverId: port.adminStateUp ? (port.device?.id ?? null) : null,
+    serverId: port.adminStateUp ? (device?.id ?? null) : null,
+    nic: device === undefined ? 0 : (device.nic ?? nicNumbers(tables, device.id).get(port.id) ?? 0),
   };
 }

@@ -9,7 +9,14 @@ import { neutron } from "./errors.ts";
 import { releaseFloatingIps } from "./floatingip-association.ts";
 import { isEui64 } from "./ip.ts";
 import { removeForwardingsTo } from "./port-forwarding-release.ts";
-import { deviceOwner, type FixedIp, type NetworkTables, type Port, routerInterfaceOwners } from "./records.ts";
+import {
+  deviceOwner,
+  type FixedIp,
+  type NetworkTables,
+  type Port,
+  type PortDevice,
+  routerInterfaceOwners,
+} from "./records.ts";
 import { commonView, type NetworkResource, newRecord, revised } from "./resource.ts";
 import { checkGroups, defaultGroup } from "./security-groups.ts";
 import { networkForNew } from "./sharing.ts";
@@ -283,8 +290,28 @@ export function bindPort(tables: NetworkTables, portId: string, serverId: string
   if (port === undefined) throw neutron.portNotFound(portId);
   const user = userOf(port);
   if (user !== undefined && user !== serverId) throw neutron.portInUse(port.id, port.networkId, user);
-  const device = { kind: "server", id: serverId } as const;
+  const device = serverDevice(tables, serverId);
   return tables.ports.put(revised(port, { deviceId: serverId, deviceOwner: deviceOwner.compute, device }));
+}
+
+/** What a port is plugged into that becomes a server's next NIC: of the lowest number that none of its others has. */
+export function serverDevice(tables: NetworkTables, serverId: string): PortDevice {
+  return { kind: "server", id: serverId, nic: lowestFree(nicNumbers(tables, serverId).values()) };
+}
+
+/** The numbers of a server's NICs by their ports, those of disabled ports too: a NIC that is made anew finds its name free. */
+export function nicNumbers(tables: NetworkTables, serverId: string): Map<string, number> {
+  const plugged = tables.ports.list(({ device }) => device?.id === serverId);
+  const numbers = new Map(plugged.flatMap(({ id, device }) => (device?.nic === undefined ? [] : [[id, device.nic]])));
+  for (const { id } of plugged) if (!numbers.has(id)) numbers.set(id, lowestFree(numbers.values()));
+  return numbers;
+}
+
+function lowestFree(numbers: Iterable<number>): number {
+  const taken = new Set(numbers);
+  let number = 0;
+  while (taken.has(number)) number++;
+  return number;
 }
 
 /** The id of what has the port, or is said to have it; undefined for a free one. */

@@ -136,9 +136,11 @@ export interface FixedIp {
 }
 
 /** What a port is plugged into: the server, the router whose leg it is, or the load balancer whose address it has. */
-interface PortDevice {
+export interface PortDevice {
   kind: "server" | "router" | "balancer";
   id: string;
+  /** The number of a server's NIC, from 0; absent for one that an earlier version plugged in. */
+  nic?: number;
 }
 
 export interface Port extends NetworkRecord {

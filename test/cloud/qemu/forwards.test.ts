@@ -29,7 +29,7 @@ const planWith = (
   ports: [
     {
       ...{ id: "port", networkId: "net", mac: "fa:16:3e:00:00:01", fixedIps: ["10.1.0.5"], allowedAddresses: [] },
-      ...{ portSecurity: true, securityGroupIds: ["group"], serverId: "server", ...change },
+      ...{ portSecurity: true, securityGroupIds: ["group"], serverId: "server", nic: 0, ...change },
     },
   ],
   securityGroups: [{ id: "group", rules }],

@@ -13,7 +13,7 @@ const plan = (address: string, gatewayIp: string | null): NetworkingPlan => ({
   ports: [
     {
       ...{ id: nic.portId, networkId: "net", mac: nic.mac, fixedIps: [address], allowedAddresses: [] },
-      ...{ portSecurity: true, securityGroupIds: [], serverId: "server" },
+      ...{ portSecurity: true, securityGroupIds: [], serverId: "server", nic: 0 },
     },
   ],
   ...{ routers: [], securityGroups: [] },

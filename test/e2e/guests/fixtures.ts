@@ -53,6 +53,7 @@ export function onePlan(external: { routerIp: string; floatingIp: string }, rule
         portSecurity: true,
         securityGroupIds: [ids.group],
         serverId: ids.server,
+        nic: 0,
       },
     ],
     securityGroups: [{ id: ids.group, rules }],

@@ -75,6 +75,7 @@ function sampleRuleset(): string {
     portSecurity: true,
     securityGroupIds: ["group"],
     serverId: "server",
+    nic: 0,
   };
   const plan = { networks: [], routers: [], ports: [port], securityGroups: [group] };
   const router = {

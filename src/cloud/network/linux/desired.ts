@@ -186,7 +186,7 @@ function networkPlan(network: NetworkPlan, plan: NetworkingPlan, site: Site): Na
     mac: neighbourMac(port.mac),
     peer: {
       namespace: guestNamespace(site.instance, port.serverId as string),
-      name: links.nic(nicIndex(plan, port.id)),
+      name: links.nic(port.nic),
       mac: port.mac,
     },
   }));
@@ -305,10 +305,4 @@ function guestRoutes(routers: RouterPlan[], ports: PortPlan[]): string[] {
     routes.set(destination, `${destination} via ${nexthop} dev ${links.tap(holder.id)} onlink`);
   }
   return [...routes.values()];
-}
-
-/** A NIC's number is its place among the server's ports, in the plan's order. */
-function nicIndex(plan: NetworkingPlan, portId: string): number {
-  const serverId = plan.ports.find((port) => port.id === portId)?.serverId;
-  return plan.ports.filter((port) => port.serverId === serverId).findIndex((port) => port.id === portId);
 }

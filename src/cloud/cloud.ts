@@ -195,6 +195,7 @@ async function start(
   const reconcile = () => reconciler.reconcile();
   // the plan before the start: guests may be running, and an empty data plane would cut them off
   await reconcile();
+  undo.push(() => dataplane?.close?.());
   await dataplane?.start();
 
   const base = `http://${host}:${listener.port}`;

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { appendFile, mkdtemp, readdir, rm, stat, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -84,6 +84,42 @@ describe.runIf(canRun)("what serves a network's guests", () => {
     const second = await running();
     expect(second.map(({ program }) => program)).toEqual(["dnsmasq", "radvd"]);
     expect(second[1]).toEqual(first[1]);
+  });
+
+  it("is missed once it has died, and its log does not grow without end", async () => {
+    await daemons.apply(namespace, wanted);
+    expect(await daemons.look()).toEqual([]);
+    const [dnsmasq, radvd] = await running();
+    const limits = await Promise.all([dnsmasq, radvd].map((one) => readProcess(`/proc/${one?.pid}/limits`)));
+    expect(limits.map((text) => /^Max file size +(\d+)/m.exec(text)?.[1])).toEqual(["16777216", "16777216"]);
+    const log = join(stateDir, "network-daemons", "radvd", `${wanted.name}.log`);
+    await appendFile(log, "warned\n".repeat(160_000));
+    await daemons.look();
+    expect((await stat(log)).size).toBe(0);
+    await kill(await running());
+    expect(await daemons.look()).toEqual([[namespace, wanted]]);
+    await deleteNamespace(namespace);
+    await expect(daemons.apply(namespace, wanted)).rejects.toThrow();
+    expect(await daemons.look()).toEqual([[namespace, wanted]]); // still
+    await makeNamespace();
+    await daemons.apply(namespace, wanted);
+    expect(await daemons.look()).toEqual([]);
+    expect((await running()).map(({ program }) => program)).toEqual(["dnsmasq", "radvd"]);
+  });
+
+  it("goes on where its log is full, and says what it has to say once that is not", async () => {
+    await daemons.apply(namespace, wanted);
+    const before = await running();
+    const { pid = 0 } = before.find(({ program }) => program === "radvd") ?? {};
+    const log = join(stateDir, "network-daemons", "radvd", `${wanted.name}.log`);
+    const size = async () => (await stat(log)).size;
+    await truncate(log, 16 * 1024 * 1024 - 10);
+    process.kill(pid, "SIGHUP"); // it says that it reads its configuration again
+    await expect.poll(size).toBe(16 * 1024 * 1024);
+    await truncate(log);
+    process.kill(pid, "SIGHUP");
+    await expect.poll(size).toBeGreaterThan(0);
+    expect(await running()).toEqual(before);
   });
 
   it("runs in a namespace that was made anew, and not in the old one", async () => {

@@ -217,6 +217,27 @@ describe.skipIf(skipReason !== undefined)(`tenants with the same IPv6 range (${s
     return { plan, port, router };
   }
 
+  it("are served again soon where what advertises their routers has died, without a change of any network", async () => {
+    const one = tenant(1);
+    const mode = { raMode: "slaac" as const, addressMode: "slaac" as const, nameServers: [] };
+    for (const { subnets } of one.plan.networks) for (const subnet of subnets) subnet.ipv6 = mode;
+    const advertising = async () => {
+      const pids = await processesInNamespace(networkNamespace(cloud.instance, one.port.networkId));
+      const names = await Promise.all(pids.map(async (pid) => (await readProcess(`/proc/${pid}/comm`)).trim()));
+      return pids.filter((_, index) => names[index] === "radvd");
+    };
+    await cloud.dataplane.apply(one.plan);
+    const before = await advertising();
+    expect(before).not.toEqual([]);
+    for (const pid of before) process.kill(pid, "SIGKILL");
+    const again = async () => {
+      const now = await advertising();
+      return now.length > 0 && !now.some((pid) => before.includes(pid)) ? true : undefined;
+    };
+    await waitFor("radvd to be started again", again, { timeoutMs: 30_000 });
+    await cloud.dataplane.apply({ networks: [], routers: [], ports: [], securityGroups: [] });
+  });
+
   it("do not meet, and only their routers and networks forward", async () => {
     const [one, two] = [tenant(1), tenant(2)];
     await cloud.dataplane.apply({

@@ -105,6 +105,8 @@ export interface Dataplane {
     listenerFor: (networkId: string) => RequestListener,
     log: (line: string) => void,
   ): { end(): Promise<void> };
+  /** Looks after nothing any more; what was made stays. Absent where nothing is done but at calls. */
+  close?(): Promise<void>;
   /** Removes everything that this cloud made on the machine. */
   destroy(): Promise<void>;
 }

@@ -61,6 +61,9 @@ export async function createScratchCloud(options: { egress?: "none" | "nat"; log
   const dataplane = await createLinuxDataplane({ instance, stateDir, ...options });
   await dataplane.start();
   const newHypervisor = () => createNspawnHypervisor({ instance, stateDir, images });
-  const remove = () => removeCloud(instance, stateDir);
+  const remove = async () => {
+    await dataplane.close?.();
+    await removeCloud(instance, stateDir);
+  };
   return { instance, stateDir, dataplane, newHypervisor, remove };
 }

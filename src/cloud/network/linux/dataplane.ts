@@ -6,6 +6,7 @@ import { CommandError, run } from "../../../common/process.ts";
 import type { Dataplane, NetworkingPlan } from "../dataplane.ts";
 import { prefixLength } from "./addresses.ts";
 import { connectionCuts } from "./connection-cuts.ts";
+import type { DaemonConfigs } from "./daemon-configs.ts";
 import {
   askingNetworks,
   externalPlan,
@@ -78,6 +79,9 @@ const guestSysctls = {
   "net.ipv6.conf.default.dad_transmits": "0",
 };
 
+/** How often it is looked whether what serves networks still runs. */
+const LOOK_MS = 2_000;
+
 const APPLY_ATTEMPTS = 5;
 const APPLY_PAUSE_MS = 100;
 
@@ -105,6 +109,7 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
   let asked = 0;
   let done = 0;
   let turn: Promise<unknown> = Promise.resolve();
+  let looks: NodeJS.Timeout | undefined;
 
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const result = turn.then(work);
@@ -193,10 +198,20 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
     return plans.filter((_, index) => could[index]);
   }
 
-  async function serveNetwork({ name, daemons: wanted }: NamespacePlan): Promise<void> {
+  async function serveNetwork(name: string, wanted: DaemonConfigs | undefined): Promise<void> {
     if (wanted !== undefined) {
       await forgiving(`what serves ${name}`, JSON.stringify(wanted), () => daemons.apply(name, wanted));
     }
+  }
+
+  /** Starts again what has ended by itself of what serves networks. */
+  async function lookAfterDaemons(): Promise<void> {
+    for (const [name, wanted] of await daemons.look()) await serveNetwork(name, wanted);
+  }
+
+  function stopLooking(): void {
+    clearInterval(looks);
+    looks = undefined;
   }
 
   async function applyNow(plan: NetworkingPlan, attempt: Attempt): Promise<void> {
@@ -237,7 +252,7 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
     }
     metadata?.open(asking);
     applied = plan; // only now: a second attempt must cut what the first could not
-    await Promise.all(linked.map(serveNetwork));
+    await Promise.all(linked.map(({ name, daemons: wanted }) => serveNetwork(name, wanted)));
   }
 
   /** The machine and the other routers must ask anew who has these addresses. */
@@ -271,6 +286,9 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
         if (egress === "none") await closeEgress(instance);
         await applyUntilSettled(latest);
         if (egress === "nat") await openEgress(instance, external);
+        looks ??= setInterval(() => {
+          void inTurn(lookAfterDaemons).catch((error: unknown) => log(`what serves networks: ${messageOf(error)}`));
+        }, LOOK_MS).unref();
       }),
     apply(plan) {
       latest = structuredClone(withoutIpv6(plan, ({ mtu }) => !hasIpv6 || mtu < leastIpv6Mtu));
@@ -298,8 +316,13 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
         },
       };
     },
+    async close() {
+      stopLooking();
+      await inTurn(async () => undefined); // what was begun before is over
+    },
     destroy: () =>
       inTurn(async () => {
+        stopLooking();
         await metadata?.closeOthers(new Set());
         await closeEgress(instance);
         for (const name of await listNamespaces(namePrefix(instance))) {

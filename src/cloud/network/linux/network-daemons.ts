@@ -1,7 +1,8 @@
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { SlipwayError } from "../../../common/errors.ts";
-import { readTextIfExists, writeFileAtomic } from "../../../common/files.ts";
+import { readTextIfExists, sizeOf, writeFileAtomic } from "../../../common/files.ts";
 import { waitFor } from "../../../common/wait.ts";
 import {
   isAlive,
@@ -21,10 +22,18 @@ type Program = (typeof networkPrograms)[number];
 
 const endTimeoutMs = 10_000;
 
-/** What a network's are told, and the processes that were. */
+/** Bytes: what guests make one warn of fills no disk. */
+const logLimits = {
+  /** After which a log is begun anew, at the next look. */
+  usual: 1024 * 1024,
+  /** Where the kernel lets none go on, also while no cloud looks. */
+  most: 16 * 1024 * 1024,
+};
+
+/** What a network's are told, and the processes that were; undefined: they could not be started. */
 interface Told {
-  configs: string;
-  processes: ProcessMark[];
+  wanted: DaemonConfigs;
+  processes?: ProcessMark[];
 }
 
 /**
@@ -42,16 +51,28 @@ export class NetworkDaemons {
 
   /** Makes a network's be as wanted: what runs with the same configuration goes on. */
   async apply(namespace: string, wanted: DaemonConfigs): Promise<void> {
-    const configs = JSON.stringify(wanted);
     const told = this.#told.get(namespace);
-    if (told?.configs === configs && !(await Promise.all(told.processes.map(isAlive))).includes(false)) return;
-    this.#told.delete(namespace);
+    if (told !== undefined && isDeepStrictEqual(told.wanted, wanted) && (await isServed(told))) return;
+    this.#told.set(namespace, { wanted });
     const present = await processesIn(namespace); // most networks have none, and want none
     const processes: ProcessMark[] = [];
     for (const program of networkPrograms) {
       processes.push(...(await this.#applyOne(program, namespace, wanted, marksOf(present, program))));
     }
-    this.#told.set(namespace, { configs, processes });
+    this.#told.set(namespace, { wanted, processes });
+  }
+
+  /** Begins logs anew that have become long. Returns the networks whose are not all there any more, with what they are to be told. */
+  async look(): Promise<[namespace: string, wanted: DaemonConfigs][]> {
+    const missing: [string, DaemonConfigs][] = [];
+    for (const [namespace, told] of this.#told) {
+      if (!(await isServed(told))) missing.push([namespace, told.wanted]);
+      for (const program of networkPrograms.filter((one) => told.wanted[one] !== undefined)) {
+        const log = `${join(this.#folder, program, told.wanted.name)}.log`;
+        if ((await sizeOf(log)) > logLimits.usual) await truncate(log);
+      }
+    }
+    return missing;
   }
 
   /** Forgets a namespace that is gone; what runs on in one that has lost its name serves nobody, and is ended. */
@@ -94,7 +115,9 @@ export class NetworkDaemons {
     await writeFileAtomic(path, config);
     await rm(`${path}.log`, { force: true });
     const enter = ["nsenter", `--net=${join(netnsFolder, namespace)}`, `--wd=${folder}`];
-    await startDetached([...enter, ...commandOf(program, name, path)], `${path}.log`, { PATH: process.env.PATH });
+    await startDetached([...enter, ...withLogLimit, ...commandOf(program, name, path)], `${path}.log`, {
+      PATH: process.env.PATH,
+    });
     const started = async () => {
       const marks = await processesOf(namespace, program);
       return marks.length > 0 ? marks : undefined;
@@ -107,6 +130,12 @@ export class NetworkDaemons {
     for (const suffix of ["", ".log", ".pid"]) await rm(`${path}${suffix}`, { force: true });
   }
 }
+
+/** POSIX counts blocks of 512 bytes; a full log ends nobody. */
+const withLogLimit = ["sh", "-c", `trap "" XFSZ; ulimit -f ${logLimits.most / 512}; exec "$@"`, "sh"];
+
+const isServed = async ({ processes }: Told): Promise<boolean> =>
+  processes !== undefined && (await Promise.all(processes.map(isAlive))).every(Boolean);
 
 function commandOf(program: Program, name: string, path: string): string[] {
   return program === "radvd"

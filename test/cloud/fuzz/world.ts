@@ -17,6 +17,10 @@ export class World {
   known: Known = {};
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
   #tokens: Record<Caller, string> = { demo: "", admin: "", stranger: "", wrong: "gAAAAAwrong", none: "" };
+  /** Paths that answer the user with lists, one for each kind of them. */
+  #lists: string[] = [];
+  /** Whether something was sent since the last look that may have changed what there is. */
+  #isStale = false;
   cloud: TestCloud;
 
   private constructor(cloud: TestCloud) {
@@ -34,8 +38,12 @@ export class World {
     await this.cloud.remove();
   }
 
-  /** Makes what is missing, in a new cloud where the logins of this one do not work any more, and looks at all that there is. */
+  /**
+   * Makes what is missing, in a new cloud where the logins of this one do not work any more, and looks at all that there is. Where nothing
+   * but reading was asked for since, there is nothing to mend: most of the test's time would be these looks.
+   */
   async mend(): Promise<void> {
+    if (!this.#isStale) return;
     const tokens = [this.#tokens.demo, this.#tokens.admin, this.#tokens.stranger];
     const alive = await Promise.all(tokens.map((token) => this.cloud.get("/identity/v3/auth/projects", { token })));
     if (alive.every(({ status, body }) => status === 200 && body.projects.length > 0)) await this.#populate();
@@ -49,6 +57,7 @@ export class World {
   /** Sends a call as it is: nothing is normalized. */
   send({ method, path, token, headers, body }: Call): Promise<Answer> {
     const text = this.#tokens[token];
+    if (!["GET", "HEAD"].includes(method)) this.#isStale = true;
     return new Promise((resolve, reject) => {
       const call = request({
         ...{ host: "127.0.0.1", port: this.cloud.cloud.port, method, path, agent: this.#agent },
@@ -87,6 +96,7 @@ export class World {
     );
     const stranger = (await cloud.authenticate(login)).headers.get("x-subject-token") ?? "";
     this.#tokens = { ...this.#tokens, demo: cloud.token, admin, stranger };
+    await this.#findLists();
     await this.#populate();
   }
 
@@ -108,32 +118,46 @@ export class World {
       ["port", network("ports"), { port: { network_id: networkId } }],
       ["image", "/image/v2/images", { name: "own", disk_format: "raw", container_format: "bare" }],
     ];
-    if ((this.known.router ?? []).length === 0) await cloud.routedNetwork().catch(() => undefined);
-    for (const [kind, path, body] of seeds) {
-      if ((this.known[kind] ?? []).length === 0) await cloud.post(path, body);
-    }
+    const isRouted = (this.known.router ?? []).length > 0;
+    if (!isRouted) await cloud.routedNetwork().catch(() => undefined);
+    const missing = seeds.filter(([kind]) => (this.known[kind] ?? []).length === 0);
+    for (const [, path, body] of missing) await cloud.post(path, body);
     const account = `/object-store/v1/AUTH_${cloud.projectId}`;
     await cloud.put(`${account}/box`);
     await cloud.put(`${account}/box/thing`, "content", { headers: { "content-type": "text/plain" } });
     await cloud.cloud.idle();
-    await this.#look();
+    if (missing.length > 0 || !isRouted) await this.#look();
+    this.#isStale = false;
     this.known.account = [`AUTH_${cloud.projectId}`];
     this.known.container = ["box"];
     this.known.object = ["thing"];
     this.known.project = [cloud.projectId, ...(this.known.project ?? [])];
   }
 
+  /** Of lists that are told at several paths (`servers` and `servers/detail`) the first is asked from now on, and none that refuses the user. */
+  async #findLists(): Promise<void> {
+    const paths = this.cloud.cloud.routes.filter(({ method, path }) => method === "GET" && !/[:*]/.test(path));
+    const byKinds = new Map<string, string>();
+    for (const { path } of paths) {
+      const kinds = (await this.#listsAt(path)).map(([key]) => key).join();
+      if (kinds !== "" && !byKinds.has(kinds)) byKinds.set(kinds, path);
+    }
+    this.#lists = [...byKinds.values()];
+  }
+
   /** Asks for every list, and notes ids and names. */
   async #look(): Promise<void> {
     this.known = {};
-    const paths = this.cloud.cloud.routes.filter(({ method, path }) => method === "GET" && !/[:*]/.test(path));
-    for (const { path } of paths) {
-      const answer = await this.send({ method: "GET", path, token: "demo", headers: {}, body: undefined });
-      if (answer.status !== 200 || !String(answer.headers["content-type"]).includes("json")) continue;
-      for (const [key, list] of Object.entries(JSON.parse(answer.text) as Record<string, unknown>)) {
-        if (Array.isArray(list)) this.#note(kindOf(key), list);
-      }
+    for (const path of this.#lists) {
+      for (const [key, list] of await this.#listsAt(path)) this.#note(kindOf(key), list);
     }
+  }
+
+  async #listsAt(path: string): Promise<[key: string, list: unknown[]][]> {
+    const answer = await this.send({ method: "GET", path, token: "demo", headers: {}, body: undefined });
+    if (answer.status !== 200 || !String(answer.headers["content-type"]).includes("json")) return [];
+    const entries = Object.entries(JSON.parse(answer.text) as Record<string, unknown>);
+    return entries.filter((entry): entry is [string, unknown[]] => Array.isArray(entry[1]));
   }
 
   #note(kind: string, list: unknown[]): void {

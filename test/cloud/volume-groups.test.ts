@@ -233,7 +233,23 @@ it("types of groups, with specs, are administrators' to change", async () => {
   expect((await cloud.post(`${adminPath}/group_types`, twin, asAdmin)).status).toBe(409);
   expect((await post("/group_types", twin)).status).toBe(403);
   const group = await newGroup(id);
-  expect(said(await cloud.delete(own, asAdmin))).toEqual([400, "Target group type is still in use."]);
+  expect(said(await cloud.delete(own, asAdmin))).toEqual([
+    400,
+    `Target group type is still in use. Group Type ${id} deletion is not allowed with groups present with the type.`,
+  ]);
+  expect(said(await post("/group_snapshots", { group_snapshot: { group_id: group } }))).toEqual([
+    400,
+    "Invalid Group: Source group cannot be empty or in 'creating' or 'updating' state. No group snapshot will be created.",
+  ]);
+  const replicate = (asked: object | null) => post(`/groups/${group}/action`, { enable_replication: asked });
+  expect(said(await replicate({}))).toEqual([
+    400,
+    `Invalid group type: Group ${group} is not a replication group type.`,
+  ]);
+  expect(said(await replicate(null))).toEqual([
+    400,
+    "Invalid input for field/attribute enable_replication. Value: None. None is not of type 'object'",
+  ]);
   await post(`/groups/${group}/action`, { delete: {} });
   await idle();
   expect((await cloud.delete(own, asAdmin)).status).toBe(202);

@@ -912,7 +912,11 @@ describe("Cinder's other pages", () => {
     expect(versions.status).toBe(300);
     expect(versions.body.versions).toMatchObject([{ id: "v3.0", version: "3.70", min_version: "3.0" }]);
     expect((await cloud.get("/volume/v3", { token: "" })).status).toBe(401);
-    expect((await cloud.get("/volume/v3")).body).toEqual(versions.body);
+    expect((await cloud.get("/volume/v3/")).body).toEqual(versions.body);
+    const sentOn = await fetch(`${cloud.base}/volume/v3`, {
+      ...{ headers: { "x-auth-token": cloud.token }, redirect: "manual" },
+    });
+    expect([sentOn.status, sentOn.headers.get("location")]).toEqual([302, `${cloud.base}/volume/v3/`]);
     const project = `/volume/v3/${cloud.projectId}`;
     const { volume_types: types } = (await cloud.get(`${project}/types`)).body;
     expect(types).toMatchObject([{ name: "__DEFAULT__", is_public: true, extra_specs: {} }]);

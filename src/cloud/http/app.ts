@@ -41,8 +41,11 @@ export function createApp(bodyLimit = 1024 * 1024): FastifyInstance {
     if (!isVersionList.test(request.url)) reply.header("x-openstack-request-id", request.id);
   });
   app.addHook("onSend", async (request, reply) => {
-    // Cinder was a part of Nova
-    if (request.url.startsWith("/volume/") && !(request.method === "DELETE" && reply.statusCode === 202)) {
+    // Cinder was a part of Nova; what its libraries answer by themselves has another type than JSON, and none
+    if (
+      request.url.startsWith("/volume/") &&
+      !(reply.statusCode < 400 && isWebobs.test(String(reply.getHeader("content-type"))))
+    ) {
       reply.header("x-compute-request-id", request.id);
     }
     if (reply.getHeader("content-type") === "application/json; charset=utf-8") {
@@ -52,6 +55,8 @@ export function createApp(bodyLimit = 1024 * 1024): FastifyInstance {
   acceptJson(app, "application/json");
   return app;
 }
+
+const isWebobs = /^text\/(html|plain)/;
 
 /** Glance and Neutron answer these before they number a request. */
 const isVersionList = /^\/(image|network)\/?(versions)?(\?|$)/;

@@ -52,7 +52,6 @@ export function createBackup(context: VolumeContext, scope: Scope, input: unknow
     ...{ parentId: parent?.id ?? null, name: body.name ?? null, description: body.description ?? null },
     ...{ size: volume.size, status: "creating", failReason: null },
     container: body.container ?? null,
-    availabilityZone: body.availability_zone ?? null,
     metadata: body.metadata ?? {},
     dataTimestamp: snapshot?.createdAt ?? createdAt,
     volume: { name, description, metadata, bootable, imageMetadata },

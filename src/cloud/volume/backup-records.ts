@@ -18,7 +18,6 @@ export interface Backup {
   status: "creating" | "available" | "restoring" | "deleting" | "error";
   failReason: string | null;
   container: string | null;
-  availabilityZone: string | null;
   metadata: Record<string, string>;
   /** When the content was the volume's. */
   dataTimestamp: string;

@@ -17,6 +17,7 @@ export const cinder = {
   invalidSnapshot: (reason: string) => new ApiError(400, `Invalid snapshot: ${reason}`),
   invalidBackup: (reason: string) => new ApiError(400, `Invalid backup: ${reason}`),
   invalidGroup: (reason: string) => new ApiError(400, `Invalid Group: ${reason}`),
+  invalidGroupType: (reason: string) => new ApiError(400, `Invalid group type: ${reason}`),
   /** Of a body of actions whose first word is none; without any word it says nothing. */
   noSuchAction: (name: string | undefined) =>
     new ApiError(

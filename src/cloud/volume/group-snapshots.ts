@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { parseBody } from "../http/body.ts";
 import { isoMicrosNoZone, isoSeconds } from "../http/time.ts";
+import { sendUntyped } from "../http/untyped.ts";
 import { isAdmin, type Scope } from "../identity/scope.ts";
 import { projectOf } from "../identity/tokens.ts";
 import { demandAdmin, ownGroup, ownGroupSnapshot, since, type VolumeContext } from "./context.ts";
@@ -72,7 +73,7 @@ export function groupSnapshotRoutes(app: FastifyInstance, context: VolumeContext
     const { scope, params } = request;
     store.transaction(() => beginDelete(context, ownGroupSnapshot(context, scope, params.id)));
     groupLifecycle.deleteSnapshot(params.id);
-    return reply.code(202).send();
+    return sendUntyped(reply, 202);
   });
   app.post<One>("/group_snapshots/:id/action", (request, reply) => {
     since(request, 19);
@@ -83,21 +84,27 @@ export function groupSnapshotRoutes(app: FastifyInstance, context: VolumeContext
       demandAdmin(scope, "group:reset_group_snapshot_status");
       groupSnapshots.put(changed(taken, { status }));
     });
-    return reply.code(202).send();
+    return sendUntyped(reply, 202);
   });
 }
 
-/** Registers the snapshot of a group with those of its volumes. @throws ApiError 400, 404, 413 */
+/** Registers the snapshot of a group with those of its volumes. @throws ApiError 400 also for a group without any, 404, 413 */
 function take(context: VolumeContext, scope: Scope, input: unknown): GroupSnapshot {
   const { group_snapshot: asked } = parseBody(createBody, input);
   const group = ownGroup(context, scope, asked.group_id);
+  const members = context.volumes.list(({ groupId }) => groupId === group.id);
+  if (members.length === 0 || group.status === "creating" || group.status === "updating") {
+    throw cinder.invalidGroup(
+      "Source group cannot be empty or in 'creating' or 'updating' state. No group snapshot will be created.",
+    );
+  }
   const { name = null, description = null } = asked;
   const taken = context.groupSnapshots.put({
     ...{ id: randomUUID(), projectId: projectOf(scope).id, userId: scope.userId, groupId: group.id },
     ...{ groupTypeId: group.groupTypeId, name, description, status: "creating" },
     ...{ createdAt: isoSeconds(), updatedAt: null },
   });
-  for (const volume of context.volumes.list(({ groupId }) => groupId === group.id)) {
+  for (const volume of members) {
     const body = { snapshot: { volume_id: volume.id, name, description, force: true } };
     context.snapshots.put({ ...createSnapshot(context, scope, body, 0), groupSnapshotId: taken.id });
   }

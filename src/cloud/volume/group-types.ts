@@ -5,6 +5,7 @@ import { ApiError } from "../http/api-error.ts";
 import { booleanLike, parseBody } from "../http/body.ts";
 import { metadataSchema } from "../http/metadata-routes.ts";
 import { isoSeconds } from "../http/time.ts";
+import { sendUntyped } from "../http/untyped.ts";
 import { isAdmin, type Scope } from "../identity/scope.ts";
 import { demandAdmin, since, type VolumeContext } from "./context.ts";
 import { cinder } from "./errors.ts";
@@ -126,10 +127,12 @@ export function groupTypeRoutes(app: FastifyInstance, context: VolumeContext): v
     demandAdmin(request.scope, "group:group_types:delete");
     const { id } = found(request.params.id, request.scope);
     if (groups.find(({ groupTypeId }) => groupTypeId === id) !== undefined) {
-      throw cinder.badRequest("Target group type is still in use.");
+      throw cinder.badRequest(
+        `Target group type is still in use. Group Type ${id} deletion is not allowed with groups present with the type.`,
+      );
     }
     groupTypes.delete(id);
-    return reply.code(202).send();
+    return sendUntyped(reply, 202);
   });
 
   const path = "/group_types/:id/group_specs";
@@ -173,6 +176,6 @@ export function groupTypeRoutes(app: FastifyInstance, context: VolumeContext): v
     demandKey(type, key, "specs");
     const { [key]: _removed, ...specs } = type.specs;
     groupTypes.put({ ...type, specs });
-    return reply.code(202).send();
+    return sendUntyped(reply, 202);
   });
 }

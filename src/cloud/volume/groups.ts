@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { z } from "zod";
+import { lookup } from "../../common/lookup.ts";
 import { booleanLike, parseBody } from "../http/body.ts";
 import { isoMicrosNoZone } from "../http/time.ts";
+import { sendUntyped } from "../http/untyped.ts";
 import { isAdmin } from "../identity/scope.ts";
 import { demandAdmin, ownGroup, since, type VolumeContext } from "./context.ts";
 import { cinder } from "./errors.ts";
@@ -26,6 +28,19 @@ const updateBody = z.strictObject({
 });
 const deleteBody = z.strictObject({ delete: z.strictObject({ "delete-volumes": booleanLike.optional() }) });
 const resetBody = z.strictObject({ reset_status: z.strictObject({ status: z.string() }) });
+
+/** What asks for the replication of a group, of which nothing here has any. */
+const replicationBodies = lookup<z.ZodType>({
+  enable_replication: z.strictObject({ enable_replication: z.looseObject({}) }),
+  disable_replication: z.strictObject({ disable_replication: z.looseObject({}) }),
+  list_replication_targets: z.strictObject({ list_replication_targets: z.looseObject({}) }),
+  failover_replication: z.strictObject({
+    failover_replication: z.strictObject({
+      allow_attached_volume: booleanLike.optional(),
+      secondary_backend_id: z.string().nullable().optional(),
+    }),
+  }),
+});
 
 /** Cinder's words for a status that is none: it names one for groups that it does not take. */
 const resetWords = {
@@ -92,7 +107,7 @@ export function groupRoutes(app: FastifyInstance, context: VolumeContext): void 
     since(request, minor);
     const asked = parseBody(updateBody, request.body).group;
     store.transaction(() => updateGroup(context, ownGroup(context, request.scope, request.params.id), asked));
-    return reply.code(202).send();
+    return sendUntyped(reply, 202);
   });
 
   app.post("/groups/action", (request, reply) => {
@@ -112,7 +127,7 @@ export function groupRoutes(app: FastifyInstance, context: VolumeContext): void 
       const withVolumes = parseBody(deleteBody, body).delete["delete-volumes"] ?? false;
       store.transaction(() => deleteGroup(context, ownGroup(context, scope, params.id), withVolumes));
       groupLifecycle.delete(params.id);
-      return reply.code(202).send();
+      return sendUntyped(reply, 202);
     }
     if (name === "reset_status" && request.microversion >= 20) {
       const status = statusIn(body, "Group");
@@ -121,8 +136,11 @@ export function groupRoutes(app: FastifyInstance, context: VolumeContext): void 
         demandAdmin(scope, "group:reset_status");
         groups.put(changed(group, { status }));
       });
-      return reply.code(202).send();
+      return sendUntyped(reply, 202);
     }
-    throw cinder.noSuchAction(name);
+    const schema = request.microversion >= 38 ? replicationBodies[name ?? ""] : undefined;
+    if (schema === undefined) throw cinder.noSuchAction(name);
+    parseBody(schema, body);
+    throw cinder.invalidGroupType(`Group ${ownGroup(context, scope, params.id).id} is not a replication group type.`);
   });
 }

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import { answerFaults, webobNotFound } from "../http/faults.ts";
 import { readJson } from "../http/json-body.ts";
 import { type MicroversionRange, negotiateMicroversion } from "../http/microversion.ts";
@@ -43,6 +43,12 @@ const parts = [
     absentRoutes,
   ],
 ];
+
+/** To where Cinder's list of versions is, in the words of the library that finds its paths. */
+function sendOn(reply: FastifyReply, location: string): FastifyReply {
+  for (const name of ["openstack-api-version", "vary"]) reply.removeHeader(name);
+  return reply.code(302).headers({ location, "content-type": "text/plain; charset=utf8" }).send("");
+}
 
 /** Cinder v3 below `/volume`. */
 export async function volumeService(app: FastifyInstance, { context, tokens, log }: VolumeOptions): Promise<void> {
@@ -89,7 +95,13 @@ export async function volumeService(app: FastifyInstance, { context, tokens, log
           if (project !== undefined && project !== scope.project?.id) throw cinder.badRequest("Malformed request url");
         });
         for (const part of parts) part(inner, context);
-        if (prefix === "/v3") inner.get("/", versions);
+        if (prefix === "/v3") {
+          inner.get("/", (request, reply) =>
+            /\/(\?|$)/.test(request.originalUrl)
+              ? reply.send(versions())
+              : sendOn(reply, `${context.base()}/volume/v3/`),
+          );
+        }
       },
       { prefix },
     );

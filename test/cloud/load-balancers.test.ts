@@ -412,9 +412,18 @@ describe("lists and quotas", () => {
     const admin = { token: await cloud.adminToken() };
     expect((await cloud.put(quota, { quota: { loadbalancer: 0 } })).status).toBe(403);
     const changed = await cloud.put(quota, { quota: { loadbalancer: 0 } }, admin);
-    expect([changed.status, changed.body.quota.loadbalancer, changed.body.quota.load_balancer]).toEqual([202, 0, 0]);
+    const { quota: told } = changed.body;
+    expect([changed.status, told.load_balancer, told.loadbalancer, told.project_id]).toEqual([
+      202,
+      0,
+      undefined,
+      undefined,
+    ]);
+    const [listed] = (await cloud.get(`${path}/quotas`)).body.quotas;
+    expect(listed).toMatchObject({ load_balancer: 0, loadbalancer: 0, project_id: cloud.projectId });
     const refused = await post("/loadbalancers", { loadbalancer: { vip_subnet_id: subnetId } });
     expectRefused(refused, 403, "Quota has been met for resources: Load Balancer");
-    await cloud.delete(quota, admin);
+    expect((await cloud.delete(quota, admin)).status).toBe(204);
+    expectRefused(await cloud.delete(quota, admin), 404, `Quotas ${cloud.projectId} not found.`);
   });
 });

@@ -47,21 +47,22 @@ interface OfProject {
 /** `/v2.0/lbaas/quotas`; behind `requireToken`. */
 export function quotaRoutes(app: FastifyInstance, { store, balancers }: BalancerContext): void {
   const { quotas } = balancers;
-  const view = (limits: Record<string, number>) => ({
+  // the names of what a project has, two of which a list tells twice
+  const view = ({ loadbalancer, healthmonitor, ...limits }: Record<string, number>) => ({
     ...limits,
-    load_balancer: limits.loadbalancer,
-    health_monitor: limits.healthmonitor,
+    load_balancer: loadbalancer,
+    health_monitor: healthmonitor,
   });
-  const quotaOf = (projectId: string) => ({
-    quota: { ...view({ ...defaults, ...quotas.get(projectId)?.limits }), project_id: projectId },
-  });
+  const limitsOf = (projectId: string) => ({ ...defaults, ...quotas.get(projectId)?.limits });
+  const quotaOf = (projectId: string) => ({ quota: view(limitsOf(projectId)) });
   const demandAdmin = (scope: Scope) => {
     if (!isAdmin(scope)) throw octavia.forbidden();
   };
 
   app.get("/quotas", ({ scope }) => {
     const seen = quotas.list(({ id }) => owns(scope, id));
-    return { quotas: seen.map(({ id }) => quotaOf(id).quota), quotas_links: [] };
+    const listed = seen.map(({ id }) => ({ project_id: id, ...limitsOf(id), ...quotaOf(id).quota }));
+    return { quotas: listed, quotas_links: [] };
   });
   app.get("/quotas/defaults", ({ scope }) => {
     demandAdmin(scope);
@@ -73,7 +74,7 @@ export function quotaRoutes(app: FastifyInstance, { store, balancers }: Balancer
   });
   app.get<OfProject>("/quotas/:project/default", ({ scope, params }) => {
     if (!owns(scope, params.project)) throw octavia.forbidden();
-    return { quota: { ...view(defaults), project_id: params.project } };
+    return { quota: view(defaults) };
   });
   app.put<OfProject>("/quotas/:project", ({ scope, params, body }, reply) => {
     demandAdmin(scope);
@@ -92,6 +93,7 @@ export function quotaRoutes(app: FastifyInstance, { store, balancers }: Balancer
   });
   app.delete<OfProject>("/quotas/:project", ({ scope, params }, reply) => {
     demandAdmin(scope);
+    if (quotas.get(params.project) === undefined) throw octavia.notFound("Quotas", params.project);
     quotas.delete(params.project);
     return reply.code(204).send();
   });

@@ -163,6 +163,17 @@ describe("paths", () => {
   });
 });
 
+it("a HEAD has the type of the listing that it stands for", async () => {
+  await cloud.put(`${account}/typed`);
+  const typeOf = async (target: string, accept: string) =>
+    (await cloud.request("HEAD", target, { headers: { accept } })).headers.get("content-type");
+  for (const target of [account, `${account}/typed`]) {
+    expect(await typeOf(target, "application/json")).toBe("application/json; charset=utf-8");
+    expect(await typeOf(target, "*/*")).toBe("text/plain; charset=utf-8");
+    expect(await typeOf(`${target}?format=xml`, "*/*")).toBe("application/xml; charset=utf-8");
+  }
+});
+
 describe("figures", () => {
   const figures = async (path: string, kind: string) => {
     const { headers } = await cloud.request("HEAD", `${account}${path}`);

@@ -76,7 +76,7 @@ export function accountRoutes(app: FastifyInstance, context: ObjectContext): voi
     const isThere = describe(reply, projectId, ownsAccount(who, projectId));
     return reply
       .code(isThere ? 204 : 200)
-      .headers(emptyListing(request.query))
+      .headers(emptyListing(request.query, request.headers.accept))
       .send();
   });
 }

@@ -81,7 +81,7 @@ export function containerRoutes(app: FastifyInstance, context: ObjectContext): v
     return reply
       .code(204)
       .headers(containerHeaders(container, figuresOf(tables, container), isOwner))
-      .headers(emptyListing(request.query))
+      .headers(emptyListing(request.query, request.headers.accept))
       .send();
   });
 

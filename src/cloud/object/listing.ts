@@ -84,8 +84,9 @@ function variesWith({ format }: ListingQuery): Record<string, string> {
 }
 
 /** What a HEAD says of the listing that it stands for. */
-export function emptyListing(query: ListingQuery): Record<string, string> {
-  return { "content-type": "text/plain; charset=utf-8", ...variesWith(query) };
+export function emptyListing(query: ListingQuery, accept: string | undefined): Record<string, string> {
+  const types = { json: "application/json", xml: "application/xml", plain: "text/plain" };
+  return { "content-type": `${types[listingFormat(query, accept)]}; charset=utf-8`, ...variesWith(query) };
 }
 
 /** How one kind of listing is written. */

@@ -5,13 +5,15 @@ import { gophercloud } from "./gophercloud.ts";
 import {
   openstack,
   openstackAdministrator,
+  openstackBackups,
   openstackBalancers,
+  openstackGroups,
   openstackIpv6,
   openstackNetwork,
   openstackObjects,
 } from "./openstack.ts";
 
-import { openstacksdk } from "./openstacksdk.ts";
+import { openstacksdk, openstacksdkGroups } from "./openstacksdk.ts";
 import { pkgcloud } from "./pkgcloud.ts";
 import { swiftclient } from "./swiftclient.ts";
 
@@ -22,10 +24,13 @@ export const allClients: Client[] = [
     openstackAdministrator,
     openstackNetwork,
     openstackIpv6,
+    openstackBackups,
+    openstackGroups,
     openstackObjects,
     openstackBalancers,
     swiftclient,
     openstacksdk,
+    openstacksdkGroups,
     gophercloud,
     pkgcloud,
     ansible,

@@ -70,8 +70,9 @@ network list --long
 network list --external
 network list --name net
 network show nothing
-subnet create sub --network net --subnet-range 10.77.0.0/24 --dns-nameserver 10.77.0.3 --allocation-pool start=10.77.0.10,end=10.77.0.249 --tag blue
+subnet create sub --network net --subnet-range 10.77.0.0/24 --dns-nameserver 10.77.0.3 --allocation-pool start=10.77.0.100,end=10.77.0.249 --tag blue
 subnet create outside --network net --subnet-range 10.77.4.0/24 --gateway 10.99.0.1
+subnet delete outside
 subnet set sub --description first --dns-nameserver 10.77.0.4
 subnet unset sub --dns-nameserver 10.77.0.3
 subnet show sub
@@ -297,7 +298,7 @@ network rbac show $rbac
 network rbac list
 network rbac delete $rbac
 network rbac show $rbac
-port create said --network pooled --device-owner network:router_interface --device nothing
+port create said --network pooled --fixed-ip subnet=first,ip-address=10.77.0.57 --device-owner network:router_interface --device nothing
 port show said
 port delete said
 port create said --network public --device-owner network:dhcp

@@ -5,6 +5,9 @@ import { adminEntry, type Client, type Surroundings } from "../run-client.ts";
 import { ipv6Tour } from "./ipv6-tour.ts";
 
 import { administratorTour, balancerTour, networkTour, objectTour, tour } from "./openstack-tour.ts";
+import { backupTour, groupTour } from "./volume-tours.ts";
+
+const newestCinder = { OS_VOLUME_API_VERSION: "3.70" };
 
 let python = "";
 let balancerPython = "";
@@ -44,6 +47,20 @@ export const openstackObjects: Client = {
   run: (surroundings) => runTour(surroundings, objectTour, {}),
 };
 
+/** The same, for backups of volumes, in the newest words of the real Cinder that it was recorded at. */
+export const openstackBackups: Client = {
+  name: "openstack-backups",
+  ensure,
+  run: (surroundings) => runTour(surroundings, backupTour, newestCinder),
+};
+
+/** The same, for groups of volumes. */
+export const openstackGroups: Client = {
+  name: "openstack-groups",
+  ensure,
+  run: (surroundings) => runTour(surroundings, groupTour, newestCinder),
+};
+
 /** The same, with the plugin for Octavia. */
 export const openstackBalancers: Client = {
   name: "openstack-balancers",
@@ -69,20 +86,27 @@ async function runTour(
   login: Record<string, string>,
   interpreter = python,
 ) {
-  const client = new OpenstackClient(interpreter, { ...env, ...login });
+  // a process of its own for each: it keeps its first login and version for each service
+  const logins = { user: login, administrator: { ...login, OS_CLOUD: adminEntry } };
+  const clients = new Map<keyof typeof logins, OpenstackClient>();
+  const clientOf = (who: keyof typeof logins) => {
+    const client = clients.get(who) ?? new OpenstackClient(interpreter, { ...env, ...logins[who] });
+    clients.set(who, client);
+    return client;
+  };
   const kept = new Map([["FOLDER", folder]]);
   const filled = (word: string) =>
     word.replaceAll("conformance", ownPrefix).replace(/\$(\w+)/g, (_, name: string) => kept.get(name) ?? "");
   try {
     for (const { name, isAdmin, words, keep } of commandsOf(lines)) {
       await begin(name);
-      const command = [...(isAdmin ? ["--os-cloud", adminEntry] : []), ...words.map(filled)];
-      const { status, stdout } = await client.run(...command, ...(keep === undefined ? [] : ["-f", "json"]));
+      const client = clientOf(isAdmin ? "administrator" : "user");
+      const { status, stdout } = await client.run(...words.map(filled), ...(keep === undefined ? [] : ["-f", "json"]));
       end(status === 0 ? "ok" : "refused");
       if (keep !== undefined && status === 0) kept.set(keep.name, fieldOf(JSON.parse(stdout), keep.field));
     }
   } finally {
-    await client.close();
+    for (const client of clients.values()) await client.close();
   }
 }
 

@@ -1,33 +1,12 @@
 """Leads openstacksdk through its calls: `python openstacksdk-tour.py ANNOUNCE_TO FOLDER OBJECTS`. What is next is announced, see announcements.ts."""
 
 import sys
-import urllib.request
 
 import openstack
+from announcing import listed, sdk_caller
 
 announce_to, folder, objects = sys.argv[1:]
-
-
-def announce(what, said):
-    request = urllib.request.Request(f"{announce_to}/{what}", said.encode(), method="POST")
-    urllib.request.urlopen(request, timeout=150).read()
-
-
-def call(name, run):
-    """What `run` makes, or None where it is refused."""
-    announce("begin", name)
-    try:
-        made = run()
-        outcome = "ok" if made is not None else "nothing"
-    except Exception as error:
-        made, outcome = None, type(error).__name__
-    announce("end", outcome)
-    return made
-
-
-def listed(generator):
-    return [one.id for one in generator]
-
+call = sdk_caller(announce_to)
 
 cloud = openstack.connect(cloud="conformance", app_name="conformance")
 admin = openstack.connect(cloud="conformance-admin", app_name="conformance")
@@ -59,7 +38,7 @@ call("image.get_image of none", lambda: cloud.image.get_image("00000000-0000-400
 call("delete_image", lambda: cloud.delete_image(image.id, wait=True))
 
 net = call("create_network", lambda: cloud.create_network("net"))
-sub = call("create_subnet", lambda: cloud.create_subnet(net.id, cidr="10.77.0.0/24", subnet_name="sub", dns_nameservers=["10.77.0.3"], allocation_pools=[{"start": "10.77.0.10", "end": "10.77.0.249"}]))
+sub = call("create_subnet", lambda: cloud.create_subnet(net.id, cidr="10.77.0.0/24", subnet_name="sub", dns_nameservers=["10.77.0.3"], allocation_pools=[{"start": "10.77.0.100", "end": "10.77.0.249"}]))
 public = call("get_network of the outside", lambda: cloud.get_network("public", filters={"router:external": True}))
 router = call("create_router", lambda: cloud.create_router("router", ext_gateway_net_id=public.id))
 call("add_router_interface", lambda: cloud.add_router_interface(router, subnet_id=sub.id))

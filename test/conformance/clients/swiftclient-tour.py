@@ -5,9 +5,9 @@ import json
 import os
 import sys
 import time
-import urllib.request
 
 import requests
+from announcing import caller
 from keystoneauth1 import session
 from keystoneauth1.identity import v3
 from swiftclient import Connection
@@ -16,22 +16,7 @@ announce_to, auth_url, user, project = sys.argv[1:]
 login = v3.Password(auth_url=auth_url, username=user, password=os.environ["TOUR_PASSWORD"], project_name=project, user_domain_name="Default", project_domain_name="Default")
 swift = Connection(session=session.Session(auth=login), retries=0, os_options={"region_name": "RegionOne"})
 connection = requests.Session()
-
-
-def announce(what, said):
-    request = urllib.request.Request(f"{announce_to}/{what}", said.encode(), method="POST")
-    urllib.request.urlopen(request, timeout=150).read()
-
-
-def call(name, run):
-    """What `run` makes, or None where it is refused."""
-    announce("begin", name)
-    try:
-        made, outcome = run(), "ok"
-    except Exception as error:
-        made, outcome = None, f"{type(error).__name__} {getattr(error, 'http_status', '')}".strip()
-    announce("end", outcome)
-    return made
+call = caller(announce_to, lambda made: "ok", lambda error: f"{type(error).__name__} {getattr(error, 'http_status', '')}".strip())
 
 
 def put(name, contents, **options):
@@ -220,10 +205,7 @@ call("delete_object that is not there", lambda: swift.delete_object("shelf", "no
 call("get_container after it", lambda: swift.get_container("shelf", query_string="versions"))
 call("get_object, no version", lambda: swift.get_object("shelf", "a", query_string="version-id=nonsense"))
 call("delete_container with versions", lambda: swift.delete_container("shelf"))
-announce("begin", "every version is deleted")
-for version in swift.get_container("shelf", query_string="versions")[1]:
-    swift.delete_object("shelf", version["name"], query_string=f"version-id={version['version_id']}")
-announce("end", "ok")
+call("every version is deleted", lambda: [swift.delete_object("shelf", version["name"], query_string=f"version-id={version['version_id']}") for version in swift.get_container("shelf", query_string="versions")[1]])
 call("head_container without versions", lambda: swift.head_container("shelf"))
 call("delete_container without versions", lambda: swift.delete_container("shelf"))
 
@@ -236,10 +218,7 @@ call("post_account that deletes many", lambda: swift.post_account({"Content-Type
 call("delete_object", lambda: swift.delete_object("box", "b"))
 call("delete_object again", lambda: swift.delete_object("box", "b"))
 call("delete_container that is not empty", lambda: swift.delete_container("box"))
-announce("begin", "the rest is deleted")
-for one in swift.get_container("box")[1]:
-    swift.delete_object("box", one["name"])
-announce("end", "ok")
+call("the rest is deleted", lambda: [swift.delete_object("box", one["name"]) for one in swift.get_container("box")[1]])
 call("delete_container", lambda: swift.delete_container("box"))
 call("delete_container again", lambda: swift.delete_container("box"))
 call("get_account at the end", lambda: swift.get_account())

@@ -19,9 +19,8 @@ export const swiftclient: Client = {
     return { version: requirement };
   },
   async run({ env, announceTo, login: { authUrl, username, password, projectName } }) {
-    const secret = { TOUR_PASSWORD: password };
     await run(python, [program, announceTo, authUrl, username, projectName], {
-      env: { ...env, ...secret },
+      env: { ...env, TOUR_PASSWORD: password, PYTHONDONTWRITEBYTECODE: "1" },
       timeoutMs: 600_000,
     });
   },

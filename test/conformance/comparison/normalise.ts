@@ -132,6 +132,7 @@ function formOf(value: string, labels: Map<string, string>): string {
     .replace(/\btemp_url_sig=[0-9a-f]+/g, "temp_url_sig=<signature>")
     .replace(/\btx[0-9a-f]{8,21}-[0-9a-f-]{10,27}\b/g, "tx<id>")
     .replace(/\b1[6-9]\d{8}\.\d{5}\b/g, "<time>")
+    .replace(/\b[0-9a-f]{2}\/[0-9a-f]{2}\/(?=[0-9a-f]{8}-[0-9a-f]{4}-)/g, "<start of the id>/")
     .replace(idPattern, (id) => labels.get(id) ?? "<id>")
     .replace(moment, (time) => time.replace(/\d/g, "0"))
     .replace(/[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} 20\d\d \d\d:\d\d:\d\d GMT/g, "<date>")

@@ -18,7 +18,8 @@ const prefixes: Record<string, string> = {
 };
 
 /** States that go by. */
-const passing = /^(?!error)(build|pending_\w+|reserved|rebuild|reboot|hard_reboot|resize|migrating|password|.*ing)$/i;
+const passing =
+  /^(?!error)(build|pending_\w+|reserved|rebuild|reboot|hard_reboot|resize|migrating|password|.*ing|backing-up|restoring-backup)$/i;
 
 /** How long nothing may have changed before a cloud is taken to be at rest: its network agents look every two seconds. */
 const restMs = 1000;
@@ -85,6 +86,9 @@ const watched: Record<string, [Parameters<typeof resourcesOf>[1], string][]> = {
   volume: [
     ["volumev3", "/volumes/detail?all_tenants=1&project_id="],
     ["volumev3", "/snapshots/detail?all_tenants=1&project_id="],
+    ["volumev3", "/backups/detail?all_tenants=1&project_id="],
+    ["volumev3", "/groups/detail?all_tenants=1&project_id="],
+    ["volumev3", "/group_snapshots/detail?all_tenants=1&project_id="],
   ],
   image: [["image", "/images?owner="]],
   "load-balancer": [["load-balancer", "/lbaas/loadbalancers?project_id="]],
@@ -109,13 +113,17 @@ async function statesOf(admin: Session, projectId: string, services: string[]): 
 
 type Resource = Record<string, string | null>;
 
+/** From here on Cinder tells of groups as of all else. */
+export const volumeMicroversion = "3.29";
+
 /** The resources that a list names. */
 export async function resourcesOf(
   admin: Session,
   service: "compute" | "volumev3" | "image" | "network" | "identity" | "load-balancer",
   path: string,
 ): Promise<Resource[]> {
-  const { body } = await admin.request<Record<string, Resource[]>>(service, "GET", path);
+  const options = service === "volumev3" ? { microversion: volumeMicroversion } : {};
+  const { body } = await admin.request<Record<string, Resource[]>>(service, "GET", path, options);
   return Object.values(body).find(Array.isArray) ?? [];
 }
 

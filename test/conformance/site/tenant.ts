@@ -1,6 +1,6 @@
 import type { Session } from "../../../src/openstack/session.ts";
 import { ownPrefix } from "../comparison/normalise.ts";
-import { resourcesOf } from "./real.ts";
+import { resourcesOf, volumeMicroversion } from "./real.ts";
 import type { Site } from "./site.ts";
 
 /** A project of a run's own with a user, and what an operator offers it: two flavors and an image, all under the name that the run's own things have. */
@@ -82,6 +82,11 @@ export async function removeTenant(site: Site): Promise<void> {
   for (const { id, name } of await resourcesOf(admin, "image", "/images?limit=200")) {
     if (name?.startsWith(ownPrefix)) await remove("image", `/images/${id}`);
   }
+  for (const kind of ["types", "group_types"]) {
+    for (const { id, name } of await resourcesOf(admin, "volumev3", `/${kind}`)) {
+      if (name?.startsWith(ownPrefix)) await remove("volumev3", `/${kind}/${id}`, volumeMicroversion);
+    }
+  }
   for (const kind of ["users", "projects", "roles"]) {
     for (const { id, name } of await resourcesOf(admin, "identity", `/${kind}`)) {
       if (name?.startsWith(ownPrefix)) await remove("identity", `/${kind}/${id}`);
@@ -100,14 +105,24 @@ async function removeResources(site: Site, projectId: string): Promise<void> {
   };
   await every("compute", "/servers", `?all_tenants=1&project_id=${projectId}`);
   await site.settled(projectId, ["compute", "volume"]);
-  await every("volumev3", "/snapshots", `?all_tenants=1&project_id=${projectId}`);
-  await site.settled(projectId, ["compute", "volume"]);
-  for (const { id } of await resourcesOf(admin, "volumev3", `/volumes/detail?all_tenants=1&project_id=${projectId}`)) {
-    await admin.request("volumev3", "POST", `/volumes/${id}/action`, {
-      body: { "os-force_delete": {} },
-      expect: [202, 404],
-    });
-  }
+  const everyOfCinder = async (kind: string, body?: object) => {
+    for (const { id } of await resourcesOf(
+      admin,
+      "volumev3",
+      `/${kind}/detail?all_tenants=1&project_id=${projectId}`,
+    )) {
+      const [method, path] = body === undefined ? (["DELETE", ""] as const) : (["POST", "/action"] as const);
+      const options = { microversion: volumeMicroversion, expect, ...(body === undefined ? {} : { body }) };
+      await admin.request("volumev3", method, `/${kind}/${id}${path}`, options);
+      // the newest comes first, and what it adds to or is made of may go no sooner than it is gone
+      await site.settled(projectId, ["compute", "volume"]);
+    }
+  };
+  await everyOfCinder("group_snapshots");
+  await everyOfCinder("groups", { delete: { "delete-volumes": true } });
+  await everyOfCinder("backups", { "os-force_delete": {} });
+  await everyOfCinder("snapshots");
+  await everyOfCinder("volumes", { "os-force_delete": {} });
   const owned = `?project_id=${projectId}`;
   if (await admin.offers("load-balancer")) {
     for (const { id } of await resourcesOf(admin, "load-balancer", `/lbaas/loadbalancers${owned}`)) {

@@ -166,7 +166,7 @@ func main() {
 		return networks.Create(ctx, network, networks.CreateOpts{Name: "net", AdminStateUp: yes(), Description: "first"}).Extract()
 	}))
 	sub := first(call("subnets.Create", func() (*subnets.Subnet, error) {
-		return subnets.Create(ctx, network, subnets.CreateOpts{NetworkID: net.ID, Name: "sub", CIDR: "10.77.0.0/24", IPVersion: 4, DNSNameservers: []string{"10.77.0.3"}, AllocationPools: []subnets.AllocationPool{{Start: "10.77.0.10", End: "10.77.0.249"}}}).Extract()
+		return subnets.Create(ctx, network, subnets.CreateOpts{NetworkID: net.ID, Name: "sub", CIDR: "10.77.0.0/24", IPVersion: 4, DNSNameservers: []string{"10.77.0.3"}, AllocationPools: []subnets.AllocationPool{{Start: "10.77.0.100", End: "10.77.0.249"}}}).Extract()
 	}))
 	outside := ""
 	all("networks.List external", networks.List(network, external.ListOptsExt{ListOptsBuilder: networks.ListOpts{}, External: yes()}))

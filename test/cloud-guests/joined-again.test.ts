@@ -67,7 +67,7 @@ describe.runIf(canRun)("a virtual machine whose link is made anew", () => {
     const network = createTapNetwork(place.instance, dataplane);
     hypervisor = place.hypervisorOn(network);
     const another = port({
-      ...{ id: "dddddddd-0000-4000-8000-000000000000", mac: "fa:16:3e:00:00:02" },
+      ...{ id: "dddddddd-0000-4000-8000-000000000000", mac: "fa:16:3e:00:00:02", nic: 1 },
       fixedIps: ["10.0.0.6"],
     });
     await network.apply({ ...disabled, ports: [...disabled.ports, another] });

@@ -310,6 +310,9 @@ describe("pools, members and monitors", () => {
     await cloud.cloud.idle();
     const twice = "Another member on this pool is already using ip 10.1.0.7 on protocol_port 80";
     expectRefused(await post(members, { member: address }), 409, twice);
+    const unseen = "00000000-0000-4000-8000-000000000000";
+    const elsewhere = { member: { ...address, protocol_port: 81, subnet_id: unseen } };
+    expectRefused(await post(members, elsewhere), 400, `Subnet ${unseen} not found.`);
     const batch = [
       { ...address, weight: 5 },
       { address: "10.1.0.8", protocol_port: 80 },

@@ -67,7 +67,7 @@ describe("the plan of the data plane", () => {
       allowedAddresses: [{ address: "10.20.0.99", mac: port.mac_address }],
       portSecurity: true,
       securityGroupIds: [group.id],
-      serverId: null,
+      ...{ serverId: null, nic: 0 },
     };
     expect(plane.last?.ports).toEqual([planned]);
     expect(plane.last?.securityGroups.find(({ id }) => id === group.id)?.rules).toContainEqual({

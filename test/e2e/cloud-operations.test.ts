@@ -140,6 +140,61 @@ describe.skipIf(skip !== undefined)(`a cloud with a real guest and its volume ($
     await expect.poll(seen, { timeout: 20_000 }).toMatch(/^ens3 \S+\n$/);
   });
 
+  it("has its networks again after whatever is done with it", async () => {
+    const [image] = (await ask("GET", "image", "/v2/images")).images;
+    const { flavors } = await ask("GET", "compute", "/flavors");
+    const [flavorRef, larger] = ["m1.tiny", "m1.small"].map(
+      (wanted) => flavors.find(({ name }: { name: string }) => name === wanted).id,
+    );
+    const [network] = (await ask("GET", "network", "/v2.0/networks?name=net")).networks;
+    const body = { name: "other", imageRef: image.id, flavorRef, networks: [{ uuid: network.id }] };
+    const { id } = (await ask("POST", "compute", "/servers", { server: body })).server;
+    const shown = async () => (await ask("GET", "compute", `/servers/${id}`)).server;
+    const isNow = async (status: string) => {
+      await expect.poll(async () => (await shown()).status, { timeout: 60_000 }).toBe(status);
+      await expect.poll(async () => (await shown())["OS-EXT-STS:task_state"], { timeout: 60_000 }).toBeNull();
+    };
+    const addressed = async () => {
+      const ip: string = (await shown()).addresses.net[0].addr;
+      // one that boots still overhears that it is to shut down
+      const script = "systemctl is-active -q multi-user.target && hostname -I";
+      const has = () =>
+        inside(stateDir, id)
+          .inGuest("sh", "-c", script)
+          .catch(() => "");
+      await expect.poll(has, { timeout: 60_000 }).toContain(ip);
+    };
+    const act = (action: object) => ask("POST", "compute", `/servers/${id}/action`, action);
+    await isNow("ACTIVE");
+    await addressed();
+    const actions: [does: object, status: string, undoes?: object][] = [
+      [{ rebuild: { imageRef: image.id } }, "ACTIVE"],
+      [{ reboot: { type: "HARD" } }, "ACTIVE"],
+      [{ shelve: null }, "SHELVED_OFFLOADED", { unshelve: null }],
+      [{ "os-stop": null }, "SHUTOFF", { "os-start": null }],
+      [{ pause: null }, "PAUSED", { unpause: null }],
+      [{ suspend: null }, "SUSPENDED", { resume: null }],
+      [{ rescue: null }, "RESCUE", { unrescue: null }],
+      [{ resize: { flavorRef: larger } }, "VERIFY_RESIZE", { revertResize: null }],
+      [{ resize: { flavorRef: larger } }, "VERIFY_RESIZE", { confirmResize: null }],
+    ];
+    for (const [does, status, undoes] of actions) {
+      await act(does);
+      await isNow(status);
+      if (["RESCUE", "VERIFY_RESIZE"].includes(status)) await addressed();
+      if (undoes !== undefined) await act(undoes);
+      await isNow("ACTIVE");
+      await addressed();
+    }
+    await ask("DELETE", "compute", `/servers/${id}`);
+    const gone = () =>
+      shown().then(
+        () => false,
+        () => true,
+      );
+    await expect.poll(gone, { timeout: 60_000 }).toBe(true);
+  });
+
   /** Ends everything of the cloud with no chance to tidy up: its process, its guests' supervisors, and all that runs in them. */
   async function killEverything(): Promise<void> {
     const info = await readDaemonInfo(stateDir);

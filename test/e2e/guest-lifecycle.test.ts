@@ -185,7 +185,7 @@ os.killpg(0, 9)`;
     const more = plan();
     const [port] = more.ports;
     const added = { mac: "fa:16:3e:12:34:57", fixedIps: ["10.77.0.22"] };
-    if (port !== undefined) more.ports.push({ ...port, id: "90280000-0000-4000-8000-000000000002", ...added });
+    if (port !== undefined) more.ports.push({ ...port, nic: 1, id: "90280000-0000-4000-8000-000000000002", ...added });
     await cloud.dataplane.apply(more);
     expect(await guest().inGuest("ip", "-o", "link")).toContain(added.mac);
     await guest().shell(
@@ -252,8 +252,7 @@ os.killpg(0, 9)`;
 
   it("has a new disk after a rebuild, and other limits after a resize", async () => {
     expect([await page(5100), await guest().shell("nproc")]).toEqual(["mended\n", "2\n"]);
-    await hypervisor.destroy(ids.server);
-    await cloud.dataplane.apply(plan());
+    await hypervisor.wipe(ids.server);
     await hypervisor.boot({ ...oneGuest(userData), vcpus: 1 });
     expect(await waitForPage()).toBe("web\n");
     expect(await guest().shell("nproc")).toBe("1\n");

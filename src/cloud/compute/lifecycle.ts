@@ -69,7 +69,7 @@ export class Lifecycle {
   rebuild(id: string): void {
     this.#perform(id, async () => {
       const { hypervisor, servers } = this.#parts;
-      await hypervisor.destroy(id);
+      await hypervisor.wipe(id);
       await reimageRoot(this.#parts, id);
       const stopped = servers.get(id)?.changedFrom?.stopped === true;
       await this.#boot(id, { vmState: "active", changedFrom: null });

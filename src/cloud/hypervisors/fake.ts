@@ -45,8 +45,12 @@ export class FakeHypervisor implements Hypervisor {
     guest.state = "stopped";
   }
 
-  async destroy(id: string): Promise<void> {
+  async wipe(id: string): Promise<void> {
     this.#guests.delete(id);
+  }
+
+  async destroy(id: string): Promise<void> {
+    await this.wipe(id);
   }
 
   async attachDisk(id: string, disk: GuestDisk): Promise<void> {

@@ -56,7 +56,9 @@ export interface Hypervisor {
   boot(spec: GuestSpec): Promise<void>;
   /** Ends the guest, its disk stays. `soft` asks it to shut down and falls back to a hard stop after `timeoutMs`. */
   stop(id: string, how: { soft: boolean; timeoutMs: number }): Promise<void>;
-  /** Ends the guest and deletes its disk, console log, cgroups and mounts. */
+  /** Ends the guest and deletes its disk, console log, cgroups and mounts. What the data plane plugs into it stays, for its next boot. */
+  wipe(id: string): Promise<void>;
+  /** The same for good: with its place in the networks, which the data plane makes anew only where its plan changes. */
   destroy(id: string): Promise<void>;
   /** Plugs a disk into a running guest. One that does not run is left alone: it boots with the disks of its spec. */
   attachDisk(id: string, disk: GuestDisk): Promise<void>;

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import { isSet } from "../identity/listing.ts";
 import type { Scope } from "../identity/scope.ts";
+import { isVisible } from "../network/resource.ts";
+import { subnets } from "../network/subnets.ts";
 import { type BalancerContext, changedRecord, demandWriter, newRecord, takePoolForChange, visible } from "./context.ts";
 import { octavia } from "./errors.ts";
 import { page, type Query } from "./listing.ts";
@@ -30,8 +32,12 @@ export function memberRoutes(app: FastifyInstance, context: BalancerContext): vo
     if (member?.pool_id !== owner.id) throw octavia.notFound("Member", id);
     return member;
   };
-  const demandSubnet = (id: string | null | undefined) => {
-    if (id && tables.subnets.get(id) === undefined) throw octavia.notFound("Subnet", id);
+  /** Neutron is asked with the caller's token. */
+  const demandSubnet = (scope: Scope, id: string | null | undefined) => {
+    const subnet = tables.subnets.get(id ?? "");
+    if (id && (subnet === undefined || !isVisible(subnets, tables, scope, subnet))) {
+      throw octavia.invalidSubresource("Subnet", id);
+    }
   };
 
   app.get<OfPool>(path, ({ scope, params, query }) => {
@@ -44,7 +50,7 @@ export function memberRoutes(app: FastifyInstance, context: BalancerContext): vo
     const asked = parseAsked(bodies.member.create, body).member;
     const { pool, made } = store.transaction(() => {
       const pool = poolOf(scope, params);
-      demandSubnet(asked.subnet_id);
+      demandSubnet(scope, asked.subnet_id);
       takePoolForChange(context, pool);
       return { pool, made: addMember(context, pool, asked) };
     });
@@ -56,7 +62,7 @@ export function memberRoutes(app: FastifyInstance, context: BalancerContext): vo
     const asked = parseAsked(bodies.member.batch, body).members;
     const pool = store.transaction(() => {
       const pool = poolOf(scope, params);
-      for (const { subnet_id } of asked) demandSubnet(subnet_id);
+      for (const { subnet_id } of asked) demandSubnet(scope, subnet_id);
       takePoolForChange(context, pool);
       replaceMembers(context, pool, asked, isSet(query.additive_only));
       return pool;

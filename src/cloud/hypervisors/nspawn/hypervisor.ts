@@ -281,9 +281,13 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
     if (await isRunning(id)) await grow(ownerOf(id), device); // what the guest runs from grows at its next boot
   }
 
-  async function destroy(id: string): Promise<void> {
+  async function wipe(id: string): Promise<void> {
     await end(id, { soft: false, timeoutMs: 0 });
     await removeTree(folderOf(id));
+  }
+
+  async function destroy(id: string): Promise<void> {
+    await wipe(id);
     const namespace = guestNamespace(instance, id);
     if ((await listNamespaces(namespace)).includes(namespace)) await deleteNamespace(namespace);
   }
@@ -315,6 +319,7 @@ export function createNspawnHypervisor({ instance, stateDir, images }: NspawnOpt
     snapshot: (id, target) => turns.run(id, () => snapshot(id, target)),
     boot: (spec) => turns.run(spec.id, () => boot(spec)),
     stop: (id, how) => turns.run(id, () => end(id, how)),
+    wipe: (id) => turns.run(id, () => wipe(id)),
     destroy: (id) => turns.run(id, () => destroy(id)),
     attachDisk: (id, disk) => turns.run(id, () => attachDisk(id, disk)),
     detachDisk: (id, device) => turns.run(id, () => detachDisk(id, device)),

@@ -263,9 +263,13 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
     await session(id, (qmp) => qmp.execute("block_resize", { "node-name": nodeOf(disk.device), size }));
   }
 
-  async function destroy(id: string): Promise<void> {
+  async function wipe(id: string): Promise<void> {
     await end(id, atOnce);
     await rm(folderOf(id), { recursive: true, force: true });
+  }
+
+  async function destroy(id: string): Promise<void> {
+    await wipe(id);
     await network.unplug(id);
   }
 
@@ -301,6 +305,7 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
     kind: "qemu",
     boot: (spec) => turns.run(spec.id, () => boot(spec)),
     stop: (id, how) => turns.run(id, () => end(id, how)),
+    wipe: (id) => turns.run(id, () => wipe(id)),
     destroy: (id) => turns.run(id, () => destroy(id)),
     attachDisk: (id, disk) => turns.run(id, () => attachDisk(id, disk)),
     detachDisk: (id, device) => turns.run(id, () => detachDisk(id, device)),

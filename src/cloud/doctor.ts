@@ -168,11 +168,14 @@ export async function removeExamined({ tag, stateDir, removable }: Examined): Pr
   } finally {
     lock.release();
   }
-  const left = (await examineMachine()).find((examined) => examined.tag === tag)?.removable ?? [];
+  const left = await removableNow(tag).catch(() => removable);
   const isLeft = (one: Leftover) => left.some(({ kind, name }) => kind === one.kind && name === one.name);
   const removed = (now ?? { removable }).removable.filter((one) => !isLeft(one));
   return { removed, left, ...(reason !== undefined && left.length > 0 && { reason }) };
 }
+
+const removableNow = async (tag: string) =>
+  (await examineMachine()).find((examined) => examined.tag === tag)?.removable ?? [];
 
 /** Undefined where another process has it. What is no lock, or not there, nobody can take. */
 function lockIfThere(path: string | undefined): KernelLock | undefined {

@@ -57,6 +57,7 @@ describe.runIf(hasQemu)("the NICs of a virtual machine that runs", () => {
     await hypervisor.unplugNic?.(id, second.id);
     expect(await nics()).toEqual(one);
     expect(await noted()).toEqual([first.id]);
+    await network.apply(withPorts());
     await hypervisor.unplugNic?.(id, first.id);
     expect(await nics()).toEqual({ macs: [], behind: [] });
     await network.apply(withPorts(second));
@@ -86,10 +87,21 @@ describe.runIf(hasQemu)("the NICs of a virtual machine that runs", () => {
     expect(await nics()).toEqual(both);
   });
 
-  it("are not taken out of one that stands still", async () => {
+  it("stay where a port is plugged in again before its NIC was taken out", async () => {
+    await network.apply(withPorts());
+    await network.apply(withPorts(first));
+    await hypervisor.unplugNic?.(id, first.id);
+    expect(await nics()).toEqual(one);
+    expect(await noted()).toEqual([first.id]);
+  });
+
+  it("are not taken out of one that stands still, and found again when their port is plugged in again", async () => {
+    await network.apply(withPorts());
     await hypervisor.pause?.(id);
     await expect(hypervisor.unplugNic?.(id, first.id)).rejects.toThrow("stands still");
     expect(await nics()).toEqual(one);
+    await network.apply(withPorts(first));
+    expect([await nics(), await noted()]).toEqual([one, [first.id]]);
   });
 
   it("cannot be plugged in without an address, which is told", async () => {

@@ -109,7 +109,7 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
     };
     await waitFor(`guest ${id} to start`, answers, { timeoutMs: startTimeoutMs, intervalMs: 10 });
     watched.add(id); // first: a plan that comes meanwhile is for it too
-    await leadIn(id);
+    await leadIn(id).catch(() => leadIns.renew([id])); // the guest runs: what is not there yet is no reason to say that it does not
   }
 
   /** What a guest runs from: a volume, its own disk or, to rescue it, a fresh one of another image, with its own beside. */
@@ -237,8 +237,10 @@ export function createQemuHypervisor(options: QemuOptions): Hypervisor {
   async function takeOutNic(id: string, portId: string): Promise<void> {
     const record = await readRun(folderOf(id));
     if (record?.nics?.includes(portId) !== true || !(await isAlive(record.process))) return;
-    await session(id, (qmp) => unplugNic(qmp, portId));
+    if (network.nicsOf(id).some((nic) => nic.portId === portId)) return; // it was plugged in again meanwhile
+    // noted before: one that is there and not noted is found when it is plugged in again, one that is noted and not there is not
     await writeRun(folderOf(id), { ...record, nics: record.nics.filter((each) => each !== portId) });
+    await session(id, (qmp) => unplugNic(qmp, portId));
   }
 
   /** Holds a guest or lets it go on; one that does not run is left alone. */

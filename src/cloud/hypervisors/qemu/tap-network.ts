@@ -30,7 +30,7 @@ const tapOf = ({ portId }: NicOfPort) => `v-${shortId(portId)}`;
 const linkOf = ({ serverId, portId, mac }: PluggedNic) => `${serverId} ${portId} ${mac}`;
 
 /** The address that the link gets whose own the guest has: a bridge would keep frames for that to itself. */
-const otherMac = (mac: string) => mac.replace(/^../, "fe");
+const otherMac = (mac: string) => mac.replace(/^../, (first) => (first === "fe" ? "fa" : "fe"));
 
 /**
  * The guests' NICs where the machine's root makes the networks, as containers have them: each guest's QEMU runs in the namespace that the data

@@ -1,11 +1,14 @@
 import type { Qmp, QmpEvent } from "./qmp.ts";
 
 /** A guest takes a device out when its kernel gets to it, and one that boots may overhear it: asked again, as often and as long as Nova does. */
-const patience = { attempts: 8, timeoutMs: 20_000 };
+const timeoutMs = 20_000;
+const usualAttempts = 8;
 
-/** Has the guest take a device out. @throws Error where it keeps it */
-export async function takeOut(qmp: Qmp, device: string): Promise<void> {
-  const { attempts, timeoutMs } = patience;
+/**
+ * Has the guest take a device out. @param attempts of 20 s each; nothing else is done to the guest meanwhile
+ * @throws Error where it keeps it
+ */
+export async function takeOut(qmp: Qmp, device: string, attempts = usualAttempts): Promise<void> {
   const isOut = ({ event, data }: QmpEvent) => event === "DEVICE_DELETED" && data?.device === device;
   const out = qmp.next(isOut, attempts * timeoutMs);
   out.catch(() => undefined);

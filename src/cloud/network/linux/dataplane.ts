@@ -206,7 +206,7 @@ export async function createLinuxDataplane(options: LinuxDataplaneOptions): Prom
 
   /** Starts again what has ended by itself of what serves networks. */
   async function lookAfterDaemons(): Promise<void> {
-    for (const [name, wanted] of await daemons.look()) await serveNetwork(name, wanted);
+    await Promise.all((await daemons.look()).map(([name, wanted]) => serveNetwork(name, wanted)));
   }
 
   function stopLooking(): void {

@@ -235,7 +235,7 @@ function networkPlan(network: NetworkPlan, plan: NetworkingPlan, site: Site): Na
  * What a guest finds behind every address: of its link's end here. The same for good, since a virtual machine does not see that its link is made
  * anew, and asks again only when it has had no answer for long.
  */
-const neighbourMac = (mac: string) => mac.replace(/^../, "f6");
+const neighbourMac = (mac: string) => mac.replace(/^../, (first) => (first === "f6" ? "f2" : "f6"));
 
 /** Gateways that no router has and no port: guests send by them to the metadata service, and are told at once that nothing else is there. */
 function ownGateways(gateways: string[], plan: NetworkingPlan, network: NetworkPlan): string[] {

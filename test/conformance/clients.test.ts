@@ -30,10 +30,7 @@ const told: string[] = [];
 
 afterAll(() => console.log(`conformance, calls of each client:\n${told.join("\n")}`));
 
-// on a busy machine one of a thousand calls may not reach the embedded cloud, and its client is led through once more
-const limits = given === undefined ? { timeout: 300_000, retry: 1 } : { timeout: 3_600_000 };
-
-describe("clients of OpenStack, unmodified", limits, () => {
+describe("clients of OpenStack, unmodified", { timeout: given === undefined ? 300_000 : 3_600_000 }, () => {
   for (const { client, found, skipped } of clients) {
     test.skipIf("reason" in found)(`${client.name} is answered as by a real cloud${skipped}`, async () => {
       const here = await on(embeddedSite(), (site) => callsOf(client, site));

@@ -77,6 +77,7 @@ export async function startCloudProxy(cloud: number | Upstream[], hooks: ProxyHo
       inner.end(sent);
     });
   });
+  server.keepAliveTimeout = 0; // closed at Node's five seconds, a client's next call would meet the end of its connection
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const readdressed = (text: string) =>

@@ -168,7 +168,10 @@ export async function removeExamined({ tag, stateDir, removable }: Examined): Pr
   } finally {
     lock.release();
   }
-  const left = await removableNow(tag).catch(() => removable);
+  const left = await removableNow(tag).catch((error: unknown) => {
+    reason ??= messageOf(error);
+    return removable; // as far as is known
+  });
   const isLeft = (one: Leftover) => left.some(({ kind, name }) => kind === one.kind && name === one.name);
   const removed = (now ?? { removable }).removable.filter((one) => !isLeft(one));
   return { removed, left, ...(reason !== undefined && left.length > 0 && { reason }) };

@@ -6,7 +6,7 @@ import { CommandError, run } from "../common/process.ts";
 import { waitFor } from "../common/wait.ts";
 import { removeGroup } from "./hypervisors/nspawn/cgroups.ts";
 import { type Loop, listLoops, releaseLoop } from "./hypervisors/nspawn/loops.ts";
-import { listMounts } from "./hypervisors/nspawn/overlay.ts";
+import { listMounts, unmount } from "./hypervisors/nspawn/overlay.ts";
 import { isAlive, markOf, type ProcessMark, readProcess, signal } from "./hypervisors/nspawn/processes.ts";
 import { balancerProgram } from "./loadbalancer/haproxy/engine.ts";
 import { reservingTags, withdrawReservation } from "./network/linux/external-network.ts";
@@ -165,15 +165,6 @@ async function asSeenFromHere(pid: number, path: string): Promise<string> {
 }
 
 const processes = async () => (await taggedProcesses()).map(({ leftover }) => leftover);
-
-/** Whoever clears the same away may have been first. */
-async function unmount(target: string): Promise<void> {
-  try {
-    await run("umount", ["--lazy", target]);
-  } catch (error) {
-    if ((await listMounts()).some((mount) => mount.target === target)) throw error;
-  }
-}
 
 /** Returns when they are gone: nothing may be removed beneath one. @throws SlipwayError E_TIMEOUT */
 async function endProcesses(tag: string): Promise<void> {

@@ -61,7 +61,7 @@ export function volumeBackedImage(
     const description = volumes.get(volumeId)?.description ?? "";
     const asked = { snapshot: { volume_id: volumeId, name: `snapshot for ${called}`, description, force: true } };
     try {
-      return cinder.snapshots.put({ ...createSnapshot(cinder, of.scope, asked, 0), imageId: empty.id });
+      return createSnapshot(cinder, of.scope, asked, 0, { imageId: empty.id });
     } catch (error) {
       const isFull = error instanceof ApiError && error.status === 413;
       if (isFull) throw new ApiError(403, "Quota exceeded for resources: snapshots");

@@ -1,8 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { isSet } from "../identity/listing.ts";
 import type { Scope } from "../identity/scope.ts";
-import { isVisible } from "../network/resource.ts";
-import { subnets } from "../network/subnets.ts";
 import { type BalancerContext, changedRecord, demandWriter, newRecord, takePoolForChange, visible } from "./context.ts";
 import { octavia } from "./errors.ts";
 import { page, type Query } from "./listing.ts";
@@ -10,6 +8,7 @@ import { parseAsked } from "./parse.ts";
 import { demandQuota } from "./quotas.ts";
 import type { Member, Pool } from "./records.ts";
 import { type AskedMember, bodies } from "./schemas.ts";
+import { seenSubnet } from "./seen-subnet.ts";
 import { memberView } from "./views.ts";
 
 interface OfPool {
@@ -32,12 +31,8 @@ export function memberRoutes(app: FastifyInstance, context: BalancerContext): vo
     if (member?.pool_id !== owner.id) throw octavia.notFound("Member", id);
     return member;
   };
-  /** Neutron is asked with the caller's token. */
   const demandSubnet = (scope: Scope, id: string | null | undefined) => {
-    const subnet = tables.subnets.get(id ?? "");
-    if (id && (subnet === undefined || !isVisible(subnets, tables, scope, subnet))) {
-      throw octavia.invalidSubresource("Subnet", id);
-    }
+    if (id) seenSubnet(tables, scope, id);
   };
 
   app.get<OfPool>(path, ({ scope, params, query }) => {

@@ -8,10 +8,10 @@ import { removePort, unbindPort, userOf } from "../network/ports.ts";
 import { deviceOwner, type NetworkTables, type Port } from "../network/records.ts";
 import { isVisible, newInternalRecord, revised } from "../network/resource.ts";
 import { openRule } from "../network/security-groups.ts";
-import { subnets } from "../network/subnets.ts";
 import { octavia } from "./errors.ts";
 import type { Listener, LoadBalancer } from "./records.ts";
 import type { AskedLoadBalancer } from "./schemas.ts";
+import { seenSubnet } from "./seen-subnet.ts";
 
 /** Where a balancer takes connections. */
 export type Vip = Pick<
@@ -160,15 +160,12 @@ function subnetFor(tables: NetworkTables, scope: Scope, asked: AskedLoadBalancer
     throw octavia.invalidSubresource("Network", networkId);
   }
   if (subnetId) {
-    const subnet = tables.subnets.get(subnetId);
-    const isSeen = subnet !== undefined && isVisible(subnets, tables, scope, subnet);
-    if (!isSeen || (networkId && subnet.networkId !== networkId)) {
-      throw octavia.invalidSubresource("Subnet", subnetId);
-    }
+    const subnet = seenSubnet(tables, scope, subnetId);
+    if (networkId && subnet.networkId !== networkId) throw octavia.invalidSubresource("Subnet", subnetId);
     return subnet;
   }
-  const inNetwork = tables.subnets.list((subnet) => subnet.networkId === networkId);
-  const inside = inNetwork.find(({ cidr }) => {
+  const subnets = tables.subnets.list((subnet) => subnet.networkId === networkId);
+  const inside = subnets.find(({ cidr }) => {
     const range = parseCidr(cidr);
     return (!address && range?.version === 4) || (address && range !== undefined && contains(range, address));
   });

@@ -106,7 +106,7 @@ function take(context: VolumeContext, scope: Scope, input: unknown): GroupSnapsh
   });
   for (const volume of members) {
     const body = { snapshot: { volume_id: volume.id, name, description, force: true } };
-    context.snapshots.put({ ...createSnapshot(context, scope, body, 0), groupSnapshotId: taken.id });
+    createSnapshot(context, scope, body, 0, { groupSnapshotId: taken.id });
   }
   return taken;
 }

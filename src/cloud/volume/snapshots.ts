@@ -120,7 +120,13 @@ export function deleteSnapshot({ store, snapshots, lifecycle }: VolumeContext, s
 }
 
 /** Of a volume in use where that is forced, and from 3.66 on always. @throws ApiError 400, 404, 413 */
-export function createSnapshot(context: VolumeContext, scope: Scope, input: unknown, microversion: number): Snapshot {
+export function createSnapshot(
+  context: VolumeContext,
+  scope: Scope,
+  input: unknown,
+  microversion: number,
+  partOf: Pick<Snapshot, "groupSnapshotId" | "imageId"> = {},
+): Snapshot {
   const { snapshot: body } = parseBody(createBody, input);
   const volume = ownVolume(context.volumes, scope, body.volume_id ?? "None");
   if (microversion >= 66 && body.force === false) {
@@ -151,6 +157,7 @@ export function createSnapshot(context: VolumeContext, scope: Scope, input: unkn
     imageMetadata: volume.imageMetadata ?? {},
     createdAt: isoSeconds(),
     updatedAt: null,
+    ...partOf,
   });
 }
 

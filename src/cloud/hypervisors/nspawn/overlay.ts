@@ -63,5 +63,14 @@ export async function unmountBelow(folder: string): Promise<void> {
     .map(({ target }) => target)
     .filter((target) => target === folder || target.startsWith(`${folder}/`));
   // a file system's last pages go to its disk meanwhile
-  for (const target of targets.toReversed()) await run("umount", ["--lazy", target], { timeoutMs: 300_000 });
+  for (const target of targets.toReversed()) await unmount(target, 300_000);
+}
+
+/** Takes a mount off its folder. Whoever clears the same away may have been first. */
+export async function unmount(target: string, timeoutMs?: number): Promise<void> {
+  try {
+    await run("umount", ["--lazy", target], timeoutMs === undefined ? {} : { timeoutMs });
+  } catch (error) {
+    if ((await listMounts()).some((mount) => mount.target === target)) throw error;
+  }
 }
